@@ -1,0 +1,56 @@
+# `make test` is the gate; every target works from a fresh clone and without a terminal.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ASSETS := ../shared/assets
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow bench lint clean
+
+help:
+	@echo "make demo | test | test-slow | bench | lint | clean"
+
+$(VENV): $(VENV)/core.stamp
+
+$(VENV)/python.stamp:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "detquant needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/core.stamp: $(VENV)/python.stamp pyproject.toml constraints.txt
+	$(PIP_INSTALL) -e .
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/python.stamp pyproject.toml constraints.txt
+	$(PIP_INSTALL) -e '.[dev]'
+	@touch $@ $(VENV)/core.stamp
+
+# the core alone: no torch, no vendor toolchain
+demo: $(VENV)/core.stamp
+	@if [ -f $(ASSETS)/weights/detect/yolox_nano.onnx ] && [ -f $(ASSETS)/coco/coco300.yaml ]; then \
+	  echo "detquant carries no model of its own yet: this demo uses yolox_nano.onnx and coco300.yaml from $(ASSETS)."; \
+	  $(BIN)/detquant quantize $(ASSETS)/weights/detect/yolox_nano.onnx --data $(ASSETS)/coco/coco300.yaml --out demo-out; \
+	else \
+	  echo "There is nothing to show yet: detquant carries no model of its own, and $(ASSETS) with yolox_nano.onnx and coco300.yaml was not found."; \
+	fi
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/python -m pytest -q
+
+test-slow: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -q -m slow
+
+bench: $(VENV)/core.stamp
+	$(BIN)/python benchmarks/int8_ort.py
+
+clean:
+	rm -rf $(VENV) build dist demo-out .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,73 @@
+"""How much a quantised detector differs where it matters: on the cells in which the float model sees something.
+
+For an image, let C be the cells whose best float score is at least 0.1 (the 50 best, and the 20 best at least). The damage is
+
+    mean over C of  |s' - s|  +  max(s) (1 - IoU(b', b))
+
+with s the scores of all classes (the largest difference of a cell counts), b the boxes. It is 0 for an equal model and near 1 for
+one that sees nothing. A handful of images ranks tensors and settings in seconds, where AP would take minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from detquant.numerics.grid import Array, FloatArray
+
+Outputs = Mapping[str, Array]
+
+
+class Heads(Protocol):
+    """The part of a detector family that reads raw outputs."""
+
+    def scores(self, outputs: Outputs) -> FloatArray:
+        """Score of each class, ``[cells, classes]``."""
+        ...
+
+    def boxes(self, outputs: Outputs) -> FloatArray:
+        """Box of each cell, ``[cells, 4]`` xyxy in input pixels."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Reference:
+    cells: Array
+    scores: FloatArray
+    boxes: FloatArray
+
+
+class Damage:
+    """Damage against float outputs that are computed once."""
+
+    def __init__(self, heads: Heads, run_float: Callable[[Mapping[str, Array]], Outputs], feeds: Sequence[Mapping[str, Array]]):
+        self.heads, self.feeds = heads, tuple(feeds)
+        self.references = [self._reference(run_float(feed)) for feed in self.feeds]
+
+    def _reference(self, outputs: Outputs) -> _Reference:
+        scores, boxes = self.heads.scores(outputs), self.heads.boxes(outputs)
+        best = scores.max(axis=1)
+        order = np.argsort(-best, kind="stable")[:50]
+        cells = order[: max(20, int((best[order] >= 0.1).sum()))]
+        return _Reference(cells, scores[cells], boxes[cells])
+
+    def __call__(self, run: Callable[[Mapping[str, Array]], Outputs]) -> float:
+        """Mean damage of ``run`` over the images."""
+        return float(np.mean([self._one(run(f), r) for f, r in zip(self.feeds, self.references, strict=True)]))
+
+    def _one(self, outputs: Outputs, reference: _Reference) -> float:
+        scores = self.heads.scores(outputs)[reference.cells]
+        boxes = self.heads.boxes(outputs)[reference.cells]
+        moved = np.abs(scores - reference.scores).max(axis=1)
+        lost = reference.scores.max(axis=1) * (1.0 - paired_iou(boxes, reference.boxes))
+        return float(np.nan_to_num(moved + lost, nan=2.0).mean())
+
+
+def paired_iou(a: FloatArray, b: FloatArray) -> FloatArray:
+    """IoU of ``a[k]`` with ``b[k]``; boxes ``[n, 4]`` xyxy."""
+    overlap = np.clip(np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2]), 0, None).prod(axis=1)
+    areas = [np.clip(x[:, 2:] - x[:, :2], 0, None).prod(axis=1) for x in (a, b)]
+    return np.asarray(overlap / np.maximum(areas[0] + areas[1] - overlap, 1e-9), np.float32)

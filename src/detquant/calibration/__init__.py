@@ -1,0 +1,25 @@
+"""From images to grids: streaming statistics, range estimators, weight grids."""
+
+from __future__ import annotations
+
+from detquant.calibration.calibrate import calibrate, with_weight_grids
+from detquant.calibration.collect import Collector, Feed, Feeds, Progress
+from detquant.calibration.observers import OBSERVERS, Observer, TensorView, observer
+from detquant.calibration.statistics import Statistics, statistics_key
+from detquant.calibration.weights import weight_grid
+
+__all__ = [
+    "OBSERVERS",
+    "Collector",
+    "Feed",
+    "Feeds",
+    "Observer",
+    "Progress",
+    "Statistics",
+    "TensorView",
+    "calibrate",
+    "observer",
+    "statistics_key",
+    "weight_grid",
+    "with_weight_grids",
+]

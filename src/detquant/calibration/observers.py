@@ -1,0 +1,157 @@
+"""Range estimators: from a tensor's statistics to ``(low, high)``.
+
+    minmax          smallest and largest value of all images
+    moving_average  exponential average of each image's extremes, momentum 0.9 (Jacob et al. 2018, section 3.1)
+    mean            mean of each image's extremes: one odd image does not set the range
+    percentile      the central 99.99 % of the values
+    mse             the range whose grid has the smallest squared error on the histogram (Choukroun et al. 2019)
+    entropy         the range whose grid keeps the distribution, by Kullback-Leibler divergence (Migacz 2017, TensorRT)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from detquant.errors import RecipeError, unknown_name
+from detquant.numerics import QuantSpec, dequantize, grid_from_range, quantize
+from detquant.numerics.grid import FloatArray, IntArray
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorView:
+    """What an observer sees of a grid's tensors.
+
+    Attributes:
+        extremes: float ``[images, 2]``.
+        histogram: int64 ``[bins]``, None unless the observer needs it.
+        spec: the wish.
+        function: what the tensor's only reader makes of it (SiLU), or None: errors are then measured behind it.
+    """
+
+    extremes: FloatArray
+    histogram: IntArray | None
+    spec: QuantSpec
+    function: Callable[[FloatArray], FloatArray] | None = None
+
+    @property
+    def bounds(self) -> Range:
+        """Smallest and largest value."""
+        return float(self.extremes[:, 0].min()), float(self.extremes[:, 1].max())
+
+    @property
+    def centres(self) -> FloatArray:
+        """The value each histogram bin stands for."""
+        assert self.histogram is not None
+        return np.linspace(*self.bounds, len(self.histogram), dtype=np.float32)
+
+
+def minmax(view: TensorView) -> Range:
+    """Smallest and largest value."""
+    return view.bounds
+
+
+def moving_average(view: TensorView, momentum: float = 0.9) -> Range:
+    """Exponential average of the extremes of one image after the other."""
+    low, high = view.extremes[0]
+    for lo, hi in view.extremes[1:]:
+        low, high = momentum * low + (1 - momentum) * lo, momentum * high + (1 - momentum) * hi
+    return float(low), float(high)
+
+
+def mean(view: TensorView) -> Range:
+    """Mean over the images of their smallest and largest values."""
+    low, high = view.extremes.mean(axis=0, dtype=np.float64)
+    return float(low), float(high)
+
+
+def percentile(view: TensorView, percent: float = 99.99) -> Range:
+    """The range that leaves ``(100 - percent) / 2`` of the values out on each side."""
+    assert view.histogram is not None
+    share = np.cumsum(view.histogram) / max(1, view.histogram.sum())
+    out = (1.0 - percent / 100.0) / 2.0
+    first = int(np.searchsorted(share, out, side="right"))
+    last = int(np.searchsorted(share, 1.0 - out, side="left"))
+    centres = view.centres
+    return float(centres[min(first, last)]), float(centres[max(first, last)])
+
+
+def _shrunk(view: TensorView, steps: int) -> list[Range]:
+    """Candidate ranges: both ends drawn in together, the upper end alone (activations have long upper tails), and behind
+    a function that flattens its left side each of these with the lower end where the flat part begins.
+    """
+    low, high = view.bounds
+    ratios = np.linspace(1.0, 0.3, steps)
+    both = [(low * r, high * r) for r in ratios] + [(low, high * r) for r in ratios[1:]]
+    if view.function is None:
+        return both
+    return both + [(max(low, cut), high * r) for cut in (-3.0, -4.0, -5.0, -6.0) for r in ratios[: steps // 2]]
+
+
+def mse(view: TensorView, steps: int = 57) -> Range:
+    """The candidate range with the smallest squared rounding and clipping error."""
+    assert view.histogram is not None
+    centres, function = view.centres, view.function or (lambda x: x)
+    clean = function(centres)
+
+    def error(bounds: Range) -> float:
+        grid = grid_from_range(*bounds, view.spec)
+        noise = function(dequantize(quantize(centres, grid), grid)) - clean
+        return float(np.dot(view.histogram, np.square(noise, dtype=np.float64)))  # type: ignore[arg-type]
+
+    return min(_shrunk(view, steps), key=error)
+
+
+def entropy(view: TensorView, steps: int = 29) -> Range:
+    """The candidate range with the smallest KL divergence between the values and their codes spread back over the bins."""
+    assert view.histogram is not None
+    centres, counts = view.centres, view.histogram.astype(np.float64)
+
+    def divergence(bounds: Range) -> float:
+        grid = grid_from_range(*bounds, view.spec)
+        codes = quantize(centres, grid) - view.spec.qtype.qmin
+        inside = (centres >= bounds[0]) & (centres <= bounds[1]) & (counts > 0)
+        p = np.where(inside, counts, 0.0)
+        outside = counts.sum() - p.sum()
+        filled = np.flatnonzero(inside)
+        p[filled[-1]] += outside
+        mass = np.bincount(codes[inside], weights=counts[inside])
+        width = np.bincount(codes[inside])
+        q = np.where(inside, mass[codes.clip(0, len(mass) - 1)] / np.maximum(width[codes.clip(0, len(width) - 1)], 1), 0.0)
+        p, q = p[inside] / p.sum(), q[inside] / max(q.sum(), 1e-30)
+        return float(np.sum(p * np.log(p / np.maximum(q, 1e-30))))
+
+    return min(_shrunk(view, steps), key=divergence)
+
+
+@dataclass(frozen=True, slots=True)
+class Observer:
+    """A row of `OBSERVERS`."""
+
+    range: Callable[[TensorView], Range]
+    needs_histogram: bool
+
+
+OBSERVERS = {
+    "minmax": Observer(minmax, False),
+    "moving_average": Observer(moving_average, False),
+    "mean": Observer(mean, False),
+    "percentile": Observer(percentile, True),
+    "mse": Observer(mse, True),
+    "entropy": Observer(entropy, True),
+}
+
+
+def observer(name: str) -> Observer:
+    """The observer with this name.
+
+    Raises:
+        RecipeError: there is none.
+    """
+    if name not in OBSERVERS:
+        raise RecipeError(unknown_name("observer", name, OBSERVERS))
+    return OBSERVERS[name]

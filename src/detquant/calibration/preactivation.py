@@ -1,0 +1,50 @@
+"""The range of a tensor that only an activation function reads: what the function flattens need not be represented.
+
+SiLU(x) = x sigmoid(x) tends to 0 for x -> -inf. Everything below ``c`` may be clipped to ``c`` when the largest change,
+``|SiLU(c)|``, is at most half a step of the output's grid; the codes won are spent where the function is steep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from detquant.numerics.grid import FloatArray
+
+Function = Callable[[FloatArray], FloatArray]
+
+
+def silu(x: FloatArray) -> FloatArray:
+    """``x sigmoid(x)``."""
+    return np.asarray(x / (1.0 + np.exp(-np.clip(x, -80, None))), np.float32)
+
+
+def mish(x: FloatArray) -> FloatArray:
+    """``x tanh(log(1 + exp(x)))``."""
+    return np.asarray(x * np.tanh(np.logaddexp(0.0, x)), np.float32)
+
+
+def hardswish(x: FloatArray) -> FloatArray:
+    """``x clip(x + 3, 0, 6) / 6``."""
+    return np.asarray(x * np.clip(x + 3.0, 0.0, 6.0) / 6.0, np.float32)
+
+
+FUNCTIONS: dict[str, Function] = {"silu": silu, "mish": mish, "hardswish": hardswish}
+
+
+def useful_low(kind: str, low: float, high: float, levels: int = 255) -> float:
+    """The smallest input worth representing: at least ``low``, never above -1.5, where the functions turn.
+
+    Args:
+        kind: activation function.
+        low: smallest input seen.
+        high: largest input seen.
+        levels: steps of the output grid.
+    """
+    function = FUNCTIONS[kind]
+    half_step = 0.5 * max(high, 0.5) / levels
+    cut = -1.5
+    while cut > low and abs(float(function(np.array(cut)))) > half_step:
+        cut -= 0.05
+    return max(low, cut)

@@ -1,0 +1,91 @@
+"""What calibration keeps of the images: numbers of a fixed size for each tensor, nothing of the images themselves."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from detquant.numerics.grid import FloatArray, IntArray
+
+BINS = 2048
+
+
+@dataclass(slots=True, kw_only=True)
+class Statistics:
+    """Streaming statistics of some tensors.
+
+    Attributes:
+        extremes: tensor -> float32 ``[images, 2]``, smallest and largest value in each image.
+        channel_sums: tensor -> float64 ``[channels]``, sum over the images of each channel's mean.
+        channel_peaks: tensor -> float32 ``[channels]``, largest value of each channel in any image.
+        histograms: tensor -> int64 ``[BINS]`` over ``[min, max]`` of all images, where an observer asked for it.
+        images: images seen by the pass over extremes.
+        histogram_images: images seen by the pass over histograms.
+    """
+
+    extremes: dict[str, list[tuple[float, float]]]
+    channel_sums: dict[str, FloatArray]
+    channel_peaks: dict[str, FloatArray]
+    histograms: dict[str, IntArray]
+    images: int = 0
+    histogram_images: int = 0
+
+    @classmethod
+    def empty(cls) -> Statistics:
+        """Before the first image."""
+        return cls(extremes={}, channel_sums={}, channel_peaks={}, histograms={})
+
+    def channel_means(self) -> dict[str, FloatArray]:
+        """Mean of each channel over images and positions."""
+        return {name: np.asarray(total / max(self.images, 1), np.float32) for name, total in self.channel_sums.items()}
+
+    def bounds(self, tensor: str) -> tuple[float, float]:
+        """Smallest and largest value over all images."""
+        table = np.asarray(self.extremes[tensor])
+        return float(table[:, 0].min()), float(table[:, 1].max())
+
+    def save(self, path: Path) -> None:
+        """Writes an ``.npz``; never leaves a partial file under its final name."""
+        arrays: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]] = {
+            "counts": np.array([self.images, self.histogram_images], np.int64)
+        }
+        for kind, table in (("e", self.extremes), ("c", self.channel_sums), ("p", self.channel_peaks), ("h", self.histograms)):
+            arrays |= {f"{kind}:{name}": np.asarray(value) for name, value in table.items()}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(path.name + ".partial")
+        with partial.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+        partial.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Statistics | None:
+        """What was saved, or None where there is nothing usable."""
+        found = cls.empty()
+        tables: Mapping[str, dict[str, object]] = {
+            "e": found.extremes, "c": found.channel_sums, "p": found.channel_peaks, "h": found.histograms,
+        }  # type: ignore[dict-item]  # fmt: skip
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                found.images, found.histogram_images = (int(n) for n in arrays["counts"])
+                for key in arrays.files:
+                    if key != "counts":
+                        value = arrays[key]
+                        tables[key[0]][key[2:]] = [tuple(row) for row in value.tolist()] if key[0] == "e" else value
+        except (OSError, ValueError, KeyError, EOFError):
+            return None
+        return found
+
+
+def statistics_key(model_sha256: str, images: Iterable[Path], settings: Mapping[str, object]) -> str:
+    """A name for the statistics of this model, these images and these settings: equal inputs, equal name."""
+    total = hashlib.sha256(model_sha256.encode())
+    for path in images:
+        stat = path.stat()
+        total.update(f"{path.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+    total.update(json.dumps(settings, sort_keys=True).encode())
+    return total.hexdigest()[:24]

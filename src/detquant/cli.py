@@ -1,0 +1,328 @@
+"""The command line: each command is a plain function that calls the pipeline and shows what comes back.
+
+What a command needs is imported inside it, so `detquant --help` is quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, CycloptsError, Parameter
+from cyclopts.validators import Number
+
+from detquant import __version__
+from detquant.errors import DetquantError
+
+FAILED, INTERRUPTED = 2, 130
+
+Count = Annotated[int, Parameter(validator=Number(gte=1))]
+Confidence = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
+Json = Annotated[Path | None, Parameter(name="--json")]
+
+app = App(
+    name="detquant",
+    help="Quantises object detectors to INT8 and proves that they still see.",
+    version=__version__,
+)
+
+
+@app.command
+def quantize(
+    model: Path,
+    /,
+    *,
+    data: Path,
+    recipe: str = "w8a8",
+    target: str = "ort",
+    family: str = "auto",
+    calib: Count = 128,
+    out: Path | None = None,
+    seed: int = 0,
+    imgsz: Count | None = None,
+    threads: Count = 1,
+    val_limit: Count | None = None,
+    json_file: Json = None,
+) -> None:
+    """Quantise a detector, and measure it beside the float model.
+
+    Args:
+        model: The float detector, an ONNX file.
+        data: A data.yaml, a COCO .json, or a folder of images.
+        recipe: A built-in recipe or a .toml file.
+        target: Where the result is to run.
+        family: Detector family, found from the model by default.
+        calib: Number of calibration images.
+        out: Folder for the result; by default MODEL-RECIPE in the current one.
+        seed: Chooses the calibration images.
+        imgsz: Side of the input in pixels, for models that leave it open.
+        threads: Of the runtime.
+        val_limit: Measure on the first so many validation images only.
+        json_file: Write the figures to this file.
+    """
+    from detquant.pipeline.quantize import quantize as run
+    from detquant.report.files import require_writable
+    from detquant.report.progress import show_progress
+    from detquant.report.table import show_quantization
+
+    folder = out or Path(f"{model.stem}-{Path(recipe).stem}")
+    require_writable(folder)
+    _check_json(json_file)
+    with show_progress() as progress:
+        result = run(
+            model,
+            data,
+            recipe=recipe,
+            target=target,
+            family=family,
+            imgsz=imgsz,
+            calib=calib,
+            seed=seed,
+            threads=threads,
+            val_limit=val_limit,
+            work=folder,
+            progress=progress,
+        )
+    result.save(folder)
+    show_quantization(result.report)
+    _write_json(json_file, result.report)
+    print(f"Written to {folder}.")
+
+
+@app.command
+def evaluate(
+    model: Path,
+    /,
+    *,
+    data: Path,
+    family: str = "auto",
+    imgsz: Count | None = None,
+    threads: Count = 1,
+    val_limit: Count | None = None,
+    json_file: Json = None,
+) -> None:
+    """Measure a detector, float or quantised: AP, and the time of preprocessing, inference and decoding.
+
+    Args:
+        model: An ONNX file.
+        data: A data.yaml, a COCO .json, or a folder of images.
+        family: Detector family, found from the model by default.
+        imgsz: Side of the input in pixels, for models that leave it open.
+        threads: Of the runtime.
+        val_limit: Measure on the first so many validation images only.
+        json_file: Write the figures to this file.
+    """
+    from detquant.data import open_dataset
+    from detquant.pipeline.detector import load
+    from detquant.pipeline.evaluate import evaluate as run
+    from detquant.pipeline.figures import evaluation_figures
+    from detquant.report.progress import show_progress
+    from detquant.report.table import show_evaluation
+
+    _check_json(json_file)
+    detector, dataset = load(model, family=family, imgsz=imgsz), open_dataset(data)
+    with show_progress() as progress:
+        found = run(detector, dataset, threads=threads, limit=val_limit, progress=progress)
+    figures = evaluation_figures(detector, dataset, found)
+    show_evaluation(figures)
+    _write_json(json_file, figures)
+
+
+@app.command
+def benchmark(
+    models: list[Path],
+    /,
+    *,
+    family: str = "auto",
+    imgsz: Count | None = None,
+    threads: Count = 1,
+    runs: Count = 20,
+    json_file: Json = None,
+) -> None:
+    """Time detectors side by side, taking turns in one process; ratios are to the first.
+
+    Args:
+        models: ONNX files, the first of them the reference.
+        family: Family of all of them, found from each by default.
+        imgsz: Side of the input in pixels, for models that leave it open.
+        threads: Of the runtime.
+        runs: Timed runs of each.
+        json_file: Write the figures to this file.
+    """
+    from detquant.pipeline.benchmark import benchmark as run
+    from detquant.pipeline.figures import benchmark_figures
+    from detquant.report.table import show_benchmark
+
+    _check_json(json_file)
+    timed = run(models, family=family, imgsz=imgsz, threads=threads, runs=runs)
+    figures = benchmark_figures(timed, threads=threads, runs=runs)
+    show_benchmark(figures)
+    _write_json(json_file, figures)
+
+
+@app.command
+def inspect(
+    model: Path,
+    /,
+    *,
+    recipe: str = "w8a8",
+    target: str = "ort",
+    family: str = "auto",
+    imgsz: Count | None = None,
+    json_file: Json = None,
+) -> None:
+    """Show what a detector is made of, and how much of it would be quantised.
+
+    Args:
+        model: An ONNX file.
+        recipe: A built-in recipe or a .toml file.
+        target: Where the result would run.
+        family: Detector family, found from the model by default.
+        imgsz: Side of the input in pixels, for models that leave it open.
+        json_file: Write the figures to this file.
+    """
+    from detquant.pipeline.detector import load
+    from detquant.pipeline.inspection import inspect as run
+    from detquant.report.table import show_inspection
+
+    _check_json(json_file)
+    figures = run(load(model, family=family, imgsz=imgsz), recipe=recipe, target=target)
+    show_inspection(figures)
+    _write_json(json_file, figures)
+
+
+@app.command
+def plan(
+    model: Path,
+    /,
+    *,
+    recipe: str = "w8a8",
+    target: str = "ort",
+    family: str = "auto",
+    imgsz: Count | None = None,
+    json_file: Json = None,
+) -> None:
+    """Show what a recipe comes to on a detector and a target, tensor by tensor, before any image is read.
+
+    Args:
+        model: The float detector, an ONNX file.
+        recipe: A built-in recipe or a .toml file.
+        target: Where the result would run.
+        family: Detector family, found from the model by default.
+        imgsz: Side of the input in pixels, for models that leave it open.
+        json_file: Write the plan to this file.
+    """
+    from detquant.pipeline.detector import load
+    from detquant.pipeline.inspection import describe_plan, make_plan
+    from detquant.report.table import show_plan
+
+    _check_json(json_file)
+    figures = describe_plan(make_plan(load(model, family=family, imgsz=imgsz), recipe, target))
+    show_plan(figures)
+    _write_json(json_file, figures)
+
+
+@app.command
+def predict(
+    model: Path,
+    images: list[Path],
+    /,
+    *,
+    out: Path = Path("predictions"),
+    confidence: Confidence = 0.25,
+    family: str = "auto",
+    imgsz: Count | None = None,
+    threads: Count = 1,
+    json_file: Json = None,
+) -> None:
+    """Find objects in images and draw them.
+
+    Args:
+        model: An ONNX file, float or quantised.
+        images: Image files, or folders of them.
+        out: Folder for the drawn images.
+        confidence: Objects score more than this.
+        family: Detector family, found from the model by default.
+        imgsz: Side of the input in pixels, for models that leave it open.
+        threads: Of the runtime.
+        json_file: Write the objects to this file.
+    """
+    from detquant.data import Skip
+    from detquant.pipeline.detector import load
+    from detquant.pipeline.figures import prediction_figures, skip_figures
+    from detquant.pipeline.predict import predict as run
+    from detquant.report.drawing import draw
+    from detquant.report.files import require_writable, staged
+    from detquant.report.pictures import encode, free_name
+    from detquant.report.table import show_predictions
+
+    require_writable(out)
+    _check_json(json_file)
+    detector = load(model, family=family, imgsz=imgsz)
+    classes, skipped, drawn = detector.family.classes, list[Skip](), dict[str, dict[str, object]]()
+    with staged(out) as put:
+        for one in run(detector, images, skipped, confidence=confidence, threads=threads):
+            name = free_name(one.path, out, drawn)
+            put(name, encode(draw(one.image, one.detections, classes), name))
+            drawn[name] = prediction_figures(one, classes, str(out / name))
+    figures = {
+        "model": str(model),
+        "confidence": confidence,
+        "images": list(drawn.values()),
+        "skipped": skip_figures(skipped),
+    }
+    show_predictions(figures)
+    _write_json(json_file, figures)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command.
+
+    Args:
+        arguments: without the program's name; by default those of the process.
+
+    Returns:
+        The exit code: 0, 2 for anything the user can act on (said in one sentence on stderr), 130 when
+        interrupted.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
+        command(*bound.args, **bound.kwargs)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        again = ": run the same command again to resume" if arguments[:1] == ["quantize"] else ""
+        return _say(f"Interrupted{again}.", INTERRUPTED)
+    except BrokenPipeError:  # `detquant plan ... | head`: nobody reads on, and that is no error
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (DetquantError, CycloptsError) as error:
+        return _say(str(error), FAILED)
+    except OSError as error:
+        place = f"'{error.filename}': " if error.filename else ""
+        return _say(f"{place}{error.strerror or error}.", FAILED)
+    return 0
+
+
+def _say(message: str, code: int) -> int:
+    """One line on stderr, whatever the message was made from."""
+    print("detquant:", " ".join(line.strip() for line in message.splitlines()), file=sys.stderr)
+    return code
+
+
+def _check_json(path: Path | None) -> None:
+    """Fails before the work if the figures could not be written after it."""
+    from detquant.report.files import require_writable_file
+
+    if path:
+        require_writable_file(path)
+
+
+def _write_json(path: Path | None, figures: dict[str, object]) -> None:
+    from detquant.report.files import write_json
+
+    if path:
+        write_json(path, figures)

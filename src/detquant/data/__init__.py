@@ -1,0 +1,53 @@
+"""Data sets: images to calibrate with and to measure on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from detquant.data._base import Dataset, Skip, check_classes
+from detquant.data.coco import open_coco
+from detquant.data.folder import open_folder
+from detquant.data.images import SUFFIXES, image_size, iter_images, read_image
+from detquant.data.yolo import open_yolo
+from detquant.errors import DatasetError
+
+__all__ = [
+    "READERS",
+    "Dataset",
+    "Skip",
+    "check_classes",
+    "image_size",
+    "iter_images",
+    "open_dataset",
+    "read_image",
+]
+
+READERS: dict[str, Callable[[Path, int], Dataset]] = {
+    ".yaml": open_yolo,
+    ".yml": open_yolo,
+    ".json": open_coco,
+    **dict.fromkeys(sorted(SUFFIXES), open_folder),
+}
+
+
+def open_dataset(path: str | Path, seed: int = 0) -> Dataset:
+    """Opens a data set, choosing the reader by what the path is.
+
+    Args:
+        path: an Ultralytics data.yaml, a COCO annotation .json, a folder of images, or one image.
+        seed: of the order of the calibration images.
+
+    Raises:
+        DatasetError: the path is none of these, or what it names cannot be used.
+    """
+    path = Path(path)
+    kinds = "a data.yaml, a COCO .json, a folder of images or an image"
+    if not path.exists():
+        raise DatasetError(f"{path} does not exist: give {kinds}.")
+    if path.is_dir():
+        return open_folder(path, seed)
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise DatasetError(f"{path} is a '{path.suffix}' file: give {kinds}.")
+    return reader(path, seed)

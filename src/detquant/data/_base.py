@@ -1,0 +1,106 @@
+"""What a data set is: images to calibrate with, images to measure on, and what was left out and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from detquant.errors import DatasetError
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A file that was left out.
+
+    Attributes:
+        path: of the image.
+        reason: a sentence without its full stop.
+    """
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """Images, their objects if known, and an account of everything left out.
+
+    Attributes:
+        name: of the file or folder it was read from.
+        classes: class names by class_id; None where only images are known.
+        calibration: images to find ranges with, in an order of which any first part is a fair sample.
+        validation: images to measure on.
+        ground_truth: COCO-format dict; its "images" are `validation` in the same order, `category_id` is
+            the index into `classes`. None where the objects are not known.
+        skipped: files named by the data set that cannot be used.
+        overlap: number of images that are in both splits.
+        notes: sentences on what was chosen or found.
+    """
+
+    name: str
+    classes: tuple[str, ...] | None
+    calibration: tuple[Path, ...]
+    validation: tuple[Path, ...]
+    ground_truth: dict[str, Any] | None
+    skipped: tuple[Skip, ...] = ()
+    overlap: int = 0
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.ground_truth is not None and len(self.ground_truth["images"]) != len(self.validation):
+            raise ValueError("ground_truth['images'] must be the validation images, in the same order.")
+
+    @cached_property
+    def image_ids(self) -> dict[Path, int]:
+        """The id of each validation image: that of the ground truth, else its place counted from 1."""
+        if self.ground_truth is None:
+            return {path: place for place, path in enumerate(self.validation, start=1)}
+        images = self.ground_truth["images"]
+        return {path: image["id"] for path, image in zip(self.validation, images, strict=True)}
+
+
+def check_classes(dataset: Dataset, count: int) -> None:
+    """Refuses a data set whose number of classes is not the model's.
+
+    Args:
+        dataset: to check; one without classes fits every model.
+        count: classes of the model.
+
+    Raises:
+        DatasetError: the numbers differ.
+    """
+    if dataset.classes is not None and len(dataset.classes) != count:
+        raise DatasetError(
+            f"{dataset.name} has {len(dataset.classes)} classes, the model has {count}: give the data set "
+            "that the model was trained for."
+        )
+
+
+def count_overlap(one: Iterable[Path], other: Iterable[Path]) -> int:
+    """How many images are in both, links followed."""
+    return len({path.resolve() for path in one} & {path.resolve() for path in other})
+
+
+def make_categories(classes: Iterable[str]) -> list[dict[str, Any]]:
+    """COCO categories with ids 0, 1, ..."""
+    return [{"id": index, "name": name} for index, name in enumerate(classes)]
+
+
+def make_annotation(
+    number: int, image_id: int, category_id: int, xywh: tuple[float, float, float, float]
+) -> dict[str, Any]:
+    """A COCO annotation of a box; xywh in pixels.
+
+    Numbers start from 1: evaluators take 0 to mean "no match".
+    """
+    return {
+        "id": number,
+        "image_id": image_id,
+        "category_id": category_id,
+        "bbox": list(xywh),
+        "area": xywh[2] * xywh[3],
+        "iscrowd": 0,
+    }

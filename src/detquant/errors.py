@@ -1,0 +1,75 @@
+"""Every error a user can meet, as one tree.
+
+    DetquantError                   all below; the command line prints one sentence, exit code 2
+    ├── ModelError                  the model file: unreadable, truncated, of the wrong kind, of no known family
+    │   └── UnsupportedOperator     an operator that a target or a pass cannot take
+    ├── RecipeError                 an unknown recipe, step or option, or a wish that makes no sense
+    ├── DatasetError                data.yaml, annotations, images
+    ├── CalibrationError            no images, activations that are not finite
+    ├── TargetError                 a place to run that is unknown or refuses the model
+    ├── OutputError                 a result that cannot be written
+    └── MissingExtra                an optional dependency that is not installed
+
+A message says what was found, what was expected and what to do.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class DetquantError(Exception):
+    """Base of all errors that a user can act on."""
+
+
+class ModelError(DetquantError):
+    """The model file cannot be read or is not what was asked for."""
+
+
+class UnsupportedOperator(ModelError):
+    """An operator that a target or a pass cannot take."""
+
+
+class RecipeError(DetquantError):
+    """A recipe is unknown or makes no sense."""
+
+
+class DatasetError(DetquantError):
+    """The data set is missing, incomplete or does not fit the model."""
+
+
+class CalibrationError(DetquantError):
+    """Calibration cannot give usable ranges."""
+
+
+class TargetError(DetquantError):
+    """A place to run is unknown or refuses the model."""
+
+
+class OutputError(DetquantError):
+    """A result cannot be written."""
+
+
+class MissingExtra(DetquantError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"{package} is not installed: run  pip install 'detquant[{extra}]'")
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
+    """A sentence for a name that is in no table, with the nearest one that is.
+
+    Args:
+        kind: what the name stands for, such as "recipe".
+        name: what was given.
+        known: the names that exist.
+
+    Returns:
+        "Unknown recipe 'w8a9': did you mean 'w8a8'? Known: ..."
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    hint = f"did you mean '{near[0]}'? " if near else ""
+    return f"Unknown {kind} '{name}': {hint}Known: {', '.join(names)}."

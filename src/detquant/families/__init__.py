@@ -1,0 +1,135 @@
+"""Detector families: what goes into a network, and how its raw outputs become boxes."""
+
+from __future__ import annotations
+
+import importlib
+
+from detquant.errors import ModelError, unknown_name
+from detquant.families._base import (
+    Detections,
+    Family,
+    Geometry,
+    Shape,
+    Signature,
+    is_dynamic,
+    shape_text,
+    shapes_text,
+)
+from detquant.families.class_names import COCO_NAMES
+
+__all__ = [
+    "COCO_NAMES",
+    "FAMILIES",
+    "Detections",
+    "Family",
+    "Geometry",
+    "Signature",
+    "find_family",
+    "load_family",
+]
+
+FAMILIES = {
+    "yolov8": "detquant.families.yolov8:YOLOv8",
+    "yolox": "detquant.families.yolox:YOLOX",
+    "nanodet": "detquant.families.nanodet:NanoDet",
+    "nanodet-plus": "detquant.families.nanodet_plus:NanoDetPlus",
+}
+
+
+def load_family(name: str) -> type[Family]:
+    """The class of a family in FAMILIES.
+
+    Raises:
+        ModelError: there is none of that name.
+    """
+    if name not in FAMILIES:
+        raise ModelError(unknown_name("family", name, FAMILIES))
+    module, _, attribute = FAMILIES[name].partition(":")
+    family: type[Family] = getattr(importlib.import_module(module), attribute)
+    return family
+
+
+def find_family(
+    signature: Signature, name: str = "auto", classes: tuple[str, ...] | None = None
+) -> tuple[Family, str]:
+    """Tells a model's family: the one named, else the one the file names, else the one its shapes fit.
+
+    Args:
+        signature: of the model.
+        name: a key of FAMILIES, or "auto".
+        classes: class names that overrule the file's.
+
+    Returns:
+        The family for this model, and a sentence saying why it is that one.
+
+    Raises:
+        ModelError: the model is a classifier or not a plain detector, has dynamic dimensions, is not of the
+            family named, or is of none.
+    """
+    written = signature.metadata.get("detquant.family", "")
+    wanted = load_family(name if name != "auto" else written) if name != "auto" or written else None
+    _refuse_other_kinds(signature)
+    _, height, width = signature.image_input()
+    _refuse_dynamic_outputs(signature)
+    if wanted is not None:
+        reason = wanted.matches(signature)
+        if reason is None:
+            raise ModelError(_wrong_family(signature, wanted, height, width))
+        if name == "auto":
+            reason = f"The file says so (detquant.family). {reason}"
+        return wanted.from_signature(signature, classes), reason
+    for family in map(load_family, FAMILIES):
+        reason = family.matches(signature)
+        if reason is not None:
+            return family.from_signature(signature, classes), reason
+    known = "; ".join(f"{key}: {load_family(key).expected(height, width)}" for key in FAMILIES)
+    raise ModelError(
+        f"The model is of no known family: found {shapes_text(signature.outputs)} for an input of "
+        f"{height}x{width}.{_hint(signature)} Known: {known}."
+    )
+
+
+def _wrong_family(signature: Signature, wanted: type[Family], height: int, width: int) -> str:
+    fits = [key for key in FAMILIES if load_family(key).matches(signature) is not None]
+    advice = f" Its shapes are those of {fits[0]}: use that family." if fits else _hint(signature)
+    return (
+        f"The model is not of family '{wanted.name}': found {shapes_text(signature.outputs)} for an input of "
+        f"{height}x{width}; expected {wanted.expected(height, width)}.{advice}"
+    )
+
+
+def _refuse_other_kinds(signature: Signature) -> None:
+    """Says so when the model is not a detector at all."""
+    task = signature.metadata.get("task", "detect")
+    if task != "detect":
+        raise ModelError(
+            f"The model's metadata says its task is '{task}'; only detectors (task 'detect') are taken."
+        )
+    if len(signature.outputs) == 1:
+        [(name, shape)] = signature.outputs.items()
+        if _is_class_vector(shape):
+            raise ModelError(
+                f"The model is a classifier, not a detector: its only output '{name}' {shape_text(shape)} is "
+                f"one score for each of {shape[1]} classes, without boxes. Give a detector."
+            )
+
+
+def _is_class_vector(shape: Shape) -> bool:
+    return len(shape) == 2 or (len(shape) == 4 and shape[2:] == (1, 1))
+
+
+def _refuse_dynamic_outputs(signature: Signature) -> None:
+    loose = {name: shape for name, shape in signature.outputs.items() if is_dynamic(shape)}
+    if loose:
+        raise ModelError(
+            f"The model has dynamic outputs: {shapes_text(loose)}. Fixed shapes are needed: export it again "
+            "with a fixed size, a batch of 1 and without NMS in the graph."
+        )
+
+
+def _hint(signature: Signature) -> str:
+    """What a well-known foreign output is, as a sentence with a leading space; empty if not known."""
+    shapes = list(signature.outputs.values())
+    if len(shapes) == 1 and len(shapes[0]) == 3 and shapes[0][2] == 6:
+        return " It seems to have NMS in the graph: export it again without (Ultralytics: nms=False)."
+    return ""

@@ -1,0 +1,284 @@
+"""What a detector family is, and the types that go in and out of one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from detquant.errors import ModelError
+from detquant.families.class_names import class_names
+from detquant.families.nms import class_aware_nms
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+Pixels = npt.NDArray[np.uint8]
+Outputs = Mapping[str, npt.NDArray[Any]]
+Shape = tuple[int | str | None, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """The objects found in one image, best first when a family made them.
+
+    Attributes:
+        xyxy: float32 [n, 4], left, top, right, bottom in pixels of the original image.
+        confidence: float32 [n], 0 to 1.
+        class_id: int64 [n], index into the family's classes.
+    """
+
+    xyxy: Floats
+    confidence: Floats
+    class_id: Ints
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "xyxy", np.asarray(self.xyxy, np.float32))
+        object.__setattr__(self, "confidence", np.asarray(self.confidence, np.float32))
+        object.__setattr__(self, "class_id", np.asarray(self.class_id, np.int64))
+        count = len(self.confidence)
+        shapes = (self.xyxy.shape, self.confidence.shape, self.class_id.shape)
+        if shapes != ((count, 4), (count,), (count,)):
+            raise ValueError(f"Detections need [n, 4], [n] and [n]; got {', '.join(map(str, shapes))}.")
+
+    def __len__(self) -> int:
+        return len(self.confidence)
+
+    @classmethod
+    def empty(cls) -> Self:
+        """No objects."""
+        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
+
+    def select(self, which: npt.NDArray[Any]) -> Detections:
+        """The detections at the given indices, or where a bool [n] is true."""
+        return Detections(self.xyxy[which], self.confidence[which], self.class_id[which])
+
+    def above(self, confidence: float) -> Detections:
+        """The detections of at least this confidence."""
+        return self.select(self.confidence >= confidence)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Geometry:
+    """How an image was mapped to the network input: x_input = x_image * scale_x + pad_x, y alike.
+
+    Attributes:
+        height: of the original image, pixels.
+        width: of the original image, pixels.
+        scale_x: input pixels per image pixel.
+        scale_y: input pixels per image pixel.
+        pad_x: columns before the image in the input.
+        pad_y: rows above the image in the input.
+    """
+
+    height: int
+    width: int
+    scale_x: float
+    scale_y: float
+    pad_x: float = 0.0
+    pad_y: float = 0.0
+
+    def to_image(self, xyxy: Floats) -> Floats:
+        """Maps boxes [n, 4] from input pixels to image pixels, clipped to the image."""
+        pad = np.array([self.pad_x, self.pad_y] * 2, np.float32)
+        scale = np.array([self.scale_x, self.scale_y] * 2, np.float32)
+        limit = np.array([self.width, self.height] * 2, np.float32)
+        return np.asarray(np.clip((xyxy - pad) / scale, 0, limit), np.float32)
+
+    def to_input(self, xyxy: Floats) -> Floats:
+        """Maps boxes [n, 4] from image pixels to input pixels."""
+        pad = np.array([self.pad_x, self.pad_y] * 2, np.float32)
+        scale = np.array([self.scale_x, self.scale_y] * 2, np.float32)
+        return np.asarray(xyxy, np.float32) * scale + pad
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What identifies a model without running it.
+
+    Attributes:
+        inputs: input name to shape; a dimension that is not a positive int is dynamic.
+        outputs: output name to shape, in the order of the graph.
+        metadata: the file's metadata_props.
+    """
+
+    inputs: Mapping[str, Shape]
+    outputs: Mapping[str, Shape]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def image_input(self) -> tuple[str, int, int]:
+        """The one image input.
+
+        Returns:
+            Name, height and width.
+
+        Raises:
+            ModelError: there is not exactly one input of the fixed shape [1, 3, height, width].
+        """
+        if len(self.inputs) != 1:
+            found = shapes_text(self.inputs) or "none"
+            raise ModelError(f"A detector has one image input [1, 3, height, width]; found {found}.")
+        [(name, shape)] = self.inputs.items()
+        if is_dynamic(shape):
+            raise ModelError(
+                f"Input '{name}' has dynamic dimensions {shape_text(shape)}, but a fixed shape such as "
+                "[1, 3, 640, 640] is needed: export the model again with a fixed size and a batch of 1."
+            )
+        if len(shape) != 4 or shape[:2] != (1, 3):
+            raise ModelError(
+                f"Input '{name}' is {shape_text(shape)}, but one colour image [1, 3, height, width] "
+                "was expected: export the model again with a batch of 1 and channels first."
+            )
+        return name, int(shape[2] or 0), int(shape[3] or 0)
+
+
+def is_dynamic(shape: Shape) -> bool:
+    """Whether a dimension is left open."""
+    return any(not isinstance(d, (int, np.integer)) or d <= 0 for d in shape)
+
+
+def shape_text(shape: Shape) -> str:
+    """A shape as "[1, 84, 8400]", open dimensions as their name or "?"."""
+    return "[" + ", ".join("?" if d is None else str(d) for d in shape) + "]"
+
+
+def shapes_text(shapes: Mapping[str, Shape]) -> str:
+    """Named shapes as "output0 [1, 84, 8400], ..."."""
+    return ", ".join(f"{name} {shape_text(shape)}" for name, shape in shapes.items())
+
+
+class Family(ABC):
+    """A detector family: how its input is made and how its raw outputs become boxes.
+
+    A member gives the facts below, `preprocess`, `scores`, `boxes` and what its shapes look like; the rest
+    (threshold, NMS, mapping back) is the same for all.
+
+    Attributes:
+        name: key in FAMILIES.
+        nms_iou: IoU above which the validation protocol of the family drops the lesser box.
+        max_detections: boxes an image that protocol keeps.
+        classes: class names, by class_id.
+        input_name: name of the image input.
+        height: of the network input, pixels.
+        width: of the network input, pixels.
+    """
+
+    name: ClassVar[str]
+    nms_iou: ClassVar[float]
+    max_detections: ClassVar[int]
+
+    def __init__(self, *, input_name: str, height: int, width: int, classes: tuple[str, ...]) -> None:
+        self.input_name = input_name
+        self.height = height
+        self.width = width
+        self.classes = classes
+
+    @classmethod
+    def from_signature(cls, signature: Signature, classes: tuple[str, ...] | None = None) -> Self:
+        """Makes the family for one model.
+
+        Args:
+            signature: of the model.
+            classes: class names; by default those in the file's metadata, COCO's for 80, else numbers.
+
+        Raises:
+            ModelError: the model is not of this family, or the number of names is wrong.
+        """
+        input_name, height, width = signature.image_input()
+        count = cls.count_classes(signature)
+        if count is None:
+            raise ModelError(
+                f"The model is not of family '{cls.name}': found {shapes_text(signature.outputs)} for an "
+                f"input of {height}x{width}; {cls.name} has {cls.expected(height, width)}."
+            )
+        names = class_names(signature.metadata, count, classes)
+        return cls(input_name=input_name, height=height, width=width, classes=names)
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes the model tells apart."""
+        return len(self.classes)
+
+    @classmethod
+    def matches(cls, signature: Signature) -> str | None:
+        """A sentence saying why the model is of this family, or None if it is not."""
+        try:
+            _, height, width = signature.image_input()
+        except ModelError:
+            return None
+        count = cls.count_classes(signature)
+        if count is None:
+            return None
+        return (
+            f"{cls.name}: {shapes_text(signature.outputs)} for an input of {height}x{width} "
+            f"is {cls.expected(height, width)} with {count} classes."
+        )
+
+    @classmethod
+    @abstractmethod
+    def expected(cls, height: int, width: int) -> str:
+        """The output shapes of the family for an input size, in words."""
+
+    @classmethod
+    @abstractmethod
+    def count_classes(cls, signature: Signature) -> int | None:
+        """The number of classes the shapes tell, or None if they are not this family's."""
+
+    @abstractmethod
+    def preprocess(self, image: Pixels) -> tuple[Floats, Geometry]:
+        """Makes the network input.
+
+        Args:
+            image: uint8 [height, width, 3], BGR.
+
+        Returns:
+            float32 [1, 3, self.height, self.width], and how the image was mapped.
+        """
+
+    @abstractmethod
+    def scores(self, outputs: Outputs) -> Floats:
+        """Class scores [cells, classes], 0 to 1, from the raw outputs by name."""
+
+    @abstractmethod
+    def boxes(self, outputs: Outputs) -> Floats:
+        """Boxes [cells, 4] as xyxy in pixels of the network input, cells as in `scores`."""
+
+    def confident_cells(self, outputs: Outputs) -> Floats:
+        """The best class score of each cell, [cells]."""
+        return np.asarray(self.scores(outputs).max(axis=1))
+
+    def decode(
+        self,
+        outputs: Outputs,
+        geometry: Geometry,
+        confidence: float = 0.001,
+        iou: float | None = None,
+        max_detections: int | None = None,
+    ) -> Detections:
+        """Turns raw outputs into detections: threshold, class-aware NMS, boxes back onto the image.
+
+        A cell may give a box for each class above the threshold, as in COCO validation.
+
+        Args:
+            outputs: raw output arrays by name, of one image.
+            geometry: from `preprocess` of that image.
+            confidence: candidates must score more than this.
+            iou: NMS threshold; None for the family's own.
+            max_detections: boxes to keep; None for the family's own.
+
+        Returns:
+            Detections, best first. Boxes that are not finite or have no area inside the image are dropped.
+        """
+        xyxy, scores = self.boxes(outputs), self.scores(outputs)
+        cell, class_id = class_aware_nms(
+            xyxy,
+            scores,
+            confidence=confidence,
+            iou=self.nms_iou if iou is None else iou,
+            limit=self.max_detections if max_detections is None else max_detections,
+        )
+        found = Detections(geometry.to_image(xyxy[cell]), scores[cell, class_id], class_id)
+        return found.select(np.asarray((found.xyxy[:, 2:] > found.xyxy[:, :2]).all(axis=1)))

@@ -1,0 +1,55 @@
+"""NanoDet-Plus: one tensor of class scores and distance distributions over four strides."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from detquant.families._base import Family, Floats, Geometry, Outputs, Pixels, Signature, is_dynamic
+from detquant.families.grid import cells, count_cells, distance_boxes
+from detquant.families.letterbox import as_tensor, stretch
+from detquant.families.nanodet import DISTRIBUTION, MEAN_BGR, STD_BGR
+
+STRIDES = (8, 16, 32, 64)
+
+
+class NanoDetPlus(Family):
+    """BGR normalised, stretched; [1, cells, classes + 32]: scores after sigmoid, then distribution logits."""
+
+    name = "nanodet-plus"
+    nms_iou = 0.6
+    max_detections = 100
+
+    @classmethod
+    def expected(cls, height: int, width: int) -> str:
+        """The output shapes of the family for an input size, in words."""
+        return f"one output [1, {count_cells(height, width, STRIDES)}, classes + 32]"
+
+    @classmethod
+    def count_classes(cls, signature: Signature) -> int | None:
+        """The number of classes the shapes tell, or None if they are not this family's."""
+        _, height, width = signature.image_input()
+        shape = next(iter(signature.outputs.values()), ())
+        if len(signature.outputs) != 1 or len(shape) != 3 or is_dynamic(shape):
+            return None
+        if shape[:2] != (1, count_cells(height, width, STRIDES)):
+            return None
+        count = int(shape[2] or 0) - DISTRIBUTION
+        return count if count > 0 else None
+
+    def preprocess(self, image: Pixels) -> tuple[Floats, Geometry]:
+        """Stretches a BGR image to the input; BGR, normalised."""
+        canvas, geometry = stretch(image, self.height, self.width)
+        return as_tensor(canvas, rgb=False, mean=MEAN_BGR, std=STD_BGR), geometry
+
+    def scores(self, outputs: Outputs) -> Floats:
+        """Class scores [cells, classes]; the graph has applied the sigmoid."""
+        return self._rows(outputs)[:, : self.num_classes]
+
+    def boxes(self, outputs: Outputs) -> Floats:
+        """Boxes [cells, 4] as xyxy in input pixels, from the top left corner of each cell."""
+        place, stride = cells(self.height, self.width, STRIDES)
+        return distance_boxes(self._rows(outputs)[:, self.num_classes :], place * stride, stride)
+
+    def _rows(self, outputs: Outputs) -> Floats:
+        [output] = outputs.values()
+        return np.asarray(output, np.float32).reshape(-1, self.num_classes + DISTRIBUTION)

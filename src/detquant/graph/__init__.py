@@ -1,0 +1,20 @@
+"""The graph is an `onnx_ir.Model`: passes rewrite it, finders read it, and runs look inside."""
+
+from detquant.graph.activations import Activation, find_activations
+from detquant.graph.decode_tail import DecodeTail, find_decode_tail
+from detquant.graph.prepare import prepare
+from detquant.graph.running import Runner, session, with_taps
+from detquant.graph.summary import Summary, summarize
+
+__all__ = [
+    "Activation",
+    "DecodeTail",
+    "Runner",
+    "Summary",
+    "find_activations",
+    "find_decode_tail",
+    "prepare",
+    "session",
+    "summarize",
+    "with_taps",
+]

@@ -1,0 +1,71 @@
+"""Make a model ready to be quantised: one opset, static shapes, no constants to compute, BatchNorm folded.
+
+The passes, in order:
+
+1. `inline_functions`: functions of the model become nodes of its graph; the converter would lose them.
+2. `raise_opset`: opset 21.
+3. `fix_shapes`: a batch of 1, height and width as asked for.
+4. `fold_constants`: what does not depend on the image is computed; dead nodes vanish.
+5. `fold_batchnorm`: into the convolution before it.
+6. `remove_unused`: what folding left behind.
+7. `name_values`: each name once.
+8. `infer_shapes`: shape and type on every value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import onnx_ir as ir
+from onnx_ir.passes.common import InlinePass, RemoveUnusedNodesPass
+
+from detquant.errors import ModelError
+from detquant.graph.fix_shapes import fix_shapes
+from detquant.graph.fold_batchnorm import fold_batchnorm
+from detquant.graph.fold_constants import fold_constants
+from detquant.graph.infer_shapes import infer_shapes
+from detquant.graph.name_values import name_values
+from detquant.graph.raise_opset import raise_opset
+
+Pass = Callable[[ir.Model], ir.Model]
+
+
+def inline_functions(model: ir.Model) -> ir.Model:
+    """Replace each call of a model's own function by the function's nodes, in place."""
+    if model.functions:
+        InlinePass()(model)
+    return model
+
+
+def remove_unused(model: ir.Model) -> ir.Model:
+    """Remove nodes and initializers that nothing reads, in place."""
+    RemoveUnusedNodesPass()(model)
+    return model
+
+
+BEFORE_SHAPES: tuple[Pass, ...] = (inline_functions, raise_opset)
+AFTER_SHAPES: tuple[Pass, ...] = (fold_constants, fold_batchnorm, remove_unused, name_values, infer_shapes)
+
+
+def prepare(model: ir.Model, imgsz: int | tuple[int, int] | None = None) -> ir.Model:
+    """Give a copy of the model that the rest of the house can work on.
+
+    Args:
+        model: an ONNX model of opset 11 or newer; it is not changed and shares its weights with the copy.
+        imgsz: input side in pixels, or (height, width); only for models whose input is free.
+
+    Returns:
+        The same function of the image, in opset 21 or newer, with static shapes.
+
+    Raises:
+        ModelError: too old an opset, free dimensions that nothing fixes, or a size the model is not made for.
+    """
+    if not len(model.graph):
+        raise ModelError("The model's graph has no nodes: there is nothing to quantise.")
+    prepared = model.clone()
+    for each in BEFORE_SHAPES:
+        prepared = each(prepared)
+    prepared = fix_shapes(prepared, imgsz)
+    for each in AFTER_SHAPES:
+        prepared = each(prepared)
+    return prepared

@@ -1,0 +1,163 @@
+"""QuantizeLinear / DequantizeLinear inserted into a float graph: the one language that all targets read.
+
+1. An activation with a grid gets one Q and one DQ. Integer operators read the DQ; so does everyone else where the producer is
+   an integer operator, since then only the codes exist. A float operator that reads a float operator's result reads it
+   unrounded.
+2. A weight becomes an integer initialiser and a DQ, one for each operator that reads it.
+3. A bias becomes int32 at exactly ``scale_x * scale_w`` with zero point 0: the runtimes' fused kernels assume that scale,
+   and compute something else, silently, with any other.
+4. Names of graph inputs and outputs stay: a quantised graph output is the DQ's result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+import onnx_ir as ir
+
+from detquant.graph.traits import activation_inputs, bias_of, weight_of
+from detquant.numerics.grid import QuantParams, quantize
+from detquant.numerics.qtype import INT32, QType
+
+STORAGE: dict[QType, type[np.generic]] = {
+    QType(8, True): np.int8,
+    QType(8, False): np.uint8,
+    QType(16, True): np.int16,
+    QType(16, False): np.uint16,
+    QType(32, True): np.int32,
+}
+
+
+def storage(qtype: QType) -> type[np.generic]:
+    """The numpy type that codes are stored in: the narrowest of 8, 16 or 32 bits that holds them."""
+    bits = next(width for width in (8, 16, 32) if qtype.bits <= width)
+    return STORAGE[QType(bits, qtype.signed or bits == 32)]
+
+
+def bias_grid(x: QuantParams, w: QuantParams) -> QuantParams:
+    """The accumulator's grid: ``scale_x * scale_w`` in float32, zero point 0."""
+    scale = np.asarray(x.scale * w.scale, np.float32)
+    return QuantParams(INT32, scale, np.zeros(scale.shape, np.int64), None if scale.ndim == 0 else 0)
+
+
+class _Writer:
+    """One insertion: the graph being changed and the constants already made."""
+
+    def __init__(self, graph: ir.Graph) -> None:
+        self.graph = graph
+        self.names = {v.name for n in graph for v in n.outputs} | set(graph.initializers) | {i.name for i in graph.inputs}
+
+    def fresh(self, stem: str) -> str:
+        name, k = stem, 1
+        while name in self.names:
+            name, k = f"{stem}_{k}", k + 1
+        self.names.add(name)
+        return name
+
+    def constant(self, stem: str, array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> ir.Value:
+        value = ir.Value(name=self.fresh(stem), const_value=ir.tensor(np.asarray(array, order="C")))
+        value.shape, value.dtype = ir.Shape(array.shape), ir.DataType.from_numpy(array.dtype)
+        self.graph.register_initializer(value)
+        return value
+
+    def grid(self, stem: str, params: QuantParams) -> tuple[ir.Value, ir.Value]:
+        kind = storage(params.qtype)
+        return (
+            self.constant(f"{stem}_scale", np.asarray(params.scale, np.float32)),
+            self.constant(f"{stem}_zero_point", np.asarray(params.zero_point).astype(kind)),
+        )
+
+    def stored(self, node: ir.Node, position: int, params: QuantParams) -> None:
+        """Replaces a constant input of ``node`` by its codes and a DQ."""
+        value = node.inputs[position]
+        assert value is not None and value.const_value is not None and value.name is not None
+        codes = quantize(value.const_value.numpy(), params).astype(storage(params.qtype))
+        scale, zero_point = self.grid(value.name, params)
+        dq = ir.node(
+            "DequantizeLinear",
+            [self.constant(f"{value.name}_quantized", codes), scale, zero_point],
+            attributes={} if params.axis is None else {"axis": params.axis},
+            name=self.fresh(f"{value.name}_DequantizeLinear"),
+        )
+        self._describe(dq.outputs[0], f"{value.name}_dequantized", value)
+        self.graph.insert_before(node, dq)
+        node.replace_input_with(position, dq.outputs[0])
+
+    def activation(self, value: ir.Value, params: QuantParams, readers: list[tuple[ir.Node, int]]) -> None:
+        """Puts Q and DQ behind ``value`` and lets ``readers`` read the DQ."""
+        assert value.name is not None
+        name, producer = value.name, value.producer()
+        scale, zero_point = self.grid(name, params)
+        q = ir.node("QuantizeLinear", [value, scale, zero_point], name=self.fresh(f"{name}_QuantizeLinear"))
+        dq = ir.node("DequantizeLinear", [q.outputs[0], scale, zero_point], name=self.fresh(f"{name}_DequantizeLinear"))
+        q.outputs[0].name = self.fresh(f"{name}_quantized")
+        q.outputs[0].shape, q.outputs[0].dtype = value.shape, ir.DataType.from_numpy(np.dtype(storage(params.qtype)))
+        self._describe(dq.outputs[0], f"{name}_dequantized", value)
+        if producer is None:
+            self.graph.insert_before(self.graph[0], [q, dq])
+        else:
+            self.graph.insert_after(producer, [q, dq])
+        for node, position in readers:
+            node.replace_input_with(position, dq.outputs[0])
+        for k, out in enumerate(self.graph.outputs):
+            if out is value:
+                value.name, dq.outputs[0].name = self.fresh(f"{name}_float"), name
+                self.graph.outputs[k] = dq.outputs[0]
+
+    def _describe(self, value: ir.Value, stem: str, like: ir.Value) -> None:
+        value.name, value.shape, value.dtype = self.fresh(stem), like.shape, like.dtype
+
+
+def insert_qdq(
+    model: ir.Model,
+    *,
+    activations: Mapping[str, QuantParams],
+    weights: Mapping[str, QuantParams],
+    nodes: Collection[str],
+) -> ir.Model:
+    """A copy of ``model`` with Q and DQ around the integer operators.
+
+    Args:
+        model: prepared float graph.
+        activations: grid of each quantised activation, by value name.
+        weights: grid of each quantised weight, by the name of the *node* that reads it.
+        nodes: names of the operators that run in integers.
+
+    Returns:
+        The QDQ model.
+    """
+    model = model.clone()
+    graph, writer = model.graph, _Writer(model.graph)
+    integer = [n for n in graph if n.name in nodes]
+    chosen = set(map(id, integer))
+    for node in integer:
+        grid = weights.get(node.name or "")
+        weight = weight_of(node)
+        if grid is None or weight is None:
+            continue
+        bias, x = bias_of(node), node.inputs[0]
+        x_grid = activations.get(x.name or "") if x is not None else None
+        positions = {id(v): k for k, v in enumerate(node.inputs) if v is not None}
+        if bias is not None and x_grid is not None:
+            writer.stored(node, positions[id(bias)], bias_grid(x_grid, grid))
+        writer.stored(node, positions[id(weight)], grid)
+    values = {v.name: v for v in graph.inputs} | {v.name: v for n in graph for v in n.outputs}
+    for name, params in activations.items():
+        value = values[name]
+        producer = value.producer()
+        everyone = producer is not None and id(producer) in chosen
+        readers = [
+            (n, k) for n, k in value.uses() if everyone or (id(n) in chosen and any(v is value for v in activation_inputs(n)))
+        ]
+        writer.activation(value, params, readers)
+    drop_unused_initializers(graph)
+    graph.sort()
+    return model
+
+
+def drop_unused_initializers(graph: ir.Graph) -> None:
+    """Removes initialisers that nobody reads."""
+    for name, value in list(graph.initializers.items()):
+        if not value.uses() and not value.is_graph_output():
+            del graph.initializers[name]

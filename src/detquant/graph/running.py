@@ -1,0 +1,142 @@
+"""Run a graph with ONNX Runtime on the CPU, and look inside it.
+
+The runtime's own log is silenced: whatever it has to say that matters comes as an exception, and that
+becomes one sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import onnx_ir as ir
+import onnxruntime as ort
+from google.protobuf.message import EncodeError
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
+
+from detquant.errors import ModelError
+from detquant.graph.values import Array, static_shape
+
+Optimisation = Literal["all", "extended", "basic", "none"]
+
+_LEVELS = {
+    "all": ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
+    "extended": ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+    "basic": ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+    "none": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
+}
+_ONLY_FATAL = 4
+_ERRORS: tuple[type[Exception], ...] = (
+    ort_state.EPFail,
+    ort_state.Fail,
+    ort_state.InvalidArgument,
+    ort_state.InvalidGraph,
+    ort_state.InvalidProtobuf,
+    ort_state.NotImplemented,
+    ort_state.RuntimeException,
+    RuntimeError,
+    ValueError,
+)
+
+
+def session(
+    model: ir.Model | bytes, *, threads: int = 1, optimisation: Optimisation = "all"
+) -> ort.InferenceSession:
+    """Open a model in ONNX Runtime.
+
+    Args:
+        model: the model, or the bytes of its file.
+        threads: threads within one operator; operators run one after the other.
+        optimisation: how far the runtime may rewrite the graph.
+
+    Raises:
+        ModelError: the runtime refuses the model.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _ONLY_FATAL
+    options.graph_optimization_level = _LEVELS[optimisation]
+    try:
+        content = model if isinstance(model, bytes) else ir.to_proto(model).SerializeToString()
+        return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except EncodeError as error:
+        raise ModelError(
+            "The model is larger than 2 GB, which is more than one ONNX file can hold."
+        ) from error
+    except _ERRORS as error:
+        raise ModelError(f"ONNX Runtime refuses the model: {_sentence(error)}") from error
+
+
+class Runner:
+    """A model that is ready to run: feeds in, outputs out, both by name."""
+
+    def __init__(
+        self, model: ir.Model | bytes, threads: int = 1, *, optimisation: Optimisation = "all"
+    ) -> None:
+        self._session = session(model, threads=threads, optimisation=optimisation)
+        self.input_names: tuple[str, ...] = tuple(value.name for value in self._session.get_inputs())
+        self.output_names: tuple[str, ...] = tuple(value.name for value in self._session.get_outputs())
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Run once.
+
+        Args:
+            feeds: an array for each input.
+
+        Returns:
+            An array for each output.
+
+        Raises:
+            ModelError: a feed is missing or does not fit, or the run fails.
+        """
+        missing = [name for name in self.input_names if name not in feeds]
+        if missing:
+            raise ModelError(f"The model's input '{missing[0]}' was given nothing.")
+        try:
+            results: Sequence[Any] = self._session.run(list(self.output_names), dict(feeds))
+        except _ERRORS as error:
+            raise ModelError(f"ONNX Runtime cannot run the model: {_sentence(error)}") from error
+        return {name: np.asarray(result) for name, result in zip(self.output_names, results, strict=True)}
+
+
+def with_taps(model: ir.Model, names: Iterable[str]) -> ir.Model:
+    """A copy of the model that also gives out the named values.
+
+    Left out, for they cannot be given out or compared between runs: values inside subgraphs, values whose
+    shape is not static, and initializers. Graph inputs are left out too: the caller has them.
+
+    Args:
+        model: a prepared model; it is not changed and shares its weights with the copy.
+        names: names of values.
+
+    Raises:
+        ModelError: no value of that name exists anywhere in the model.
+    """
+    copy = model.clone()
+    values = ir.convenience.create_value_mapping(copy.graph)
+    outputs = set(copy.graph.outputs)
+    inner: set[str | None] | None = None
+    for name in names:
+        value = values.get(name)
+        if value is None:
+            if inner is None:
+                inner = {
+                    out.name for graph in copy.graph.subgraphs() for node in graph for out in node.outputs
+                }
+            if name not in inner:
+                raise ModelError(f"The model has no value '{name}' to look at.")
+        elif value.producer() is not None and value not in outputs and static_shape(value) is not None:
+            copy.graph.outputs.append(value)
+            outputs.add(value)
+    return copy
+
+
+def _sentence(error: Exception) -> str:
+    """The first line of what the runtime says, without its error code."""
+    text = str(error).strip() or type(error).__name__
+    line = text.splitlines()[0]
+    if line.startswith("[ONNXRuntimeError]"):  # ... : 10 : INVALID_GRAPH : what it has to say
+        line = line.split(" : ", 3)[-1]
+    return line.strip().rstrip(".") + "."

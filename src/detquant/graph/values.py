@@ -1,0 +1,70 @@
+"""What the passes ask of a value: is it constant, is its shape known, who else uses it."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import onnx_ir as ir
+
+Array = npt.NDArray[np.generic]
+
+ONNX_DOMAINS = ("", "ai.onnx")
+
+
+def is_op(node: ir.Node | None, *op_types: str) -> bool:
+    """Whether the node is one of these operators of the standard domain."""
+    return node is not None and node.domain in ONNX_DOMAINS and node.op_type in op_types
+
+
+def constant(value: ir.Value | None) -> Array | None:
+    """The array behind an initializer or a Constant node's output; None for anything computed.
+
+    An initializer that is also a graph input can be overridden by the caller, so it is not constant.
+    """
+    if value is None or value.is_graph_input():
+        return None
+    tensor = value.const_value
+    if tensor is not None and value.is_initializer():
+        return np.asarray(tensor.numpy())
+    if is_op(value.producer(), "Constant"):
+        inferred = ir.convenience.get_const_tensor(value)
+        return None if inferred is None else np.asarray(inferred.numpy())
+    return None
+
+
+def scalar(value: ir.Value | None) -> float | None:
+    """The number behind a constant of one element; None for anything else."""
+    array = constant(value)
+    if array is None or array.size != 1 or not np.issubdtype(array.dtype, np.number):
+        return None
+    return float(array.reshape(()).item())
+
+
+def static_shape(value: ir.Value | None) -> tuple[int, ...] | None:
+    """The shape if every dimension is a number; None otherwise."""
+    if value is None or value.shape is None:
+        return None
+    dims = tuple(value.shape)
+    if not all(isinstance(dim, int) for dim in dims):
+        return None
+    return tuple(int(dim) for dim in dims if isinstance(dim, int))
+
+
+def is_used_once(value: ir.Value) -> bool:
+    """Whether exactly one input of one node reads the value and the graph does not give it out."""
+    return len(value.uses()) == 1 and not value.is_graph_output()
+
+
+def new_initializer(graph: ir.Graph, name: str, array: Array) -> ir.Value:
+    """Add an array to the graph's initializers under this name, or one derived from it if it is taken."""
+    taken = {value.name for value in ir.convenience.create_value_mapping(graph).values()}
+    unique, count = name, 0
+    while unique in taken:
+        count += 1
+        unique = f"{name}_{count}"
+    tensor = ir.tensor(array, name=unique)
+    value = ir.Value(
+        name=unique, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype), const_value=tensor
+    )
+    graph.register_initializer(value)
+    return value

@@ -1,0 +1,28 @@
+"""What an importer gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx_ir as ir
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedModel:
+    """A model as it was read, before anything is changed.
+
+    Attributes:
+        model: the graph with all weights in memory.
+        path: the file that was named.
+        sha256: digest of the file, followed by its external data where there is any, in hexadecimal.
+        size_bytes: bytes of the file and of its external data.
+        metadata: what the exporter wrote about the model, such as "names", "stride", "imgsz".
+    """
+
+    model: ir.Model
+    path: Path
+    sha256: str
+    size_bytes: int
+    metadata: Mapping[str, str]

@@ -1,0 +1,238 @@
+"""ONNX files, with their weights inside or in external data files beside them.
+
+A file is refused with one sentence, before any pass sees it, if
+
+1. it cannot be read, or is empty;
+2. it is something else (a picture, text, a Git LFS pointer, a model of another kind);
+3. it ends early: the protobuf does not parse, or has no graph or no opset;
+4. its graph has no nodes;
+5. an initializer holds fewer bytes than its shape says;
+6. its external data is missing, too short, or lies outside the model's folder;
+7. a node reads a value that nothing makes, or its nodes go in a circle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import onnx
+import onnx_ir as ir
+from google.protobuf.message import DecodeError
+
+from detquant.errors import ModelError
+from detquant.importers._base import ImportedModel
+
+_KNOWN_HEADS = (
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"\x89PNG", "a PNG image"),
+    (b"PK\x03\x04", "a ZIP archive (perhaps a PyTorch checkpoint)"),
+    (b"version https://git-lfs", "a Git LFS pointer: fetch the real file with `git lfs pull`"),
+    (b"\x1f\x8b", "a gzip archive: unpack it first"),
+    (b"\xfd7zXZ", "an xz archive: unpack it first"),
+    (b"<", "an HTML or XML page"),
+)
+
+
+def matches(path: Path) -> bool:
+    """Whether the file is named .onnx, or begins as ONNX files do: field 1, a small IR version."""
+    if path.suffix.lower() == ".onnx":
+        return True
+    try:
+        with path.open("rb") as file:
+            head = file.read(2)
+    except OSError:
+        return False
+    return len(head) == 2 and head[0] == 0x08 and 3 <= head[1] < 32
+
+
+def load(path: Path) -> ImportedModel:
+    """Read an ONNX file.
+
+    Args:
+        path: the file; external data is looked for in its folder.
+
+    Raises:
+        ModelError: for the cases at the top of this file.
+    """
+    content = _read(path)
+    proto = _parse(path, content)
+    _check_inputs(path, proto.graph, frozenset())
+    digest, size = hashlib.sha256(content), len(content)
+    for graph in _graphs(proto.graph):
+        for tensor in graph.initializer:
+            if onnx.external_data_helper.uses_external_data(tensor):
+                external = _read_external(path, tensor)
+                digest.update(external)
+                size += len(external)
+            _check_size(path, tensor)
+    try:
+        model = ir.from_proto(proto)
+        model.graph.sort()
+    except Exception as error:  # whatever a damaged graph trips over, the user gets a sentence
+        raise ModelError(f"'{path}' is damaged: {_first_line(error)}.") from error
+    metadata = {entry.key: entry.value for entry in proto.metadata_props}
+    return ImportedModel(
+        model=model, path=path, sha256=digest.hexdigest(), size_bytes=size, metadata=metadata
+    )
+
+
+def _read(path: Path) -> bytes:
+    """Case 1."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise ModelError(f"'{path}' does not exist: expected an ONNX model.") from error
+    except IsADirectoryError as error:
+        raise ModelError(f"'{path}' is a folder: expected an ONNX model.") from error
+    except OSError as error:
+        raise ModelError(f"'{path}' cannot be read: {error.strerror}.") from error
+    if not content:
+        raise ModelError(f"'{path}' is empty (0 bytes): expected an ONNX model; copy or export it again.")
+    return content
+
+
+def _parse(path: Path, content: bytes) -> onnx.ModelProto:
+    for head, kind in _KNOWN_HEADS:  # case 2
+        if content.startswith(head):
+            raise ModelError(f"'{path}' is not an ONNX model but {kind}.")
+    if content[4:8] == b"TFL3":
+        raise ModelError(f"'{path}' is not an ONNX model but a TFLite model.")
+    proto = onnx.ModelProto()
+    try:
+        proto.ParseFromString(content)
+    except DecodeError as error:
+        raise ModelError(_not_onnx_or_truncated(path, content)) from error
+    if not proto.HasField("graph") or not proto.opset_import:
+        raise ModelError(_not_onnx_or_truncated(path, content))
+    if not proto.graph.node:  # case 4
+        raise ModelError(f"'{path}' holds a graph without nodes: there is nothing to quantise.")
+    return proto
+
+
+def _not_onnx_or_truncated(path: Path, content: bytes) -> str:
+    """Case 3, or 2 if it does not even begin like one."""
+    if content[0] == 0x08 and len(content) > 1 and content[1] < 32:
+        return (
+            f"'{path}' is a truncated or damaged ONNX model ({len(content)} bytes): "
+            "copy, download or export it again."
+        )
+    printable = all(byte >= 32 or byte in b"\t\r\n" for byte in content[:256])
+    return f"'{path}' is not an ONNX model but {'text' if printable else 'some other kind of file'}."
+
+
+def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+    """The graph and all graphs inside its nodes."""
+    yield graph
+    for node in graph.node:
+        for attribute in node.attribute:
+            for inner in _inner_graphs(attribute):
+                yield from _graphs(inner)
+
+
+def _inner_graphs(attribute: onnx.AttributeProto) -> Iterator[onnx.GraphProto]:
+    if attribute.HasField("g"):
+        yield attribute.g
+    yield from attribute.graphs
+
+
+def _check_inputs(path: Path, graph: onnx.GraphProto, outer: frozenset[str]) -> None:
+    """Case 7."""
+    made = {value.name for value in (*graph.input, *graph.initializer)}
+    made |= {tensor.values.name for tensor in graph.sparse_initializer}
+    made |= {name for node in graph.node for name in node.output}
+    known = outer | made | {""}
+    for node in graph.node:
+        for name in node.input:
+            if name not in known:
+                raise ModelError(
+                    f"'{path}' is damaged: a node of kind {node.op_type} reads '{name}', which nothing makes."
+                )
+        for attribute in node.attribute:
+            for inner in _inner_graphs(attribute):
+                _check_inputs(path, inner, known)
+    for value in graph.output:
+        if value.name not in known:
+            raise ModelError(f"'{path}' is damaged: its output '{value.name}' is made by no node.")
+
+
+def _needed_bytes(path: Path, tensor: onnx.TensorProto) -> int | None:
+    """Bytes that the shape and type ask for; None for strings, which have no fixed size."""
+    try:
+        dtype = ir.DataType(tensor.data_type)
+    except ValueError as error:
+        raise ModelError(
+            f"'{path}' is damaged: initializer '{tensor.name}' has the unknown type {tensor.data_type}."
+        ) from error
+    if dtype in (ir.DataType.STRING, ir.DataType.UNDEFINED):
+        return None
+    elements = math.prod(int(dim) for dim in tensor.dims)
+    return math.ceil(elements * int(dtype.bitwidth) / 8)
+
+
+def _check_size(path: Path, tensor: onnx.TensorProto) -> None:
+    """Case 5."""
+    needed = _needed_bytes(path, tensor)
+    if needed is None:
+        return
+    shape = list(tensor.dims)
+    if tensor.HasField("raw_data"):
+        if len(tensor.raw_data) != needed:
+            raise ModelError(
+                f"'{path}' is truncated or damaged: initializer '{tensor.name}' of shape {shape} needs "
+                f"{needed} bytes and has {len(tensor.raw_data)}."
+            )
+        return
+    try:
+        onnx.numpy_helper.to_array(tensor)
+    except (ValueError, TypeError) as error:
+        raise ModelError(
+            f"'{path}' is truncated or damaged: initializer '{tensor.name}' does not fill its shape {shape}."
+        ) from error
+
+
+def _read_external(path: Path, tensor: onnx.TensorProto) -> bytes:
+    """Case 6: bring external data into the tensor.
+
+    Read here rather than by the onnx package, whose loader also refuses files with several hard links, as
+    caches of downloaded models have.
+    """
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    location = entries.get("location", "")
+    folder = path.absolute().parent.resolve()
+    file = (folder / location).resolve()
+    if not location or not file.is_relative_to(folder):
+        raise ModelError(
+            f"'{path}' keeps initializer '{tensor.name}' in '{location}', outside the model's folder: "
+            "this is refused."
+        )
+    if not file.is_file():
+        raise ModelError(
+            f"'{path}' keeps its weights in '{location}', which is missing: expected it in the same folder."
+        )
+    needed = _needed_bytes(path, tensor) or 0
+    try:
+        offset, length = int(entries.get("offset", 0)), int(entries.get("length", needed))
+    except ValueError as error:
+        raise ModelError(f"'{path}' is damaged: '{tensor.name}' has an offset that is no number.") from error
+    if offset < 0 or length < 0:
+        raise ModelError(f"'{path}' is damaged: '{tensor.name}' has a negative offset or length.")
+    with file.open("rb") as handle:
+        handle.seek(offset)
+        content: bytes = handle.read(length)
+    if len(content) < max(length, needed):
+        raise ModelError(
+            f"'{location}', the external data of '{path}', is too short: '{tensor.name}' needs "
+            f"{max(length, needed)} bytes from {offset}, and the file has {file.stat().st_size}."
+        )
+    tensor.raw_data = content
+    tensor.data_location = onnx.TensorProto.DEFAULT
+    del tensor.external_data[:]
+    return content
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0].rstrip(".") if text else type(error).__name__

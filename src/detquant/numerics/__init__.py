@@ -1,0 +1,27 @@
+"""Integer types, grids, rounding and error measures: numpy only."""
+
+from __future__ import annotations
+
+from detquant.numerics.capability import Capability
+from detquant.numerics.grid import QuantParams, dequantize, fake_quantize, grid_from_range, quantize
+from detquant.numerics.qtype import INT8, INT32, UINT8, Granularity, PerAxis, PerTensor, QType, QuantSpec
+from detquant.numerics.sqnr import ratio_db, sqnr_db
+
+__all__ = [
+    "INT8",
+    "INT32",
+    "UINT8",
+    "Capability",
+    "Granularity",
+    "PerAxis",
+    "PerTensor",
+    "QType",
+    "QuantParams",
+    "QuantSpec",
+    "dequantize",
+    "fake_quantize",
+    "grid_from_range",
+    "quantize",
+    "ratio_db",
+    "sqnr_db",
+]

@@ -1,0 +1,96 @@
+"""A grid (scale and zero point), how it is made from a range, and the one definition of rounding.
+
+ONNX ``QuantizeLinear``: ``q = saturate(round_half_even(x / scale) + zero_point)``, and
+``x' = (q - zero_point) * scale``. Scales are float32 and so is the division, as the runtimes do it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from detquant.numerics.qtype import QType, QuantSpec
+
+Array = npt.NDArray[np.generic]
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+
+SMALLEST_SCALE = np.float32(1e-12)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QuantParams:
+    """A grid.
+
+    Attributes:
+        qtype: integer type of the codes.
+        scale: float32, shape ``()`` or ``[channels]``.
+        zero_point: int64, the same shape.
+        axis: the axis that ``scale`` runs along; None for one scale.
+    """
+
+    qtype: QType
+    scale: FloatArray
+    zero_point: IntArray
+    axis: int | None = None
+
+    @property
+    def low(self) -> FloatArray:
+        """Smallest real value on the grid."""
+        return np.asarray((self.qtype.qmin - self.zero_point) * self.scale, np.float32)
+
+    @property
+    def high(self) -> FloatArray:
+        """Largest real value on the grid."""
+        return np.asarray((self.qtype.qmax - self.zero_point) * self.scale, np.float32)
+
+    def spread(self, ndim: int) -> tuple[FloatArray, IntArray]:
+        """Scale and zero point in a shape that broadcasts against a tensor of ``ndim`` axes."""
+        if self.axis is None:
+            return self.scale, self.zero_point
+        shape = [1] * ndim
+        shape[self.axis] = -1
+        return self.scale.reshape(shape), self.zero_point.reshape(shape)
+
+
+def grid_from_range(low: npt.ArrayLike, high: npt.ArrayLike, spec: QuantSpec, axis: int | None = None) -> QuantParams:
+    """The grid of ``spec`` that covers ``[low, high]``; zero is always on the grid.
+
+    Symmetric: ``scale = max(|low|, |high|) / qmax``, zero point 0. Asymmetric:
+    ``scale = (high - low) / (qmax - qmin)``, ``zero_point = qmin - round(low / scale)`` (Jacob et al. 2018, eq. 1).
+
+    Args:
+        low: smallest values, shape ``()`` or ``[channels]``.
+        high: largest values, the same shape.
+        spec: type and symmetry.
+        axis: axis of the channels.
+    """
+    q = spec.qtype
+    low = np.minimum(np.asarray(low, np.float64), 0.0)
+    high = np.maximum(np.asarray(high, np.float64), 0.0)
+    if spec.symmetric:
+        scale = np.maximum(np.maximum(-low, high) / q.qmax, SMALLEST_SCALE).astype(np.float32)
+        return QuantParams(q, scale, np.zeros(scale.shape, np.int64), axis)
+    scale = np.maximum((high - low) / (q.qmax - q.qmin), SMALLEST_SCALE).astype(np.float32)
+    zero_point = np.clip(q.qmin - np.rint(low / scale), q.qmin, q.qmax).astype(np.int64)
+    return QuantParams(q, scale, zero_point, axis)
+
+
+def quantize(x: Array, params: QuantParams) -> IntArray:
+    """Codes of ``x`` (int64, same shape): round half to even, then saturate."""
+    scale, zero_point = params.spread(x.ndim)
+    codes = np.rint(np.asarray(x, np.float32) / scale).astype(np.int64) + zero_point
+    return np.clip(codes, params.qtype.qmin, params.qtype.qmax)
+
+
+def dequantize(codes: Array, params: QuantParams) -> FloatArray:
+    """Real values of ``codes`` (float32, same shape)."""
+    scale, zero_point = params.spread(codes.ndim)
+    return np.asarray((codes - zero_point) * scale, np.float32)
+
+
+def fake_quantize(x: Array, params: QuantParams) -> FloatArray:
+    """``x`` moved onto the grid (float32, same shape)."""
+    return dequantize(quantize(x, params), params)

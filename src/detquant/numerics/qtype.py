@@ -1,0 +1,101 @@
+"""Integer types and the wish for one tensor: bits, sign, symmetry, granularity, range estimator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from detquant.errors import RecipeError
+
+
+@dataclass(frozen=True, slots=True)
+class QType:
+    """An integer type of any width from 2 to 32 bits.
+
+    Attributes:
+        bits: width.
+        signed: two's complement if true.
+    """
+
+    bits: int
+    signed: bool = True
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.bits <= 32:
+            raise RecipeError(f"A quantised type has 2 to 32 bits, not {self.bits}.")
+
+    @property
+    def qmin(self) -> int:
+        """Smallest code."""
+        return -(1 << (self.bits - 1)) if self.signed else 0
+
+    @property
+    def qmax(self) -> int:
+        """Largest code."""
+        return (1 << (self.bits - 1)) - 1 if self.signed else (1 << self.bits) - 1
+
+    @classmethod
+    def parse(cls, text: str) -> QType:
+        """The type named ``int8``, ``uint4``, ...
+
+        Raises:
+            RecipeError: the text is no such name.
+        """
+        signed = not text.startswith("u")
+        digits = text.removeprefix("u").removeprefix("int")
+        if not text.removeprefix("u").startswith("int") or not digits.isdigit():
+            raise RecipeError(f"'{text}' is no integer type: expected a name such as int8, uint8 or int4.")
+        return cls(int(digits), signed)
+
+    def __str__(self) -> str:
+        return f"{'int' if self.signed else 'uint'}{self.bits}"
+
+
+INT8 = QType(8)
+UINT8 = QType(8, signed=False)
+INT32 = QType(32)
+
+
+@dataclass(frozen=True, slots=True)
+class PerTensor:
+    """One scale for the whole tensor."""
+
+    def __str__(self) -> str:
+        return "per tensor"
+
+
+@dataclass(frozen=True, slots=True)
+class PerAxis:
+    """One scale for each index of ``axis``: for a Conv weight ``[out, in, kh, kw]`` and axis 0, ``out`` scales."""
+
+    axis: int = 0
+
+    def __str__(self) -> str:
+        return f"per axis {self.axis}"
+
+
+Granularity = PerTensor | PerAxis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantSpec:
+    """The wish for one tensor.
+
+    Attributes:
+        qtype: the integer type of the codes.
+        symmetric: the real zero lies on code 0 (signed) and the range is [-a, a].
+        granularity: how many scales.
+        observer: name of the range estimator.
+    """
+
+    qtype: QType
+    symmetric: bool = True
+    granularity: Granularity = PerTensor()
+    observer: str = "minmax"
+
+    def __post_init__(self) -> None:
+        if self.symmetric and not self.qtype.signed:
+            raise RecipeError(f"A symmetric grid needs a signed type, not {self.qtype}.")
+
+    def __str__(self) -> str:
+        shape = "symmetric" if self.symmetric else "asymmetric"
+        return f"{self.qtype} {shape} {self.granularity}, {self.observer}"

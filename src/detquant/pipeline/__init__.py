@@ -1,0 +1,1 @@
+"""The stories a user tells: load, quantize, evaluate, benchmark, predict, inspect. One file each."""

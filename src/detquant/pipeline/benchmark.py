@@ -1,0 +1,67 @@
+"""Several detectors timed side by side; the first one is what the others are compared with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from detquant.evaluation.latency import Latency, ratio, time_alternately
+from detquant.pipeline.detector import Detector, load
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timed:
+    """One of the detectors.
+
+    Attributes:
+        detector: what was timed.
+        latency: of one run in the runtime, without preprocessing and decoding.
+        ratio: its median by that of the first detector; 0.5 is twice as fast.
+    """
+
+    detector: Detector
+    latency: Latency
+    ratio: float
+
+
+def benchmark(
+    paths: Sequence[str | os.PathLike[str]],
+    *,
+    family: str = "auto",
+    imgsz: int | None = None,
+    threads: int = 1,
+    runs: int = 20,
+) -> list[Timed]:
+    """Times detectors, alternating between them in one process.
+
+    Each is shown noise that went through its own preprocessing, so they may differ in family and size.
+
+    Args:
+        paths: of model files.
+        family: of all of them, or "auto".
+        imgsz: side of the input in pixels, for models that leave it open.
+        threads: of the runtime.
+        runs: timed runs of each.
+
+    Returns:
+        An entry for each path, in order.
+
+    Raises:
+        ModelError: a file cannot be read or is not a detector.
+    """
+    detectors = [load(path, family=family, imgsz=imgsz) for path in paths]
+    calls = {}
+    for place, detector in enumerate(detectors):
+        model = detector.family
+        noise = np.random.default_rng(0).integers(0, 256, (model.height, model.width, 3), np.uint8)
+        feed = {model.input_name: model.preprocess(noise)[0]}
+        calls[str(place)] = partial(detector.open(threads).run, feed)
+    timed = list(time_alternately(calls, runs).values())
+    return [
+        Timed(detector=detector, latency=latency, ratio=ratio(latency, timed[0]))
+        for detector, latency in zip(detectors, timed, strict=True)
+    ]

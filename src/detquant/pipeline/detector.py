@@ -1,0 +1,91 @@
+"""A detector: a model file, its graph made ready, and the family that knows its input and its outputs."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from detquant.families import Family, Signature, find_family
+from detquant.graph import Runner, prepare
+from detquant.importers import ImportedModel, load_model
+
+_QDQ = frozenset({"QuantizeLinear", "DequantizeLinear"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detector:
+    """A model that is known to be a detector.
+
+    Attributes:
+        imported: the file as it was read.
+        model: its graph, prepared: static shapes, constants folded. Q and DQ nodes stay as they are.
+        family: how images go in and boxes come out.
+        reason: a sentence saying why it is that family.
+    """
+
+    imported: ImportedModel
+    model: ir.Model
+    family: Family
+    reason: str
+
+    @property
+    def is_quantized(self) -> bool:
+        """Whether the graph holds quantised tensors already."""
+        return any(node.op_type in _QDQ for node in self.model.graph)
+
+    def open(self, threads: int = 1) -> Runner:
+        """The user's own model, ready to run: the baseline that everything is compared with.
+
+        The file's graph runs, not the prepared one, so whatever the passes gain or lose is not hidden in the
+        baseline. Only a model with free dimensions runs prepared, for the size that was chosen.
+
+        Args:
+            threads: of the runtime.
+
+        Raises:
+            ModelError: the runtime refuses the model.
+        """
+        original = self.imported.model
+        free = any(not _is_static(value) for value in original.graph.inputs)
+        return Runner(self.model if free else original, threads)
+
+
+def load(path: str | os.PathLike[str], *, family: str = "auto", imgsz: int | None = None) -> Detector:
+    """Reads a detector, float or quantised.
+
+    Args:
+        path: of the model file.
+        family: a key of `detquant.families.FAMILIES`, or "auto" to find it from the file and its shapes.
+        imgsz: side of the input in pixels, for models that leave it open.
+
+    Returns:
+        The detector; nothing has been run.
+
+    Raises:
+        ModelError: the file cannot be read, is not a detector, or not of the family named.
+    """
+    imported = load_model(path)
+    model = prepare(imported.model, imgsz)
+    found, reason = find_family(_signature(model, imported), family)
+    return Detector(imported=imported, model=model, family=found, reason=reason)
+
+
+def _signature(model: ir.Model, imported: ImportedModel) -> Signature:
+    weights = set(model.graph.initializers)  # old files list them among the inputs too
+    return Signature(
+        inputs={value.name or "": _shape(value) for value in model.graph.inputs if value.name not in weights},
+        outputs={value.name or "": _shape(value) for value in model.graph.outputs},
+        metadata=imported.metadata,
+    )
+
+
+def _shape(value: ir.Value) -> tuple[int | str | None, ...]:
+    if value.shape is None:
+        return (None,)
+    return tuple(dim if isinstance(dim, int) else dim.value for dim in value.shape)
+
+
+def _is_static(value: ir.Value) -> bool:
+    return value.shape is not None and all(isinstance(dim, int) for dim in value.shape)

@@ -1,0 +1,223 @@
+"""How well a detector sees and how long it takes, image by image.
+
+Each image is read and preprocessed once and shown to every model; the models take turns in who is first. So two
+of them are compared on the same pixels, at the same temperature of the machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from statistics import median
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from detquant.data import Dataset, Skip, check_classes, iter_images
+from detquant.evaluation.accuracy import Accuracy, CocoScorer
+from detquant.evaluation.agreement import CONFIDENCE
+from detquant.evaluation.latency import in_turn, stopwatch
+from detquant.families import Detections, Family, Geometry
+from detquant.pipeline.detector import Detector
+from detquant.targets import Runner
+
+Progress = Callable[[str, int, int], None]
+T = TypeVar("T")
+
+# The prefetch thread fills a batch while the last one is measured and then rests, so most runs of a batch have
+# the machine to themselves and their median is not the prefetch's. Two batches are in memory at a time.
+BATCH = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """What one model gave.
+
+    Attributes:
+        accuracy: None where the objects are not known.
+        inference_ms: median time in the runtime.
+        decode_ms: median time from raw outputs to boxes, at validation's confidence of 0.001.
+        confident: detections of at least `CONFIDENCE`, one entry an image.
+    """
+
+    accuracy: Accuracy | None
+    inference_ms: float
+    decode_ms: float
+    confident: tuple[Detections, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What several models gave for the same images.
+
+    Attributes:
+        sides: by the names of the runners.
+        preprocess_ms: median time from pixels to network input.
+        images: how many were measured.
+        skipped: images that could not be read, here or when the data set was opened.
+    """
+
+    sides: Mapping[str, Side]
+    preprocess_ms: float
+    images: int
+    skipped: tuple[Skip, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What one model gave.
+
+    Attributes:
+        accuracy: None where the objects are not known.
+        latency_ms: median of each stage: "preprocess", "inference", "decode".
+        images: how many were measured.
+        skipped: images that could not be read.
+        objects: confident detections in all images.
+    """
+
+    accuracy: Accuracy | None
+    latency_ms: Mapping[str, float]
+    images: int
+    skipped: tuple[Skip, ...]
+    objects: int
+
+
+def evaluate(
+    detector: Detector,
+    dataset: Dataset,
+    *,
+    threads: int = 1,
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Measures one detector on the validation images.
+
+    Args:
+        detector: float or quantised.
+        dataset: with or without known objects.
+        threads: of the runtime.
+        limit: the first so many images only.
+        progress: called with (what, done, total).
+
+    Raises:
+        DatasetError: no image can be read, or the classes are not the model's.
+    """
+    runners = {"model": detector.open(threads)}
+    measured = run_over(detector.family, runners, dataset, limit=limit, progress=progress)
+    side = measured.sides["model"]
+    stages = {
+        "preprocess": measured.preprocess_ms,
+        "inference": side.inference_ms,
+        "decode": side.decode_ms,
+    }
+    return Evaluation(
+        accuracy=side.accuracy,
+        latency_ms=stages,
+        images=measured.images,
+        skipped=measured.skipped,
+        objects=sum(map(len, side.confident)),
+    )
+
+
+def run_over(
+    family: Family,
+    runners: Mapping[str, Runner],
+    dataset: Dataset,
+    *,
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> Measured:
+    """Shows the validation images to models of one family.
+
+    Args:
+        family: preprocesses and decodes for all of them.
+        runners: open models by name; they take the same input.
+        dataset: its validation images are used.
+        limit: the first so many only.
+        progress: called with ("evaluating", done, total).
+
+    Raises:
+        DatasetError: no image can be read, none has a labelled object, or the classes are not the model's.
+    """
+    check_classes(dataset, family.num_classes)
+    paths = dataset.validation if limit is None else dataset.validation[:limit]
+    skipped: list[Skip] = []
+    tallies = {name: _Tally(family, runner, dataset) for name, runner in runners.items()}
+    preprocess: list[float] = []
+    for done, image in enumerate(ahead(_prepared(family, paths, skipped)), start=1):
+        if done == 1:  # the runtime allocates on its first run
+            for runner in runners.values():
+                runner.run({family.input_name: image.tensor})
+        for name in in_turn(list(tallies), done):
+            tallies[name].show(image)
+        preprocess.append(image.seconds)
+        if progress:
+            progress("evaluating", done + len(skipped), len(paths))
+    return Measured(
+        sides={name: tally.side() for name, tally in tallies.items()},
+        preprocess_ms=median(preprocess) * 1e3,
+        images=len(preprocess),
+        skipped=(*dataset.skipped, *skipped),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Image:
+    path: Path
+    tensor: npt.NDArray[np.float32]
+    geometry: Geometry
+    seconds: float
+
+
+def _prepared(family: Family, paths: tuple[Path, ...], skipped: list[Skip]) -> Iterator[_Image]:
+    for path, pixels in iter_images(paths, skipped):
+        (tensor, geometry), seconds = stopwatch(partial(family.preprocess, pixels))
+        yield _Image(path=path, tensor=tensor, geometry=geometry, seconds=seconds)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What is gathered of one model on the way."""
+
+    family: Family
+    runner: Runner
+    dataset: Dataset
+    inference: list[float] = field(default_factory=list)
+    decode: list[float] = field(default_factory=list)
+    confident: list[Detections] = field(default_factory=list)
+    scorer: CocoScorer | None = None
+
+    def __post_init__(self) -> None:
+        if self.dataset.ground_truth is not None:
+            self.scorer = CocoScorer(self.dataset.ground_truth)
+
+    def show(self, image: _Image) -> None:
+        outputs, seconds = stopwatch(partial(self.runner.run, {self.family.input_name: image.tensor}))
+        self.inference.append(seconds)
+        found, seconds = stopwatch(partial(self.family.decode, outputs, image.geometry))
+        self.decode.append(seconds)
+        self.confident.append(found.above(CONFIDENCE))
+        if self.scorer:
+            self.scorer.add(self.dataset.image_ids[image.path], found)
+
+    def side(self) -> Side:
+        return Side(
+            accuracy=self.scorer.result() if self.scorer else None,
+            inference_ms=median(self.inference) * 1e3,
+            decode_ms=median(self.decode) * 1e3,
+            confident=tuple(self.confident),
+        )
+
+
+def ahead(items: Iterator[T], batch: int = BATCH) -> Iterator[T]:
+    """The same items in the same order, made in batches by a thread that is one batch ahead."""
+    with ThreadPoolExecutor(1) as thread:
+        pending = thread.submit(lambda: list(islice(items, batch)))
+        while made := pending.result():
+            pending = thread.submit(lambda: list(islice(items, batch)))
+            yield from made

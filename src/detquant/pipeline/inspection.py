@@ -1,0 +1,109 @@
+"""What a detector is made of, and what a recipe would make of it, before any image is read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import onnx_ir as ir
+
+from detquant.errors import ModelError
+from detquant.graph import find_decode_tail, summarize
+from detquant.graph.summary import node_macs
+from detquant.pipeline.detector import Detector
+from detquant.recipes import Derived, Fixed, Own, Plan, Point, Shared, load_recipe, plan
+from detquant.targets import load_target
+
+
+def inspect(detector: Detector, *, recipe: str = "w8a8", target: str = "ort") -> dict[str, Any]:
+    """What a detector is made of.
+
+    Args:
+        detector: float or quantised.
+        recipe: whose plan is counted.
+        target: where it would run.
+
+    Returns:
+        Plain values: "operators", "parameters", "macs", "weight_bytes", "family", "family_reason",
+        "decode_tail", and "int8" and "kept_float" (operators by reason), which are None where the model is
+        quantised already.
+
+    Raises:
+        RecipeError, TargetError: unknown, or nothing would be quantised.
+    """
+    summary = summarize(detector.model.graph)
+    family, imported = detector.family, detector.imported
+    decided = None if detector.is_quantized else make_plan(detector, recipe, target)
+    return {
+        "model": str(imported.path),
+        "model_sha256": imported.sha256,
+        "size_bytes": imported.size_bytes,
+        "family": family.name,
+        "family_reason": detector.reason,
+        "input": [1, 3, family.height, family.width],
+        "classes": list(family.classes),
+        "operators": dict(summary.operators),
+        "parameters": summary.parameters,
+        "macs": summary.macs,
+        "weight_bytes": summary.weight_bytes,
+        "decode_tail": find_decode_tail(detector.model.graph).reason,
+        "recipe": recipe,
+        "target": target,
+        "int8": int8_share(detector.model, decided) if decided else None,
+        "kept_float": dict(Counter(decided.kept_float.values()).most_common()) if decided else None,
+    }
+
+
+def make_plan(detector: Detector, recipe: str, target: str) -> Plan:
+    """The plan of a recipe for a detector and a target.
+
+    Raises:
+        ModelError: the detector is quantised already.
+        RecipeError, TargetError: unknown, or nothing would be quantised.
+    """
+    wish, facts = load_recipe(recipe), load_target(target).capability
+    if detector.is_quantized:
+        raise ModelError(
+            f"'{detector.imported.path}' is quantised already (it has Q and DQ nodes): give the float model."
+        )
+    return plan(detector.model, wish, facts)
+
+
+def int8_share(model: ir.Model, decided: Plan) -> dict[str, Any]:
+    """How much of a model a plan runs in integers: "operators" of "of", and "macs_percent"."""
+    integer = set(decided.integer)
+    macs = {node.name: node_macs(node) for node in model.graph}
+    whole = sum(macs.values())
+    part = sum(count for name, count in macs.items() if name in integer)
+    return {
+        "operators": len(integer),
+        "of": len(macs),
+        "macs_percent": round(100 * part / whole, 2) if whole else 0.0,
+    }
+
+
+def describe_plan(decided: Plan) -> dict[str, Any]:
+    """A plan as plain values: "points" and "weights" in graph order, "integer", "kept_float"."""
+    return {
+        "recipe": decided.recipe,
+        "target": decided.target,
+        "points": [
+            {"tensor": tensor, "grid": type(point).__name__.lower(), "detail": _detail(point)}
+            for tensor, point in decided.points.items()
+        ],
+        "weights": [{"operator": name, "detail": str(spec)} for name, spec in decided.weights.items()],
+        "integer": list(decided.integer),
+        "kept_float": dict(decided.kept_float),
+    }
+
+
+def _detail(point: Point) -> str:
+    match point:
+        case Own(spec):
+            return str(spec)
+        case Shared(root):
+            return f"the grid of {root}"
+        case Derived(x, node):
+            return f"scale of {x} × scale of the weight of {node}"
+        case Fixed(spec, low, high):
+            return f"{spec.qtype}, {low:g} to {high:g}"

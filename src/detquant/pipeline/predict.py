@@ -1,0 +1,64 @@
+"""Objects found in images, one image after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from detquant.data import Skip, iter_images, open_dataset
+from detquant.families import Detections
+from detquant.pipeline.detector import Detector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """What was found in one image.
+
+    Attributes:
+        path: of the image.
+        image: its pixels, uint8 [height, width, 3], BGR.
+        detections: best first.
+    """
+
+    path: Path
+    image: npt.NDArray[np.uint8]
+    detections: Detections
+
+
+def predict(
+    detector: Detector,
+    images: Sequence[Path],
+    skipped: list[Skip],
+    *,
+    confidence: float = 0.25,
+    threads: int = 1,
+) -> Iterator[Prediction]:
+    """Detects the objects in images.
+
+    Args:
+        detector: float or quantised.
+        images: image files, or folders of them.
+        skipped: a Skip is appended for each image that cannot be read.
+        confidence: objects score more than this.
+        threads: of the runtime.
+
+    Yields:
+        A prediction for each image that can be read.
+
+    Raises:
+        DatasetError: none can be read, or a folder has none.
+    """
+    family, runner = detector.family, detector.open(threads)
+    paths = [path for place in images for path in _images(place)]
+    for path, image in iter_images(paths, skipped):
+        tensor, geometry = family.preprocess(image)
+        outputs = runner.run({family.input_name: tensor})
+        yield Prediction(path=path, image=image, detections=family.decode(outputs, geometry, confidence))
+
+
+def _images(place: Path) -> tuple[Path, ...]:
+    return open_dataset(place).validation if place.is_dir() else (place,)

@@ -1,0 +1,25 @@
+"""The wish (recipe) and the decision (plan)."""
+
+from __future__ import annotations
+
+from detquant.recipes.plan import Derived, Fixed, Own, Plan, Point, Shared
+from detquant.recipes.planner import plan
+from detquant.recipes.quant_model import QuantModel
+from detquant.recipes.recipe import Recipe, Rule, Step, builtin_recipes, load_recipe, parse_recipe
+
+__all__ = [
+    "Derived",
+    "Fixed",
+    "Own",
+    "Plan",
+    "Point",
+    "QuantModel",
+    "Recipe",
+    "Rule",
+    "Shared",
+    "Step",
+    "builtin_recipes",
+    "load_recipe",
+    "parse_recipe",
+    "plan",
+]

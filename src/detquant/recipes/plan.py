@@ -1,0 +1,78 @@
+"""The plan: what a recipe comes to on this model and this target. No arrays, so it prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from detquant.numerics import QuantSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """The tensor's grid is found by calibration."""
+
+    spec: QuantSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """The tensor lies on the grid of ``root``: through MaxPool, Resize, Slice, and at Concat."""
+
+    root: str
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A bias: scale is exactly ``scale(x) * scale(weight of node)``, zero point 0."""
+
+    x: str
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """The range is known beforehand: a sigmoid's output."""
+
+    spec: QuantSpec
+    low: float
+    high: float
+
+
+Point = Own | Shared | Derived | Fixed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The decision.
+
+    Attributes:
+        points: tensor -> where its grid comes from.
+        weights: operator -> the wish for its weight.
+        integer: names of the operators that run in integers, in graph order.
+        kept_float: the other operators -> why.
+        sources: root tensor -> the tensors whose ranges together are its range.
+        preactivations: tensor -> kind of the activation function that reads it ("silu"): its range is chosen by what
+            survives that function.
+        recipe: name.
+        target: name.
+    """
+
+    points: Mapping[str, Point]
+    weights: Mapping[str, QuantSpec]
+    integer: tuple[str, ...]
+    kept_float: Mapping[str, str]
+    sources: Mapping[str, tuple[str, ...]]
+    preactivations: Mapping[str, str]
+    recipe: str
+    target: str
+
+    @property
+    def owned(self) -> dict[str, QuantSpec]:
+        """The tensors whose grids calibration must find."""
+        return {name: point.spec for name, point in self.points.items() if isinstance(point, Own)}
+
+    def root(self, tensor: str) -> str:
+        """The tensor whose grid ``tensor`` lies on."""
+        point = self.points[tensor]
+        return point.root if isinstance(point, Shared) else tensor

@@ -1,0 +1,216 @@
+"""From wish and facts to decision, before an image is read.
+
+1. The decode tail stays float; so do the convolutions that feed it unless the recipe says ``head = "int"``.
+2. An operator is integer when the recipe gives it a grid and the target has a kernel.
+3. Operators without weights follow their producers: an Add behind two float convolutions stays float. Those that only move
+   values (MaxPool, Concat, Slice, ...) also become integer when all their readers are.
+4. A composite activation (SiLU) is one operator: integer as a whole, where the target can, or float as a whole.
+5. Grids: moved values share the grid of where they come from, joined values share one, a sigmoid's grid is fixed, a bias's is
+   derived, every other tensor at the edge of an integer operator has its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import onnx_ir as ir
+
+from detquant.errors import RecipeError
+from detquant.graph import DecodeTail, find_activations, find_decode_tail
+from detquant.graph.traits import OPS, WEIGHTED, activation_inputs, bias_of, weight_of
+from detquant.numerics import Capability, QuantSpec
+from detquant.recipes.plan import Derived, Fixed, Own, Plan, Point, Shared
+from detquant.recipes.recipe import Recipe
+
+FOLLOWS = "its producers run in float"
+
+
+def plan(model: ir.Model, recipe: Recipe, capability: Capability, keep_float: Mapping[str, str] | None = None) -> Plan:
+    """Decides, tensor by tensor.
+
+    Args:
+        model: prepared graph.
+        recipe: the wish.
+        capability: the target's facts.
+        keep_float: operators to keep in float besides, with the reason.
+
+    Raises:
+        RecipeError: nothing would be quantised, or the target has no kernel for the recipe's types.
+    """
+    return _Planner(model.graph, recipe, capability, keep_float or {}).plan()
+
+
+class _Planner:
+    def __init__(self, graph: ir.Graph, recipe: Recipe, capability: Capability, keep_float: Mapping[str, str]) -> None:
+        self.graph, self.recipe, self.capability, self.keep_float = graph, recipe, capability, keep_float
+        self.tail: DecodeTail = find_decode_tail(graph)
+        self.activations = find_activations(graph)
+        self.inside = {id(n): a for a in self.activations.values() for n in a.nodes}
+        self.float: dict[int, str] = {}
+        self.integer: dict[int, ir.Node] = {}
+
+    def plan(self) -> Plan:
+        for node in self.graph:
+            reason = self.why_float(node)
+            if reason:
+                self.float[id(node)] = reason
+        self.follow_producers()
+        self.whole_activations()
+        self.follow_readers()
+        if not any(n.op_type in WEIGHTED for n in self.integer.values()):
+            raise RecipeError(
+                f"Recipe '{self.recipe.name}' on target '{self.capability.name}' would quantise no convolution or matrix "
+                f"product of this model: give a rule that matches its operators."
+            )
+        groups = self.share()
+        points, sources = self.points(groups)
+        return Plan(
+            points=points,
+            weights={self.name(n): rule.weight for n in self.integer.values() if weight_of(n) is not None
+                     and (rule := self.recipe.rule_for(n)) is not None and rule.weight is not None},
+            integer=tuple(self.name(n) for n in self.graph if id(n) in self.integer),
+            kept_float={self.name(n): self.float[id(n)] for n in self.graph if id(n) in self.float},
+            sources=sources,
+            preactivations={
+                a.input.name or "": a.kind for a in self.activations.values() if (a.input.name or "") in points
+            },
+            recipe=self.recipe.name,
+            target=self.capability.name,
+        )  # fmt: skip
+
+    @staticmethod
+    def name(node: ir.Node) -> str:
+        assert node.name is not None
+        return node.name
+
+    def why_float(self, node: ir.Node) -> str | None:
+        """The first reason to keep ``node`` in float, or None."""
+        rule, facts = self.recipe.rule_for(node), self.capability
+        if node in self.tail.nodes:
+            return "decode tail"
+        if node in self.tail.head_convs and self.recipe.head == "float":
+            return "head output, feeds the decode tail"
+        if self.name(node) in self.keep_float:
+            return self.keep_float[self.name(node)]
+        composite = self.inside.get(id(node))
+        if composite is not None and composite.kind not in facts.activation_steps:
+            return f"{composite.kind} has no integer kernel on {facts.name}"
+        if node.op_type not in facts.int8_ops:
+            return f"{node.op_type} has no integer kernel on {facts.name}"
+        if rule is None or rule.activation is None:
+            return "the recipe says float"
+        if node.op_type in WEIGHTED:
+            weight = weight_of(node)
+            if weight is None:
+                return "its weight is not constant"
+            if rule.weight is None:
+                return "the recipe says float"
+            if node.op_type == "Conv" and _input_channels(node, weight) <= facts.thin_input_channels:
+                return f"{_input_channels(node, weight)} input channels: faster in float on {facts.name}"
+        return None
+
+    def follow_producers(self) -> None:
+        """Case 3, forward: weightless operators become integer behind integer ones."""
+        for node in self.graph:
+            if id(node) in self.float:
+                continue
+            behind = [p for v in activation_inputs(node) if (p := v.producer()) is not None]
+            if node.op_type in WEIGHTED or any(id(p) in self.integer for p in behind):
+                self.integer[id(node)] = node
+
+    def whole_activations(self) -> None:
+        """Case 4: the nodes of a composite share one fate, that of its first."""
+        for activation in self.activations.values():
+            if not all(id(n) in self.integer for n in activation.nodes):
+                for n in activation.nodes:
+                    self.integer.pop(id(n), None)
+
+    def follow_readers(self) -> None:
+        """Case 3, backward: operators that move values become integer before integer ones."""
+        for node in reversed(list(self.graph)):
+            traits = OPS.get(node.op_type)
+            if id(node) in self.float or id(node) in self.integer or traits is None:
+                continue
+            readers = [u.node for o in node.outputs for u in o.uses()]
+            if (traits.keeps_grid or traits.joins) and readers and all(id(r) in self.integer for r in readers):
+                self.integer[id(node)] = node
+        for node in self.graph:
+            if id(node) not in self.integer:
+                self.float.setdefault(id(node), FOLLOWS)
+
+    def fused_away(self, value: ir.Value) -> bool:
+        """Whether ``value`` lies between a weighted operator and one that the runtime folds into it."""
+        producer, uses = value.producer(), list(value.uses())
+        return (
+            producer is not None
+            and producer.op_type in WEIGHTED
+            and len(uses) == 1
+            and not value.is_graph_output()
+            and uses[0].node.op_type in self.capability.fused
+            and id(uses[0].node) in self.integer
+        )
+
+    def share(self) -> dict[str, list[ir.Value]]:
+        """Tensors at the edges of integer operators, grouped by grid; keys are the roots, in graph order."""
+        parent: dict[str, str] = {}
+
+        def find(name: str) -> str:
+            while parent.setdefault(name, name) != name:
+                name = parent[name]
+            return name
+
+        values: dict[str, ir.Value] = {}
+        for node in self.integer.values():
+            edges = [*activation_inputs(node), *node.outputs]
+            values |= {v.name or "": v for v in edges if not self.fused_away(v)}
+            traits = OPS[node.op_type]
+            if traits.keeps_grid or traits.joins:
+                first = find(edges[0].name or "")
+                for v in edges[1:]:
+                    parent[find(v.name or "")] = first
+        groups: dict[str, list[ir.Value]] = {}
+        for name in [v.name or "" for v in self.graph.inputs] + [v.name or "" for n in self.graph for v in n.outputs]:
+            if name in values:
+                groups.setdefault(find(name), []).append(values[name])
+        return {group[0].name or "": group for group in groups.values()}
+
+    def points(self, groups: Mapping[str, list[ir.Value]]) -> tuple[dict[str, Point], dict[str, tuple[str, ...]]]:
+        points: dict[str, Point] = {}
+        sources: dict[str, tuple[str, ...]] = {}
+        for root, group in groups.items():
+            spec = self.spec_of(group)
+            fixed = self.fixed_range(group[0]) if len(group) == 1 else None
+            points[root] = Own(spec) if fixed is None else Fixed(spec, *fixed)
+            points |= {v.name or "": Shared(root) for v in group[1:]}
+            sources[root] = tuple(v.name or "" for v in group if not self.moved(v))
+        for node in self.integer.values():
+            bias, x = bias_of(node), node.inputs[0]
+            if bias is not None and x is not None and weight_of(node) is not None:
+                points[bias.name or ""] = Derived(x.name or "", self.name(node))
+        return points, sources
+
+    def moved(self, value: ir.Value) -> bool:
+        producer = value.producer()
+        if producer is None or id(producer) not in self.integer:
+            return False
+        return OPS[producer.op_type].keeps_grid or OPS[producer.op_type].joins
+
+    def spec_of(self, group: Iterable[ir.Value]) -> QuantSpec:
+        """The wish of the first integer operator at the group's edge."""
+        for value in group:
+            producer = value.producer()
+            nodes = [u.node for u in value.uses()] if producer is None else [producer, *(u.node for u in value.uses())]
+            for node in nodes:
+                rule = self.recipe.rule_for(node) if id(node) in self.integer else None
+                if rule is not None and rule.activation is not None:
+                    return rule.activation
+        raise AssertionError("a grid without an integer operator")
+
+    def fixed_range(self, value: ir.Value) -> tuple[float, float] | None:
+        producer = value.producer()
+        return OPS[producer.op_type].fixed_range if producer is not None and producer.op_type in OPS else None
+
+
+def _input_channels(node: ir.Node, weight: ir.Value) -> int:
+    assert weight.shape is not None
+    return int(weight.shape[1]) * node.attributes.get_int("group", 1)

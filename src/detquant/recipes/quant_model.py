@@ -1,0 +1,47 @@
+"""A model, its plan and the numbers that fill the plan: what algorithms take and return."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import onnx_ir as ir
+
+from detquant.graph.qdq import insert_qdq
+from detquant.numerics import QuantParams
+from detquant.recipes.plan import Derived, Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantModel:
+    """A plan filled with numbers.
+
+    Attributes:
+        model: the float graph, weights and biases as the algorithms left them.
+        reference: the float graph that is approximated.
+        plan: the decision.
+        params: grid of each root tensor (see `Plan.root`).
+        weights: grid of each integer operator's weight, by operator name.
+        notes: what the algorithms did, a sentence each, for the report.
+    """
+
+    model: ir.Model
+    reference: ir.Model
+    plan: Plan
+    params: Mapping[str, QuantParams]
+    weights: Mapping[str, QuantParams]
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def activations(self) -> dict[str, QuantParams]:
+        """Grid of every quantised activation, shared ones written out."""
+        named = (name for name, point in self.plan.points.items() if not isinstance(point, Derived))
+        return {name: self.params[self.plan.root(name)] for name in named}
+
+    def qdq(self) -> ir.Model:
+        """The QDQ graph."""
+        return insert_qdq(self.model, activations=self.activations, weights=self.weights, nodes=set(self.plan.integer))
+
+    def noted(self, *notes: str) -> QuantModel:
+        """The same with more notes."""
+        return replace(self, notes=(*self.notes, *notes))

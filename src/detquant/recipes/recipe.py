@@ -1,0 +1,165 @@
+"""A recipe: the wish, as a user writes it in TOML.
+
+    name = "w8a8"
+    description = "..."
+    head = "float"                                   # or "int": the convolutions that feed the decode tail
+
+    [[rules]]                                        # the last rule that matches an operator wins
+    ops = ["*"]                                      # operator types
+    scope = "*"                                      # pattern of node names
+    weight = { qtype = "int8", granularity = "per_axis", observer = "mse" }      # or "float"
+    activation = { qtype = "uint8", symmetric = false, observer = "minmax" }     # or "float"
+
+    [[steps]]                                        # algorithms, in order
+    name = "bias_correction"
+    options = { mode = "fast" }
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import onnx_ir as ir
+
+from detquant.errors import RecipeError, unknown_name
+from detquant.numerics import PerAxis, PerTensor, QType, QuantSpec
+
+GRANULARITIES = {"per_tensor": PerTensor(), "per_axis": PerAxis(0)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What operators of some types and names are given; None keeps them in float."""
+
+    ops: tuple[str, ...] = ("*",)
+    scope: str = "*"
+    weight: QuantSpec | None = None
+    activation: QuantSpec | None = None
+
+    def matches(self, node: ir.Node) -> bool:
+        """Whether the rule speaks of ``node``."""
+        return ("*" in self.ops or node.op_type in self.ops) and fnmatch.fnmatchcase(node.name or "", self.scope)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An algorithm by name, and its options."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What the user asks for.
+
+    Attributes:
+        name: short name, written into reports and models.
+        description: one sentence.
+        rules: the last that matches wins.
+        steps: algorithms in order.
+        head: "float" or "int" for the convolutions that feed the decode tail.
+    """
+
+    name: str
+    rules: tuple[Rule, ...]
+    steps: tuple[Step, ...] = ()
+    description: str = ""
+    head: str = "float"
+
+    def rule_for(self, node: ir.Node) -> Rule | None:
+        """The last rule that matches ``node``."""
+        return next((rule for rule in reversed(self.rules) if rule.matches(node)), None)
+
+
+def builtin_recipes() -> tuple[str, ...]:
+    """Names of the recipes that come with detquant."""
+    folder = resources.files("detquant.recipes") / "builtin"
+    return tuple(sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")))
+
+
+def load_recipe(name: str) -> Recipe:
+    """The recipe with a built-in name, or in a TOML file.
+
+    Raises:
+        RecipeError: no such recipe (the nearest name is given), or the file does not say a recipe.
+    """
+    if name in builtin_recipes():
+        text = (resources.files("detquant.recipes") / "builtin" / f"{name}.toml").read_text(encoding="utf-8")
+    elif name.endswith(".toml"):
+        try:
+            text = Path(name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError(f"Cannot read the recipe {name}: {error}.") from error
+    else:
+        raise RecipeError(unknown_name("recipe", name, builtin_recipes()))
+    try:
+        return parse_recipe(tomllib.loads(text), name)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{name} is not valid TOML: {error}.") from error
+
+
+def parse_recipe(table: Mapping[str, Any], source: str) -> Recipe:
+    """A recipe from its TOML table; ``source`` names it in errors."""
+    _only(table, {"name", "description", "head", "rules", "steps"}, source)
+    head = table.get("head", "float")
+    if head not in ("float", "int"):
+        raise RecipeError(f"{source}: head = {head!r}, expected 'float' or 'int'.")
+    if not table.get("rules"):
+        raise RecipeError(f"{source} has no [[rules]]: without one nothing is quantised.")
+    return Recipe(
+        name=str(table.get("name", Path(source).stem)),
+        description=str(table.get("description", "")),
+        head=head,
+        rules=tuple(_rule(r, f"{source}, rule {k}") for k, r in enumerate(table["rules"], 1)),
+        steps=tuple(_step(s, f"{source}, step {k}") for k, s in enumerate(table.get("steps", ()), 1)),
+    )
+
+
+def _only(table: Mapping[str, Any], known: set[str], where: str) -> None:
+    for key in table:
+        if key not in known:
+            raise RecipeError(f"{where}: {unknown_name('key', key, known)}")
+
+
+def _rule(table: Mapping[str, Any], where: str) -> Rule:
+    _only(table, {"ops", "scope", "weight", "activation"}, where)
+    return Rule(
+        ops=tuple(table.get("ops", ("*",))),
+        scope=table.get("scope", "*"),
+        weight=_spec(table.get("weight", "float"), f"{where}, weight"),
+        activation=_spec(table.get("activation", "float"), f"{where}, activation"),
+    )
+
+
+def _step(table: Mapping[str, Any], where: str) -> Step:
+    _only(table, {"name", "options"}, where)
+    if "name" not in table:
+        raise RecipeError(f"{where} has no name.")
+    return Step(table["name"], dict(table.get("options", {})))
+
+
+def _spec(wish: str | Mapping[str, Any], where: str) -> QuantSpec | None:
+    if wish == "float":
+        return None
+    if isinstance(wish, str):
+        raise RecipeError(f"{where} = {wish!r}: expected 'float' or a table with qtype.")
+    _only(wish, {"qtype", "symmetric", "granularity", "observer"}, where)
+    if "qtype" not in wish:
+        raise RecipeError(f"{where} has no qtype.")
+    granularity = wish.get("granularity", "per_tensor")
+    if granularity not in GRANULARITIES:
+        raise RecipeError(f"{where}: {unknown_name('granularity', granularity, GRANULARITIES)}")
+    qtype = QType.parse(wish["qtype"])
+    return QuantSpec(
+        qtype=qtype,
+        symmetric=wish.get("symmetric", qtype.signed),
+        granularity=GRANULARITIES[granularity],
+        observer=wish.get("observer", "minmax"),
+    )

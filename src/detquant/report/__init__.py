@@ -1,0 +1,1 @@
+"""What a user is shown: tables, Markdown, drawings, progress; and the files that are written."""

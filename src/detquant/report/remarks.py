@@ -1,0 +1,38 @@
+"""What is said below the tables, one sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from detquant.report.sheets import integer_share
+
+SHOWN = 5
+
+
+def remarks(report: Mapping[str, Any]) -> list[str]:
+    """How much runs in integers, what the guard did, and what else there is to know of a quantisation."""
+    said = []
+    if share := report.get("int8"):
+        said.append(f"{integer_share(share)}.")
+    return [*said, *report.get("guard", ()), *report.get("notes", ())]
+
+
+def warnings(figures: Mapping[str, Any]) -> list[str]:
+    """What went less well than it should: the report's own warnings, and images that were left out."""
+    return [*figures.get("warnings", ()), *skipped(figures.get("skipped", ()))]
+
+
+def skipped(images: Iterable[Mapping[str, str]]) -> list[str]:
+    """How many images were left out, and the first of them by name."""
+    reasons = list(dict.fromkeys(_named(one) for one in images))
+    if not reasons:
+        return []
+    count = "1 image was" if len(reasons) == 1 else f"{len(reasons)} images were"
+    more = f"; and {len(reasons) - SHOWN} more" if len(reasons) > SHOWN else ""
+    return [f"{count} left out: {'; '.join(reasons[:SHOWN])}{more}."]
+
+
+def _named(one: Mapping[str, str]) -> str:
+    """The reason, with the path unless it says it already."""
+    return one["reason"] if one["path"] in one["reason"] else f"{one['path']}: {one['reason']}"

@@ -1,0 +1,205 @@
+"""What the tables say, as text: made from plain values, shown on a terminal or written as Markdown."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Figures = Mapping[str, Any]
+Row = tuple[str, ...]
+
+WORST = 10
+UNKNOWN = "–"
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A table of text.
+
+    Attributes:
+        title: of the table.
+        header: of the columns; the first one is aligned left.
+        rows: of the same length as the header.
+        numeric: whether the other columns hold numbers.
+    """
+
+    title: str
+    header: Row
+    rows: Sequence[Row]
+    numeric: bool = True
+
+
+def comparison(report: Figures) -> Sheet:
+    """Float beside quantised."""
+    before, after = report["float"], report["quantized"]
+    rows = []
+    if before.get("ap") is not None:
+        for label, key in (("AP", "ap"), ("AP50", "ap50"), ("AP75", "ap75")):
+            change = after[key] - before[key]
+            rows.append((label, f"{before[key]:.2f}", f"{after[key]:.2f}", f"{change:+.2f}"))
+    for label, key, show in (("latency", "latency_ms", milliseconds), ("size", "size_bytes", megabytes)):
+        rows.append((label, show(before[key]), show(after[key]), _times(after[key], before[key])))
+    title = f"{report['model']}: {report['images']} images, target {report['target']}"
+    return Sheet(title, ("", "float", str(report["recipe"]), "change"), rows)
+
+
+def agreement(report: Figures) -> Sheet | None:
+    """How far both models find the same objects; None where that was not measured."""
+    found = report.get("agreement")
+    if not found:
+        return None
+    rows = [
+        ("F1", f"{100 * found['f1']:.2f} %"),
+        ("mean IoU of the matches", f"{found['mean_iou']:.4f}"),
+        ("matches", str(found["matches"])),
+        ("objects, float", str(found["reference_boxes"])),
+        ("objects, quantised", str(found["candidate_boxes"])),
+    ]
+    return Sheet("Agreement with the float model", ("", ""), rows)
+
+
+def worst_tensors(report: Figures, count: int = WORST) -> Sheet | None:
+    """The tensors that lost most; None where that was not measured."""
+    known = {name: _number(value) for name, value in (report.get("sqnr_db") or {}).items()}
+    lowest = sorted(known.items(), key=lambda item: item[1])[:count]
+    if not lowest:
+        return None
+    title = f"The {len(lowest)} tensors with the lowest SQNR, of {len(known)}"
+    return Sheet(title, ("tensor", "SQNR"), [(name, decibel(value)) for name, value in lowest])
+
+
+def evaluation(figures: Figures) -> Sheet:
+    """One model's accuracy and latency."""
+    rows = [
+        (label, UNKNOWN if figures[key] is None else f"{figures[key]:.2f}")
+        for label, key in (("AP", "ap"), ("AP50", "ap50"), ("AP75", "ap75"))
+    ]
+    rows.append(("objects found", str(figures["objects"])))
+    rows += [(stage, milliseconds(value)) for stage, value in figures["stages_ms"].items()]
+    return Sheet(f"{figures['model']}: {figures['images']} images", ("", figures["family"]), rows)
+
+
+def per_class(figures: Figures) -> Sheet | None:
+    """AP of each class, the best first; None where the objects are not known."""
+    known = figures.get("per_class")
+    if not known:
+        return None
+    ordered = sorted(known.items(), key=lambda item: -item[1])
+    return Sheet("AP of each class", ("class", "AP"), [(name, f"{ap:.2f}") for name, ap in ordered])
+
+
+def benchmark(figures: Figures) -> Sheet:
+    """Models side by side."""
+    rows = [
+        (
+            one["model"],
+            milliseconds(one["latency_ms"]),
+            milliseconds(one["p10_ms"]),
+            milliseconds(one["p90_ms"]),
+            f"{one['ratio']:.2f}",
+            megabytes(one["size_bytes"]),
+        )
+        for one in figures["models"]
+    ]
+    title = f"Inference, {figures['runs']} runs of each in turn, {_threads(figures['threads'])}"
+    return Sheet(title, ("model", "median", "p10", "p90", "ratio", "size"), rows)
+
+
+def predictions(figures: Figures) -> Sheet:
+    """What was found in each image."""
+    rows = []
+    for one in figures["images"]:
+        counts = Counter(found["class"] for found in one["detections"])
+        found = ", ".join(f"{number} {name}" for name, number in counts.most_common()) or "nothing"
+        rows.append((one["image"], found, one["drawn"]))
+    return Sheet(f"Objects, confidence {figures['confidence']:g}", ("image", "found", "drawn"), rows, False)
+
+
+def model(figures: Figures) -> Sheet:
+    """What a model is made of."""
+    share = figures["int8"]
+    rows = [
+        ("family", figures["family_reason"]),
+        ("input", " × ".join(map(str, figures["input"]))),
+        ("classes", str(len(figures["classes"]))),
+        ("parameters", f"{figures['parameters']:,}"),
+        ("MACs", f"{figures['macs']:,}"),
+        ("size", megabytes(figures["size_bytes"])),
+        ("decode tail", figures["decode_tail"]),
+        (
+            f"{figures['recipe']} on {figures['target']}",
+            integer_share(share) if share else "quantised already",
+        ),
+    ]
+    return Sheet(figures["model"], ("", ""), rows, False)
+
+
+def operators(figures: Figures) -> Sheet:
+    """How often each operator occurs."""
+    rows = [(name, str(count)) for name, count in figures["operators"].items()]
+    return Sheet("Operators", ("operator", "count"), rows)
+
+
+def kept_float(reasons: Mapping[str, int] | None) -> Sheet | None:
+    """Operators that stay float, by reason; None where there are none."""
+    if not reasons:
+        return None
+    return Sheet("Kept in float", ("reason", "operators"), [(why, str(n)) for why, n in reasons.items()])
+
+
+def plan_points(figures: Figures) -> Sheet:
+    """Where each tensor's grid comes from."""
+    rows = [(one["tensor"], one["grid"], one["detail"]) for one in figures["points"]]
+    title = f"Tensors: recipe {figures['recipe']}, target {figures['target']}"
+    return Sheet(title, ("tensor", "grid", "detail"), rows, False)
+
+
+def plan_weights(figures: Figures) -> Sheet:
+    """The wish for each weight."""
+    rows = [(one["operator"], one["detail"]) for one in figures["weights"]]
+    return Sheet("Weights", ("operator", "grid"), rows, False)
+
+
+def plan_float(figures: Figures) -> Sheet | None:
+    """Each operator that stays float; None where there is none."""
+    if not figures["kept_float"]:
+        return None
+    return Sheet("Kept in float", ("operator", "reason"), list(figures["kept_float"].items()), False)
+
+
+def integer_share(share: Figures) -> str:
+    """ "62 of 98 operators in integers, 97.3 % of the MACs"."""
+    return (
+        f"{share['operators']} of {share['of']} operators in integers, "
+        f"{share['macs_percent']:.1f} % of the MACs"
+    )
+
+
+def milliseconds(value: float) -> str:
+    """12.34 ms."""
+    return f"{value:.2f} ms"
+
+
+def megabytes(value: int) -> str:
+    """Bytes as 3.45 MB, a megabyte being a million bytes."""
+    return f"{value / 1e6:.2f} MB"
+
+
+def decibel(value: float) -> str:
+    """34.5 dB; a tensor without any error has infinitely many."""
+    return f"{value:.1f} dB" if math.isfinite(value) else "exact"
+
+
+def _number(value: float | None) -> float:
+    return math.inf if value is None else float(value)
+
+
+def _times(after: float, before: float) -> str:
+    return f"{after / before:.2f}×" if before else UNKNOWN
+
+
+def _threads(count: int) -> str:
+    return "1 thread" if count == 1 else f"{count} threads"

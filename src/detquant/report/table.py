@@ -1,0 +1,83 @@
+"""Tables on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from detquant.report import sheets
+from detquant.report.remarks import remarks, warnings
+from detquant.report.sheets import Sheet
+
+# Where no one looks at the width, names of tensors are better kept on one line.
+WIDTH_OF_A_FILE = 200
+
+
+def show_quantization(report: Mapping[str, Any]) -> None:
+    """Prints float beside quantised, the tensors that lost most, and what there is to say about it."""
+    _show([sheets.comparison(report), sheets.agreement(report), sheets.worst_tensors(report)])
+    _say(remarks(report), warnings(report))
+
+
+def show_evaluation(figures: Mapping[str, Any]) -> None:
+    """Prints one model's accuracy and latency."""
+    _show([sheets.evaluation(figures), sheets.per_class(figures)])
+    _say(figures["notes"], warnings(figures))
+
+
+def show_benchmark(figures: Mapping[str, Any]) -> None:
+    """Prints models side by side."""
+    _show([sheets.benchmark(figures)])
+
+
+def show_inspection(figures: Mapping[str, Any]) -> None:
+    """Prints what a model is made of."""
+    _show([sheets.model(figures), sheets.operators(figures), sheets.kept_float(figures["kept_float"])])
+
+
+def show_plan(figures: Mapping[str, Any]) -> None:
+    """Prints a plan, tensor by tensor."""
+    _show([sheets.plan_points(figures), sheets.plan_weights(figures), sheets.plan_float(figures)])
+
+
+def show_predictions(figures: Mapping[str, Any]) -> None:
+    """Prints what was found in each image."""
+    _show([sheets.predictions(figures)])
+    _say((), warnings(figures))
+
+
+def as_table(sheet: Sheet) -> Table:
+    """A sheet as a rich table. Names are shown as they are: brackets in them are no markup."""
+    header = any(sheet.header)
+    table = Table(title=Text(sheet.title), title_justify="left", box=box.SIMPLE_HEAD, show_header=header)
+    for place, name in enumerate(sheet.header):
+        numeric = sheet.numeric and place > 0
+        table.add_column(Text(name), justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
+    for row in sheet.rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE, highlight=False)
+
+
+def _show(found: Iterable[Sheet | None]) -> None:
+    console = _console()
+    for sheet in found:
+        if sheet is not None:
+            console.print(as_table(sheet))
+
+
+def _say(remarked: Iterable[str], warned: Iterable[str]) -> None:
+    console = _console()
+    for sentence in remarked:
+        console.print(Text(sentence), soft_wrap=True)
+    for sentence in warned:
+        console.print(Text(f"Warning: {sentence}", style="yellow"), soft_wrap=True)

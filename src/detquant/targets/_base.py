@@ -1,0 +1,64 @@
+"""A place to run: facts, a pure lowering, and the real runtime."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import onnx_ir as ir
+
+from detquant.numerics import Capability
+
+Arrays = Mapping[str, npt.NDArray[np.generic]]
+
+
+class Runner(Protocol):
+    """An open model."""
+
+    def run(self, feeds: Arrays) -> Arrays:
+        """Outputs by name for inputs by name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Artefact:
+    """Files in a target's own format.
+
+    Attributes:
+        files: contents by file name; the first is the one to open.
+    """
+
+    files: Mapping[str, bytes]
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all files."""
+        return sum(map(len, self.files.values()))
+
+    def digest(self) -> str:
+        """sha256 over names and contents, in name order."""
+        total = hashlib.sha256()
+        for name in sorted(self.files):
+            total.update(f"{name}\0{len(self.files[name])}\0".encode() + self.files[name])
+        return total.hexdigest()
+
+
+class Target(ABC):
+    """A place to run. Its attributes are facts."""
+
+    name: str
+    extra: str
+    capability: Capability
+
+    @abstractmethod
+    def lower(self, qdq: ir.Model) -> Artefact:
+        """Files for this place; pure, needs no vendor tool."""
+
+    @abstractmethod
+    def open(self, artefact: Artefact, threads: int = 1) -> Runner:
+        """The artefact on the real runtime."""

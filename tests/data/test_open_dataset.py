@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from detquant.data import Dataset, check_classes, open_dataset
+from detquant.errors import DatasetError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "deep").mkdir()
+    for name in ("b.png", "a.JPG", "deep/c.bmp"):
+        cv2.imwrite(str(tmp_path / name), np.zeros((8, 9, 3), np.uint8))
+    (tmp_path / "readme.md").write_text("not an image")
+    return tmp_path
+
+
+def test_folder(folder: Path) -> None:
+    dataset = open_dataset(str(folder))
+    assert [path.name for path in dataset.validation] == ["a.JPG", "b.png", "c.bmp"]
+    assert set(dataset.calibration) == set(dataset.validation) and dataset.overlap == 3
+    assert dataset.classes is None and dataset.ground_truth is None
+    assert list(dataset.image_ids.values()) == [1, 2, 3]
+    check_classes(dataset, 80)
+
+
+def test_the_seed_orders_the_calibration(folder: Path) -> None:
+    orders = {open_dataset(folder, seed).calibration for seed in range(20)}
+    assert len(orders) > 1
+    assert open_dataset(folder, 3).calibration == open_dataset(folder, 3).calibration
+
+
+def test_one_image(folder: Path) -> None:
+    assert open_dataset(folder / "b.png").validation == (folder / "b.png",)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("gone", "gone does not exist: give a data.yaml"), ("readme.md", "is a '.md' file: give a data.yaml")],
+)
+def test_refused(folder: Path, name: str, words: str) -> None:
+    with pytest.raises(DatasetError, match=words):
+        open_dataset(folder / name)
+
+
+def test_folder_without_images_points_to_its_yaml(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="Give a folder"):
+        open_dataset(tmp_path)
+    (tmp_path / "data.yaml").write_text("")
+    with pytest.raises(DatasetError, match=r"Did you mean .*data\.yaml"):
+        open_dataset(tmp_path)
+
+
+def test_ground_truth_must_fit_the_images() -> None:
+    with pytest.raises(ValueError, match="validation images"):
+        Dataset(
+            name="x", classes=("a",), calibration=(), validation=(Path("a"),), ground_truth={"images": []}
+        )

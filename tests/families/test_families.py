@@ -1,0 +1,198 @@
+"""Every family gives back boxes that were written into its raw outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from detquant.errors import ModelError
+from detquant.families import FAMILIES, Detections, Family, Signature, find_family, load_family
+from detquant.families.grid import cells
+from detquant.families.letterbox import letterbox_centred, letterbox_top_left, stretch
+
+HEIGHT, WIDTH, CLASSES = 160, 192, 7
+FINE = 24 * 20
+CELLS = FINE + 12 * 10 + 6 * 5
+OUTPUTS = {
+    "yolov8": {"out": (1, 4 + CLASSES, CELLS)},
+    "yolox": {"out": (1, CELLS, 5 + CLASSES)},
+    "nanodet": {
+        **{f"a{n}": (1, n, CLASSES) for n in (480, 120, 30)},
+        **{f"b{n}": (1, n, 32) for n in (480, 120, 30)},
+    },
+    "nanodet-plus": {"out": (1, CELLS + 3 * 3, CLASSES + 32)},
+}
+IMAGE = np.random.default_rng(0).integers(0, 256, (300, 240, 3), np.uint8)
+# In pixels of IMAGE: two of one class apart, one of another class on the first.
+TRUTH = Detections(
+    np.array([[20, 30, 90, 120], [130, 170, 210, 270], [22, 30, 90, 118]], np.float32),
+    np.array([0.9, 0.8, 0.7], np.float32),
+    np.array([3, 3, 6]),
+)
+
+
+def signature(outputs: dict[str, tuple[int, ...]], metadata: dict[str, str] | None = None) -> Signature:
+    return Signature({"images": (1, 3, HEIGHT, WIDTH)}, outputs, metadata or {})
+
+
+def family_of(name: str) -> Family:
+    return find_family(signature(OUTPUTS[name]))[0]
+
+
+def write_yolov8(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
+    outputs["out"][0, :4, cell] = [*(box[:2] + box[2:]) / 2, *(box[2:] - box[:2])]
+    outputs["out"][0, 4 + k, cell] = score
+
+
+def write_yolox(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
+    place, stride = (part[cell] for part in cells(HEIGHT, WIDTH, (8, 16, 32)))
+    outputs["out"][0, cell, :2] = (box[:2] + box[2:]) / 2 / stride - place
+    outputs["out"][0, cell, 2:4] = np.log((box[2:] - box[:2]) / stride)
+    outputs["out"][0, cell, 4] = 0.95
+    outputs["out"][0, cell, 5 + k] = score / 0.95
+
+
+def distances(box: np.ndarray, x: float, y: float, stride: float) -> np.ndarray:
+    """Logits whose expectation is each side's distance: weight on the two neighbouring bins."""
+    logits = np.full((4, 8), -40.0)
+    for side, distance in enumerate([x - box[0], y - box[1], box[2] - x, box[3] - y]):
+        low = int(distance / stride)
+        part = distance / stride - low
+        logits[side, low : low + 2] = np.log([1 - part + 1e-9, part + 1e-9])
+    return logits.ravel()
+
+
+def write_nanodet(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
+    place, stride = (part[cell] for part in cells(HEIGHT, WIDTH, (8, 16, 32)))
+    x, y = (place + 0.5) * stride
+    outputs["a120"][0, cell - FINE, k] = score
+    outputs["b120"][0, cell - FINE] = distances(box, x, y, stride[0])
+
+
+def write_plus(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
+    place, stride = (part[cell] for part in cells(HEIGHT, WIDTH, (8, 16, 32, 64)))
+    outputs["out"][0, cell, k] = score
+    outputs["out"][0, cell, CLASSES:] = distances(box, *(place * stride), stride[0])
+
+
+WRITERS: dict[str, Callable[..., None]] = {
+    "yolov8": write_yolov8,
+    "yolox": write_yolox,
+    "nanodet": write_nanodet,
+    "nanodet-plus": write_plus,
+}
+
+
+def encode(name: str, family: Family) -> dict[str, np.ndarray]:
+    """TRUTH as raw outputs, each box in the cell of stride 16 at its centre, the third one cell further."""
+    outputs = {key: np.zeros(shape, np.float32) for key, shape in OUTPUTS[name].items()}
+    _, geometry = family.preprocess(IMAGE)
+    for number, box in enumerate(geometry.to_input(TRUTH.xyxy)):
+        column, row = ((box[:2] + box[2:]) / 32).astype(int)
+        cell = FINE + row * 12 + column + (number == 2)
+        WRITERS[name](outputs, cell, box, TRUTH.confidence[number], TRUTH.class_id[number])
+    return outputs
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_boxes_come_back(name: str) -> None:
+    family = family_of(name)
+    outputs = encode(name, family)
+    _, geometry = family.preprocess(IMAGE)
+    found = family.decode(outputs, geometry, confidence=0.1)
+    np.testing.assert_allclose(found.xyxy, TRUTH.xyxy, atol=0.05)
+    np.testing.assert_allclose(found.confidence, TRUTH.confidence, atol=1e-5)
+    np.testing.assert_array_equal(found.class_id, TRUTH.class_id)
+    assert len(family.decode(outputs, geometry, confidence=0.1, max_detections=1)) == 1
+    assert len(family.decode(outputs, geometry, confidence=0.75)) == 2
+    assert family.confident_cells(outputs).shape == (len(family.boxes(outputs)),)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_tells_itself_from_the_others(name: str) -> None:
+    family, reason = find_family(signature(OUTPUTS[name]))
+    assert (family.name, family.num_classes) == (name, CLASSES)
+    assert (family.input_name, family.height, family.width) == ("images", HEIGHT, WIDTH)
+    assert family.classes[2] == "class 2"
+    assert name in reason and "160x192" in reason
+    assert [key for key in FAMILIES if load_family(key).matches(signature(OUTPUTS[name]))] == [name]
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_input_is_contiguous_float32(name: str) -> None:
+    tensor, _ = family_of(name).preprocess(IMAGE)
+    assert tensor.shape == (1, 3, HEIGHT, WIDTH)
+    assert tensor.dtype == np.float32 and tensor.flags.c_contiguous
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("yolov8", [30 / 255, 20 / 255, 10 / 255]),
+        ("yolox", [10, 20, 30]),
+        ("nanodet", [(10 - 103.53) / 57.375, (20 - 116.28) / 57.12, (30 - 123.675) / 58.395]),
+        ("nanodet-plus", [(10 - 103.53) / 57.375, (20 - 116.28) / 57.12, (30 - 123.675) / 58.395]),
+    ],
+)
+def test_channels_and_range(name: str, expected: list[float]) -> None:
+    image = np.full((HEIGHT, WIDTH, 3), (10, 20, 30), np.uint8)
+    tensor, _ = family_of(name).preprocess(image)
+    np.testing.assert_allclose(tensor[0, :, 80, 90], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_broken_outputs_give_no_boxes_and_no_warning(name: str) -> None:
+    family = family_of(name)
+    _, geometry = family.preprocess(IMAGE)
+    for value in (0.0, np.nan):
+        outputs = {key: np.full(shape, value, np.float32) for key, shape in OUTPUTS[name].items()}
+        assert len(family.decode(outputs, geometry)) == 0
+    huge = {key: np.full(shape, 300.0, np.float32) for key, shape in OUTPUTS[name].items()}
+    assert np.isfinite(family.decode(huge, geometry).xyxy).all()
+
+
+def test_nanodet_outputs_may_come_in_any_order_without_batch() -> None:
+    family = family_of("nanodet")
+    outputs = encode("nanodet", family)
+    turned = {f"x{i}": array[0] for i, array in enumerate(reversed(outputs.values()))}
+    np.testing.assert_array_equal(family.boxes(turned), family.boxes(outputs))
+    np.testing.assert_array_equal(family.scores(turned), family.scores(outputs))
+
+
+def test_nanodet_refuses_foreign_outputs() -> None:
+    with pytest.raises(ValueError, match="are not two outputs for each"):
+        family_of("nanodet").scores({"out": np.zeros((1, 5, 5), np.float32)})
+
+
+@pytest.mark.parametrize("place", [letterbox_centred, letterbox_top_left, stretch])
+@pytest.mark.parametrize("size", [(300, 240), (61, 500), (1, 900), (160, 192), (333, 7)])
+def test_geometry_there_and_back(place: Callable[..., tuple], size: tuple[int, int]) -> None:
+    image = np.zeros((*size, 3), np.uint8)
+    canvas, geometry = place(image, HEIGHT, WIDTH)
+    assert canvas.shape == (HEIGHT, WIDTH, 3)
+    box = np.array([[0, 0, size[1], size[0]]], np.float32)
+    np.testing.assert_allclose(geometry.to_image(geometry.to_input(box)), box, atol=1e-3)
+    assert (geometry.to_image(np.array([[-999, -999, 9999, 9999]], np.float32)) == box).all()
+
+
+def test_letterbox_pads_with_grey() -> None:
+    image = np.zeros((100, 200, 3), np.uint8)
+    centred, geometry = letterbox_centred(image, 201, 200)
+    assert (geometry.pad_y, geometry.pad_x) == (50, 0)
+    assert (centred[:50] == 114).all() and (centred[50:150] == 0).all() and (centred[150:] == 114).all()
+    corner, _ = letterbox_top_left(image, 200, 200)
+    assert (corner[:100] == 0).all() and (corner[100:] == 114).all()
+
+
+def test_detections_are_validated() -> None:
+    with pytest.raises(ValueError, match=r"\[n, 4\]"):
+        Detections(np.zeros((2, 4)), np.zeros(3), np.zeros(3))
+    assert len(Detections.empty()) == 0
+    assert TRUTH.above(0.75).class_id.tolist() == [3, 3]
+
+
+def test_family_is_refused_by_its_own_constructor() -> None:
+    with pytest.raises(ModelError, match="not of family 'yolox'"):
+        load_family("yolox").from_signature(signature(OUTPUTS["yolov8"]))

@@ -1,0 +1,88 @@
+"""What tells a model's family, and what is refused with which words."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from detquant.errors import ModelError
+from detquant.families import COCO_NAMES, Signature, find_family
+
+IMAGE = {"images": (1, 3, 640, 640)}
+YOLOV8 = {"output0": (1, 84, 8400)}
+NAMES = str({index: f"thing {index}" for index in range(80)})
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "name", "count"),
+    [
+        (IMAGE, YOLOV8, "yolov8", 80),
+        (IMAGE, {"o": (1, 5, 8400)}, "yolov8", 1),
+        ({"i": (1, 3, 640, 640)}, {"o": (1, 84, 34000)}, "yolov8", 80),
+        ({"i": (1, 3, 416, 416)}, {"o": (1, 3549, 85)}, "yolox", 80),
+        ({"i": (1, 3, 416, 416)}, {"o": (1, 3598, 112)}, "nanodet-plus", 80),
+        ({"i": (1, 3, 320, 320)}, {"o": (1, 2125, 33)}, "nanodet-plus", 1),
+        (
+            {"i": (1, 3, 64, 64)},
+            {"a": (64, 32), "b": (16, 32), "c": (4, 32), "d": (64, 32), "e": (16, 32), "f": (4, 32)},
+            "nanodet",
+            32,
+        ),
+    ],
+)
+def test_found_by_shape(inputs: dict, outputs: dict, name: str, count: int) -> None:
+    family, _ = find_family(Signature(inputs, outputs))
+    assert (family.name, family.num_classes) == (name, count)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "given", "first"),
+    [
+        ({}, None, "person"),
+        ({"names": NAMES}, None, "thing 0"),
+        ({"names": "coco80"}, None, "person"),
+        ({"names": "__import__('os').getcwd()"}, None, "person"),
+        ({"names": NAMES, "detquant.classes": json.dumps(["a"] * 80)}, None, "a"),
+        ({"names": NAMES}, ("given",) * 80, "given"),
+    ],
+)
+def test_class_names(metadata: dict, given: tuple | None, first: str) -> None:
+    family, _ = find_family(Signature(IMAGE, YOLOV8, metadata), classes=given)
+    assert family.classes[0] == first and len(family.classes) == 80
+
+
+def test_coco_names_are_eighty() -> None:
+    assert len(set(COCO_NAMES)) == 80 and COCO_NAMES[79] == "toothbrush"
+
+
+def test_the_file_may_say_its_family() -> None:
+    said = Signature(IMAGE, YOLOV8, {"detquant.family": "yolov8"})
+    assert "detquant.family" in find_family(said)[1]
+    with pytest.raises(ModelError, match="not of family 'yolox'"):
+        find_family(Signature(IMAGE, YOLOV8, {"detquant.family": "yolox"}))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "metadata", "name", "words"),
+    [
+        (IMAGE, {"prob": (1, 1000)}, {}, "auto", "classifier, not a detector.*'prob' .*1000 classes"),
+        (IMAGE, {"prob": (1, 1000, 1, 1)}, {}, "auto", "classifier"),
+        ({"i": ("N", 3, 224, 224)}, {"prob": ("N", 1000)}, {}, "auto", "classifier"),
+        (IMAGE, YOLOV8, {}, "yolox", r"found output0 \[1, 84, 8400\].*expected .*\[1, 8400, 5 .*yolov8"),
+        (IMAGE, YOLOV8, {}, "yolo8", "did you mean 'yolov8'"),
+        (IMAGE, {"o": (1, 9, 9)}, {}, "auto", r"no known family: found o \[1, 9, 9\].*Known: yolov8"),
+        (IMAGE, {"o": (1, 300, 6)}, {}, "auto", "NMS in the graph"),
+        (IMAGE, {"o": (1, 56, 8400)}, {"task": "pose"}, "auto", "task is 'pose'"),
+        (IMAGE, {"o": (1, 56, 8400)}, {"names": "{0: 'person'}"}, "auto", "52 classes, but .* 1 names"),
+        ({"i": (1, 3, "h", None)}, YOLOV8, {}, "auto", r"dynamic dimensions \[1, 3, h, \?\]"),
+        ({"i": (8, 3, 640, 640)}, YOLOV8, {}, "auto", "batch of 1"),
+        ({"i": (1, 640, 640, 3)}, YOLOV8, {}, "auto", "channels first"),
+        (IMAGE | {"j": (1,)}, YOLOV8, {}, "auto", "one image input"),
+        (IMAGE, {"o": (1, 84, "anchors")}, {}, "auto", "dynamic outputs"),
+        (IMAGE, {}, {}, "auto", "no known family"),
+    ],
+)
+def test_refused(inputs: dict, outputs: dict, metadata: dict, name: str, words: str) -> None:
+    with pytest.raises(ModelError, match=words):
+        find_family(Signature(inputs, outputs, metadata), name)
