@@ -17,7 +17,7 @@ from cyclopts.validators import Number
 from detquant import __version__
 from detquant.errors import DetquantError
 
-FAILED, INTERRUPTED = 2, 130
+UNREAD, FAILED, INTERRUPTED = 1, 2, 130
 
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
 Confidence = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
@@ -87,8 +87,8 @@ def quantize(
             progress=progress,
         )
     result.save(folder)
-    show_quantization(result.report)
     _write_json(json_file, result.report)
+    show_quantization(result.report)
     print(f"Written to {folder}.")
 
 
@@ -127,8 +127,8 @@ def evaluate(
     with show_progress() as progress:
         found = run(detector, dataset, threads=threads, limit=val_limit, progress=progress)
     figures = evaluation_figures(detector, dataset, found)
-    show_evaluation(figures)
     _write_json(json_file, figures)
+    show_evaluation(figures)
 
 
 @app.command
@@ -159,8 +159,8 @@ def benchmark(
     _check_json(json_file)
     timed = run(models, family=family, imgsz=imgsz, threads=threads, runs=runs)
     figures = benchmark_figures(timed, threads=threads, runs=runs)
-    show_benchmark(figures)
     _write_json(json_file, figures)
+    show_benchmark(figures)
 
 
 @app.command
@@ -190,8 +190,8 @@ def inspect(
 
     _check_json(json_file)
     figures = run(load(model, family=family, imgsz=imgsz), recipe=recipe, target=target)
-    show_inspection(figures)
     _write_json(json_file, figures)
+    show_inspection(figures)
 
 
 @app.command
@@ -221,8 +221,8 @@ def plan(
 
     _check_json(json_file)
     figures = describe_plan(make_plan(load(model, family=family, imgsz=imgsz), recipe, target))
-    show_plan(figures)
     _write_json(json_file, figures)
+    show_plan(figures)
 
 
 @app.command
@@ -274,8 +274,8 @@ def predict(
         "images": list(drawn.values()),
         "skipped": skip_figures(skipped),
     }
-    show_predictions(figures)
     _write_json(json_file, figures)
+    show_predictions(figures)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -285,8 +285,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: without the program's name; by default those of the process.
 
     Returns:
-        The exit code: 0, 2 for anything the user can act on (said in one sentence on stderr), 130 when
-        interrupted.
+        The exit code: 0; 1 when nobody reads the output; 2 for anything the user can act on, said in one
+        sentence on stderr; 130 when interrupted.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
@@ -296,9 +296,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         again = ": run the same command again to resume" if arguments[:1] == ["quantize"] else ""
         return _say(f"Interrupted{again}.", INTERRUPTED)
-    except BrokenPipeError:  # `detquant plan ... | head`: nobody reads on, and that is no error
+    except BrokenPipeError:  # `detquant plan ... | head`: nobody reads on, so there is no one to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return UNREAD
     except (DetquantError, CycloptsError) as error:
         return _say(str(error), FAILED)
     except OSError as error:

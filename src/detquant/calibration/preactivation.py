@@ -14,6 +14,9 @@ from detquant.numerics.grid import FloatArray
 
 Function = Callable[[FloatArray], FloatArray]
 
+HIGHEST = 16.0
+"""One outlying channel must not make the flat side of all others look negligible."""
+
 
 def silu(x: FloatArray) -> FloatArray:
     """``x sigmoid(x)``."""
@@ -43,7 +46,7 @@ def useful_low(kind: str, low: float, high: float, levels: int = 255) -> float:
         levels: steps of the output grid.
     """
     function = FUNCTIONS[kind]
-    half_step = 0.5 * max(high, 0.5) / levels
+    half_step = 0.5 * min(max(high, 0.5), HIGHEST) / levels
     cut = -1.5
     while cut > low and abs(float(function(np.array(cut)))) > half_step:
         cut -= 0.05

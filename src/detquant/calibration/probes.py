@@ -75,3 +75,10 @@ def with_codes(model: ir.Model, bounds: Mapping[str, tuple[float, float]]) -> ir
         zero = _constant(model, f"{name}:zero", np.array(0, np.uint16))
         outputs.append(_append(model, "QuantizeLinear", [moved, step, zero], f"{name}:codes", ir.DataType.UINT16))
     return _finish(model, outputs)
+
+
+def with_taps_only(model: ir.Model, tensors: Iterable[str]) -> ir.Model:
+    """A copy whose outputs are the named tensors and nothing else; what they do not need is removed."""
+    model = model.clone()
+    values = _values(model)
+    return _finish(model, [values[name] for name in tensors])

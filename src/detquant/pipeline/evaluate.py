@@ -1,7 +1,7 @@
 """How well a detector sees and how long it takes, image by image.
 
-Each image is read and preprocessed once and shown to every model; the models take turns in who is first. So two
-of them are compared on the same pixels, at the same temperature of the machine.
+Each image is read and preprocessed once and shown to every model; the models take turns in who is first. So
+two of them are compared on the same pixels, at the same temperature of the machine.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from detquant.targets import Runner
 Progress = Callable[[str, int, int], None]
 T = TypeVar("T")
 
-# The prefetch thread fills a batch while the last one is measured and then rests, so most runs of a batch have
-# the machine to themselves and their median is not the prefetch's. Two batches are in memory at a time.
+# The prefetch thread fills a batch while the last one is measured and then rests, so most runs of a batch
+# have the machine to themselves and the median is theirs. Two batches are in memory at a time.
 BATCH = 4
 
 

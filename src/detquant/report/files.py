@@ -1,7 +1,7 @@
 """Files are there whole or not at all.
 
-Each is written under a partial name in its own folder and renamed when all of a run are complete, so a run that
-fails or is stopped leaves no half of a result beside whole ones.
+Each is written under a partial name in its own folder and renamed when all of a run are complete, so a run
+that fails or is stopped leaves no half of a result beside whole ones.
 """
 
 from __future__ import annotations

@@ -53,9 +53,8 @@ def show_predictions(figures: Mapping[str, Any]) -> None:
 
 
 def as_table(sheet: Sheet) -> Table:
-    """A sheet as a rich table. Names are shown as they are: brackets in them are no markup."""
-    header = any(sheet.header)
-    table = Table(title=Text(sheet.title), title_justify="left", box=box.SIMPLE_HEAD, show_header=header)
+    """A sheet as a rich table, its title left out; brackets in names are no markup."""
+    table = Table(box=box.SIMPLE_HEAD, show_header=any(sheet.header))
     for place, name in enumerate(sheet.header):
         numeric = sheet.numeric and place > 0
         table.add_column(Text(name), justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
@@ -72,6 +71,8 @@ def _show(found: Iterable[Sheet | None]) -> None:
     console = _console()
     for sheet in found:
         if sheet is not None:
+            # Printed apart from the table, which would wrap it to its own width.
+            console.print(Text(sheet.title, style="bold"), soft_wrap=True)
             console.print(as_table(sheet))
 
 

@@ -1,0 +1,51 @@
+"""What an algorithm is given besides the model, and what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from detquant.algorithms.damage import Damage
+from detquant.calibration import Statistics
+from detquant.numerics import Capability
+from detquant.numerics.grid import Array
+from detquant.recipes import QuantModel, Recipe
+
+Feed = Mapping[str, Array]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What algorithms may look at.
+
+    Attributes:
+        statistics: of the calibration images.
+        capability: the target's facts.
+        recipe: the wish, for algorithms that plan anew.
+        feeds: a handful of preprocessed calibration images.
+        damage: what a quantised model costs on these images; None where the heads are not known.
+        threads: of the runtime.
+        progress: called with (what, done, total).
+    """
+
+    statistics: Statistics
+    capability: Capability
+    recipe: Recipe
+    feeds: Sequence[Feed]
+    damage: Damage | None = None
+    threads: int = 1
+    progress: Callable[[str, int, int], None] | None = None
+
+    def tick(self, what: str, done: int, total: int) -> None:
+        """Tells how far an algorithm is."""
+        if self.progress:
+            self.progress(what, done, total)
+
+
+class Algorithm(Protocol):
+    """A frozen dataclass whose fields are its options."""
+
+    def __call__(self, qm: QuantModel, context: Context) -> QuantModel:
+        """Another model; the one given is not changed."""
+        ...

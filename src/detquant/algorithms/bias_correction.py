@@ -1,0 +1,113 @@
+"""Bias correction: the mean error that quantisation leaves in each output channel is taken out of the bias.
+
+Nagel et al. 2019, Data-Free Quantization Through Weight Equalization and Bias Correction, section 4.2.
+
+    fast    E[y - y_q] = sum_i E[x_i] sum_kl (W - W_q)[o, i, k, l]: only the weights' error, from the channel means that calibration
+            has collected; no image is run.
+    full    E[y - y_q] measured on the quantised net, layer after layer, so that the errors of the activations and of all layers
+            before count too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import onnx_ir as ir
+
+from detquant.algorithms._base import Context
+from detquant.calibration.probes import channel_axis, with_taps_only
+from detquant.errors import RecipeError, unknown_name
+from detquant.graph.running import Runner
+from detquant.graph.traits import WEIGHTED, bias_of, weight_of
+from detquant.graph.weights import replace_bias
+from detquant.numerics.grid import FloatArray
+from detquant.recipes import QuantModel
+
+MODES = ("fast", "full")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BiasCorrection:
+    """Takes the mean error out of biases.
+
+    Attributes:
+        mode: "fast" or "full".
+    """
+
+    mode: str = "fast"
+
+    def __call__(self, qm: QuantModel, context: Context) -> QuantModel:
+        """The same with corrected biases.
+
+        Raises:
+            RecipeError: unknown mode.
+        """
+        if self.mode not in MODES:
+            raise RecipeError(unknown_name("bias correction mode", self.mode, MODES))
+        qm = replace(qm, model=qm.model.clone())
+        count = _fast(qm, context) if self.mode == "fast" else _full(qm, context)
+        return qm.noted(f"bias correction ({self.mode}): {count} operators")
+
+
+def _correctable(qm: QuantModel) -> list[ir.Node]:
+    integer = set(qm.plan.integer)
+    return [n for n in qm.model.graph if n.name in integer and n.op_type == "Conv" and weight_of(n) is not None]
+
+
+def _shift(node: ir.Node, by: FloatArray) -> None:
+    bias = bias_of(node)
+    old = np.zeros_like(by) if bias is None or bias.const_value is None else bias.const_value.numpy()
+    replace_bias(node, (old + by).astype(np.float32))
+
+
+def _fast(qm: QuantModel, context: Context) -> int:
+    means, originals, count = context.statistics.channel_means(), {n.name: n for n in qm.reference.graph}, 0
+    for node in _correctable(qm):
+        x = node.inputs[0]
+        mean = means.get(x.name or "") if x is not None else None
+        exact, rounded = weight_of(originals[node.name]), weight_of(node)
+        if mean is None or exact is None or rounded is None or exact.const_value is None or rounded.const_value is None:
+            continue
+        error = exact.const_value.numpy() - rounded.const_value.numpy()
+        per_input = error.reshape(*error.shape[:2], -1).sum(axis=2, dtype=np.float64)  # [out, in / groups]
+        groups = node.attributes.get_int("group", 1)
+        seen = mean.reshape(groups, -1).repeat(len(error) // groups, axis=0)  # [out, in / groups]
+        _shift(node, (per_input * seen).sum(axis=1).astype(np.float32))
+        count += 1
+    return count
+
+
+def _full(qm: QuantModel, context: Context) -> int:
+    nodes = _correctable(qm)
+    levels = _levels(qm.model.graph)
+    order = sorted({levels[id(n)] for n in nodes})
+    expected = _channel_means(qm.reference, [n.outputs[0].name or "" for n in nodes], context)
+    for done, level in enumerate(order, 1):
+        here = [n for n in nodes if levels[id(n)] == level]
+        found = _channel_means(qm.qdq(), [n.outputs[0].name or "" for n in here], context)
+        for node in here:
+            name = node.outputs[0].name or ""
+            _shift(node, (expected[name] - found[name]).astype(np.float32))
+        context.tick("bias correction", done, len(order))
+    return len(nodes)
+
+
+def _levels(graph: ir.Graph) -> dict[int, int]:
+    """How many weighted operators lie before each node on the longest way."""
+    level: dict[int, int] = {}
+    for node in graph:
+        before = [p for v in node.inputs if v is not None and (p := v.producer()) is not None]
+        level[id(node)] = max((level[id(p)] + (p.op_type in WEIGHTED) for p in before), default=0)
+    return level
+
+
+def _channel_means(model: ir.Model, names: list[str], context: Context) -> dict[str, FloatArray]:
+    runner = Runner(with_taps_only(model, names), context.threads)
+    total: dict[str, FloatArray] = {}
+    for feed in context.feeds:
+        for name, y in runner.run(feed).items():
+            axis = channel_axis(y.ndim)
+            mean = np.asarray(y, np.float64).mean(axis=tuple(a for a in range(y.ndim) if a != axis))
+            total[name] = total.get(name, np.zeros_like(mean)) + mean / len(context.feeds)
+    return total

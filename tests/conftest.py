@@ -1,0 +1,185 @@
+"""A detector of white squares, and pictures of them, made in memory: small, and right to the last box."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+import yaml
+from onnx import helper, numpy_helper
+
+from detquant.families import COCO_NAMES
+
+SIDE, CHANNELS, CLASSES = 96, 8, 80  # 96: at 64 there are as many cells as outputs of a cell
+STRIDES = (8, 16, 32)
+CELLS = sum((SIDE // stride) ** 2 for stride in STRIDES)
+SQUARE = 16
+HEAD = 4 + CLASSES
+PLACES = SIDE // SQUARE
+
+
+Nodes = list[onnx.NodeProto]
+Weights = dict[str, np.ndarray]
+
+
+def white_square_detector(side: int | str = SIDE) -> onnx.ModelProto:
+    """YOLOv8's shapes for 96x96: class 0 is a white square that fills a cell of stride 16."""
+    nodes, weights = [], {}
+    for part in (_trunk, _heads, _decode_tail):
+        more_nodes, more_weights = part()
+        nodes, weights = nodes + more_nodes, weights | more_weights
+    cells = CELLS if side == SIDE else "cells"
+    graph = helper.make_graph(
+        nodes,
+        "white squares",
+        [helper.make_tensor_value_info("images", onnx.TensorProto.FLOAT, [1, 3, side, side])],
+        [helper.make_tensor_value_info("output0", onnx.TensorProto.FLOAT, [1, HEAD, cells])],
+        [numpy_helper.from_array(array, name) for name, array in weights.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def _trunk() -> tuple[Nodes, Weights]:
+    """r1 to r4 are the brightness of cells of 4 to 32 pixels, averaged with uneven weights."""
+    rng, half = np.random.default_rng(0), {"strides": [2, 2]}
+    weights = {
+        "stem": np.full((CHANNELS, 3, 2, 2), 6 / 12, np.float32),
+        "stem_b": np.zeros(CHANNELS, np.float32),
+    }
+    nodes = [
+        helper.make_node("Conv", ["images", "stem", "stem_b"], ["c0"], "stem", **half),
+        helper.make_node("Sigmoid", ["c0"], ["s0"]),
+        helper.make_node("Mul", ["c0", "s0"], ["r0"]),
+    ]
+    for level in range(1, 5):
+        uneven = rng.uniform(0.8, 1.2, (CHANNELS, CHANNELS, 2, 2))
+        gain = 1 / 6 if level == 1 else 1.0  # takes back what the stem multiplied by
+        weights[f"w{level}"] = (gain * uneven / uneven.sum(axis=(1, 2, 3), keepdims=True)).astype(np.float32)
+        takes, gives = [f"r{level - 1}", f"w{level}"], [f"c{level}"]
+        nodes.append(helper.make_node("Conv", takes, gives, f"conv{level}", **half))
+        nodes.append(helper.make_node("Relu", gives, [f"r{level}"]))
+    return nodes, weights
+
+
+def _heads() -> tuple[Nodes, Weights]:
+    """Boxes of 0, for the tail adds the cells; scores of sigmoid(-10), or sigmoid(10) where all is white."""
+    nodes, weights = [], {"flat": np.array([1, HEAD, -1])}
+    for stride, source in zip(STRIDES, ("r2", "r3", "r4"), strict=True):
+        head, bias = np.zeros((HEAD, CHANNELS, 1, 1), np.float32), np.zeros(HEAD, np.float32)
+        bias[4:] = -10
+        if stride == SQUARE:
+            head[4] = 20 / CHANNELS
+        weights |= {f"h{stride}": head, f"b{stride}": bias}
+        takes, gives = [source, f"h{stride}", f"b{stride}"], [f"y{stride}"]
+        nodes.append(helper.make_node("Conv", takes, gives, f"head{stride}"))
+        nodes.append(helper.make_node("Reshape", [*gives, "flat"], [f"z{stride}"]))
+    return nodes, weights
+
+
+def _decode_tail() -> tuple[Nodes, Weights]:
+    places = []
+    for stride in STRIDES:
+        row, column = (np.mgrid[: SIDE // stride, : SIDE // stride].reshape(2, -1) + 0.5) * stride
+        places.append(np.stack([column, row, np.full_like(row, stride), np.full_like(row, stride)]))
+    weights = {
+        "places": np.concatenate(places, axis=1)[None].astype(np.float32),
+        "sizes": np.array([4, CLASSES]),
+    }
+    nodes = [
+        helper.make_node("Concat", ["z8", "z16", "z32"], ["all"], axis=2),
+        helper.make_node("Split", ["all", "sizes"], ["offsets", "logits"], axis=1),
+        helper.make_node("Add", ["offsets", "places"], ["boxes"]),
+        helper.make_node("Sigmoid", ["logits"], ["scores"]),
+        helper.make_node("Concat", ["boxes", "scores"], ["output0"], axis=1),
+    ]
+    return nodes, weights
+
+
+@pytest.fixture
+def square_model(tmp_path: Path) -> Path:
+    """The file of a detector that finds white squares."""
+    path = tmp_path / "squares.onnx"
+    onnx.save(white_square_detector(), path)
+    return path
+
+
+@pytest.fixture
+def square_proto() -> onnx.ModelProto:
+    """The same, in memory."""
+    return white_square_detector()
+
+
+@pytest.fixture
+def free_square_model(tmp_path: Path) -> Path:
+    """The same, with height and width left open."""
+    path = tmp_path / "free.onnx"
+    onnx.save(white_square_detector("side"), path)
+    return path
+
+
+def draw_squares(path: Path, cells: list[tuple[int, int]]) -> None:
+    image = np.zeros((SIDE, SIDE, 3), np.uint8)
+    for row, column in cells:
+        image[row * SQUARE : (row + 1) * SQUARE, column * SQUARE : (column + 1) * SQUARE] = 255
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), image)
+
+
+@pytest.fixture
+def square_data(tmp_path: Path) -> Callable[..., Path]:
+    """square_data(images=4, names=...): a data.yaml with labelled squares; None leaves a key out."""
+
+    def make(images: int = 4, suffix: str = ".png", **changes: object) -> Path:
+        root = tmp_path / "data"
+        (root / "labels/val").mkdir(parents=True, exist_ok=True)
+        for number in range(images):
+            cells = [(number % PLACES, 0), (number % PLACES, 3)]
+            draw_squares(root / f"images/train/t{number}{suffix}", [(0, number % PLACES)])
+            draw_squares(root / f"images/val/v{number}{suffix}", cells)
+            lines = [
+                f"0 {(column + 0.5) / PLACES} {(row + 0.5) / PLACES} {1 / PLACES} {1 / PLACES}"
+                for row, column in cells
+            ]
+            (root / f"labels/val/v{number}.txt").write_text("\n".join(lines))
+        content = {"path": ".", "train": "images/train", "val": "images/val", "names": list(COCO_NAMES)}
+        content = {key: value for key, value in (content | changes).items() if value is not None}
+        (root / "data.yaml").write_text(yaml.safe_dump(content))
+        return root / "data.yaml"
+
+    return make
+
+
+REPORT = {
+    "model": "yolo_n|ano.onnx",
+    "model_sha256": "ab" * 32,
+    "family": "yolov8",
+    "family_reason": "yolov8: output0 [1, 84, 8400]",
+    "recipe": "w8a8",
+    "target": "ort",
+    "seed": 0,
+    "detquant_version": "0.1.0",
+    "images": 300,
+    "float": {"ap": 37.3, "ap50": 52.6, "ap75": 40.5, "latency_ms": 80.0, "size_bytes": 12_800_000},
+    "quantized": {"ap": 36.9, "ap50": 52.3, "ap75": 40.1, "latency_ms": 40.0, "size_bytes": 3_200_000},
+    "drop": 0.4,
+    "calibration": {"images": 128, "seconds": 12.34, "peak_rss_mb": 456.7},
+    "sqnr_db": {f"tensor {number}": float(number) for number in range(12, 0, -1)} | {"exact": float("inf")},
+    "int8": {"operators": 62, "of": 98, "macs_percent": 97.25},
+    "kept_float": {"head": "feeds the decode tail", "tail": "decode tail", "tail2": "decode tail"},
+    "guard": ["Two operators were put back to float."],
+    "notes": ["Boxes are from a file."],
+    "warnings": ["The quantised model is slower than the float model."],
+    "skipped": [{"path": "a.jpg", "reason": "a.jpg is cut short"}],
+    "agreement": None,
+    "plan_digest": "cd" * 32,
+}
+
+
+@pytest.fixture
+def report() -> dict:
+    return copy.deepcopy(REPORT)

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import json
+
+import onnx_ir as ir
+import pytest
+
+from detquant.errors import ModelError, RecipeError, TargetError
+from detquant.graph.qdq import insert_qdq
+from detquant.numerics import UINT8, QuantSpec, grid_from_range
+from detquant.pipeline.detector import load
+from detquant.pipeline.inspection import describe_plan, inspect, make_plan
+
+
+def test_what_a_model_is_made_of(square_model):
+    found = inspect(load(square_model))
+    assert found["operators"]["Conv"] == 8 and found["family"] == "yolov8"
+    assert found["macs"] > 0 and 0 < found["int8"]["macs_percent"] < 100
+    assert found["kept_float"]["head output, feeds the decode tail"] == 3
+    assert sum(found["kept_float"].values()) + found["int8"]["operators"] == found["int8"]["of"]
+    json.dumps(found)
+
+
+def test_the_plan_tensor_by_tensor(square_model):
+    found = describe_plan(make_plan(load(square_model), "w8a8", "ort"))
+    grids = {one["tensor"]: (one["grid"], one["detail"]) for one in found["points"]}
+    assert grids["images"][0] == "own" and "uint8 asymmetric" in grids["images"][1]
+    assert grids["s0"] == ("fixed", "uint8, 0 to 1")
+    assert grids["stem_b"][0] == "derived"
+    assert "head8" in found["kept_float"] and "stem" in found["integer"]
+    assert [one["operator"] for one in found["weights"]] == ["stem", "conv1", "conv2", "conv3", "conv4"]
+    json.dumps(found)
+
+
+def test_a_quantised_model_has_no_plan(square_model, tmp_path):
+    grid = grid_from_range(0, 1, QuantSpec(qtype=UINT8, symmetric=False))
+    qdq = insert_qdq(load(square_model).model, activations={"images": grid}, weights={}, nodes={"stem"})
+    ir.save(qdq, tmp_path / "quantised.onnx")
+    detector = load(tmp_path / "quantised.onnx")
+    assert inspect(detector)["int8"] is None
+    with pytest.raises(ModelError, match="quantised already"):
+        make_plan(detector, "w8a8", "ort")
+
+
+def test_unknown_names(square_model):
+    with pytest.raises(RecipeError, match="did you mean 'w8a8'"):
+        make_plan(load(square_model), "w8a9", "ort")
+    with pytest.raises(TargetError, match="did you mean 'ort'"):
+        make_plan(load(square_model), "w8a8", "orrt")

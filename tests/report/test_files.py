@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from detquant.errors import OutputError
+from detquant.report.files import require_writable, require_writable_file, staged, to_json, write_json
+
+
+def test_files_appear_together_at_the_end(tmp_path):
+    out = tmp_path / "a" / "b"
+    with staged(out) as put:
+        put("one.txt", "ä")
+        put("two.bin", b"\0")
+        assert not list(out.glob("[!.]*"))
+    assert sorted(path.name for path in out.iterdir()) == ["one.txt", "two.bin"]
+    assert (out / "one.txt").read_text(encoding="utf-8") == "ä"
+
+
+def test_a_run_that_fails_leaves_the_old_files(tmp_path):
+    (tmp_path / "one.txt").write_text("old")
+    with pytest.raises(RuntimeError), staged(tmp_path) as put:
+        put("one.txt", "new")
+        raise RuntimeError
+    assert [path.name for path in tmp_path.iterdir()] == ["one.txt"]
+    assert (tmp_path / "one.txt").read_text() == "old"
+
+
+def test_an_interrupt_leaves_nothing(tmp_path):
+    with pytest.raises(KeyboardInterrupt), staged(tmp_path) as put:
+        put("one.txt", "new")
+        raise KeyboardInterrupt
+    assert not list(tmp_path.iterdir())
+
+
+def test_others_may_read_what_is_written(tmp_path):
+    before = os.umask(0o022)
+    try:
+        write_json(tmp_path / "f.json", {})
+    finally:
+        os.umask(before)
+    assert (tmp_path / "f.json").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("below", ["", "out", "out/deeper"])
+def test_a_file_is_no_folder(tmp_path, below):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="is not a folder"):
+        require_writable(tmp_path / "file" / below)
+    with pytest.raises(OutputError, match="Cannot write"), staged(tmp_path / "file" / below) as put:
+        put("x", "")
+
+
+def test_the_check_leaves_nothing(tmp_path):
+    require_writable(tmp_path / "a" / "b")
+    require_writable_file(tmp_path / "a" / "f.json")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_relative_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    require_writable("out")
+    require_writable_file("figures.json")
+    write_json("figures.json", {"a": 1})
+    assert json.loads((tmp_path / "figures.json").read_text()) == {"a": 1}
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(OutputError, match="it is a folder"):
+        require_writable_file(tmp_path)
+
+
+def test_json_is_json(tmp_path):
+    content = {
+        "a": float("inf"),
+        "b": np.float32(0.5),
+        "c": (1, np.int64(2)),
+        "d": tmp_path,
+        3: None,
+        "e": True,
+    }
+    expected = {"a": None, "b": 0.5, "c": [1, 2], "d": str(tmp_path), "3": None, "e": True}
+    assert json.loads(to_json(content)) == expected

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from detquant.report.markdown import to_markdown
+
+
+def test_the_whole_report(report):
+    text = to_markdown(report)
+    assert text.startswith("# yolo\\_n\\|ano.onnx, quantised\n")
+    assert "| AP | 37.30 | 36.90 | -0.40 |" in text
+    assert "| --- | ---: | ---: | ---: |" in text
+    assert "- The quantised model is slower than the float model." in text
+    assert "| decode tail | 2 |" in text
+    assert f"| digest of the plan | {'cd' * 32} |" in text
+    assert "| calibration seconds | 12.3 |" in text
+    assert text.endswith("|\n") and "\n\n\n" not in text
+
+
+def test_each_table_is_as_wide_as_its_header(report):
+    for table in to_markdown(report).split("\n\n"):
+        rows = [line.replace("\\|", "") for line in table.splitlines() if line.startswith("|")]
+        assert len({row.count("|") for row in rows}) <= 1
+
+
+def test_what_is_not_known_is_left_out(report):
+    for key in ("sqnr_db", "int8", "kept_float", "guard", "notes", "warnings", "skipped", "calibration"):
+        del report[key]
+    text = to_markdown(report)
+    assert "Warnings" not in text and "SQNR" not in text and "calibration" not in text
