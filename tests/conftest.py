@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import cv2
 import numpy as np
 import onnx
+import onnx_ir as ir
 import pytest
 import yaml
 from onnx import helper, numpy_helper
 
 from detquant.families import COCO_NAMES
+from detquant.graph import prepare
 
 SIDE, CHANNELS, CLASSES = 96, 8, 80  # 96: at 64 there are as many cells as outputs of a cell
 STRIDES = (8, 16, 32)
@@ -142,8 +144,7 @@ def square_data(tmp_path: Path) -> Callable[..., Path]:
             draw_squares(root / f"images/train/t{number}{suffix}", [(0, number % PLACES)])
             draw_squares(root / f"images/val/v{number}{suffix}", cells)
             lines = [
-                f"0 {(column + 0.5) / PLACES} {(row + 0.5) / PLACES} {1 / PLACES} {1 / PLACES}"
-                for row, column in cells
+                f"0 {(column + 0.5) / PLACES} {(row + 0.5) / PLACES} {1 / PLACES} {1 / PLACES}" for row, column in cells
             ]
             (root / f"labels/val/v{number}.txt").write_text("\n".join(lines))
         content = {"path": ".", "train": "images/train", "val": "images/val", "names": list(COCO_NAMES)}
@@ -183,3 +184,68 @@ REPORT = {
 @pytest.fixture
 def report() -> dict:
     return copy.deepcopy(REPORT)
+
+
+def _value_info(name: str, shape: list[int | str | None] | None) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+
+
+@pytest.fixture
+def build() -> Callable[..., ir.Model]:
+    """build(nodes, inputs, outputs, weights): a model from (op, inputs, outputs, attributes) rows."""
+
+    def make(
+        rows: list[tuple[str, list[str], list[str], dict[str, object]]],
+        inputs: Mapping[str, list[int | str | None]],
+        outputs: Mapping[str, list[int | str | None] | None],
+        weights: Mapping[str, np.ndarray] | None = None,
+        opset: int = 21,
+    ) -> ir.Model:
+        graph = helper.make_graph(
+            [helper.make_node(op, takes, gives, **attributes) for op, takes, gives, attributes in rows],
+            "test",
+            [_value_info(name, shape) for name, shape in inputs.items()],
+            [_value_info(name, shape) for name, shape in outputs.items()],
+            [numpy_helper.from_array(array, name) for name, array in (weights or {}).items()],
+        )
+        opsets = [helper.make_opsetid("", opset)]
+        return ir.from_proto(helper.make_model(graph, opset_imports=opsets, ir_version=8))
+
+    return make
+
+
+@pytest.fixture
+def small_net(build: Callable[..., ir.Model]) -> ir.Model:
+    """A prepared net of 16x16 images with what a plan must know: SiLU, Relu, MaxPool, Concat, Add, a tail."""
+    rng = np.random.default_rng(7)
+    sizes = {"first": (8, 3, 3), "second": (8, 8, 1), "third": (8, 16, 1), "head": (4, 8, 1)}
+    weights: Weights = {}
+    for name, (gives, takes, kernel) in sizes.items():
+        spread = 1.0 / np.sqrt(takes * kernel * kernel)
+        weights[f"{name}_w"] = (spread * rng.standard_normal((gives, takes, kernel, kernel))).astype(np.float32)
+        weights[f"{name}_b"] = (0.3 * rng.standard_normal(gives)).astype(np.float32)
+    rows = [
+        ("Conv", ["x", "first_w", "first_b"], ["c1"], {"name": "first", "pads": [1, 1, 1, 1]}),
+        ("Sigmoid", ["c1"], ["gate"], {"name": "silu_gate"}),
+        ("Mul", ["c1", "gate"], ["silu"], {"name": "silu_mul"}),
+        ("Conv", ["silu", "second_w", "second_b"], ["c2"], {"name": "second"}),
+        ("Relu", ["c2"], ["relu"], {"name": "relu"}),
+        ("MaxPool", ["relu"], ["pool"], {"name": "pool", "kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}),
+        ("Concat", ["relu", "pool"], ["joined"], {"name": "join", "axis": 1}),
+        ("Conv", ["joined", "third_w", "third_b"], ["c3"], {"name": "third"}),
+        ("Add", ["c3", "relu"], ["sum"], {"name": "add"}),
+        ("Conv", ["sum", "head_w", "head_b"], ["logits"], {"name": "head"}),
+        ("Sigmoid", ["logits"], ["scores"], {"name": "tail_sigmoid"}),
+    ]
+    return prepare(build(rows, {"x": [1, 3, 16, 16]}, {"scores": None}, weights))
+
+
+@pytest.fixture
+def images() -> Callable[..., list[dict[str, np.ndarray]]]:
+    """images(count, shape): feeds for the input "x", the same on every call."""
+
+    def make(count: int = 6, shape: tuple[int, ...] = (1, 3, 16, 16)) -> list[dict[str, np.ndarray]]:
+        rng = np.random.default_rng(11)
+        return [{"x": rng.random(shape, np.float32)} for _ in range(count)]
+
+    return make

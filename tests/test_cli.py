@@ -105,7 +105,7 @@ def test_plan(square_model, tmp_path, capsys):
     assert figures["points"][0] == {
         "tensor": "images",
         "grid": "own",
-        "detail": "uint8 asymmetric per tensor, minmax",
+        "detail": "uint8 asymmetric per tensor, mean",
     }
     assert "head16" in capsys.readouterr().out
 

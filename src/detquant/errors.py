@@ -1,7 +1,7 @@
 """Every error a user can meet, as one tree.
 
     DetquantError                   all below; the command line prints one sentence, exit code 2
-    ├── ModelError                  the model file: unreadable, truncated, of the wrong kind, of no known family
+    ├── ModelError                  the model file: unreadable, truncated, of the wrong kind or family
     │   └── UnsupportedOperator     an operator that a target or a pass cannot take
     ├── RecipeError                 an unknown recipe, step or option, or a wish that makes no sense
     ├── DatasetError                data.yaml, annotations, images

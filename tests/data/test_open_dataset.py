@@ -57,6 +57,4 @@ def test_folder_without_images_points_to_its_yaml(tmp_path: Path) -> None:
 
 def test_ground_truth_must_fit_the_images() -> None:
     with pytest.raises(ValueError, match="validation images"):
-        Dataset(
-            name="x", classes=("a",), calibration=(), validation=(Path("a"),), ground_truth={"images": []}
-        )
+        Dataset(name="x", classes=("a",), calibration=(), validation=(Path("a"),), ground_truth={"images": []})

@@ -160,9 +160,7 @@ def test_cut_image_is_skipped(root: Path) -> None:
 def test_prefers_the_annotations_beside(root: Path) -> None:
     content = {
         "images": [{"id": 17, "file_name": "d.png", "height": 40, "width": 80}],
-        "annotations": [
-            {"id": 0, "image_id": 17, "category_id": 9, "bbox": [1, 2, 3, 4], "iscrowd": 1, "area": 5}
-        ],
+        "annotations": [{"id": 0, "image_id": 17, "category_id": 9, "bbox": [1, 2, 3, 4], "iscrowd": 1, "area": 5}],
         "categories": [{"id": 4, "name": "dog"}, {"id": 9, "name": "cat"}],
     }
     (root / "annotations").mkdir()

@@ -1,47 +1,17 @@
-"""Small graphs in memory, and the one question every pass is asked: is it still the same function?"""
+"""The one question every pass is asked: is it still the same function?"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import onnx
 import onnx_ir as ir
 import pytest
-from onnx import helper, numpy_helper
 
 from detquant.graph.running import Runner
 
 WEIGHTS = Path(__file__).resolve().parents[3] / "shared" / "assets" / "weights" / "detect"
-
-
-def _value_info(name: str, shape: list[int | str | None] | None) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
-
-
-@pytest.fixture
-def build() -> Callable[..., ir.Model]:
-    """build(nodes, inputs, outputs, weights): a model from (op, inputs, outputs, attributes) rows."""
-
-    def make(
-        rows: list[tuple[str, list[str], list[str], dict[str, object]]],
-        inputs: Mapping[str, list[int | str | None]],
-        outputs: Mapping[str, list[int | str | None] | None],
-        weights: Mapping[str, np.ndarray] | None = None,
-        opset: int = 21,
-    ) -> ir.Model:
-        graph = helper.make_graph(
-            [helper.make_node(op, takes, gives, **attributes) for op, takes, gives, attributes in rows],
-            "test",
-            [_value_info(name, shape) for name, shape in inputs.items()],
-            [_value_info(name, shape) for name, shape in outputs.items()],
-            [numpy_helper.from_array(array, name) for name, array in (weights or {}).items()],
-        )
-        opsets = [helper.make_opsetid("", opset)]
-        return ir.from_proto(helper.make_model(graph, opset_imports=opsets, ir_version=8))
-
-    return make
 
 
 @pytest.fixture

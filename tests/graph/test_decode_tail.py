@@ -66,9 +66,7 @@ def test_a_graph_without_layers_is_all_tail(build):
 
 
 def test_a_subgraph_that_reads_the_network_is_tail(build):
-    model = build(
-        [("Conv", ["x", "w"], ["c"], {})], {"x": [1, 3, 4, 4]}, {"c": None}, {"w": ones(3, 3, 1, 1)}
-    )
+    model = build([("Conv", ["x", "w"], ["c"], {})], {"x": [1, 3, 4, 4]}, {"c": None}, {"w": ones(3, 3, 1, 1)})
     conv = model.graph.node(0)
     inner = [ir.node("Relu", [conv.outputs[0]]), ir.node("Neg", [conv.outputs[0]])]
     branches = [ir.Graph([], node.outputs, nodes=[node], name=node.op_type) for node in inner]

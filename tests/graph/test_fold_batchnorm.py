@@ -61,9 +61,7 @@ def test_gemm(build, greatest_difference, transposed, bias_shape):
         constants["b"] = normal(*bias_shape).reshape(bias_shape)
         takes.append("b")
     attributes = {"transB": transposed, "alpha": 0.7, "beta": 1.3}
-    before = build(
-        [("Gemm", takes, ["g"], attributes), batchnorm("g", "y")], {"x": [2, 3]}, {"y": None}, constants
-    )
+    before = build([("Gemm", takes, ["g"], attributes), batchnorm("g", "y")], {"x": [2, 3]}, {"y": None}, constants)
     after = fold_batchnorm(before.clone())
     assert operators(after) == ["Gemm"]
     assert [value.name for value in after.graph.outputs] == ["y"]
@@ -117,17 +115,13 @@ def test_a_batchnorm_without_a_layer_before_it_is_left_alone(build):
 def test_statistics_that_are_not_finite_are_not_folded(build):
     constants = {"w": normal(4, 3, 1, 1), **statistics(4)}
     constants["var"][0] = -1
-    model = build(
-        [("Conv", ["x", "w"], ["c"], {}), batchnorm("c", "y")], {"x": [1, 3, 4, 4]}, {"y": None}, constants
-    )
+    model = build([("Conv", ["x", "w"], ["c"], {}), batchnorm("c", "y")], {"x": [1, 3, 4, 4]}, {"y": None}, constants)
     assert operators(fold_batchnorm(model)) == ["Conv", "BatchNormalization"]
 
 
 def test_half_precision_weights_stay_half_precision(build):
     constants = {"w": normal(4, 3, 1, 1), **statistics(4)}
     constants = {name: array.astype(np.float16) for name, array in constants.items()}
-    model = build(
-        [("Conv", ["x", "w"], ["c"], {}), batchnorm("c", "y")], {"x": [1, 3, 4, 4]}, {"y": None}, constants
-    )
+    model = build([("Conv", ["x", "w"], ["c"], {}), batchnorm("c", "y")], {"x": [1, 3, 4, 4]}, {"y": None}, constants)
     conv = fold_batchnorm(model).graph.node(0)
     assert [value.const_value.numpy().dtype for value in conv.inputs[1:]] == [np.float16, np.float16]

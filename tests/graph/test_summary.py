@@ -31,8 +31,6 @@ def test_multiply_accumulates_by_hand(build):
 
 
 def test_shapes_are_bytes_but_no_parameters(build):
-    model = build(
-        [("Reshape", ["x", "s"], ["y"], {})], {"x": [4]}, {"y": None}, {"s": np.array([2, 2], np.int64)}
-    )
+    model = build([("Reshape", ["x", "s"], ["y"], {})], {"x": [4]}, {"y": None}, {"s": np.array([2, 2], np.int64)})
     summary = summarize(model.graph)
     assert (summary.parameters, summary.weight_bytes, summary.macs) == (0, 16, 0)

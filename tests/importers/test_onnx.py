@@ -162,9 +162,7 @@ def test_an_output_that_nothing_makes_is_refused(path):
 
 def test_nodes_in_a_circle_are_refused(path):
     model = proto()
-    model.graph.node.extend(
-        [helper.make_node("Add", ["y", "b"], ["a"]), helper.make_node("Neg", ["a"], ["b"])]
-    )
+    model.graph.node.extend([helper.make_node("Add", ["y", "b"], ["a"]), helper.make_node("Neg", ["a"], ["b"])])
     path.write_bytes(model.SerializeToString())
     assert "is damaged" in refused(path)
 

@@ -23,9 +23,7 @@ def test_family_is_found_with_a_reason(square_model):
 def test_the_users_own_graph_runs(square_model, square_proto):
     detector = load(square_model)
     found = detector.open().run({"images": IMAGE})["output0"]
-    np.testing.assert_array_equal(
-        found, Runner(square_proto.SerializeToString()).run({"images": IMAGE})["output0"]
-    )
+    np.testing.assert_array_equal(found, Runner(square_proto.SerializeToString()).run({"images": IMAGE})["output0"])
 
 
 def test_a_free_size_needs_imgsz(free_square_model):

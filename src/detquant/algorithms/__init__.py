@@ -1,0 +1,40 @@
+"""Algorithms that make a quantised model better, one file each, loaded when named."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from detquant.algorithms._base import Algorithm, Context
+from detquant.algorithms.damage import Damage
+from detquant.errors import RecipeError, unknown_name
+
+ALGORITHMS = {
+    "bias_correction": "detquant.algorithms.bias_correction:BiasCorrection",
+    "equalization": "detquant.algorithms.equalization:Equalization",
+    "guard": "detquant.algorithms.guard:Guard",
+    "placement": "detquant.algorithms.placement:Placement",
+}
+
+
+def build_algorithm(name: str, options: Mapping[str, Any]) -> Algorithm:
+    """The algorithm with this name and these options.
+
+    Raises:
+        RecipeError: no such algorithm or option.
+    """
+    if name not in ALGORITHMS:
+        raise RecipeError(unknown_name("algorithm", name, ALGORITHMS))
+    module, _, cls = ALGORITHMS[name].partition(":")
+    kind = getattr(importlib.import_module(module), cls)
+    known = [f.name for f in fields(kind)]
+    for option in options:
+        if option not in known:
+            raise RecipeError(f"Algorithm '{name}': {unknown_name('option', option, known)}")
+    algorithm: Algorithm = kind(**options)
+    return algorithm
+
+
+__all__ = ["ALGORITHMS", "Algorithm", "Context", "Damage", "build_algorithm"]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from detquant.algorithms.damage import Damage
 from detquant.calibration import Statistics
-from detquant.numerics import Capability
 from detquant.numerics.grid import Array
 from detquant.recipes import QuantModel, Recipe
+from detquant.targets import Target
 
 Feed = Mapping[str, Array]
 
@@ -21,19 +21,21 @@ class Context:
 
     Attributes:
         statistics: of the calibration images.
-        capability: the target's facts.
+        target: the place to run.
         recipe: the wish, for algorithms that plan anew.
         feeds: a handful of preprocessed calibration images.
         damage: what a quantised model costs on these images; None where the heads are not known.
+        memory: measured decisions of an earlier run with the same inputs; algorithms add theirs.
         threads: of the runtime.
         progress: called with (what, done, total).
     """
 
     statistics: Statistics
-    capability: Capability
+    target: Target
     recipe: Recipe
     feeds: Sequence[Feed]
     damage: Damage | None = None
+    memory: dict[str, Any] = field(default_factory=dict)
     threads: int = 1
     progress: Callable[[str, int, int], None] | None = None
 

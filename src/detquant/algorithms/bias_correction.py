@@ -2,10 +2,10 @@
 
 Nagel et al. 2019, Data-Free Quantization Through Weight Equalization and Bias Correction, section 4.2.
 
-    fast    E[y - y_q] = sum_i E[x_i] sum_kl (W - W_q)[o, i, k, l]: only the weights' error, from the channel means that calibration
-            has collected; no image is run.
-    full    E[y - y_q] measured on the quantised net, layer after layer, so that the errors of the activations and of all layers
-            before count too.
+    fast    E[y - y_q] = sum_i E[x_i] sum_kl (W - W_q)[o, i, k, l]: only the weights' error, from the
+            channel means that calibration has collected; no image is run.
+    full    E[y - y_q] measured on the quantised net, layer after layer, so that the errors of the
+            activations and of all layers before count too.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ import numpy as np
 import onnx_ir as ir
 
 from detquant.algorithms._base import Context
-from detquant.calibration.probes import channel_axis, with_taps_only
+from detquant.calibration.probes import channel_axis
 from detquant.errors import RecipeError, unknown_name
 from detquant.graph.running import Runner
+from detquant.graph.taps import with_taps_only
 from detquant.graph.traits import WEIGHTED, bias_of, weight_of
+from detquant.graph.values import constant
 from detquant.graph.weights import replace_bias
 from detquant.numerics.grid import FloatArray
 from detquant.recipes import QuantModel
@@ -56,9 +58,8 @@ def _correctable(qm: QuantModel) -> list[ir.Node]:
 
 
 def _shift(node: ir.Node, by: FloatArray) -> None:
-    bias = bias_of(node)
-    old = np.zeros_like(by) if bias is None or bias.const_value is None else bias.const_value.numpy()
-    replace_bias(node, (old + by).astype(np.float32))
+    old = constant(bias_of(node))
+    replace_bias(node, by if old is None else np.asarray(old, np.float32) + by)
 
 
 def _fast(qm: QuantModel, context: Context) -> int:
@@ -66,10 +67,10 @@ def _fast(qm: QuantModel, context: Context) -> int:
     for node in _correctable(qm):
         x = node.inputs[0]
         mean = means.get(x.name or "") if x is not None else None
-        exact, rounded = weight_of(originals[node.name]), weight_of(node)
-        if mean is None or exact is None or rounded is None or exact.const_value is None or rounded.const_value is None:
+        exact, rounded = constant(weight_of(originals[node.name])), constant(weight_of(node))
+        if mean is None or exact is None or rounded is None:
             continue
-        error = exact.const_value.numpy() - rounded.const_value.numpy()
+        error = np.asarray(exact, np.float64) - np.asarray(rounded, np.float64)
         per_input = error.reshape(*error.shape[:2], -1).sum(axis=2, dtype=np.float64)  # [out, in / groups]
         groups = node.attributes.get_int("group", 1)
         seen = mean.reshape(groups, -1).repeat(len(error) // groups, axis=0)  # [out, in / groups]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -9,10 +10,13 @@ import onnx_ir as ir
 
 from detquant.calibration.observers import TensorView, observer
 from detquant.calibration.preactivation import FUNCTIONS, useful_low
-from detquant.calibration.statistics import Statistics
+from detquant.calibration.statistics import BINS, Statistics
 from detquant.calibration.weights import weight_grid
+from detquant.errors import CalibrationError
+from detquant.graph.traits import OPS, activation_inputs
 from detquant.graph.weights import replace_weight
 from detquant.numerics import Capability, QuantParams, QuantSpec, grid_from_range
+from detquant.numerics.grid import IntArray
 from detquant.recipes import Fixed, Own, Plan, QuantModel
 
 
@@ -28,7 +32,7 @@ def calibrate(model: ir.Model, plan: Plan, statistics: Statistics, capability: C
     params: dict[str, QuantParams] = {}
     for name, point in plan.points.items():
         if isinstance(point, Own):
-            low, high = _range(plan, statistics, name, point.spec)
+            low, high = _range(model, plan, statistics, name, point.spec)
             params[name] = grid_from_range(low, high, point.spec)
         elif isinstance(point, Fixed):
             params[name] = grid_from_range(point.low, point.high, point.spec)
@@ -37,7 +41,7 @@ def calibrate(model: ir.Model, plan: Plan, statistics: Statistics, capability: C
 
 
 def with_weight_grids(qm: QuantModel, capability: Capability, statistics: Statistics) -> QuantModel:
-    """The same with every weight on a grid; the weights of `QuantModel.reference` are what is approximated."""
+    """The same with every weight on a grid, as near to the weight of `QuantModel.reference` as it gets."""
     nodes = {n.name or "": n for n in qm.reference.graph}
     model = qm.model.clone()
     mine = {n.name or "": n for n in model.graph}
@@ -45,18 +49,29 @@ def with_weight_grids(qm: QuantModel, capability: Capability, statistics: Statis
     for name, spec in qm.plan.weights.items():
         value = nodes[name].inputs[0]
         tensor = (value.name or "") if value is not None else ""
-        peaks = statistics.channel_peaks.get(tensor) if capability.pair_saturation else None
-        found = weight_grid(nodes[name], spec, x=activations.get(tensor), peaks=peaks)
+        x = activations.get(tensor)
+        peaks = None
+        if capability.pair_saturation and x is not None:
+            peaks = statistics.channel_peaks.get(tensor, x.high)  # unknown: anything on the grid may come
+        found = weight_grid(nodes[name], spec, x=x, peaks=peaks)
         grids[name] = found.params
         replace_weight(mine[name], found.values)
     return replace(qm, model=model, weights=grids)
 
 
-def _range(plan: Plan, statistics: Statistics, root: str, spec: QuantSpec) -> tuple[float, float]:
-    sources = plan.sources[root]
+def _range(model: ir.Model, plan: Plan, statistics: Statistics, root: str, spec: QuantSpec) -> tuple[float, float]:
+    producers = {v.name or "": n for n in model.graph for v in n.outputs}
+    found = [seen_sources(name, producers, statistics) for name in plan.sources[root]]
+    sources = list(dict.fromkeys(name for names in found for name in names))
     extremes = [np.asarray(statistics.extremes[name], np.float32) for name in sources]
-    low_high = np.stack([np.min([e[:, 0] for e in extremes], axis=0), np.max([e[:, 1] for e in extremes], axis=0)], axis=1)
-    histograms = [statistics.histograms[name] for name in sources if name in statistics.histograms]
+    lows, highs = np.min([e[:, 0] for e in extremes], axis=0), np.max([e[:, 1] for e in extremes], axis=0)
+    low_high = np.stack([lows, highs], axis=1)
+    bounds = float(lows.min()), float(highs.max())
+    histograms = [
+        rebinned(statistics.histograms[name], statistics.bounds(name), bounds)
+        for name in sources
+        if name in statistics.histograms
+    ]
     chosen = observer(spec.observer)
     if chosen.needs_histogram and not histograms:
         chosen = observer("minmax")  # the image itself: its range is known exactly
@@ -64,4 +79,32 @@ def _range(plan: Plan, statistics: Statistics, root: str, spec: QuantSpec) -> tu
     kind = plan.preactivations.get(root)
     function = FUNCTIONS[kind] if kind else None
     low, high = chosen.range(TensorView(extremes=low_high, histogram=total, spec=spec, function=function))
-    return (useful_low(kind, low, high), high) if kind else (low, high)
+    levels = spec.qtype.qmax - spec.qtype.qmin
+    return (useful_low(kind, low, high, levels), high) if kind else (low, high)
+
+
+def seen_sources(name: str, producers: Mapping[str, ir.Node], statistics: Statistics) -> list[str]:
+    """The tensors with statistics whose values ``name`` holds.
+
+    A model that is planned again can ask for a tensor that calibration did not look at, since it held only
+    values of others (the output of a Concat): its range is theirs.
+
+    Raises:
+        CalibrationError: the tensor's values come from somewhere that calibration has not seen.
+    """
+    if name in statistics.extremes:
+        return [name]
+    node = producers.get(name)
+    traits = OPS.get(node.op_type) if node is not None else None
+    if node is None or traits is None or not (traits.keeps_grid or traits.joins):
+        raise CalibrationError(f"Calibration has no statistics of tensor '{name}': calibrate again with this plan.")
+    return [s for v in activation_inputs(node) for s in seen_sources(v.name or "", producers, statistics)]
+
+
+def rebinned(counts: IntArray, old: tuple[float, float], new: tuple[float, float]) -> IntArray:
+    """A histogram over ``old`` as one over the wider range ``new``: each bin goes to the nearest one."""
+    centres = np.linspace(*old, len(counts))
+    places = np.rint((centres - new[0]) / max(new[1] - new[0], 1e-12) * (BINS - 1)).astype(np.int64)
+    moved = np.zeros(BINS, np.int64)
+    np.add.at(moved, np.clip(places, 0, BINS - 1), counts)
+    return moved

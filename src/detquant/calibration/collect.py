@@ -5,7 +5,9 @@ An interrupted run leaves its statistics so far beside the result and goes on fr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +37,7 @@ class Collector:
         plan: says which tensors matter and which observers they have.
         by_channel: tensors whose channels' means and peaks are wanted too.
         histogram_images: how many images, evenly spread, the pass over histograms takes at most.
-        threads: of the runtime.
+        threads: images that run at a time.
         store: file for statistics, or None.
         progress: called with (what, done, total).
     """
@@ -60,7 +62,7 @@ class Collector:
         """
         if count == 0:
             raise CalibrationError("Calibration has no images: the data set's calibration split is empty.")
-        state = (Statistics.load(self.store) if self.store else None) or Statistics.empty()
+        state = self._stored() or Statistics.empty()
         try:
             self._extremes(state, feeds, count)
             self._histograms(state, feeds, count)
@@ -68,6 +70,13 @@ class Collector:
             if self.store and state.images:
                 state.save(self.store)
         return state
+
+    def _stored(self) -> Statistics | None:
+        """What an earlier run has left, if it looked at the same tensors."""
+        found = Statistics.load(self.store) if self.store else None
+        if found is None or set(self.tensors()) != set(found.extremes):
+            return None
+        return found if set(self.by_channel) == set(found.channel_sums) else None
 
     def tensors(self) -> list[str]:
         """The tensors whose extremes are needed."""
@@ -77,20 +86,23 @@ class Collector:
     def _extremes(self, state: Statistics, feeds: Feeds, count: int) -> None:
         if state.images >= count:
             return
-        names, inputs = self.tensors(), {v.name for v in self.model.graph.inputs}
+        names, inputs = self.tensors(), {v.name or "" for v in self.model.graph.inputs}
         inside = [n for n in names if n not in inputs]
-        runner = Runner(with_extremes(self.model, inside, self.by_channel), self.threads)
-        for feed in feeds(range(state.images, count)):
-            out = runner.run(feed)
-            out |= {f"{n}:{k}": f(feed[n]) for n in names if n in inputs for k, f in (("min", np.min), ("max", np.max))}
+        probe = with_extremes(self.model, inside, self.by_channel, averages=() if self.by_channel else inside)
+        for feed, found in in_parallel(Runner(probe), feeds(range(state.images, count)), self.threads):
+            out = dict(found)
+            for name in inputs.intersection(names):
+                image = np.asarray(feed[name], np.float32)
+                out |= {
+                    f"{name}:min": image.min(),
+                    f"{name}:max": image.max(),
+                    f"{name}:average": image.mean(),
+                }
+            _require_finite(out, state.images + 1)
+            # From here on nothing fails: statistics never hold a part of an image.
             for name in names:
-                low, high = float(out[f"{name}:min"]), float(out[f"{name}:max"])
-                if not (np.isfinite(low) and np.isfinite(high)):
-                    raise CalibrationError(
-                        f"Activation '{name}' is not finite on calibration image {state.images + 1}: the float model itself "
-                        f"overflows there; check preprocessing and weights."
-                    )
-                state.extremes.setdefault(name, []).append((low, high))
+                low_high = float(out[f"{name}:min"]), float(out[f"{name}:max"])
+                state.extremes.setdefault(name, []).append(low_high)
             for name in self.by_channel:
                 mean, peak = np.asarray(out[f"{name}:mean"], np.float64), np.asarray(out[f"{name}:peak"])
                 state.channel_sums[name] = state.channel_sums.get(name, np.zeros_like(mean)) + mean
@@ -105,12 +117,12 @@ class Collector:
         if not wanted or state.histogram_images >= len(chosen):
             return
         inputs = {v.name for v in self.model.graph.inputs}
-        bounds = {n: group_bounds(state, self.plan.sources[r]) for r in wanted for n in self.plan.sources[r] if n not in inputs}
+        sources = [n for root in wanted for n in self.plan.sources[root] if n not in inputs]
+        bounds = {name: state.bounds(name) for name in sources}
         if not bounds:
             return
-        runner = Runner(with_codes(self.model, bounds), self.threads)
-        for feed in feeds(chosen[state.histogram_images :]):
-            out = runner.run(feed)
+        probe = Runner(with_codes(self.model, bounds))
+        for _, out in in_parallel(probe, feeds(chosen[state.histogram_images :]), self.threads):
             for name in bounds:
                 codes = np.minimum(out[f"{name}:codes"].ravel(), BINS - 1)
                 counts = np.bincount(codes, minlength=BINS)
@@ -125,7 +137,35 @@ class Collector:
             state.save(self.store)
 
 
-def group_bounds(state: Statistics, sources: Sequence[str]) -> tuple[float, float]:
-    """The range that tensors on one grid have together."""
-    bounds = [state.bounds(name) for name in sources]
-    return min(b[0] for b in bounds), max(b[1] for b in bounds)
+def in_parallel(runner: Runner, feeds: Iterable[Feed], workers: int) -> Iterator[tuple[Feed, Feed]]:
+    """Each feed with its outputs, in order; ``workers`` images run at a time, each on one thread.
+
+    Whole images beside each other use the processor better than the threads of one operator, and single-threaded
+    kernels give the same numbers on every run. When the feeds break off, what is under way is still given out.
+    """
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[tuple[Feed, Future[dict[str, Array]]]] = deque()
+        source, broken = iter(feeds), None
+        while broken is None:
+            try:
+                feed = next(source)
+            except (Exception, KeyboardInterrupt) as error:
+                broken = error
+                continue
+            waiting.append((feed, pool.submit(runner.run, feed)))
+            if len(waiting) > workers:
+                done, future = waiting.popleft()
+                yield done, future.result()
+        for done, future in waiting:
+            yield done, future.result()
+        if not isinstance(broken, StopIteration):
+            raise broken
+
+
+def _require_finite(out: Feed, image: int) -> None:
+    for key, value in out.items():
+        if not np.isfinite(value).all():
+            raise CalibrationError(
+                f"Activation '{key.rpartition(':')[0]}' is not finite on calibration image {image}: the float "
+                f"model itself overflows there; check preprocessing and weights."
+            )

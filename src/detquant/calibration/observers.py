@@ -1,11 +1,11 @@
 """Range estimators: from a tensor's statistics to ``(low, high)``.
 
-    minmax          smallest and largest value of all images
-    moving_average  exponential average of each image's extremes, momentum 0.9 (Jacob et al. 2018, section 3.1)
-    mean            mean of each image's extremes: one odd image does not set the range
-    percentile      the central 99.99 % of the values
-    mse             the range whose grid has the smallest squared error on the histogram (Choukroun et al. 2019)
-    entropy         the range whose grid keeps the distribution, by Kullback-Leibler divergence (Migacz 2017, TensorRT)
+minmax          smallest and largest value of all images
+moving_average  exponential average of each image's extremes, momentum 0.9 (Jacob et al. 2018, section 3.1)
+mean            mean of each image's extremes: one odd image does not set the range
+percentile      the central 99.99 % of the values
+mse             the range whose grid has the smallest squared error on the histogram (Choukroun et al. 2019)
+entropy         the range whose grid keeps the distribution, by Kullback-Leibler divergence (Migacz 2017)
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class TensorView:
         extremes: float ``[images, 2]``.
         histogram: int64 ``[bins]``, None unless the observer needs it.
         spec: the wish.
-        function: what the tensor's only reader makes of it (SiLU), or None: errors are then measured behind it.
+        function: what the tensor's only reader makes of it (SiLU): errors are then measured behind it.
     """
 
     extremes: FloatArray
@@ -81,49 +81,60 @@ def percentile(view: TensorView, percent: float = 99.99) -> Range:
 
 
 def _shrunk(view: TensorView, steps: int) -> list[Range]:
-    """Candidate ranges: both ends drawn in together, the upper end alone (activations have long upper tails), and behind
-    a function that flattens its left side each of these with the lower end where the flat part begins.
+    """Candidate ranges: both ends drawn in together, the upper end alone (activations have long upper tails),
+    and behind a function that flattens its left side each of these with the lower end where the flat part
+    begins.
     """
     low, high = view.bounds
     ratios = np.linspace(1.0, 0.3, steps)
     both = [(low * r, high * r) for r in ratios] + [(low, high * r) for r in ratios[1:]]
     if view.function is None:
         return both
-    return both + [(max(low, cut), high * r) for cut in (-3.0, -4.0, -5.0, -6.0) for r in ratios[: steps // 2]]
+    flat = [(max(low, cut), high * r) for cut in (-3.0, -4.0, -5.0, -6.0) for r in ratios[: steps // 2]]
+    return both + flat
 
 
 def mse(view: TensorView, steps: int = 57) -> Range:
     """The candidate range with the smallest squared rounding and clipping error."""
     assert view.histogram is not None
-    centres, function = view.centres, view.function or (lambda x: x)
+    centres, counts, function = (
+        view.centres,
+        view.histogram.astype(np.float64),
+        view.function or (lambda x: x),
+    )
     clean = function(centres)
 
     def error(bounds: Range) -> float:
         grid = grid_from_range(*bounds, view.spec)
         noise = function(dequantize(quantize(centres, grid), grid)) - clean
-        return float(np.dot(view.histogram, np.square(noise, dtype=np.float64)))  # type: ignore[arg-type]
+        return float(np.dot(counts, np.square(noise, dtype=np.float64)))
 
     return min(_shrunk(view, steps), key=error)
 
 
 def entropy(view: TensorView, steps: int = 29) -> Range:
-    """The candidate range with the smallest KL divergence between the values and their codes spread back over the bins."""
+    """The candidate range with the smallest Kullback-Leibler divergence between the values, where those
+    outside the range count at its ends, and the codes of those inside, spread back over the bins.
+    """
     assert view.histogram is not None
-    centres, counts = view.centres, view.histogram.astype(np.float64)
+    seen = view.histogram > 0
+    centres, counts = view.centres[seen], view.histogram[seen].astype(np.float64)
 
     def divergence(bounds: Range) -> float:
         grid = grid_from_range(*bounds, view.spec)
-        codes = quantize(centres, grid) - view.spec.qtype.qmin
-        inside = (centres >= bounds[0]) & (centres <= bounds[1]) & (counts > 0)
-        p = np.where(inside, counts, 0.0)
-        outside = counts.sum() - p.sum()
-        filled = np.flatnonzero(inside)
-        p[filled[-1]] += outside
-        mass = np.bincount(codes[inside], weights=counts[inside])
-        width = np.bincount(codes[inside])
-        q = np.where(inside, mass[codes.clip(0, len(mass) - 1)] / np.maximum(width[codes.clip(0, len(width) - 1)], 1), 0.0)
-        p, q = p[inside] / p.sum(), q[inside] / max(q.sum(), 1e-30)
-        return float(np.sum(p * np.log(p / np.maximum(q, 1e-30))))
+        half_step = 0.5 * float(grid.scale)
+        below, above = centres < float(grid.low) - half_step, centres > float(grid.high) + half_step
+        inside = ~(below | above)
+        if not inside.any():
+            return float("inf")
+        p = counts[inside]
+        codes = quantize(centres[inside], grid) - view.spec.qtype.qmin
+        q = (np.bincount(codes, weights=p) / np.maximum(np.bincount(codes), 1))[codes]
+        q /= q.sum()
+        p[0] += counts[below].sum()
+        p[-1] += counts[above].sum()
+        p /= p.sum()
+        return float(np.sum(p * np.log(p / q)))
 
     return min(_shrunk(view, steps), key=divergence)
 

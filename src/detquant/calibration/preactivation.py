@@ -1,7 +1,8 @@
-"""The range of a tensor that only an activation function reads: what the function flattens need not be represented.
+"""The range of a tensor that only an activation function reads: what it flattens need not be represented.
 
-SiLU(x) = x sigmoid(x) tends to 0 for x -> -inf. Everything below ``c`` may be clipped to ``c`` when the largest change,
-``|SiLU(c)|``, is at most half a step of the output's grid; the codes won are spent where the function is steep.
+SiLU(x) = x sigmoid(x) tends to 0 for x -> -inf. Everything below ``c`` may be clipped to ``c`` when the
+largest change, ``|SiLU(c)|``, is at most half a step of the output's grid; the codes won are spent where
+the function is steep.
 """
 
 from __future__ import annotations

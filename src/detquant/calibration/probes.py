@@ -1,19 +1,22 @@
 """Reductions put into the graph, so that only numbers leave the runtime, never activations.
 
-1. `with_extremes`: ``ReduceMin`` and ``ReduceMax`` of each tensor, and each channel's mean and peak where asked for. The model's own
-   outputs are dropped, and with them the decode tail.
-2. `with_codes`: each tensor as uint16 codes on `BINS` levels over its known range: a histogram is then one ``bincount``.
+1. `with_extremes`: ``ReduceMin`` and ``ReduceMax`` of each tensor, and each channel's mean and peak where
+   asked for. The model's own outputs are dropped, and with them the decode tail. A mean (of the channels, or
+   the plain average) also shows a NaN: ONNX Runtime's minimum and maximum step over one, its sums do not.
+2. `with_codes`: each tensor as uint16 codes on `BINS` levels over its known range: a histogram is then one
+   ``bincount``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import onnx_ir as ir
-from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from detquant.calibration.statistics import BINS
+from detquant.graph.taps import only_outputs
+from detquant.graph.values import new_initializer
 
 
 def _values(model: ir.Model) -> dict[str, ir.Value]:
@@ -21,40 +24,45 @@ def _values(model: ir.Model) -> dict[str, ir.Value]:
     return {v.name or "": v for v in graph.inputs} | {v.name or "": v for n in graph for v in n.outputs}
 
 
-def _finish(model: ir.Model, outputs: list[ir.Value]) -> ir.Model:
-    model.graph.outputs.clear()
-    model.graph.outputs.extend(outputs)
-    RemoveUnusedNodesPass()(model)
-    return model
-
-
-def _append(model: ir.Model, op: str, inputs: list[ir.Value | None], name: str, dtype: ir.DataType, **attributes: int) -> ir.Value:
+def _append(
+    model: ir.Model,
+    op: str,
+    inputs: Sequence[ir.Value],
+    name: str,
+    dtype: ir.DataType = ir.DataType.FLOAT,
+    attributes: Mapping[str, int] | None = None,
+) -> ir.Value:
     node = ir.node(op, inputs, attributes=attributes, name=name)
     model.graph.append(node)
-    node.outputs[0].name, node.outputs[0].dtype = name, dtype
+    node.outputs[0].name, node.outputs[0].type = name, ir.TensorType(dtype)
     return node.outputs[0]
 
 
-def _constant(model: ir.Model, name: str, array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> ir.Value:
-    value = ir.Value(name=name, const_value=ir.tensor(array))
-    value.shape, value.dtype = ir.Shape(array.shape), ir.DataType.from_numpy(array.dtype)
-    model.graph.register_initializer(value)
-    return value
+def with_extremes(
+    model: ir.Model, tensors: Iterable[str], by_channel: Iterable[str] = (), averages: Iterable[str] = ()
+) -> ir.Model:
+    """A copy that gives out reductions and nothing else.
 
-
-def with_extremes(model: ir.Model, tensors: Iterable[str], by_channel: Iterable[str] = ()) -> ir.Model:
-    """A copy whose outputs are ``NAME:min``, ``NAME:max`` (scalars), ``NAME:mean`` and ``NAME:peak`` (``[channels]``)."""
+    Args:
+        model: prepared float graph.
+        tensors: gives ``NAME:min`` and ``NAME:max`` of each, scalars.
+        by_channel: gives ``NAME:mean`` and ``NAME:peak`` of each, ``[channels]``.
+        averages: gives ``NAME:average`` of each, a scalar.
+    """
     model = model.clone()
-    values, outputs = _values(model), []
+    values, outputs, no_axes = _values(model), [], {"keepdims": 0}
     for name in tensors:
         for suffix, op in (("min", "ReduceMin"), ("max", "ReduceMax")):
-            outputs.append(_append(model, op, [values[name]], f"{name}:{suffix}", ir.DataType.FLOAT, keepdims=0))
+            outputs.append(_append(model, op, [values[name]], f"{name}:{suffix}", attributes=no_axes))
+    for name in averages:
+        outputs.append(_append(model, "ReduceMean", [values[name]], f"{name}:average", attributes=no_axes))
     for name in by_channel:
         rank = len(values[name].shape or ())
-        axes = _constant(model, f"{name}:axes", np.array([a for a in range(rank) if a != channel_axis(rank)], np.int64))
+        others = np.array([a for a in range(rank) if a != channel_axis(rank)], np.int64)
+        inputs = [values[name], new_initializer(model.graph, f"{name}:axes", others)]
         for suffix, op in (("mean", "ReduceMean"), ("peak", "ReduceMax")):
-            outputs.append(_append(model, op, [values[name], axes], f"{name}:{suffix}", ir.DataType.FLOAT, keepdims=0))
-    return _finish(model, outputs)
+            outputs.append(_append(model, op, inputs, f"{name}:{suffix}", attributes=no_axes))
+    return only_outputs(model, outputs)
 
 
 def channel_axis(rank: int) -> int:
@@ -69,16 +77,10 @@ def with_codes(model: ir.Model, bounds: Mapping[str, tuple[float, float]]) -> ir
     for name, (low, high) in bounds.items():
         scale = np.float32(max((high - low) / (BINS - 1), 1e-12))
         # QuantizeLinear's zero point is an unsigned integer: the shift to `low` is a subtraction of its own.
-        base = _constant(model, f"{name}:low", np.array(low, np.float32))
-        moved = _append(model, "Sub", [values[name], base], f"{name}:moved", ir.DataType.FLOAT)
-        step = _constant(model, f"{name}:step", np.array(scale, np.float32))
-        zero = _constant(model, f"{name}:zero", np.array(0, np.uint16))
-        outputs.append(_append(model, "QuantizeLinear", [moved, step, zero], f"{name}:codes", ir.DataType.UINT16))
-    return _finish(model, outputs)
-
-
-def with_taps_only(model: ir.Model, tensors: Iterable[str]) -> ir.Model:
-    """A copy whose outputs are the named tensors and nothing else; what they do not need is removed."""
-    model = model.clone()
-    values = _values(model)
-    return _finish(model, [values[name] for name in tensors])
+        base = new_initializer(model.graph, f"{name}:low", np.array(low, np.float32))
+        moved = _append(model, "Sub", [values[name], base], f"{name}:moved")
+        step = new_initializer(model.graph, f"{name}:step", np.array(scale, np.float32))
+        zero = new_initializer(model.graph, f"{name}:zero", np.array(0, np.uint16))
+        inputs = [moved, step, zero]
+        outputs.append(_append(model, "QuantizeLinear", inputs, f"{name}:codes", ir.DataType.UINT16))
+    return only_outputs(model, outputs)

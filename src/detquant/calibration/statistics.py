@@ -1,4 +1,4 @@
-"""What calibration keeps of the images: numbers of a fixed size for each tensor, nothing of the images themselves."""
+"""What calibration keeps of the images: a few numbers for each tensor, nothing of the images themselves."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
+import numpy.typing as npt
 
-from detquant.numerics.grid import FloatArray, IntArray
+from detquant.numerics.grid import Array, FloatArray, IntArray
 
 BINS = 2048
 
@@ -23,13 +26,13 @@ class Statistics:
         extremes: tensor -> float32 ``[images, 2]``, smallest and largest value in each image.
         channel_sums: tensor -> float64 ``[channels]``, sum over the images of each channel's mean.
         channel_peaks: tensor -> float32 ``[channels]``, largest value of each channel in any image.
-        histograms: tensor -> int64 ``[BINS]`` over ``[min, max]`` of all images, where an observer asked for it.
+        histograms: tensor -> int64 ``[BINS]`` over ``[min, max]`` of all images, where an observer needs it.
         images: images seen by the pass over extremes.
         histogram_images: images seen by the pass over histograms.
     """
 
     extremes: dict[str, list[tuple[float, float]]]
-    channel_sums: dict[str, FloatArray]
+    channel_sums: dict[str, npt.NDArray[np.float64]]
     channel_peaks: dict[str, FloatArray]
     histograms: dict[str, IntArray]
     images: int = 0
@@ -42,7 +45,8 @@ class Statistics:
 
     def channel_means(self) -> dict[str, FloatArray]:
         """Mean of each channel over images and positions."""
-        return {name: np.asarray(total / max(self.images, 1), np.float32) for name, total in self.channel_sums.items()}
+        count = max(self.images, 1)
+        return {name: np.asarray(total / count, np.float32) for name, total in self.channel_sums.items()}
 
     def bounds(self, tensor: str) -> tuple[float, float]:
         """Smallest and largest value over all images."""
@@ -51,34 +55,33 @@ class Statistics:
 
     def save(self, path: Path) -> None:
         """Writes an ``.npz``; never leaves a partial file under its final name."""
-        arrays: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]] = {
-            "counts": np.array([self.images, self.histogram_images], np.int64)
-        }
-        for kind, table in (("e", self.extremes), ("c", self.channel_sums), ("p", self.channel_peaks), ("h", self.histograms)):
+        arrays: dict[str, Array] = {"counts": np.array([self.images, self.histogram_images], np.int64)}
+        for kind, table in self._tables().items():
             arrays |= {f"{kind}:{name}": np.asarray(value) for name, value in table.items()}
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(path.name + ".partial")
         with partial.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
+            np.savez(file, allow_pickle=False, **arrays)
         partial.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> Statistics | None:
         """What was saved, or None where there is nothing usable."""
         found = cls.empty()
-        tables: Mapping[str, dict[str, object]] = {
-            "e": found.extremes, "c": found.channel_sums, "p": found.channel_peaks, "h": found.histograms,
-        }  # type: ignore[dict-item]  # fmt: skip
+        tables = found._tables()
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as arrays:
                 found.images, found.histogram_images = (int(n) for n in arrays["counts"])
-                for key in arrays.files:
-                    if key != "counts":
-                        value = arrays[key]
-                        tables[key[0]][key[2:]] = [tuple(row) for row in value.tolist()] if key[0] == "e" else value
-        except (OSError, ValueError, KeyError, EOFError):
+                for key in set(arrays.files) - {"counts"}:
+                    value = arrays[key]
+                    tables[key[0]][key[2:]] = list(map(tuple, value.tolist())) if key[0] == "e" else value
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return None
         return found
+
+    def _tables(self) -> dict[str, dict[str, Any]]:
+        """Each table under the letter that it has in the file."""
+        return {"e": self.extremes, "c": self.channel_sums, "p": self.channel_peaks, "h": self.histograms}
 
 
 def statistics_key(model_sha256: str, images: Iterable[Path], settings: Mapping[str, object]) -> str:

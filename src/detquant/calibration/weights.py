@@ -1,15 +1,16 @@
 """Grids of weights: minimum and maximum, or the range with the smallest squared error, per output channel.
 
-MSE search (Choukroun et al. 2019; Nagel et al. 2021, section 3.1): of the ranges ``c max|w|``, ``c`` in a fixed ladder, the one with
-the smallest ``sum (w - Q(w))^2``.
+MSE search (Choukroun et al. 2019; Nagel et al. 2021, section 3.1): of the ranges ``c max|w|``, ``c`` in a
+fixed ladder, the one with the smallest ``sum (w - Q(w))^2``.
 
 Two limits hold whatever the search says:
 
-1. Pairs. Kernels without VNNI add two u8 x s8 products in 16 bits, saturating. Codes of activations are never negative, so only
-   neighbours of equal sign can overflow: ``x_a |q_a| + x_b |q_b| <= 32767``, with ``x`` the largest code that calibration saw in
-   that input channel, and some more. Neighbours that would overflow are drawn in until they do not, and the search counts what
-   that costs, so a channel gets finer steps and a few clipped weights, or coarser steps and none, whichever is nearer to the
-   float weights. (The customary cure, 7-bit weights, gives up half of the codes of every channel.)
+1. Pairs. Kernels without VNNI add two u8 x s8 products in 16 bits, saturating. Codes of activations are
+   never negative, so only neighbours of equal sign can overflow: ``x_a |q_a| + x_b |q_b| <= 32767``, with
+   ``x`` the largest code that calibration saw in that input channel, and some more. Neighbours that would
+   overflow are drawn in until they do not, and the search counts what that costs, so a channel gets finer
+   steps and a few clipped weights, or coarser steps and none, whichever is nearer to the float weights.
+   (The customary cure, 7-bit weights, gives up half of the codes of every channel.)
 2. Bias. It must fit int32 at ``s_x s_w``: a nearly dead channel gets a coarser scale instead of an overflow.
 """
 
@@ -22,6 +23,7 @@ import onnx_ir as ir
 
 from detquant.errors import RecipeError, unknown_name
 from detquant.graph.traits import bias_of, weight_channel_axis, weight_of
+from detquant.graph.values import constant
 from detquant.numerics import PerAxis, QuantParams, QuantSpec
 from detquant.numerics.grid import SMALLEST_SCALE, FloatArray
 
@@ -41,56 +43,68 @@ class WeightGrid:
 
     Attributes:
         params: the grid.
-        values: the weight on the grid, float32, in the shape of the weight: quantising it again gives the same codes.
+        values: the weight on the grid, float32, in its own shape: quantising it again gives the same codes.
     """
 
     params: QuantParams
     values: FloatArray
 
 
-def weight_grid(node: ir.Node, spec: QuantSpec, *, x: QuantParams | None = None, peaks: FloatArray | None = None) -> WeightGrid:
+def weight_grid(
+    node: ir.Node, spec: QuantSpec, *, x: QuantParams | None = None, peaks: FloatArray | None = None
+) -> WeightGrid:
     """The grid of a weighted operator's weight, and the weight on it.
 
     Args:
         node: operator with a constant weight.
         spec: the wish; observer "minmax" or "mse".
         x: grid of the input, for limit 2.
-        peaks: largest real value of each input channel; given where limit 1 must hold.
+        peaks: largest real value of each input channel, or of all; given where limit 1 must hold.
 
     Raises:
         RecipeError: weights have no such observer.
     """
-    value = weight_of(node)
-    assert value is not None and value.const_value is not None
+    constant_weight = constant(weight_of(node))
+    assert constant_weight is not None
     if spec.observer not in LADDERS:
         raise RecipeError(unknown_name("weight observer", spec.observer, LADDERS))
-    weight = np.asarray(value.const_value.numpy(), np.float32)
+    weight = np.asarray(constant_weight, np.float32)
     axis = weight_channel_axis(node)
-    codes_seen = _peak_codes(node, weight, x, peaks) if spec.qtype.bits == 8 else None
     # Rows in the order of the runtime's matrix: channels last.
-    order = (0, *range(2, weight.ndim), 1) if codes_seen is not None else (axis, *(a for a in range(weight.ndim) if a != axis))
+    order = (axis, *(a for a in range(weight.ndim) if a != axis))
+    if node.op_type == "Conv":
+        order = (0, *range(2, weight.ndim), 1)
+    codes_seen = _peak_codes(node, weight, x, peaks) if spec.qtype.bits == 8 else None
     moved = weight.transpose(order)
     rows = moved.reshape(len(moved), -1)
     per_axis = isinstance(spec.granularity, PerAxis)
     limit = np.abs(rows).max(axis=1) if per_axis else np.full(len(rows), np.abs(rows).max())
     floor = _bias_floor(node, x, len(rows))
+    if not per_axis:
+        floor = np.full_like(floor, floor.max())
     ladder = LADDERS[spec.observer] + (COARSER if codes_seen is not None else ())
     scale = _search(rows, limit, spec, ladder, codes_seen, floor, per_axis)
     codes = _codes(rows, scale, spec, codes_seen)
     values = (codes * scale[:, None]).astype(np.float32).reshape(moved.shape).transpose(np.argsort(order))
-    stored = scale if per_axis else scale[0]
+    stored = scale if per_axis else np.asarray(scale[0])
     zero = np.zeros(stored.shape, np.int64)
     return WeightGrid(params=QuantParams(spec.qtype, stored, zero, axis if per_axis else None), values=values)
 
 
 def _search(
-    rows: FloatArray, limit: FloatArray, spec: QuantSpec, ladder: tuple[float, ...], seen: FloatArray | None, floor: FloatArray,
+    rows: FloatArray,
+    limit: FloatArray,
+    spec: QuantSpec,
+    ladder: tuple[float, ...],
+    seen: FloatArray | None,
+    floor: FloatArray,
     per_axis: bool,
-) -> FloatArray:  # fmt: skip
+) -> FloatArray:
     """Scales ``[channels]`` with the smallest squared error over the ladder."""
     best, least = np.zeros(len(rows), np.float32), np.full(len(rows), np.inf)
     for ratio in ladder:
-        scale = np.maximum(np.maximum(limit * ratio / spec.qtype.qmax, floor), SMALLEST_SCALE).astype(np.float32)
+        wished = np.maximum(limit * ratio / spec.qtype.qmax, floor)
+        scale = np.maximum(wished, SMALLEST_SCALE).astype(np.float32)
         error = np.square(_codes(rows, scale, spec, seen) * scale[:, None] - rows).sum(axis=1, dtype=np.float64)
         error = error if per_axis else np.full(len(rows), error.sum())
         better = error < least
@@ -99,7 +113,7 @@ def _search(
 
 
 def _codes(rows: FloatArray, scale: FloatArray, spec: QuantSpec, seen: FloatArray | None) -> FloatArray:
-    codes = np.clip(np.rint(rows / scale[:, None]), spec.qtype.qmin, spec.qtype.qmax)
+    codes: FloatArray = np.clip(np.rint(rows / scale[:, None]), spec.qtype.qmin, spec.qtype.qmax)
     return codes if seen is None else _without_overflow(codes, seen)
 
 
@@ -122,22 +136,30 @@ def _without_overflow(codes: FloatArray, seen: FloatArray) -> FloatArray:
     return codes
 
 
-def _peak_codes(node: ir.Node, weight: FloatArray, x: QuantParams | None, peaks: FloatArray | None) -> FloatArray | None:
-    """Largest activation code for each position of a channels-last row; None where limit 1 does not apply.
+def _peak_codes(
+    node: ir.Node, weight: FloatArray, x: QuantParams | None, peaks: FloatArray | None
+) -> FloatArray | None:
+    """Largest activation code for each position of a row; None where limit 1 does not apply.
 
     A depthwise kernel multiplies one channel at a time and does not add pairs in 16 bits.
     """
-    if x is None or peaks is None or node.op_type != "Conv" or weight.shape[1] == 1:
-        return None
-    codes = np.clip(np.ceil(peaks * PEAK_MARGIN / x.scale) + x.zero_point, 0, x.qtype.qmax).astype(np.float32)
     groups = node.attributes.get_int("group", 1)
-    each = codes.reshape(groups, -1).max(axis=0)
-    return np.tile(each, int(np.prod(weight.shape[2:])))
+    depthwise = node.op_type == "Conv" and weight.shape[:2] == (groups, 1)
+    if x is None or peaks is None or depthwise or node.op_type == "ConvTranspose":
+        return None
+    # Zero is always seen: as padding. A channel without a positive value has its peak there.
+    top = np.maximum(np.atleast_1d(peaks), 0.0) * PEAK_MARGIN
+    codes = np.clip(np.ceil(top / x.scale) + x.zero_point, 0, x.qtype.qmax).astype(np.float32)
+    kernel = int(np.prod(weight.shape[2:])) if node.op_type == "Conv" else 1
+    inputs = weight.size // (weight.shape[weight_channel_axis(node)] * kernel)
+    if codes.size != groups * inputs:  # not known for each channel
+        codes = np.full(groups * inputs, codes.max())
+    return np.tile(codes.reshape(groups, -1).max(axis=0), kernel)
 
 
 def _bias_floor(node: ir.Node, x: QuantParams | None, channels: int) -> FloatArray:
-    bias = bias_of(node)
-    if bias is None or bias.const_value is None or x is None:
+    bias = constant(bias_of(node))
+    if bias is None or x is None or bias.size not in (1, channels):
         return np.zeros(channels, np.float32)
-    floor = np.abs(bias.const_value.numpy()).astype(np.float64) / (float(x.scale) * BIAS_LIMIT)
+    floor = np.abs(np.asarray(bias, np.float64)) / (float(x.scale) * BIAS_LIMIT)
     return np.broadcast_to(floor.astype(np.float32).reshape(-1), (channels,))

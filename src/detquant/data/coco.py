@@ -117,9 +117,7 @@ def read_annotations(
     notes = [f"{stray} annotations of images that {path.name} does not list were left out."] if stray else []
     told = [str(category["name"]) for category in content["categories"]]
     if sorted(told) != sorted(names):
-        notes.append(
-            f"Class names differ from those of {path.name}; they were paired in the order of its ids."
-        )
+        notes.append(f"Class names differ from those of {path.name}; they were paired in the order of its ids.")
     ground_truth = {"images": images, "annotations": annotations, "categories": make_categories(names)}
     return Annotated(tuple(paths), ground_truth, tuple(skipped), tuple(notes))
 
@@ -179,9 +177,7 @@ def _boxes(
     lost: Counter[int] = Counter()
     for entry in listed:
         if "bbox" not in entry:
-            raise DatasetError(
-                f"{path}: annotation {entry.get('id')} has no 'bbox'; boxes (instances) are needed."
-            )
+            raise DatasetError(f"{path}: annotation {entry.get('id')} has no 'bbox'; boxes (instances) are needed.")
         if int(entry["category_id"]) not in index:
             raise DatasetError(
                 f"{path}: annotation {entry.get('id')} has category {entry['category_id']}, which is not "

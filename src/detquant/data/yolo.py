@@ -85,9 +85,7 @@ def _split_images(content: Mapping[str, Any], key: str, path: Path) -> tuple[lis
     value = content.get(key)
     places = [place for place in (value if isinstance(value, list) else [value]) if isinstance(place, str)]
     if not places or (isinstance(value, list) and len(places) != len(value)):
-        raise DatasetError(
-            f"{path} has no key '{key}': give the folder, or the .txt list, of its {key} images there."
-        )
+        raise DatasetError(f"{path} has no key '{key}': give the folder, or the .txt list, of its {key} images there.")
     images: list[Path] = []
     skipped: list[Skip] = []
     for place in places:

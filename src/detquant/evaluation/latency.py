@@ -43,9 +43,7 @@ class Latency:
         return cls(median_ms=middle, p10_ms=low, p90_ms=high, runs=len(seconds))
 
 
-def compare_latency(
-    runners: Mapping[str, Runner], feed: Arrays, runs: int = 20, warmup: int = 3
-) -> dict[str, Latency]:
+def compare_latency(runners: Mapping[str, Runner], feed: Arrays, runs: int = 20, warmup: int = 3) -> dict[str, Latency]:
     """Times models that take the same input.
 
     Args:
@@ -54,14 +52,10 @@ def compare_latency(
         runs: timed runs of each.
         warmup: runs of each before, which are not timed.
     """
-    return time_alternately(
-        {name: partial(runner.run, feed) for name, runner in runners.items()}, runs, warmup
-    )
+    return time_alternately({name: partial(runner.run, feed) for name, runner in runners.items()}, runs, warmup)
 
 
-def time_alternately(
-    calls: Mapping[str, Callable[[], object]], runs: int = 20, warmup: int = 3
-) -> dict[str, Latency]:
+def time_alternately(calls: Mapping[str, Callable[[], object]], runs: int = 20, warmup: int = 3) -> dict[str, Latency]:
     """Times calls that take turns.
 
     Args:

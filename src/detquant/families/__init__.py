@@ -49,9 +49,7 @@ def load_family(name: str) -> type[Family]:
     return family
 
 
-def find_family(
-    signature: Signature, name: str = "auto", classes: tuple[str, ...] | None = None
-) -> tuple[Family, str]:
+def find_family(signature: Signature, name: str = "auto", classes: tuple[str, ...] | None = None) -> tuple[Family, str]:
     """Tells a model's family: the one named, else the one the file names, else the one its shapes fit.
 
     Args:
@@ -102,9 +100,7 @@ def _refuse_other_kinds(signature: Signature) -> None:
     """Says so when the model is not a detector at all."""
     task = signature.metadata.get("task", "detect")
     if task != "detect":
-        raise ModelError(
-            f"The model's metadata says its task is '{task}'; only detectors (task 'detect') are taken."
-        )
+        raise ModelError(f"The model's metadata says its task is '{task}'; only detectors (task 'detect') are taken.")
     if len(signature.outputs) == 1:
         [(name, shape)] = signature.outputs.items()
         if _is_class_vector(shape):

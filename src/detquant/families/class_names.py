@@ -23,9 +23,7 @@ COCO_NAMES = (
 # fmt: on
 
 
-def class_names(
-    metadata: Mapping[str, str], count: int, given: tuple[str, ...] | None = None
-) -> tuple[str, ...]:
+def class_names(metadata: Mapping[str, str], count: int, given: tuple[str, ...] | None = None) -> tuple[str, ...]:
     """The class names of a model: those given, else the file's, else COCO's for 80, else numbers.
 
     Args:

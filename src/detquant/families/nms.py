@@ -15,9 +15,7 @@ Ints = npt.NDArray[np.int64]
 FIRST_LOOK = 512
 
 
-def class_aware_nms(
-    xyxy: Floats, scores: Floats, *, confidence: float, iou: float, limit: int
-) -> tuple[Ints, Ints]:
+def class_aware_nms(xyxy: Floats, scores: Floats, *, confidence: float, iou: float, limit: int) -> tuple[Ints, Ints]:
     """Greedy NMS: the best box stays, those of its class that overlap it by more than `iou` go, and so on.
 
     Every score above `confidence` is a candidate. Whether a candidate stays depends on better ones only, so

@@ -98,11 +98,7 @@ def _product_of_input_and_gate(node: ir.Node) -> Activation | None:
         return None
     for x, candidate in (product.factors, product.factors[::-1]):
         gate = _gate(candidate)
-        if (
-            gate is not None
-            and gate.input is x
-            and math.isclose(gate.scale, product.constant, rel_tol=_TOLERANCE)
-        ):
+        if gate is not None and gate.input is x and math.isclose(gate.scale, product.constant, rel_tol=_TOLERANCE):
             return Activation(gate.kind, x, node.outputs[0], product.nodes + gate.nodes)
     return None
 

@@ -9,7 +9,8 @@ A *weighted* operator is Conv, ConvTranspose, or Gemm or MatMul with a constant 
 1. the tail is every node, not weighted itself, from which no weighted operator can be reached downstream;
 2. a head convolution is a weighted operator that feeds the tail, or that is itself an output of the graph;
 3. the convolution of a distribution focal loss (Li et al., Generalized Focal Loss, 2020) is no weighted
-   operator: one output channel, 1x1, weights 0, 1, 2, ...; it takes an expectation and belongs to the tail;
+   operator: 1x1, weights 0, 1, 2, ... (and perhaps a second row of ones); it takes an expectation and
+   belongs to the tail;
 4. a node with subgraphs (If, Loop, Scan), and NonMaxSuppression, is never weighted, whatever is inside it.
 
 An activation directly behind a head convolution (the sigmoid of YOLOX's scores) thus belongs to the tail.
@@ -65,14 +66,15 @@ def is_weighted(node: ir.Node) -> bool:
 
 
 def is_expectation(node: ir.Node) -> bool:
-    """Case 3: sum over bins i of i * p[i], written as a convolution."""
+    """Case 3: sum over bins i of i * p[i], written as a convolution, alone or beside the plain sum of p."""
     weight = constant(node.inputs[1])
     if node.op_type != "Conv" or weight is None or weight.ndim < 3:
         return False
-    bins = weight.shape[1]
-    if weight.shape != (1, bins, *[1] * (weight.ndim - 2)) or bins < 2:
+    outputs, bins = weight.shape[:2]
+    if weight.shape != (outputs, bins, *[1] * (weight.ndim - 2)) or bins < 2 or outputs > 2:
         return False
-    return bool(np.allclose(weight.reshape(-1).astype(np.float64), np.arange(bins), atol=1e-3))
+    rows = weight.reshape(outputs, bins).astype(np.float64)
+    return bool(np.allclose(rows[0], np.arange(bins), atol=1e-3) and np.all(rows[1:] == 1.0))
 
 
 def _around(graph: ir.Graph) -> dict[ir.Node, ir.Node]:
@@ -93,9 +95,7 @@ def _readers(value: ir.Value, around: dict[ir.Node, ir.Node]) -> set[ir.Node]:
 
 
 def _feeds(node: ir.Node, tail: frozenset[ir.Node], around: dict[ir.Node, ir.Node]) -> bool:
-    return any(
-        output.is_graph_output() or not tail.isdisjoint(_readers(output, around)) for output in node.outputs
-    )
+    return any(output.is_graph_output() or not tail.isdisjoint(_readers(output, around)) for output in node.outputs)
 
 
 def _reason(tail: frozenset[ir.Node], heads: tuple[ir.Node, ...]) -> str:

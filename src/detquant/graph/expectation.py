@@ -1,12 +1,13 @@
 """Softmax and expectation (distribution focal loss) as a ratio of two sums, which runs several times faster.
 
-Li et al. 2020, Generalized Focal Loss: a side of a box is ``sum_i i softmax(x)_i`` over ``n`` bins. Exporters write a Softmax over
-a middle axis and a 1x1 convolution with the weights 0..n-1. Runtimes transpose around such a Softmax and handle ``n`` values at a
-time. The same number is
+Li et al. 2020, Generalized Focal Loss: a side of a box is ``sum_i i softmax(x)_i`` over ``n`` bins.
+Exporters write a Softmax over a middle axis and a 1x1 convolution with the weights 0..n-1. Runtimes
+transpose around such a Softmax and handle ``n`` values at a time. The same number is
 
     sum_i i exp(x_i - m) / sum_i exp(x_i - m),    m = max_i x_i
 
-where both sums are one convolution with two output channels. The result differs by float rounding only.
+where both sums are one convolution with two output channels. The result differs by float rounding only. A
+convolution that does more (a bias, strides, padding) is left alone.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 import onnx_ir as ir
 
 from detquant.graph.decode_tail import is_expectation
-from detquant.graph.values import is_op, is_used_once, new_initializer
+from detquant.graph.values import constant, is_op, is_used_once, new_initializer
 
 
 def expectation_as_ratio(model: ir.Model) -> ir.Model:
@@ -24,12 +25,22 @@ def expectation_as_ratio(model: ir.Model) -> ir.Model:
     graph = model.graph
     for conv in list(graph):
         softmax = conv.inputs[0].producer() if conv.inputs and conv.inputs[0] is not None else None
-        if softmax is None or not is_op(softmax, "Softmax") or not is_op(conv, "Conv") or not is_expectation(conv):
+        if softmax is None or not is_op(softmax, "Softmax") or not _is_plain_expectation(conv):
             continue
         if softmax.attributes.get_int("axis", -1) != 1 or not is_used_once(softmax.outputs[0]):
             continue
         _rewrite(graph, softmax, conv)
     return model
+
+
+def _is_plain_expectation(conv: ir.Node) -> bool:
+    if not is_op(conv, "Conv") or not is_expectation(conv) or any(v is not None for v in conv.inputs[2:]):
+        return False
+    bins = constant(conv.inputs[1])
+    if bins is None or len(bins) != 1:
+        return False
+    steps, padding = conv.attributes.get_ints("strides", ()), conv.attributes.get_ints("pads", ())
+    return all(s == 1 for s in steps) and not any(padding)
 
 
 def _rewrite(graph: ir.Graph, softmax: ir.Node, conv: ir.Node) -> None:
@@ -43,18 +54,19 @@ def _rewrite(graph: ir.Graph, softmax: ir.Node, conv: ir.Node) -> None:
     moved = ir.node("Sub", [x, peak.outputs[0]], name=f"{stem}/moved")
     power = ir.node("Exp", [moved.outputs[0]], name=f"{stem}/exp")
     sums = ir.node("Conv", [power.outputs[0], pair], name=f"{stem}/sums")
-    parts = ir.node("Split", [sums.outputs[0]], attributes={"axis": 1, "num_outputs": 2}, num_outputs=2, name=f"{stem}/parts")
+    split = {"axis": 1, "num_outputs": 2}
+    parts = ir.node("Split", [sums.outputs[0]], attributes=split, num_outputs=2, name=f"{stem}/parts")
     ratio = ir.node("Div", [parts.outputs[0], parts.outputs[1]], name=f"{stem}/ratio")
     new = [peak, moved, power, sums, parts, ratio]
     for node in new[:-1]:
         for k, out in enumerate(node.outputs):
-            out.name, out.dtype = f"{node.name}_{k}", x.dtype
+            out.name, out.type = f"{node.name}_{k}", x.type
     _shapes(new, x, y)
     graph.insert_before(conv, new)
     old_name = y.name
     ir.convenience.replace_all_uses_with(y, ratio.outputs[0], replace_graph_outputs=True)
     graph.remove([conv, softmax], safe=True)
-    ratio.outputs[0].name, ratio.outputs[0].dtype, ratio.outputs[0].shape = old_name, y.dtype, y.shape
+    ratio.outputs[0].name, ratio.outputs[0].type, ratio.outputs[0].shape = old_name, y.type, y.shape
 
 
 def _shapes(new: list[ir.Node], x: ir.Value, y: ir.Value) -> None:
@@ -65,4 +77,3 @@ def _shapes(new: list[ir.Node], x: ir.Value, y: ir.Value) -> None:
     for node, shape in zip(new[:-1], (one, full, full, two, one), strict=True):
         for out in node.outputs:
             out.shape = ir.Shape(shape)
-

@@ -46,9 +46,7 @@ def fix_shapes(model: ir.Model, imgsz: int | tuple[int, int] | None = None) -> i
     return model
 
 
-def _fixed(
-    name: str, dims: list[object], wanted: tuple[int, int] | None, metadata: dict[str, str]
-) -> list[int]:
+def _fixed(name: str, dims: list[object], wanted: tuple[int, int] | None, metadata: dict[str, str]) -> list[int]:
     if dims and not isinstance(dims[0], int):  # case 1
         dims[0] = 1
     if len(dims) == 4:

@@ -1,11 +1,12 @@
 """QuantizeLinear / DequantizeLinear inserted into a float graph: the one language that all targets read.
 
-1. An activation with a grid gets one Q and one DQ. Integer operators read the DQ; so does everyone else where the producer is
-   an integer operator, since then only the codes exist. A float operator that reads a float operator's result reads it
-   unrounded.
+1. An activation with a grid gets one Q and one DQ. Integer operators read the DQ; so does everyone else, the
+   graph's outputs included, where the producer is an integer operator, since then only the codes exist. Who
+   reads a float operator's result in float reads it unrounded.
 2. A weight becomes an integer initialiser and a DQ, one for each operator that reads it.
-3. A bias becomes int32 at exactly ``scale_x * scale_w`` with zero point 0: the runtimes' fused kernels assume that scale,
-   and compute something else, silently, with any other.
+3. A bias ``[channels]`` becomes int32 at exactly ``scale_x * scale_w`` with zero point 0: the runtimes' fused
+   kernels assume that scale, and compute something else, silently, with any other. A bias of another shape
+   (Gemm's ``[1, n]``) stays float.
 4. Names of graph inputs and outputs stay: a quantised graph output is the DQ's result.
 """
 
@@ -17,7 +18,8 @@ import numpy as np
 import onnx_ir as ir
 
 from detquant.graph.traits import activation_inputs, bias_of, weight_of
-from detquant.numerics.grid import QuantParams, quantize
+from detquant.graph.values import new_initializer
+from detquant.numerics.grid import Array, QuantParams, quantize
 from detquant.numerics.qtype import INT32, QType
 
 STORAGE: dict[QType, type[np.generic]] = {
@@ -46,7 +48,8 @@ class _Writer:
 
     def __init__(self, graph: ir.Graph) -> None:
         self.graph = graph
-        self.names = {v.name for n in graph for v in n.outputs} | set(graph.initializers) | {i.name for i in graph.inputs}
+        self.names = {value.name for value in ir.convenience.create_value_mapping(graph).values()}
+        self.names |= {node.name for node in graph}
 
     def fresh(self, stem: str) -> str:
         name, k = stem, 1
@@ -55,11 +58,8 @@ class _Writer:
         self.names.add(name)
         return name
 
-    def constant(self, stem: str, array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> ir.Value:
-        value = ir.Value(name=self.fresh(stem), const_value=ir.tensor(np.asarray(array, order="C")))
-        value.shape, value.dtype = ir.Shape(array.shape), ir.DataType.from_numpy(array.dtype)
-        self.graph.register_initializer(value)
-        return value
+    def constant(self, stem: str, array: Array) -> ir.Value:
+        return new_initializer(self.graph, self.fresh(stem), np.asarray(array, order="C"))
 
     def grid(self, stem: str, params: QuantParams) -> tuple[ir.Value, ir.Value]:
         kind = storage(params.qtype)
@@ -84,15 +84,17 @@ class _Writer:
         self.graph.insert_before(node, dq)
         node.replace_input_with(position, dq.outputs[0])
 
-    def activation(self, value: ir.Value, params: QuantParams, readers: list[tuple[ir.Node, int]]) -> None:
-        """Puts Q and DQ behind ``value`` and lets ``readers`` read the DQ."""
+    def activation(
+        self, value: ir.Value, params: QuantParams, readers: list[tuple[ir.Node, int]], *, outputs: bool
+    ) -> None:
+        """Puts Q and DQ behind ``value``; ``readers``, and the graph's outputs if asked, read the DQ."""
         assert value.name is not None
         name, producer = value.name, value.producer()
         scale, zero_point = self.grid(name, params)
         q = ir.node("QuantizeLinear", [value, scale, zero_point], name=self.fresh(f"{name}_QuantizeLinear"))
-        dq = ir.node("DequantizeLinear", [q.outputs[0], scale, zero_point], name=self.fresh(f"{name}_DequantizeLinear"))
-        q.outputs[0].name = self.fresh(f"{name}_quantized")
-        q.outputs[0].shape, q.outputs[0].dtype = value.shape, ir.DataType.from_numpy(np.dtype(storage(params.qtype)))
+        codes = q.outputs[0]
+        dq = ir.node("DequantizeLinear", [codes, scale, zero_point], name=self.fresh(f"{name}_DequantizeLinear"))
+        codes.name, codes.shape, codes.type = self.fresh(f"{name}_quantized"), value.shape, zero_point.type
         self._describe(dq.outputs[0], f"{name}_dequantized", value)
         if producer is None:
             self.graph.insert_before(self.graph[0], [q, dq])
@@ -101,12 +103,12 @@ class _Writer:
         for node, position in readers:
             node.replace_input_with(position, dq.outputs[0])
         for k, out in enumerate(self.graph.outputs):
-            if out is value:
+            if outputs and out is value:
                 value.name, dq.outputs[0].name = self.fresh(f"{name}_float"), name
                 self.graph.outputs[k] = dq.outputs[0]
 
     def _describe(self, value: ir.Value, stem: str, like: ir.Value) -> None:
-        value.name, value.shape, value.dtype = self.fresh(stem), like.shape, like.dtype
+        value.name, value.shape, value.type = self.fresh(stem), like.shape, like.type
 
 
 def insert_qdq(
@@ -139,8 +141,10 @@ def insert_qdq(
         bias, x = bias_of(node), node.inputs[0]
         x_grid = activations.get(x.name or "") if x is not None else None
         positions = {id(v): k for k, v in enumerate(node.inputs) if v is not None}
-        if bias is not None and x_grid is not None:
-            writer.stored(node, positions[id(bias)], bias_grid(x_grid, grid))
+        if bias is not None and x_grid is not None and bias.const_value is not None:
+            accumulator = bias_grid(x_grid, grid)
+            if accumulator.axis is None or tuple(bias.const_value.shape) == accumulator.scale.shape:
+                writer.stored(node, positions[id(bias)], accumulator)
         writer.stored(node, positions[id(weight)], grid)
     values = {v.name: v for v in graph.inputs} | {v.name: v for n in graph for v in n.outputs}
     for name, params in activations.items():
@@ -148,9 +152,11 @@ def insert_qdq(
         producer = value.producer()
         everyone = producer is not None and id(producer) in chosen
         readers = [
-            (n, k) for n, k in value.uses() if everyone or (id(n) in chosen and any(v is value for v in activation_inputs(n)))
+            (node, position)
+            for node, position in value.uses()
+            if everyone or (id(node) in chosen and any(v is value for v in activation_inputs(node)))
         ]
-        writer.activation(value, params, readers)
+        writer.activation(value, params, readers, outputs=everyone)
     drop_unused_initializers(graph)
     graph.sort()
     return model

@@ -74,8 +74,7 @@ def _convert(model: ir.Model, opset: int) -> ir.Model:
         text = str(error).strip() or type(error).__name__
         reason = re.sub(r"^\S+\.(cc|h):\d+: \w+: ", "", text.splitlines()[0]).rstrip(".")
         raise ModelError(
-            f"The model cannot be raised from opset {opset} to {OPSET}: {reason}. "
-            "Export it again with a newer opset."
+            f"The model cannot be raised from opset {opset} to {OPSET}: {reason}. Export it again with a newer opset."
         ) from error
     converted.ir_version = IR_VERSION
     converted.metadata_props.update(model.metadata_props)

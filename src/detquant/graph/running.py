@@ -40,9 +40,7 @@ _ERRORS: tuple[type[Exception], ...] = (
 )
 
 
-def session(
-    model: ir.Model | bytes, *, threads: int = 1, optimisation: Optimisation = "all"
-) -> ort.InferenceSession:
+def session(model: ir.Model | bytes, *, threads: int = 1, optimisation: Optimisation = "all") -> ort.InferenceSession:
     """Open a model in ONNX Runtime.
 
     Args:
@@ -62,9 +60,7 @@ def session(
         content = model if isinstance(model, bytes) else ir.to_proto(model).SerializeToString()
         return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except EncodeError as error:
-        raise ModelError(
-            "The model is larger than 2 GB, which is more than one ONNX file can hold."
-        ) from error
+        raise ModelError("The model is larger than 2 GB, which is more than one ONNX file can hold.") from error
     except _ERRORS as error:
         raise ModelError(f"ONNX Runtime refuses the model: {_sentence(error)}") from error
 
@@ -72,9 +68,7 @@ def session(
 class Runner:
     """A model that is ready to run: feeds in, outputs out, both by name."""
 
-    def __init__(
-        self, model: ir.Model | bytes, threads: int = 1, *, optimisation: Optimisation = "all"
-    ) -> None:
+    def __init__(self, model: ir.Model | bytes, threads: int = 1, *, optimisation: Optimisation = "all") -> None:
         self._session = session(model, threads=threads, optimisation=optimisation)
         self.input_names: tuple[str, ...] = tuple(value.name for value in self._session.get_inputs())
         self.output_names: tuple[str, ...] = tuple(value.name for value in self._session.get_outputs())
@@ -122,9 +116,7 @@ def with_taps(model: ir.Model, names: Iterable[str]) -> ir.Model:
         value = values.get(name)
         if value is None:
             if inner is None:
-                inner = {
-                    out.name for graph in copy.graph.subgraphs() for node in graph for out in node.outputs
-                }
+                inner = {out.name for graph in copy.graph.subgraphs() for node in graph for out in node.outputs}
             if name not in inner:
                 raise ModelError(f"The model has no value '{name}' to look at.")
         elif value.producer() is not None and value not in outputs and static_shape(value) is not None:

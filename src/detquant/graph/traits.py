@@ -78,7 +78,7 @@ def is_constant(value: ir.Value | None) -> bool:
 
 
 def weight_of(node: ir.Node) -> ir.Value | None:
-    """The constant weight of a weighted operator; None for everything else (a MatMul of two activations, say)."""
+    """The constant weight of a weighted operator; None for all else (a MatMul of two activations, say)."""
     traits = OPS.get(node.op_type)
     if traits is None or traits.weight_input is None or len(node.inputs) <= traits.weight_input:
         return None
@@ -98,10 +98,10 @@ def bias_of(node: ir.Node) -> ir.Value | None:
 def weight_channel_axis(node: ir.Node) -> int:
     """The axis of the weight along which output channels run (Gemm's ``transB`` swaps it).
 
-    For a grouped ConvTranspose the weight is ``[in, out / groups, kh, kw]``: its axis 1 is shared by the groups.
+    For a grouped ConvTranspose the weight is ``[in, out / groups, kh, kw]``: the groups share its axis 1.
     """
     axis = OPS[node.op_type].weight_axis
-    if node.op_type == "Gemm" and node.attributes.get_int("transB", 0):
+    if node.op_type == "Gemm" and node.attributes.get_int("transB"):
         return 0
     weight = weight_of(node)
     if node.op_type == "MatMul" and weight is not None and weight.shape is not None:

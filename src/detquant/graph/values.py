@@ -63,8 +63,6 @@ def new_initializer(graph: ir.Graph, name: str, array: Array) -> ir.Value:
         count += 1
         unique = f"{name}_{count}"
     tensor = ir.tensor(array, name=unique)
-    value = ir.Value(
-        name=unique, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype), const_value=tensor
-    )
+    value = ir.Value(name=unique, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype), const_value=tensor)
     graph.register_initializer(value)
     return value

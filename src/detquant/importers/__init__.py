@@ -37,9 +37,7 @@ def load_model(path: str | os.PathLike[str]) -> ImportedModel:
     """
     file = Path(path)
     if file.is_dir():
-        raise ModelError(
-            f"'{file}' is a folder: expected a model file in it, such as '{file / 'model.onnx'}'."
-        )
+        raise ModelError(f"'{file}' is a folder: expected a model file in it, such as '{file / 'model.onnx'}'.")
     if not file.exists():
         raise ModelError(f"'{file}' does not exist: expected a model file.")
     for module in IMPORTERS.values():

@@ -74,9 +74,7 @@ def load(path: Path) -> ImportedModel:
     except Exception as error:  # whatever a damaged graph trips over, the user gets a sentence
         raise ModelError(f"'{path}' is damaged: {_first_line(error)}.") from error
     metadata = {entry.key: entry.value for entry in proto.metadata_props}
-    return ImportedModel(
-        model=model, path=path, sha256=digest.hexdigest(), size_bytes=size, metadata=metadata
-    )
+    return ImportedModel(model=model, path=path, sha256=digest.hexdigest(), size_bytes=size, metadata=metadata)
 
 
 def _read(path: Path) -> bytes:
@@ -116,8 +114,7 @@ def _not_onnx_or_truncated(path: Path, content: bytes) -> str:
     """Case 3, or 2 if it does not even begin like one."""
     if content[0] == 0x08 and len(content) > 1 and content[1] < 32:
         return (
-            f"'{path}' is a truncated or damaged ONNX model ({len(content)} bytes): "
-            "copy, download or export it again."
+            f"'{path}' is a truncated or damaged ONNX model ({len(content)} bytes): copy, download or export it again."
         )
     printable = all(byte >= 32 or byte in b"\t\r\n" for byte in content[:256])
     return f"'{path}' is not an ONNX model but {'text' if printable else 'some other kind of file'}."
@@ -205,8 +202,7 @@ def _read_external(path: Path, tensor: onnx.TensorProto) -> bytes:
     file = (folder / location).resolve()
     if not location or not file.is_relative_to(folder):
         raise ModelError(
-            f"'{path}' keeps initializer '{tensor.name}' in '{location}', outside the model's folder: "
-            "this is refused."
+            f"'{path}' keeps initializer '{tensor.name}' in '{location}', outside the model's folder: this is refused."
         )
     if not file.is_file():
         raise ModelError(

@@ -12,13 +12,12 @@ class Capability:
     Attributes:
         name: of the target.
         int8_ops: operators with an integer kernel between Q and DQ.
-        fused: operators that the runtime folds into an integer kernel before them, such as Relu after Conv; no grid stands
-            between the two.
-        activation_steps: composite activations (silu, ...) that run as several integer operators, each with a grid of its
-            own; what is not listed runs in float between DQ and Q.
-        pair_saturation: 8-bit products are added in pairs in 16 bits on some of its processors, so weights are chosen such that
-            no pair can overflow.
-        thin_input_channels: a convolution with at most this many input channels is faster in float.
+        fused: operators that the runtime folds into an integer kernel before them, such as Relu after Conv;
+            no grid stands between the two.
+        activation_steps: composite activations (silu, ...) that run as several integer operators, each with
+            a grid of its own; what is not listed runs in float between DQ and Q.
+        pair_saturation: 8-bit products are added in pairs in 16 bits on some of its processors, so weights
+            are chosen such that no pair can overflow.
         opset: the ONNX opset that is written.
     """
 
@@ -27,5 +26,4 @@ class Capability:
     fused: frozenset[str] = field(default_factory=frozenset)
     activation_steps: frozenset[str] = field(default_factory=frozenset)
     pair_saturation: bool = False
-    thin_input_channels: int = 0
     opset: int = 21

@@ -18,6 +18,7 @@ FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 
 SMALLEST_SCALE = np.float32(1e-12)
+BEYOND_ANY_CODE = float(1 << 40)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,8 +59,8 @@ class QuantParams:
 def grid_from_range(low: npt.ArrayLike, high: npt.ArrayLike, spec: QuantSpec, axis: int | None = None) -> QuantParams:
     """The grid of ``spec`` that covers ``[low, high]``; zero is always on the grid.
 
-    Symmetric: ``scale = max(|low|, |high|) / qmax``, zero point 0. Asymmetric:
-    ``scale = (high - low) / (qmax - qmin)``, ``zero_point = qmin - round(low / scale)`` (Jacob et al. 2018, eq. 1).
+    Symmetric: ``scale = max(|low|, |high|) / qmax``, zero point 0. Asymmetric (Jacob et al. 2018, eq. 1):
+    ``scale = (high - low) / (qmax - qmin)``, ``zero_point = qmin - round(low / scale)``.
 
     Args:
         low: smallest values, shape ``()`` or ``[channels]``.
@@ -71,21 +72,24 @@ def grid_from_range(low: npt.ArrayLike, high: npt.ArrayLike, spec: QuantSpec, ax
     low = np.minimum(np.asarray(low, np.float64), 0.0)
     high = np.maximum(np.asarray(high, np.float64), 0.0)
     if spec.symmetric:
-        scale = np.maximum(np.maximum(-low, high) / q.qmax, SMALLEST_SCALE).astype(np.float32)
+        scale = np.asarray(np.maximum(np.maximum(-low, high) / q.qmax, SMALLEST_SCALE), np.float32)
         return QuantParams(q, scale, np.zeros(scale.shape, np.int64), axis)
-    scale = np.maximum((high - low) / (q.qmax - q.qmin), SMALLEST_SCALE).astype(np.float32)
-    zero_point = np.clip(q.qmin - np.rint(low / scale), q.qmin, q.qmax).astype(np.int64)
-    return QuantParams(q, scale, zero_point, axis)
+    scale = np.asarray(np.maximum((high - low) / (q.qmax - q.qmin), SMALLEST_SCALE), np.float32)
+    zero_point = np.clip(q.qmin - np.rint(low / scale), q.qmin, q.qmax)
+    return QuantParams(q, scale, np.asarray(zero_point, np.int64), axis)
 
 
 def quantize(x: Array, params: QuantParams) -> IntArray:
     """Codes of ``x`` (int64, same shape): round half to even, then saturate."""
     scale, zero_point = params.spread(x.ndim)
-    codes = np.rint(np.asarray(x, np.float32) / scale).astype(np.int64) + zero_point
-    return np.clip(codes, params.qtype.qmin, params.qtype.qmax)
+    with np.errstate(over="ignore"):  # beyond float32 is infinite, and infinity saturates
+        steps = np.rint(np.asarray(x, np.float32) / scale)
+    # A float beyond int64 becomes its smallest code, whatever the sign, so it is brought into reach first.
+    codes = np.clip(steps, -BEYOND_ANY_CODE, BEYOND_ANY_CODE).astype(np.int64) + zero_point
+    return np.asarray(np.clip(codes, params.qtype.qmin, params.qtype.qmax), np.int64)
 
 
-def dequantize(codes: Array, params: QuantParams) -> FloatArray:
+def dequantize(codes: npt.NDArray[np.integer], params: QuantParams) -> FloatArray:
     """Real values of ``codes`` (float32, same shape)."""
     scale, zero_point = params.spread(codes.ndim)
     return np.asarray((codes - zero_point) * scale, np.float32)

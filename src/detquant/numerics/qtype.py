@@ -42,7 +42,7 @@ class QType:
         """
         signed = not text.startswith("u")
         digits = text.removeprefix("u").removeprefix("int")
-        if not text.removeprefix("u").startswith("int") or not digits.isdigit():
+        if not text.removeprefix("u").startswith("int") or not (digits.isascii() and digits.isdigit()):
             raise RecipeError(f"'{text}' is no integer type: expected a name such as int8, uint8 or int4.")
         return cls(int(digits), signed)
 
@@ -65,7 +65,7 @@ class PerTensor:
 
 @dataclass(frozen=True, slots=True)
 class PerAxis:
-    """One scale for each index of ``axis``: for a Conv weight ``[out, in, kh, kw]`` and axis 0, ``out`` scales."""
+    """One scale for each index of ``axis``: a Conv weight ``[out, in, kh, kw]`` has ``out`` along axis 0."""
 
     axis: int = 0
 

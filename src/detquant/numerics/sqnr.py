@@ -18,7 +18,7 @@ def ratio_db(signal: float, noise: float) -> float:
         return CEILING_DB
     if signal <= 0.0:
         return -CEILING_DB
-    return float(min(CEILING_DB, max(-CEILING_DB, 10.0 * math.log10(signal / noise))))
+    return float(min(CEILING_DB, max(-CEILING_DB, 10.0 * (math.log10(signal) - math.log10(noise)))))
 
 
 def sqnr_db(reference: Array, candidate: Array) -> float:

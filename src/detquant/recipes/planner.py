@@ -2,11 +2,12 @@
 
 1. The decode tail stays float; so do the convolutions that feed it unless the recipe says ``head = "int"``.
 2. An operator is integer when the recipe gives it a grid and the target has a kernel.
-3. Operators without weights follow their producers: an Add behind two float convolutions stays float. Those that only move
-   values (MaxPool, Concat, Slice, ...) also become integer when all their readers are.
-4. A composite activation (SiLU) is one operator: integer as a whole, where the target can, or float as a whole.
-5. Grids: moved values share the grid of where they come from, joined values share one, a sigmoid's grid is fixed, a bias's is
-   derived, every other tensor at the edge of an integer operator has its own.
+3. Operators without weights follow their producers: an Add behind two float convolutions stays float. Those
+   that only move values (MaxPool, Concat, Slice, ...) also become integer when all their readers are.
+4. A composite activation (SiLU) is one operator: integer as a whole, where the target can, or float as a
+   whole.
+5. Grids: moved values share the grid of where they come from, joined values share one, a sigmoid's grid is
+   fixed, a bias's is derived, every other tensor at the edge of an integer operator has its own.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import onnx_ir as ir
 
 from detquant.errors import RecipeError
 from detquant.graph import DecodeTail, find_activations, find_decode_tail
-from detquant.graph.traits import OPS, WEIGHTED, activation_inputs, bias_of, weight_of
+from detquant.graph.traits import OPS, WEIGHTED, activation_inputs, bias_of, is_constant, weight_of
 from detquant.numerics import Capability, QuantSpec
 from detquant.recipes.plan import Derived, Fixed, Own, Plan, Point, Shared
 from detquant.recipes.recipe import Recipe
@@ -54,29 +55,26 @@ class _Planner:
             reason = self.why_float(node)
             if reason:
                 self.float[id(node)] = reason
-        self.follow_producers()
         self.whole_activations()
+        self.follow_producers()
         self.follow_readers()
         if not any(n.op_type in WEIGHTED for n in self.integer.values()):
             raise RecipeError(
-                f"Recipe '{self.recipe.name}' on target '{self.capability.name}' would quantise no convolution or matrix "
-                f"product of this model: give a rule that matches its operators."
+                f"Recipe '{self.recipe.name}' on target '{self.capability.name}' would quantise no "
+                f"convolution or matrix product of this model: give a rule that matches its operators."
             )
         groups = self.share()
         points, sources = self.points(groups)
         return Plan(
             points=points,
-            weights={self.name(n): rule.weight for n in self.integer.values() if weight_of(n) is not None
-                     and (rule := self.recipe.rule_for(n)) is not None and rule.weight is not None},
+            weights=self.weights(),
             integer=tuple(self.name(n) for n in self.graph if id(n) in self.integer),
             kept_float={self.name(n): self.float[id(n)] for n in self.graph if id(n) in self.float},
             sources=sources,
-            preactivations={
-                a.input.name or "": a.kind for a in self.activations.values() if (a.input.name or "") in points
-            },
+            preactivations=self.preactivations(points),
             recipe=self.recipe.name,
             target=self.capability.name,
-        )  # fmt: skip
+        )
 
     @staticmethod
     def name(node: ir.Node) -> str:
@@ -105,8 +103,6 @@ class _Planner:
                 return "its weight is not constant"
             if rule.weight is None:
                 return "the recipe says float"
-            if node.op_type == "Conv" and _input_channels(node, weight) <= facts.thin_input_channels:
-                return f"{_input_channels(node, weight)} input channels: faster in float on {facts.name}"
         return None
 
     def follow_producers(self) -> None:
@@ -119,11 +115,11 @@ class _Planner:
                 self.integer[id(node)] = node
 
     def whole_activations(self) -> None:
-        """Case 4: the nodes of a composite share one fate, that of its first."""
+        """Case 4: what keeps one node of a composite in float keeps all of them."""
         for activation in self.activations.values():
-            if not all(id(n) in self.integer for n in activation.nodes):
-                for n in activation.nodes:
-                    self.integer.pop(id(n), None)
+            reasons = [self.float[id(n)] for n in activation.nodes if id(n) in self.float]
+            for n in activation.nodes if reasons else ():
+                self.float.setdefault(id(n), reasons[0])
 
     def follow_readers(self) -> None:
         """Case 3, backward: operators that move values become integer before integer ones."""
@@ -132,7 +128,8 @@ class _Planner:
             if id(node) in self.float or id(node) in self.integer or traits is None:
                 continue
             readers = [u.node for o in node.outputs for u in o.uses()]
-            if (traits.keeps_grid or traits.joins) and readers and all(id(r) in self.integer for r in readers):
+            moves = traits.keeps_grid or traits.joins
+            if moves and readers and all(id(r) in self.integer for r in readers):
                 self.integer[id(node)] = node
         for node in self.graph:
             if id(node) not in self.integer:
@@ -174,7 +171,23 @@ class _Planner:
                 groups.setdefault(find(name), []).append(values[name])
         return {group[0].name or "": group for group in groups.values()}
 
+    def weights(self) -> dict[str, QuantSpec]:
+        """The wish for the weight of each integer operator that has one."""
+        rules = {self.name(n): self.recipe.rule_for(n) for n in self.integer.values() if weight_of(n) is not None}
+        return {name: rule.weight for name, rule in rules.items() if rule is not None and rule.weight is not None}
+
+    def preactivations(self, points: Mapping[str, Point]) -> dict[str, str]:
+        """What an activation reads and nobody else: others may need the values that it flattens."""
+        return {
+            a.input.name or "": a.kind
+            for a in self.activations.values()
+            if (a.input.name or "") in points
+            and not a.input.is_graph_output()
+            and all(use.node in a.nodes for use in a.input.uses())
+        }
+
     def points(self, groups: Mapping[str, list[ir.Value]]) -> tuple[dict[str, Point], dict[str, tuple[str, ...]]]:
+        """Where each grid comes from, and whose ranges make up the range of each root."""
         points: dict[str, Point] = {}
         sources: dict[str, tuple[str, ...]] = {}
         for root, group in groups.items():
@@ -190,17 +203,19 @@ class _Planner:
         return points, sources
 
     def moved(self, value: ir.Value) -> bool:
+        """Whether the value holds only what tensors on the same grid hold; a joined constant is more."""
         producer = value.producer()
         if producer is None or id(producer) not in self.integer:
             return False
-        return OPS[producer.op_type].keeps_grid or OPS[producer.op_type].joins
+        traits = OPS[producer.op_type]
+        return traits.keeps_grid or (traits.joins and not any(map(is_constant, producer.inputs)))
 
     def spec_of(self, group: Iterable[ir.Value]) -> QuantSpec:
         """The wish of the first integer operator at the group's edge."""
         for value in group:
             producer = value.producer()
-            nodes = [u.node for u in value.uses()] if producer is None else [producer, *(u.node for u in value.uses())]
-            for node in nodes:
+            readers = [use.node for use in value.uses()]
+            for node in readers if producer is None else [producer, *readers]:
                 rule = self.recipe.rule_for(node) if id(node) in self.integer else None
                 if rule is not None and rule.activation is not None:
                     return rule.activation
@@ -208,9 +223,5 @@ class _Planner:
 
     def fixed_range(self, value: ir.Value) -> tuple[float, float] | None:
         producer = value.producer()
-        return OPS[producer.op_type].fixed_range if producer is not None and producer.op_type in OPS else None
-
-
-def _input_channels(node: ir.Node, weight: ir.Value) -> int:
-    assert weight.shape is not None
-    return int(weight.shape[1]) * node.attributes.get_int("group", 1)
+        traits = OPS.get(producer.op_type) if producer is not None else None
+        return None if traits is None else traits.fixed_range

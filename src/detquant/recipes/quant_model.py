@@ -22,6 +22,7 @@ class QuantModel:
         plan: the decision.
         params: grid of each root tensor (see `Plan.root`).
         weights: grid of each integer operator's weight, by operator name.
+        kept: operators that algorithms keep in float -> why.
         notes: what the algorithms did, a sentence each, for the report.
     """
 
@@ -30,7 +31,8 @@ class QuantModel:
     plan: Plan
     params: Mapping[str, QuantParams]
     weights: Mapping[str, QuantParams]
-    notes: tuple[str, ...] = field(default=())
+    kept: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def activations(self) -> dict[str, QuantParams]:

@@ -1,18 +1,18 @@
 """A recipe: the wish, as a user writes it in TOML.
 
-    name = "w8a8"
-    description = "..."
-    head = "float"                                   # or "int": the convolutions that feed the decode tail
+name = "w8a8"
+description = "..."
+head = "float"                  # or "int": the convolutions that feed the decode tail
 
-    [[rules]]                                        # the last rule that matches an operator wins
-    ops = ["*"]                                      # operator types
-    scope = "*"                                      # pattern of node names
-    weight = { qtype = "int8", granularity = "per_axis", observer = "mse" }      # or "float"
-    activation = { qtype = "uint8", symmetric = false, observer = "minmax" }     # or "float"
+[[rules]]                       # the last rule that matches an operator wins
+ops = ["*"]                     # operator types
+scope = "*"                     # pattern of node names
+weight = { qtype = "int8", granularity = "per_axis", observer = "mse" }     # or "float"
+activation = { qtype = "uint8", symmetric = false, observer = "minmax" }    # or "float"
 
-    [[steps]]                                        # algorithms, in order
-    name = "bias_correction"
-    options = { mode = "fast" }
+[[steps]]                       # algorithms, in order
+name = "bias_correction"
+options = { mode = "fast" }
 """
 
 from __future__ import annotations
@@ -23,14 +23,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import onnx_ir as ir
 
 from detquant.errors import RecipeError, unknown_name
-from detquant.numerics import PerAxis, PerTensor, QType, QuantSpec
+from detquant.numerics import Granularity, PerAxis, PerTensor, QType, QuantSpec
 
-GRANULARITIES = {"per_tensor": PerTensor(), "per_axis": PerAxis(0)}
+T = TypeVar("T")
+
+GRANULARITIES: dict[str, Granularity] = {"per_tensor": PerTensor(), "per_axis": PerAxis(0)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +44,14 @@ class Rule:
     weight: QuantSpec | None = None
     activation: QuantSpec | None = None
 
+    def __post_init__(self) -> None:
+        if self.weight is not None and not self.weight.symmetric:
+            raise RecipeError(f"A weight's grid is symmetric, not {self.weight}: give a signed type such as int8.")
+
     def matches(self, node: ir.Node) -> bool:
         """Whether the rule speaks of ``node``."""
-        return ("*" in self.ops or node.op_type in self.ops) and fnmatch.fnmatchcase(node.name or "", self.scope)
+        named = fnmatch.fnmatchcase(node.name or "", self.scope)
+        return named and ("*" in self.ops or node.op_type in self.ops)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +120,33 @@ def parse_recipe(table: Mapping[str, Any], source: str) -> Recipe:
         raise RecipeError(f"{source}: head = {head!r}, expected 'float' or 'int'.")
     if not table.get("rules"):
         raise RecipeError(f"{source} has no [[rules]]: without one nothing is quantised.")
+    rules, steps = _list_of(dict, table, "rules", [], source), _list_of(dict, table, "steps", [], source)
     return Recipe(
-        name=str(table.get("name", Path(source).stem)),
-        description=str(table.get("description", "")),
+        name=_entry(str, table, "name", Path(source).stem, source),
+        description=_entry(str, table, "description", "", source),
         head=head,
-        rules=tuple(_rule(r, f"{source}, rule {k}") for k, r in enumerate(table["rules"], 1)),
-        steps=tuple(_step(s, f"{source}, step {k}") for k, s in enumerate(table.get("steps", ()), 1)),
+        rules=tuple(_rule(rule, f"{source}, rule {k}") for k, rule in enumerate(rules, 1)),
+        steps=tuple(_step(step, f"{source}, step {k}") for k, step in enumerate(steps, 1)),
     )
+
+
+KINDS = {str: "text", bool: "true or false", dict: "a table", list: "a list"}
+
+
+def _entry(kind: type[T], table: Mapping[str, Any], key: str, default: T, where: str) -> T:
+    """The entry ``key``, which must be of this kind."""
+    found = table.get(key, default)
+    if not isinstance(found, kind):
+        raise RecipeError(f"{where}: {key} = {found!r}, expected {KINDS[kind]}.")
+    return found
+
+
+def _list_of(kind: type[T], table: Mapping[str, Any], key: str, default: list[T], where: str) -> list[T]:
+    found = _entry(list, table, key, default, where)
+    for item in found:
+        if not isinstance(item, kind):
+            raise RecipeError(f"{where}: {key} = {found!r}, expected a list, each item {KINDS[kind]}.")
+    return found
 
 
 def _only(table: Mapping[str, Any], known: set[str], where: str) -> None:
@@ -131,8 +158,8 @@ def _only(table: Mapping[str, Any], known: set[str], where: str) -> None:
 def _rule(table: Mapping[str, Any], where: str) -> Rule:
     _only(table, {"ops", "scope", "weight", "activation"}, where)
     return Rule(
-        ops=tuple(table.get("ops", ("*",))),
-        scope=table.get("scope", "*"),
+        ops=tuple(_list_of(str, table, "ops", ["*"], where)),
+        scope=_entry(str, table, "scope", "*", where),
         weight=_spec(table.get("weight", "float"), f"{where}, weight"),
         activation=_spec(table.get("activation", "float"), f"{where}, activation"),
     )
@@ -142,24 +169,24 @@ def _step(table: Mapping[str, Any], where: str) -> Step:
     _only(table, {"name", "options"}, where)
     if "name" not in table:
         raise RecipeError(f"{where} has no name.")
-    return Step(table["name"], dict(table.get("options", {})))
+    return Step(_entry(str, table, "name", "", where), _entry(dict, table, "options", {}, where))
 
 
-def _spec(wish: str | Mapping[str, Any], where: str) -> QuantSpec | None:
+def _spec(wish: object, where: str) -> QuantSpec | None:
     if wish == "float":
         return None
-    if isinstance(wish, str):
+    if not isinstance(wish, dict):
         raise RecipeError(f"{where} = {wish!r}: expected 'float' or a table with qtype.")
     _only(wish, {"qtype", "symmetric", "granularity", "observer"}, where)
     if "qtype" not in wish:
         raise RecipeError(f"{where} has no qtype.")
-    granularity = wish.get("granularity", "per_tensor")
+    granularity = _entry(str, wish, "granularity", "per_tensor", where)
     if granularity not in GRANULARITIES:
         raise RecipeError(f"{where}: {unknown_name('granularity', granularity, GRANULARITIES)}")
-    qtype = QType.parse(wish["qtype"])
+    qtype = QType.parse(_entry(str, wish, "qtype", "", where))
     return QuantSpec(
         qtype=qtype,
-        symmetric=wish.get("symmetric", qtype.signed),
+        symmetric=_entry(bool, wish, "symmetric", qtype.signed, where),
         granularity=GRANULARITIES[granularity],
-        observer=wish.get("observer", "minmax"),
+        observer=_entry(str, wish, "observer", "minmax", where),
     )

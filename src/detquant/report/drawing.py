@@ -18,9 +18,7 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 GOLDEN = 0.618034
 
 
-def draw(
-    image: npt.NDArray[np.uint8], detections: Detections, classes: Sequence[str]
-) -> npt.NDArray[np.uint8]:
+def draw(image: npt.NDArray[np.uint8], detections: Detections, classes: Sequence[str]) -> npt.NDArray[np.uint8]:
     """Draws boxes with their class and confidence; the best ones lie on top.
 
     Args:
@@ -49,9 +47,7 @@ def class_colour(class_id: int) -> Colour:
     return round(blue * 255), round(green * 255), round(red * 255)
 
 
-def _label(
-    canvas: npt.NDArray[np.uint8], text: str, corner: tuple[int, int], colour: Colour, line: int
-) -> None:
+def _label(canvas: npt.NDArray[np.uint8], text: str, corner: tuple[int, int], colour: Colour, line: int) -> None:
     """A filled label that sits on the box's top edge, moved inside where the image ends."""
     scale, weight = 0.35 + 0.12 * line, max(1, line // 2)
     (width, height), below = cv2.getTextSize(text, FONT, scale, weight)

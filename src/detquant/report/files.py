@@ -94,9 +94,7 @@ def require_writable(folder: str | os.PathLike[str]) -> None:
         OutputError: it is a file, lies below one, or nothing can be made there.
     """
     wanted = Path(folder)
-    nearest = next(
-        (place for place in (wanted, *wanted.absolute().parents) if os.path.lexists(place)), Path("/")
-    )
+    nearest = next((place for place in (wanted, *wanted.absolute().parents) if os.path.lexists(place)), Path("/"))
     if not nearest.is_dir():
         raise OutputError(f"Cannot write to '{wanted}': '{nearest}' is not a folder. Name another one.")
     try:

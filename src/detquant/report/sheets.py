@@ -172,10 +172,7 @@ def plan_float(figures: Figures) -> Sheet | None:
 
 def integer_share(share: Figures) -> str:
     """A sentence without its full stop: 62 of 98 operators in integers, 97.3 % of the MACs."""
-    return (
-        f"{share['operators']} of {share['of']} operators in integers, "
-        f"{share['macs_percent']:.1f} % of the MACs"
-    )
+    return f"{share['operators']} of {share['of']} operators in integers, {share['macs_percent']:.1f} % of the MACs"
 
 
 def milliseconds(value: float) -> str:

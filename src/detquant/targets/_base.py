@@ -55,6 +55,10 @@ class Target(ABC):
     extra: str
     capability: Capability
 
+    def rewrite(self, model: ir.Model) -> ir.Model:
+        """The float graph as this place runs it best: the same function, perhaps in other operators."""
+        return model
+
     @abstractmethod
     def lower(self, qdq: ir.Model) -> Artefact:
         """Files for this place; pure, needs no vendor tool."""

@@ -2,8 +2,8 @@
 
 What the facts rest on (onnxruntime 1.31, x86-64; ``benchmarks/int8_ort.py`` prints the comparison):
 
-* A convolution becomes QLinearConv only between a DQ and a Q, so a grid stands between it and SiLU. SiLU as QLinearSigmoid and
-  QLinearMul is then cheaper than DQ, float SiLU and Q over a large map.
+* A convolution becomes QLinearConv only between a DQ and a Q, so a grid stands between it and SiLU. SiLU as
+  QLinearSigmoid and QLinearMul is then cheaper than DQ, float SiLU and Q over a large map.
 * Processors without VNNI add u8 x s8 products in pairs in 16 bits, saturating.
 """
 
@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from detquant.graph.expectation import expectation_as_ratio
+from detquant.graph.nearest import nearest_as_concat
 from detquant.graph.running import Runner
 from detquant.numerics import Capability
 from detquant.targets._base import Artefact, Target
@@ -18,8 +20,29 @@ from detquant.targets._base import Artefact, Target
 CAPABILITY = Capability(
     name="ort",
     int8_ops=frozenset(
-        "Conv Gemm MatMul Add Mul Concat Sigmoid LeakyRelu Relu Clip AveragePool GlobalAveragePool "
-        "MaxPool Resize Reshape Transpose Squeeze Unsqueeze Flatten Slice Split".split()
+        [
+            "Conv",
+            "Gemm",
+            "MatMul",
+            "Add",
+            "Mul",
+            "Concat",
+            "Sigmoid",
+            "LeakyRelu",
+            "Relu",
+            "Clip",
+            "AveragePool",
+            "GlobalAveragePool",
+            "MaxPool",
+            "Resize",
+            "Reshape",
+            "Transpose",
+            "Squeeze",
+            "Unsqueeze",
+            "Flatten",
+            "Slice",
+            "Split",
+        ]
     ),
     fused=frozenset({"Relu", "Clip"}),
     activation_steps=frozenset({"silu"}),
@@ -33,6 +56,10 @@ class Ort(Target):
     name = "ort"
     extra = ""
     capability = CAPABILITY
+
+    def rewrite(self, model: ir.Model) -> ir.Model:
+        """Two operators that its kernels handle value by value, written as others; see the passes."""
+        return nearest_as_concat(expectation_as_ratio(model))
 
     def lower(self, qdq: ir.Model) -> Artefact:
         """``model.onnx``: the QDQ graph as it is."""

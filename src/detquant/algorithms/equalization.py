@@ -1,0 +1,187 @@
+"""Cross-layer equalisation: the channels of a tensor between two convolutions are brought to like ranges.
+
+Nagel et al. 2019, Data-Free Quantization Through Weight Equalization and Bias Correction, section 4.1. For
+``f`` with ``f(x / s) = f(x) / s`` on each channel, s > 0,
+
+    W2 f(W1 x + b1) + b2  =  (W2 S) f(S^-1 W1 x + S^-1 b1) + b2,     S = diag(s)
+    s_i = sqrt(r1_i r2_i) / r2_i        (eq. 11)
+
+with r1_i the largest magnitude in output channel i of W1 and r2_i that in input channel i of W2. Both are then
+sqrt(r1_i r2_i). A convolution in two pairs (a depthwise one between two others) loses its balance on one side
+when it finds it on the other, so the pairs take turns until no scale moves any more.
+
+A pair is Conv -> any number of operators with the trait `scales_through` (Relu, LeakyRelu, MaxPool) -> Conv, both
+convolutions integer. Left alone is
+
+1. what has anything else in between: SiLU, Clip (Relu6), HardSwish are not positively homogeneous;
+2. a tensor with a second reader, and one that the graph gives out: they would see it scaled;
+3. groups other than 1 or, with as many inputs as outputs, depthwise;
+4. a weight or bias that is computed, not constant;
+5. a channel that is all zero on either side: its scale is 1.
+
+Biases are scaled like the weights before them; the paper's absorption of large ones is not done here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import onnx_ir as ir
+
+from detquant.algorithms._base import Context
+from detquant.calibration import Collector, calibrate
+from detquant.graph.traits import OPS, bias_of, weight_of
+from detquant.graph.values import constant, is_op, is_used_once
+from detquant.graph.weights import replace_bias, replace_weight
+from detquant.recipes import QuantModel
+
+Doubles = npt.NDArray[np.float64]
+
+TOLERANCE = 1e-4
+"""Scales this near to 1 have converged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two convolutions that can be scaled against each other.
+
+    Attributes:
+        first: the one that writes.
+        second: the one that reads.
+        between: names of the tensors from one to the other; each is divided by the scales.
+    """
+
+    first: ir.Node
+    second: ir.Node
+    between: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equalization:
+    """Equalises the channels between convolutions.
+
+    The float graph is rewritten (same function), so this is the first of the steps: grids start again from it, and what earlier
+    steps did to weights and biases is lost. In ``context.statistics`` the tensors in between get their new figures: channel
+    means and peaks are divided by the scales, extremes and histograms are collected again from ``context.feeds``, for those of a
+    whole tensor do not tell which channel they came from.
+
+    Attributes:
+        rounds: how often the pairs take turns at most.
+    """
+
+    rounds: int = 20
+
+    def __call__(self, qm: QuantModel, context: Context) -> QuantModel:
+        """The model with equalised channels; the same where no two convolutions can be paired."""
+        reference = qm.reference.clone()
+        pairs = list(find_pairs(reference.graph, qm.plan.integer))
+        if not pairs:
+            return qm.noted("equalization: no two convolutions with only Relu, LeakyRelu or MaxPool in between")
+        scales = equalize(pairs, self.rounds)
+        divided = {name: s for pair, s in zip(pairs, scales, strict=True) for name in pair.between}
+        _refresh(context, reference, qm, divided)
+        fresh = calibrate(reference, qm.plan, context.statistics, context.target.capability)
+        done = replace(fresh, kept=qm.kept, notes=qm.notes)
+        return done.noted(f"equalization: {len(pairs)} pairs of convolutions")
+
+
+def find_pairs(graph: ir.Graph, names: Sequence[str]) -> Iterator[Pair]:
+    """The pairs among the operators with these names, in graph order."""
+    chosen = set(names)
+    for first in graph:
+        if first.name not in chosen or not _scalable(first):
+            continue
+        value, between = first.outputs[0], list[str]()
+        while is_used_once(value):
+            between.append(value.name or "")
+            [(reader, position)] = value.uses()
+            if position == 0 and reader.name in chosen and _scalable(reader):
+                yield Pair(first, reader, tuple(between))
+            traits = OPS.get(reader.op_type)
+            if traits is None or not traits.scales_through or not is_op(reader, reader.op_type):
+                break
+            value = reader.outputs[0]
+
+
+def _scalable(node: ir.Node) -> bool:
+    """Cases 3 and 4."""
+    weight = constant(weight_of(node))
+    if not is_op(node, "Conv") or weight is None:
+        return False
+    bias = node.inputs[2] if len(node.inputs) > 2 else None
+    if bias is not None and constant(bias_of(node)) is None:
+        return False
+    return node.attributes.get_int("group", 1) == 1 or _is_depthwise(node, weight.shape)
+
+
+def _is_depthwise(node: ir.Node, shape: Sequence[int]) -> bool:
+    groups = node.attributes.get_int("group", 1)
+    return groups > 1 and tuple(shape[:2]) == (groups, 1)
+
+
+def equalize(pairs: Sequence[Pair], rounds: int) -> list[Doubles]:
+    """Rewrites the weights and biases of the pairs in place.
+
+    Args:
+        pairs: see `find_pairs`.
+        rounds: how often they take turns at most.
+
+    Returns:
+        For each pair what its channels were divided by, ``[channels]``.
+    """
+    nodes = {n.name: n for pair in pairs for n in (pair.first, pair.second)}
+    weights = {name: np.asarray(constant(weight_of(n)), np.float64) for name, n in nodes.items()}
+    inputs = {name: 0 if _is_depthwise(n, weights[name].shape) else 1 for name, n in nodes.items()}
+    scales = [np.ones(len(weights[pair.first.name])) for pair in pairs]
+    for _ in range(rounds):
+        moved = 0.0
+        for k, pair in enumerate(pairs):
+            first, second = pair.first.name, pair.second.name
+            s = _scale(weights[first], weights[second], inputs[second])
+            weights[first] = weights[first] / _along(s, 0, weights[first].ndim)
+            weights[second] = weights[second] * _along(s, inputs[second], weights[second].ndim)
+            scales[k] = scales[k] * s
+            moved = max(moved, float(np.abs(np.log(s)).max()))
+        if moved < TOLERANCE:
+            break
+    for name, node in nodes.items():
+        replace_weight(node, weights[name].astype(np.float32))
+    for pair, total in zip(pairs, scales, strict=True):
+        bias = constant(bias_of(pair.first))
+        if bias is not None:
+            replace_bias(pair.first, (np.asarray(bias, np.float64) / total).astype(np.float32))
+    return scales
+
+
+def _scale(first: Doubles, second: Doubles, axis: int) -> Doubles:
+    """Equation 11, and case 5."""
+    r1, r2 = _largest(first, 0), _largest(second, axis)
+    alive = (r1 > 0.0) & (r2 > 0.0)
+    return np.sqrt(np.divide(r1, r2, out=np.ones_like(r1), where=alive))
+
+
+def _largest(weight: Doubles, axis: int) -> Doubles:
+    others = tuple(a for a in range(weight.ndim) if a != axis)
+    return np.asarray(np.abs(weight).max(axis=others), np.float64)
+
+
+def _along(s: Doubles, axis: int, rank: int) -> Doubles:
+    return s.reshape([-1 if a == axis else 1 for a in range(rank)])
+
+
+def _refresh(context: Context, reference: ir.Model, qm: QuantModel, divided: dict[str, Doubles]) -> None:
+    """New figures for the tensors that were divided by something."""
+    feeds, known = context.feeds, context.statistics
+    collector = Collector(model=reference, plan=qm.plan, threads=context.threads)
+    fresh = collector.collect(lambda which: (feeds[k] for k in which), len(feeds))
+    for name, s in divided.items():
+        for old, new in ((known.extremes, fresh.extremes), (known.histograms, fresh.histograms)):
+            old.pop(name, None)  # type: ignore[attr-defined]
+            if name in new:
+                old[name] = new[name]  # type: ignore[index]
+        if name in known.channel_sums:
+            known.channel_sums[name] = known.channel_sums[name] / s
+            known.channel_peaks[name] = np.asarray(known.channel_peaks[name] / s, np.float32)

@@ -1,0 +1,132 @@
+"""Placement by measured latency: parts of the net in which integers do not pay stay float.
+
+Integer convolutions are not always faster: a depthwise kernel moves more bytes than it multiplies, and a conversion
+on each side of a short integer run can cost more than the run saves. What pays depends on runtime and processor, so
+it is measured, not guessed:
+
+1. The float graph and the quantised one take turns. If the quantised one is well ahead, that is the end.
+2. Otherwise each candidate (a stage of the net, all depthwise convolutions, operators that only move values, ...) is
+   tried in float, and kept there if that is faster by a margin that noise does not reach.
+
+A decision is a measurement, so it is written down (`Context.memory`) and used again for the same model on the same
+machine: same inputs, same bytes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+
+import onnx_ir as ir
+
+from detquant.algorithms._base import Context
+from detquant.algorithms.replan import keep_more_float
+from detquant.errors import RecipeError
+from detquant.graph.running import Runner as FloatRunner
+from detquant.graph.traits import OPS, WEIGHTED, weight_of
+from detquant.graph.values import static_shape
+from detquant.recipes import QuantModel
+from detquant.targets import Runner
+
+MEMORY = "placement"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Keeps in float what is faster in float.
+
+    Attributes:
+        enough: ratio of latencies, quantised over float, below which nothing is tried.
+        gain: a candidate must bring the latency to this share of what it was.
+        runs: alternating runs of each side.
+    """
+
+    enough: float = 0.8
+    gain: float = 0.97
+    runs: int = 15
+
+    def __call__(self, qm: QuantModel, context: Context) -> QuantModel:
+        """The model with what does not pay in float."""
+        remembered = context.memory.get(MEMORY)
+        if remembered is not None:
+            return keep_more_float(qm, remembered, context) if remembered else qm
+        feed = context.feeds[0]
+        sides: dict[str, Runner] = {"float": FloatRunner(qm.reference, 1), "best": _open(qm, context)}
+        times = alternate(sides, feed, self.runs)
+        ratio = times["best"] / times["float"]
+        kept: dict[str, str] = {}
+        if ratio > self.enough:
+            tried = list(candidates(qm))
+            for done, (title, names) in enumerate(tried, 1):
+                context.tick("placing by latency", done, len(tried))
+                reason = f"placement: {title}, faster in float"
+                try:
+                    trial = keep_more_float(qm, dict.fromkeys(names, reason), context)
+                except RecipeError:  # nothing would be left in integers
+                    continue
+                sides["trial"] = _open(trial, context)
+                times = alternate({"best": sides["best"], "trial": sides["trial"]}, feed, self.runs)
+                if times["trial"] < self.gain * times["best"]:
+                    kept |= dict.fromkeys(names, reason)
+                    qm, sides["best"] = trial, sides["trial"]
+        context.memory[MEMORY] = kept
+        return qm
+
+
+def _open(qm: QuantModel, context: Context) -> Runner:
+    return context.target.open(context.target.lower(qm.qdq()), 1)
+
+
+def alternate(sides: dict[str, Runner], feed: object, runs: int) -> dict[str, float]:
+    """Median seconds of each side, taking turns in one process."""
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    for turn in range(-2, runs):
+        for name, runner in sides.items():
+            start = perf_counter()
+            runner.run(feed)  # type: ignore[arg-type]
+            if turn >= 0:
+                times[name].append(perf_counter() - start)
+    return {name: median(taken) for name, taken in times.items()}
+
+
+def candidates(qm: QuantModel) -> Iterator[tuple[str, list[str]]]:
+    """What is tried in float, by title: names of integer operators."""
+    integer = set(qm.plan.integer)
+    nodes = [n for n in qm.reference.graph if n.name in integer]
+    groups: dict[str, list[ir.Node]] = {
+        "convolution of the image": [n for n in nodes if _input_channels(n) <= 4],
+        "resizing": [n for n in nodes if n.op_type == "Resize"],
+        "slicing the image": [n for n in nodes if n.op_type == "Slice"],
+        "depthwise convolutions": [n for n in nodes if n.op_type == "Conv" and _is_depthwise(n)],
+    }
+    for node in nodes:
+        shape = static_shape(node.outputs[0])
+        if shape is not None and len(shape) == 4:
+            groups.setdefault(f"stage of {shape[2]}x{shape[3]}", []).append(node)
+    for title, members in groups.items():
+        if members and len(members) < len(nodes) and _leaves_weights(nodes, members):
+            yield title, [n.name or "" for n in members]
+
+
+def _leaves_weights(nodes: list[ir.Node], members: list[ir.Node]) -> bool:
+    gone = set(map(id, members))
+    return any(n.op_type in WEIGHTED and id(n) not in gone for n in nodes)
+
+
+def _input_channels(node: ir.Node) -> int:
+    weight = weight_of(node)
+    if node.op_type != "Conv" or weight is None or weight.shape is None:
+        return 1 << 30
+    return int(weight.shape[1]) * node.attributes.get_int("group", 1)  # type: ignore[arg-type]
+
+
+def _is_depthwise(node: ir.Node) -> bool:
+    weight = weight_of(node)
+    return (
+        OPS[node.op_type].weight_input is not None
+        and weight is not None
+        and weight.shape is not None
+        and weight.shape[1] == 1
+    )

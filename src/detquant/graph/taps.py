@@ -1,0 +1,24 @@
+"""A graph cut down to some of its tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import onnx_ir as ir
+from onnx_ir.passes.common import RemoveUnusedNodesPass
+
+
+def with_taps_only(model: ir.Model, tensors: Iterable[str]) -> ir.Model:
+    """A copy whose outputs are the named tensors and nothing else; what they do not need is removed."""
+    model = model.clone()
+    values = {v.name: v for v in model.graph.inputs} | {v.name: v for n in model.graph for v in n.outputs}
+    return only_outputs(model, [values[name] for name in tensors])
+
+
+def only_outputs(model: ir.Model, outputs: Iterable[ir.Value]) -> ir.Model:
+    """The same model, in place, with these outputs; what they do not need is removed."""
+    chosen = list(outputs)
+    model.graph.outputs.clear()
+    model.graph.outputs.extend(chosen)
+    RemoveUnusedNodesPass()(model)
+    return model

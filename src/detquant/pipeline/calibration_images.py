@@ -1,0 +1,44 @@
+"""The images that calibrate: chosen, checked, and streamed as network inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from detquant.calibration import Feed
+from detquant.data import Dataset, Skip, read_image
+from detquant.errors import DatasetError
+from detquant.families import Family
+from detquant.pipeline.evaluate import ahead
+
+
+def choose_images(dataset: Dataset, count: int, skipped: list[Skip]) -> list[Path]:
+    """The first ``count`` readable calibration images (the data set has shuffled them by its seed).
+
+    Args:
+        dataset: gives the images.
+        count: how many are wanted; fewer where there are no more.
+        skipped: what cannot be read is added here.
+
+    Raises:
+        DatasetError: not one can be read.
+    """
+    chosen: list[Path] = []
+    for path in dataset.calibration:
+        if len(chosen) == count:
+            break
+        try:
+            read_image(path)
+        except DatasetError as error:
+            skipped.append(Skip(path, str(error)))
+        else:
+            chosen.append(path)
+    if not chosen:
+        why = f": {skipped[0].reason}" if skipped else "."
+        raise DatasetError(f"None of the {len(dataset.calibration)} calibration images can be read{why}")
+    return chosen
+
+
+def stream(family: Family, paths: Iterable[Path]) -> Iterator[Feed]:
+    """Network inputs, one image at a time, made a little ahead by a second thread."""
+    return ahead({family.input_name: family.preprocess(read_image(path))[0]} for path in paths)

@@ -1,0 +1,130 @@
+"""The report: what was measured, as plain values."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import onnx_ir as ir
+
+from detquant._version import __version__
+from detquant.calibration import Feed
+from detquant.data import Dataset, Skip
+from detquant.evaluation.agreement import agreement
+from detquant.evaluation.sqnr import sqnr_by_tensor
+from detquant.pipeline.detector import Detector
+from detquant.pipeline.evaluate import Measured, Side
+from detquant.pipeline.figures import skip_figures
+from detquant.pipeline.inspection import describe_plan, int8_share
+from detquant.recipes import Fixed, QuantModel
+from detquant.report.files import to_json
+from detquant.targets import Artefact
+
+SQNR_IMAGES = 2
+SLOWER = (
+    "The quantised model takes {ratio:.2f} times as long as the float model on this machine ({threads}): use it for "
+    "its size, or run the float model."
+)
+
+
+def report(
+    detector: Detector,
+    dataset: Dataset,
+    qm: QuantModel,
+    artefact: Artefact,
+    measured: Measured,
+    skipped: Sequence[Skip],
+    threads: int,
+) -> dict[str, Any]:
+    """Everything but the run's own settings.
+
+    Args:
+        detector: the float model.
+        dataset: what was measured on.
+        qm: the quantised model.
+        artefact: what was made of it.
+        measured: sides "float" and "quantized".
+        skipped: calibration images that could not be read.
+        threads: of the measurement.
+    """
+    before, after = measured.sides["float"], measured.sides["quantized"]
+    sides = {
+        "float": _side(before, detector.imported.size_bytes),
+        "quantized": _side(after, artefact.size_bytes),
+    }
+    ratio = after.inference_ms / before.inference_ms
+    everything = {skip.path: skip for skip in (*measured.skipped, *skipped)}
+    return {
+        **sides,
+        "drop": sides["float"]["ap"] - sides["quantized"]["ap"] if before.accuracy and after.accuracy else None,
+        "images": measured.images,
+        "agreement": None if before.accuracy else asdict(agreement(before.confident, after.confident)),
+        "model": detector.imported.path.name,
+        "model_sha256": detector.imported.sha256,
+        "family": detector.family.name,
+        "family_reason": detector.reason,
+        "int8": int8_share(qm.reference, qm.plan),
+        "kept_float": dict(qm.plan.kept_float),
+        "guard": sorted(set(qm.kept.values())),
+        "notes": [*dataset.notes, *qm.notes, *_no_truth(before)],
+        "warnings": [SLOWER.format(ratio=ratio, threads=_threads(threads))] if ratio > 1.0 else [],
+        "skipped": skip_figures(everything.values()),
+        "plan_digest": hashlib.sha256(to_json(describe_plan(qm.plan)).encode()).hexdigest(),
+        "artefact_digest": artefact.digest(),
+    }
+
+
+def _side(side: Side, size: int) -> dict[str, Any]:
+    found = side.accuracy
+    return {
+        "ap": found.ap if found else None,
+        "ap50": found.ap50 if found else None,
+        "ap75": found.ap75 if found else None,
+        "latency_ms": side.inference_ms,
+        "size_bytes": size,
+    }
+
+
+def _no_truth(side: Side) -> list[str]:
+    if side.accuracy:
+        return []
+    return ["The data has no annotations, so there is no AP: agreement with the float model's detections is given."]
+
+
+def _threads(count: int) -> str:
+    return "1 thread" if count == 1 else f"{count} threads"
+
+
+def sqnr(qm: QuantModel, qdq: ir.Model, feeds: Sequence[Feed], threads: int) -> dict[str, float]:
+    """SQNR in dB of each quantised tensor, on a few images.
+
+    Left out are tensors whose grid is chosen for what a function makes of them: SiLU's input is clipped where SiLU
+    is flat, so only the function's output tells.
+    """
+    aside = {v.name for v in qm.reference.graph.inputs} | set(qm.plan.preactivations)
+    known = {v.name for n in qdq.graph for v in n.outputs}
+    tensors = {
+        name: f"{name}_dequantized"
+        for name in qm.activations
+        if name not in aside and not isinstance(qm.plan.points[name], Fixed) and f"{name}_dequantized" in known
+    }
+    return sqnr_by_tensor(qm.reference, qdq, tensors, feeds[:SQNR_IMAGES], threads)
+
+
+def label(qdq: ir.Model, detector: Detector, recipe: str, target: str) -> None:
+    """Writes family, classes, image size and recipe into the file, beside the exporter's own metadata."""
+    family = detector.family
+    qdq.metadata_props.update(detector.imported.metadata)
+    qdq.metadata_props.update(
+        {
+            "detquant.version": __version__,
+            "detquant.family": family.name,
+            "detquant.classes": json.dumps(list(family.classes)),
+            "detquant.imgsz": json.dumps([family.height, family.width]),
+            "detquant.recipe": recipe,
+            "detquant.target": target,
+        }
+    )

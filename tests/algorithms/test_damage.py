@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from detquant.algorithms.damage import Damage, paired_iou
+
+CELLS, CLASSES = 100, 3
+RNG = np.random.default_rng(8)
+SCORES = np.full((CELLS, CLASSES), 0.01, np.float32)
+SCORES[:30, 1] = RNG.uniform(0.9, 1.0, 30)
+CORNER = RNG.uniform(0, 100, (CELLS, 2)).astype(np.float32)
+BOXES = np.concatenate([CORNER, CORNER + 20], axis=1)
+
+
+class Heads:
+    def scores(self, outputs):
+        return outputs["scores"]
+
+    def boxes(self, outputs):
+        return outputs["boxes"]
+
+
+def outputs(scores=SCORES, boxes=BOXES):
+    return lambda feed: {"scores": scores, "boxes": boxes}
+
+
+@pytest.fixture
+def damage():
+    return Damage(Heads(), outputs(), [{}, {}])
+
+
+def test_an_equal_model_has_none(damage):
+    assert damage(outputs(SCORES.copy(), BOXES.copy())) == 0.0
+
+
+def test_nor_where_boxes_have_no_area():
+    points = np.concatenate([CORNER, CORNER], axis=1)
+    assert Damage(Heads(), outputs(boxes=points), [{}])(outputs(boxes=points)) == 0.0
+
+
+def test_a_blind_model_has_about_one(damage):
+    assert damage(outputs(scores=np.zeros_like(SCORES))) == pytest.approx(0.95, abs=0.05)
+
+
+def test_boxes_elsewhere_cost_what_the_score_was(damage):
+    moved = damage(outputs(boxes=BOXES + 1000))
+    assert moved == pytest.approx(SCORES[:30, 1].mean(), abs=1e-5)
+    assert 0.0 < damage(outputs(boxes=BOXES + 1)) < 0.2 * moved
+
+
+def test_what_the_float_model_does_not_see_does_not_count(damage):
+    scores, boxes = SCORES.copy(), BOXES.copy()
+    scores[50:], boxes[50:] = 0.09, 0.0
+    assert damage(outputs(scores, boxes)) == 0.0
+
+
+def test_a_handful_of_cells_counts_where_nothing_is_seen():
+    faint = np.zeros_like(SCORES)
+    faint[:20] = 0.05
+    damage = Damage(Heads(), outputs(faint), [{}])
+    assert damage(outputs(faint + 0.02)) == pytest.approx(0.02, abs=1e-6)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_finite_is_worse_than_blind(damage, value):
+    assert damage(outputs(scores=np.full_like(SCORES, value))) == 2.0
+
+
+def test_damage_is_the_mean_over_images():
+    feeds = [{"k": np.array(0)}, {"k": np.array(1)}]
+
+    def blind_on_the_second(feed):
+        return outputs(SCORES * (1 - int(feed["k"])))(feed)
+
+    damage = Damage(Heads(), outputs(), feeds)
+    assert damage(blind_on_the_second) == pytest.approx(0.475, abs=0.03)
+
+
+def test_iou_of_pairs():
+    a = np.array([[0, 0, 2, 2], [0, 0, 2, 2], [0, 0, 2, 2], [3, 3, 1, 1]], np.float32)
+    b = np.array([[0, 0, 2, 2], [1, 0, 3, 2], [5, 5, 6, 6], [0, 0, 2, 2]], np.float32)
+    np.testing.assert_allclose(paired_iou(a, b), [1, 1 / 3, 0, 0], atol=1e-6)

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from detquant.calibration import Collector, calibrate, with_weight_grids
+from detquant.calibration.preactivation import useful_low
+from detquant.graph.running import Runner
+from detquant.graph.traits import weight_of
+from detquant.graph.values import constant
+from detquant.graph.weights import replace_weight
+from detquant.numerics import fake_quantize, sqnr_db
+from detquant.recipes import load_recipe, plan
+from detquant.targets.ort import CAPABILITY
+
+W8A8 = load_recipe("w8a8")
+
+
+def weight(model, name):
+    return constant(weight_of(model.graph.node(name)))
+
+
+@pytest.fixture
+def filled(small_net, images):
+    """The quantised small net and the statistics that it comes from."""
+
+    def make(observer="minmax"):
+        rule = W8A8.rules[0]
+        rule = replace(rule, activation=replace(rule.activation, observer=observer))
+        points = plan(small_net, replace(W8A8, rules=(rule,)), CAPABILITY)
+        table = images()
+        collector = Collector(model=small_net, plan=points, by_channel=("x", "silu", "joined"))
+        statistics = collector.collect(lambda positions: (table[k] for k in positions), len(table))
+        return calibrate(small_net, points, statistics, CAPABILITY), statistics
+
+    return make
+
+
+@pytest.mark.parametrize("observer", ["minmax", "mean", "moving_average", "percentile", "mse", "entropy"])
+def test_the_quantised_net_computes_nearly_the_same(small_net, filled, images, observer):
+    qm, _ = filled(observer)
+    expected, found = Runner(small_net), Runner(qm.qdq())
+    for feed in images(3):
+        # Histograms of 24 thousand values are coarse, and ranges drawn in cost some of them.
+        assert sqnr_db(expected.run(feed)["scores"], found.run(feed)["scores"]) > 30.0
+    assert sum(node.op_type == "QuantizeLinear" for node in qm.qdq().graph) == len(qm.activations)
+
+
+def test_ranges_are_those_of_the_statistics(filled):
+    qm, statistics = filled()
+    low, high = statistics.bounds("sum")
+    assert float(qm.params["sum"].scale) == pytest.approx((high - low) / 255)
+    assert float(qm.params["gate"].scale) == pytest.approx(1 / 255)  # known beforehand
+    low, high = statistics.bounds("c1")
+    low = useful_low("silu", low, high, 255)
+    assert float(qm.params["c1"].low) == pytest.approx(low, abs=float(qm.params["c1"].scale))
+    assert qm.activations["pool"] is qm.activations["relu"] is qm.params["relu"]
+
+
+def test_weights_lie_on_their_grids_and_the_reference_is_float(small_net, filled):
+    qm, _ = filled()
+    assert qm.reference is small_net and set(qm.weights) == {"first", "second", "third"}
+    for name, grid in qm.weights.items():
+        np.testing.assert_array_equal(fake_quantize(weight(qm.model, name), grid), weight(qm.model, name))
+        assert np.abs(weight(qm.model, name) - weight(small_net, name)).max() > 0
+
+
+def test_weight_grids_start_from_the_reference_again(filled):
+    qm, statistics = filled()
+    again = with_weight_grids(with_weight_grids(qm, CAPABILITY, statistics), CAPABILITY, statistics)
+    for name in qm.weights:
+        np.testing.assert_array_equal(weight(again.model, name), weight(qm.model, name))
+
+
+def test_a_tensor_without_known_peaks_may_hold_anything_on_its_grid(small_net, filled):
+    qm, statistics = filled()
+    statistics.channel_peaks.clear()
+    name = "third"
+    replace_weight(small_net.graph.node(name), np.full((8, 16, 1, 1), 0.5, np.float32))
+    found = with_weight_grids(qm, CAPABILITY, statistics)
+    free = with_weight_grids(qm, replace(CAPABILITY, pair_saturation=False), statistics)
+    codes, careless = (weight(m.model, name) / m.weights[name].scale.reshape(-1, 1, 1, 1) for m in (found, free))
+    assert 2 * 255 * np.abs(codes).max() <= 32767 < 2 * 255 * np.abs(careless).max()

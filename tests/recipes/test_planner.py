@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from detquant.errors import RecipeError
+from detquant.graph import prepare
+from detquant.numerics import Capability
+from detquant.recipes import Derived, Fixed, Own, Recipe, Rule, Shared, load_recipe, plan
+
+W8A8 = load_recipe("w8a8")
+CPU = Capability(
+    name="cpu",
+    int8_ops=frozenset({"Conv", "Add", "Mul", "Sigmoid", "Relu", "MaxPool", "Concat", "Slice"}),
+    fused=frozenset({"Relu"}),
+    activation_steps=frozenset({"silu"}),
+)
+ALL = ("first", "silu_gate", "silu_mul", "second", "relu", "pool", "join", "third", "add")
+
+
+def float_for(*names):
+    """W8A8 with some operators left in float by a later rule."""
+    return replace(W8A8, rules=(*W8A8.rules, *(Rule(scope=name) for name in names)))
+
+
+def test_all_but_head_and_tail_is_integer(small_net):
+    found = plan(small_net, W8A8, CPU)
+    assert found.integer == ALL
+    assert found.kept_float == {
+        "head": "head output, feeds the decode tail",
+        "tail_sigmoid": "decode tail",
+    }
+    assert (found.recipe, found.target) == ("w8a8", "cpu")
+    assert set(found.weights) == {"first", "second", "third"}
+
+
+def test_the_head_may_be_integer_but_never_the_tail(small_net):
+    found = plan(small_net, replace(W8A8, head="int"), CPU)
+    assert found.integer == (*ALL, "head") and found.kept_float == {"tail_sigmoid": "decode tail"}
+
+
+def test_where_each_grid_comes_from(small_net):
+    found = plan(small_net, W8A8, CPU)
+    kinds = {name: type(point) for name, point in found.points.items()}
+    assert kinds == {
+        "x": Own, "c1": Own, "gate": Fixed, "silu": Own, "relu": Own, "pool": Shared, "joined": Shared,
+        "c3": Own, "sum": Own, "first_b": Derived, "second_b": Derived, "third_b": Derived,
+    }  # fmt: skip
+    assert "c2" not in found.points  # Relu is folded into its convolution
+    gate = found.points["gate"]
+    assert isinstance(gate, Fixed) and (gate.low, gate.high) == (0.0, 1.0)
+    assert found.points["third_b"] == Derived("joined", "third")
+
+
+def test_pooled_and_joined_values_share_a_grid(small_net):
+    found = plan(small_net, W8A8, CPU)
+    assert {found.root(name) for name in ("relu", "pool", "joined")} == {"relu"}
+    assert found.sources["relu"] == ("relu",)
+    assert found.root("sum") == "sum" and set(found.owned) == {"x", "c1", "silu", "relu", "c3", "sum"}
+
+
+def test_silu_is_float_as_a_whole_where_the_target_cannot(small_net):
+    found = plan(small_net, W8A8, replace(CPU, activation_steps=frozenset()))
+    assert found.kept_float["silu_gate"] == found.kept_float["silu_mul"] == "silu has no integer kernel on cpu"
+    assert "gate" not in found.points and {"c1", "silu"} <= set(found.owned)
+
+
+@pytest.mark.parametrize("one", ["silu_gate", "silu_mul"])
+def test_one_node_in_float_keeps_the_whole_silu_in_float(small_net, one):
+    found = plan(small_net, W8A8, CPU, keep_float={one: "guard"})
+    assert found.kept_float["silu_gate"] == found.kept_float["silu_mul"] == "guard"
+
+
+@pytest.mark.parametrize("one", ["gate", "mul"])
+def test_what_follows_a_float_silu_is_float(build, one):
+    """Half of it is integer by the recipe; an Add behind it must not be taken in."""
+    net = prepare(
+        build(
+            [
+                ("Conv", ["x", "w"], ["c"], {"name": "conv"}),
+                ("Sigmoid", ["c"], ["g"], {"name": "gate"}),
+                ("Mul", ["c", "g"], ["m"], {"name": "mul"}),
+                ("Add", ["m", "m"], ["a"], {"name": "add"}),
+                ("Relu", ["a"], ["r"], {"name": "relu"}),
+                ("Abs", ["r"], ["b"], {"name": "abs"}),
+                ("Conv", ["b", "w"], ["y"], {"name": "head"}),
+            ],
+            {"x": [1, 3, 4, 4]},
+            {"y": None},
+            {"w": np.ones((3, 3, 1, 1), np.float32)},
+        )
+    )
+    assert plan(net, float_for(one), CPU).integer == ("conv",)
+    assert plan(net, W8A8, CPU).integer == ("conv", "gate", "mul", "add", "relu")
+
+
+def test_keep_float_is_honoured_with_its_reason(small_net):
+    found = plan(small_net, W8A8, CPU, keep_float={"third": "costs 3 AP"})
+    assert found.kept_float["third"] == "costs 3 AP" and "third" not in found.weights
+    assert "third_b" not in found.points
+    assert "add" in found.integer  # its other producer is integer
+
+
+def test_an_add_behind_float_operators_stays_float(small_net):
+    found = plan(small_net, float_for("second", "third"), CPU)
+    assert found.integer == ("first", "silu_gate", "silu_mul")
+    assert found.kept_float["second"] == "the recipe says float"
+    assert found.kept_float["add"] == found.kept_float["relu"] == "its producers run in float"
+
+
+def test_an_operator_without_a_kernel_stays_float(small_net):
+    found = plan(small_net, W8A8, replace(CPU, int8_ops=CPU.int8_ops - {"MaxPool"}))
+    assert found.kept_float["pool"] == "MaxPool has no integer kernel on cpu"
+    assert found.sources["relu"] == ("relu", "pool")  # one grid still, and pool's own range counts
+
+
+def test_moving_operators_before_an_integer_one_are_integer(build):
+    """YOLOX's focus: slices of the image, joined, then the first convolution."""
+    rows = [
+        ("Slice", ["x", "zero", "big", "axis", "two"], ["even"], {"name": "even"}),
+        ("Slice", ["x", "one", "big", "axis", "two"], ["odd"], {"name": "odd"}),
+        ("Concat", ["even", "odd"], ["both"], {"name": "join", "axis": 1}),
+        ("Conv", ["both", "w"], ["c"], {"name": "conv"}),
+        ("Conv", ["c", "v"], ["y"], {"name": "head"}),
+    ]
+    weights = {name: np.array([n], np.int64) for name, n in [("zero", 0), ("one", 1), ("two", 2), ("axis", 3)]}
+    weights |= {"big": np.array([99], np.int64)}
+    weights |= {"w": np.ones((2, 6, 1, 1), np.float32), "v": np.ones((2, 2, 1, 1), np.float32)}
+    found = plan(prepare(build(rows, {"x": [1, 3, 4, 4]}, {"y": None}, weights)), W8A8, CPU)
+    assert found.integer == ("even", "odd", "join", "conv")
+    assert {found.root(name) for name in ("x", "even", "odd", "both")} == {"x"}
+    assert found.sources["x"] == ("x",)
+
+
+def test_a_joined_constant_counts_in_the_range(build):
+    rows = [
+        ("Conv", ["x", "w"], ["c"], {"name": "conv"}),
+        ("Concat", ["c", "places"], ["j"], {"name": "join", "axis": 1}),
+        ("Conv", ["j", "v"], ["y"], {"name": "head"}),
+    ]
+    weights = {"w": np.ones((2, 3, 1, 1), np.float32), "v": np.ones((2, 4, 1, 1), np.float32)}
+    weights["places"] = np.full((1, 2, 4, 4), 50, np.float32)
+    found = plan(prepare(build(rows, {"x": [1, 3, 4, 4]}, {"y": None}, weights)), W8A8, CPU)
+    assert found.sources["c"] == ("c", "j")
+
+
+@pytest.mark.parametrize(("also_read", "expected"), [(False, {"c1": "silu"}), (True, {})])
+def test_a_preactivation_has_no_other_reader(build, also_read, expected):
+    rows = [
+        ("Conv", ["x", "w"], ["c1"], {}),
+        ("Sigmoid", ["c1"], ["g"], {}),
+        ("Mul", ["c1", "g"], ["m"], {}),
+        ("Add", ["m", "c1" if also_read else "m"], ["a"], {}),
+        ("Conv", ["a", "w"], ["y"], {}),
+    ]
+    net = prepare(
+        build(rows, {"x": [1, 3, 4, 4]}, {"y": None}, {"w": np.ones((3, 3, 1, 1), np.float32)}),
+    )
+    assert plan(net, W8A8, CPU).preactivations == expected
+
+
+@pytest.mark.parametrize(
+    ("recipe", "capability"),
+    [
+        (Recipe(name="nothing", rules=(Rule(),)), CPU),
+        (Recipe(name="none", rules=(replace(W8A8.rules[0], ops=("Conv3D",)),)), CPU),
+        (Recipe(name="no weights", rules=(replace(W8A8.rules[0], weight=None),)), CPU),
+        (W8A8, replace(CPU, int8_ops=frozenset({"Relu"}))),
+    ],
+)
+def test_nothing_to_quantise_is_refused(small_net, recipe, capability):
+    with pytest.raises(RecipeError, match=f"Recipe '{recipe.name}' on target 'cpu' would quantise no"):
+        plan(small_net, recipe, capability)

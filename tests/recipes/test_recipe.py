@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import pytest
+
+from detquant.errors import RecipeError
+from detquant.numerics import INT8, UINT8, PerAxis, PerTensor, QuantSpec
+from detquant.recipes import Recipe, Rule, Step, builtin_recipes, load_recipe
+
+RULE = '[[rules]]\nactivation = { qtype = "uint8" }\nweight = { qtype = "int8" }\n'
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    """recipe(text): what a file of this text says."""
+
+    def load(text: str) -> Recipe:
+        path = tmp_path / "mine.toml"
+        path.write_text(text)
+        return load_recipe(str(path))
+
+    return load
+
+
+def test_w8a8_comes_with_detquant():
+    w8a8 = load_recipe("w8a8")
+    assert "w8a8" in builtin_recipes() and (w8a8.name, w8a8.head) == ("w8a8", "float")
+    weight, activation = w8a8.rules[0].weight, w8a8.rules[0].activation
+    assert weight is not None and weight.qtype == INT8 and weight.granularity == PerAxis(0)
+    assert activation is not None and activation.qtype == UINT8 and not activation.symmetric
+
+
+@pytest.mark.parametrize("name", builtin_recipes())
+def test_each_built_in_recipe_says_what_it_is(name):
+    found = load_recipe(name)
+    assert found.name == name and found.description
+
+
+def test_everything_a_file_can_say(recipe):
+    found = recipe(
+        """
+        name = "thrifty"
+        description = "Four bits."
+        head = "int"
+        [[rules]]
+        ops = ["Conv", "Gemm"]
+        scope = "/backbone/*"
+        weight = { qtype = "int4", granularity = "per_axis", observer = "mse" }
+        activation = { qtype = "int8", symmetric = false, observer = "percentile" }
+        [[rules]]
+        [[steps]]
+        name = "bias_correction"
+        options = { mode = "full" }
+        """
+    )
+    assert (found.name, found.description, found.head) == ("thrifty", "Four bits.", "int")
+    assert str(found.rules[0].weight) == "int4 symmetric per axis 0, mse"
+    assert str(found.rules[0].activation) == "int8 asymmetric per tensor, percentile"
+    assert found.rules[1] == Rule()
+    assert found.steps == (Step("bias_correction", {"mode": "full"}),)
+
+
+def test_a_file_may_leave_most_out(recipe):
+    found = recipe(RULE)
+    assert found.name == "mine" and found.head == "float" and found.steps == ()
+    assert found.rules[0].activation == QuantSpec(qtype=UINT8, symmetric=False, granularity=PerTensor())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"no \[\[rules\]\]"),
+        ("rulez = 1\n" + RULE, "Unknown key 'rulez': did you mean 'rules'"),
+        ('head = "flaot"\n' + RULE, "head = 'flaot', expected 'float' or 'int'"),
+        (RULE + 'opz = ["Conv"]', "rule 1: Unknown key 'opz': did you mean 'ops'"),
+        (RULE + 'ops = "Conv"', "rule 1: ops = 'Conv', expected a list"),
+        (RULE + "ops = [1]", r"rule 1: ops = \[1\], expected a list, each item text"),
+        (RULE + "scope = 3", "rule 1: scope = 3, expected text"),
+        ('[[rules]]\nweight = "int8"', "weight = 'int8': expected 'float' or a table with qtype"),
+        ("[[rules]]\nweight = 8", "weight = 8: expected 'float' or a table"),
+        ("[[rules]]\nweight = { observer = 'mse' }", "weight has no qtype"),
+        ("[[rules]]\nweight = { qtype = 8 }", "qtype = 8, expected text"),
+        ("[[rules]]\nweight = { qtype = 'int8', observr = 'mse' }", "did you mean 'observer'"),
+        ("[[rules]]\nweight = { qtype = 'int8', granularity = 'per_axes' }", "did you mean 'per_axis'"),
+        (
+            "[[rules]]\nweight = { qtype = 'int8', symmetric = 'no' }",
+            "symmetric = 'no', expected true or false",
+        ),
+        ("[[rules]]\nweight = { qtype = 'float8' }", "'float8' is no integer type"),
+        ("[[rules]]\nweight = { qtype = 'uint8' }", "A weight's grid is symmetric"),
+        ("[[rules]]\nactivation = { qtype = 'uint8', symmetric = true }", "needs a signed type"),
+        (RULE + "[[steps]]\noptions = {}", "step 1 has no name"),
+        (RULE + "[[steps]]\nname = 'x'\nopts = {}", "step 1: Unknown key 'opts': did you mean 'options'"),
+        (RULE + "[[steps]]\nname = 'x'\noptions = 3", "step 1: options = 3, expected a table"),
+        ("rules = 3", "rules = 3, expected a list"),
+        ("[[rules", "not valid TOML"),
+    ],
+)
+def test_what_makes_no_sense_is_said(recipe, text, message):
+    with pytest.raises(RecipeError, match=message):
+        recipe(text)
+
+
+def test_an_unknown_recipe_names_the_nearest():
+    with pytest.raises(RecipeError, match="Unknown recipe 'w8a9': did you mean 'w8a8'"):
+        load_recipe("w8a9")
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(RecipeError, match="Cannot read the recipe"):
+        load_recipe(str(tmp_path / "none.toml"))
+
+
+def test_the_last_rule_that_matches_wins(small_net):
+    first, second, third = Rule(), Rule(ops=("Conv",)), Rule(scope="se*")
+    found = Recipe(name="r", rules=(first, second, third))
+    rules = {name: found.rule_for(small_net.graph.node(name)) for name in ("relu", "first", "second")}
+    assert rules["relu"] is first and rules["first"] is second and rules["second"] is third
+    assert Recipe(name="r", rules=(third,)).rule_for(small_net.graph.node("relu")) is None
