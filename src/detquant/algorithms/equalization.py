@@ -24,8 +24,9 @@ Biases are scaled like the weights before them; the paper's absorption of large 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +40,7 @@ from detquant.graph.weights import replace_bias, replace_weight
 from detquant.recipes import QuantModel
 
 Doubles = npt.NDArray[np.float64]
+T = TypeVar("T")
 
 TOLERANCE = 1e-4
 """Scales this near to 1 have converged."""
@@ -63,10 +65,10 @@ class Pair:
 class Equalization:
     """Equalises the channels between convolutions.
 
-    The float graph is rewritten (same function), so this is the first of the steps: grids start again from it, and what earlier
-    steps did to weights and biases is lost. In ``context.statistics`` the tensors in between get their new figures: channel
-    means and peaks are divided by the scales, extremes and histograms are collected again from ``context.feeds``, for those of a
-    whole tensor do not tell which channel they came from.
+    The float graph is rewritten (same function), so this is the first of the steps: grids start again from it, and
+    what earlier steps did to weights and biases is lost. The tensors in between get new figures in
+    ``context.statistics``: channel means and peaks are divided by the scales; extremes and histograms are collected
+    again from ``context.feeds``, for those of a whole tensor do not tell which channel they came from.
 
     Attributes:
         rounds: how often the pairs take turns at most.
@@ -178,10 +180,15 @@ def _refresh(context: Context, reference: ir.Model, qm: QuantModel, divided: dic
     collector = Collector(model=reference, plan=qm.plan, threads=context.threads)
     fresh = collector.collect(lambda which: (feeds[k] for k in which), len(feeds))
     for name, s in divided.items():
-        for old, new in ((known.extremes, fresh.extremes), (known.histograms, fresh.histograms)):
-            old.pop(name, None)  # type: ignore[attr-defined]
-            if name in new:
-                old[name] = new[name]  # type: ignore[index]
+        _take_over(name, fresh.extremes, known.extremes)
+        _take_over(name, fresh.histograms, known.histograms)
         if name in known.channel_sums:
             known.channel_sums[name] = known.channel_sums[name] / s
             known.channel_peaks[name] = np.asarray(known.channel_peaks[name] / s, np.float32)
+
+
+def _take_over(name: str, fresh: Mapping[str, T], known: dict[str, T]) -> None:
+    """What is not known anew is forgotten: it would be wrong."""
+    known.pop(name, None)
+    if name in fresh:
+        known[name] = fresh[name]

@@ -20,9 +20,10 @@ import onnx_ir as ir
 
 from detquant.algorithms._base import Context
 from detquant.algorithms.replan import keep_more_float
-from detquant.errors import CalibrationError
+from detquant.errors import CalibrationError, RecipeError
 from detquant.graph.running import Runner
 from detquant.graph.switches import with_switches
+from detquant.graph.traits import activation_inputs
 from detquant.recipes import QuantModel
 
 GROUPS = 12
@@ -45,7 +46,7 @@ class Guard:
 
     tolerable: float = 0.08
     guilty: float = 0.05
-    rounds: int = 3
+    rounds: int = 2
     images: int = 4
 
     def __call__(self, qm: QuantModel, context: Context) -> QuantModel:
@@ -74,12 +75,15 @@ class Guard:
                 break
             found = search(roots, measure, self.guilty, context)
             if not found:
-                break
+                return qm.noted(f"guard: damage {total:.3f} is left, which no tensor does alone")
             for root, cost in found.items():
                 low, high = float(qm.params[root].low), float(qm.params[root].high)
                 reason = f"guard: '{root}' [{low:.3g}, {high:.3g}] rounded alone costs {cost:.3f} of {total:.3f}"
                 kept |= dict.fromkeys(around(qm, root), reason)
-            qm = keep_more_float(qm, kept, context)
+            try:
+                qm = keep_more_float(qm, kept, context)
+            except RecipeError:  # nothing would be left in integers
+                break
         return qm
 
 
@@ -109,9 +113,11 @@ def search(roots: Sequence[str], measure: Measure, guilty: float, context: Conte
 
 def around(qm: QuantModel, root: str) -> list[str]:
     """Names of the integer operators that write or read a tensor on the grid of ``root``."""
-    integer = set(qm.plan.integer)
-    tensors = {t for t in qm.activations if qm.plan.root(t) == root}
-    return [n.name or "" for n in qm.reference.graph if n.name in integer and _touches(n, tensors)]
+    integer, grids = set(qm.plan.integer), qm.activations
+    tensors = {t for t in grids if qm.plan.root(t) == root}
+    found = [n for n in qm.reference.graph if n.name in integer and _touches(n, tensors)]
+    folded = [v.producer() for n in found for v in activation_inputs(n) if v.name not in grids]
+    return [n.name or "" for n in (*found, *folded) if n is not None and n.name in integer]
 
 
 def _touches(node: ir.Node, tensors: set[str]) -> bool:

@@ -31,6 +31,8 @@ from detquant.recipes import QuantModel
 from detquant.targets import Runner
 
 MEMORY = "placement"
+FIRST_LOOK = 5
+"""Runs that tell a model which is well ahead from one that is not: that needs no precision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,24 +55,22 @@ class Placement:
         if remembered is not None:
             return keep_more_float(qm, remembered, context) if remembered else qm
         feed = context.feeds[0]
-        sides: dict[str, Runner] = {"float": FloatRunner(qm.reference, 1), "best": _open(qm, context)}
-        times = alternate(sides, feed, self.runs)
-        ratio = times["best"] / times["float"]
+        best = _open(qm, context)
+        times = alternate({"float": FloatRunner(qm.reference, 1), "best": best}, feed, FIRST_LOOK)
         kept: dict[str, str] = {}
-        if ratio > self.enough:
-            tried = list(candidates(qm))
-            for done, (title, names) in enumerate(tried, 1):
-                context.tick("placing by latency", done, len(tried))
-                reason = f"placement: {title}, faster in float"
-                try:
-                    trial = keep_more_float(qm, dict.fromkeys(names, reason), context)
-                except RecipeError:  # nothing would be left in integers
-                    continue
-                sides["trial"] = _open(trial, context)
-                times = alternate({"best": sides["best"], "trial": sides["trial"]}, feed, self.runs)
-                if times["trial"] < self.gain * times["best"]:
-                    kept |= dict.fromkeys(names, reason)
-                    qm, sides["best"] = trial, sides["trial"]
+        tried = list(candidates(qm)) if times["best"] > self.enough * times["float"] else []
+        for done, (title, names) in enumerate(tried, 1):
+            context.tick("placing by latency", done, len(tried))
+            more = dict.fromkeys((n for n in names if n not in qm.kept), f"placement: {title}, faster in float")
+            try:
+                trial = keep_more_float(qm, more, context)
+            except RecipeError:  # nothing would be left in integers
+                continue
+            runner = _open(trial, context)
+            times = alternate({"best": best, "trial": runner}, feed, self.runs)
+            if times["trial"] < self.gain * times["best"]:
+                kept |= more
+                qm, best = trial, runner
         context.memory[MEMORY] = kept
         return qm
 

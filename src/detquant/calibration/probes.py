@@ -16,7 +16,7 @@ import onnx_ir as ir
 
 from detquant.calibration.statistics import BINS
 from detquant.graph.taps import only_outputs
-from detquant.graph.values import new_initializer
+from detquant.graph.values import new_initializer, used_names
 
 
 def _values(model: ir.Model) -> dict[str, ir.Value]:
@@ -50,7 +50,7 @@ def with_extremes(
         averages: gives ``NAME:average`` of each, a scalar.
     """
     model = model.clone()
-    values, outputs, no_axes = _values(model), [], {"keepdims": 0}
+    values, outputs, no_axes, taken = _values(model), [], {"keepdims": 0}, used_names(model.graph)
     for name in tensors:
         for suffix, op in (("min", "ReduceMin"), ("max", "ReduceMax")):
             outputs.append(_append(model, op, [values[name]], f"{name}:{suffix}", attributes=no_axes))
@@ -59,7 +59,7 @@ def with_extremes(
     for name in by_channel:
         rank = len(values[name].shape or ())
         others = np.array([a for a in range(rank) if a != channel_axis(rank)], np.int64)
-        inputs = [values[name], new_initializer(model.graph, f"{name}:axes", others)]
+        inputs = [values[name], new_initializer(model.graph, f"{name}:axes", others, taken)]
         for suffix, op in (("mean", "ReduceMean"), ("peak", "ReduceMax")):
             outputs.append(_append(model, op, inputs, f"{name}:{suffix}", attributes=no_axes))
     return only_outputs(model, outputs)
@@ -73,14 +73,14 @@ def channel_axis(rank: int) -> int:
 def with_codes(model: ir.Model, bounds: Mapping[str, tuple[float, float]]) -> ir.Model:
     """A copy whose outputs are ``NAME:codes``: uint16 in ``0..BINS-1`` over each tensor's range."""
     model = model.clone()
-    values, outputs = _values(model), []
+    values, outputs, taken = _values(model), [], used_names(model.graph)
     for name, (low, high) in bounds.items():
         scale = np.float32(max((high - low) / (BINS - 1), 1e-12))
         # QuantizeLinear's zero point is an unsigned integer: the shift to `low` is a subtraction of its own.
-        base = new_initializer(model.graph, f"{name}:low", np.array(low, np.float32))
+        base = new_initializer(model.graph, f"{name}:low", np.array(low, np.float32), taken)
         moved = _append(model, "Sub", [values[name], base], f"{name}:moved")
-        step = new_initializer(model.graph, f"{name}:step", np.array(scale, np.float32))
-        zero = new_initializer(model.graph, f"{name}:zero", np.array(0, np.uint16))
+        step = new_initializer(model.graph, f"{name}:step", np.array(scale, np.float32), taken)
+        zero = new_initializer(model.graph, f"{name}:zero", np.array(0, np.uint16), taken)
         inputs = [moved, step, zero]
         outputs.append(_append(model, "QuantizeLinear", inputs, f"{name}:codes", ir.DataType.UINT16))
     return only_outputs(model, outputs)

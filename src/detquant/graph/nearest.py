@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from detquant.graph.values import is_op, new_initializer, static_shape
+from detquant.graph.values import constant, is_op, new_initializer, static_shape
 
 DOUBLING = {
     ("asymmetric", "floor"),
@@ -37,6 +37,9 @@ def nearest_as_concat(model: ir.Model) -> ir.Model:
 def _doubles(node: ir.Node) -> bool:
     x, y = static_shape(node.inputs[0]), static_shape(node.outputs[0])
     if x is None or y is None or len(x) != 4 or y != (x[0], x[1], 2 * x[2], 2 * x[3]):
+        return False
+    scales = constant(node.inputs[2]) if len(node.inputs) > 2 else None
+    if scales is not None and scales.size and tuple(scales) != (1.0, 1.0, 2.0, 2.0):
         return False
     words = node.attributes
     how = (

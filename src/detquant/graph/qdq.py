@@ -18,7 +18,7 @@ import numpy as np
 import onnx_ir as ir
 
 from detquant.graph.traits import activation_inputs, bias_of, weight_of
-from detquant.graph.values import new_initializer
+from detquant.graph.values import fresh_name, new_initializer, used_names
 from detquant.numerics.grid import Array, QuantParams, quantize
 from detquant.numerics.qtype import INT32, QType
 
@@ -48,18 +48,13 @@ class _Writer:
 
     def __init__(self, graph: ir.Graph) -> None:
         self.graph = graph
-        self.names = {value.name for value in ir.convenience.create_value_mapping(graph).values()}
-        self.names |= {node.name for node in graph}
+        self.names = used_names(graph)
 
     def fresh(self, stem: str) -> str:
-        name, k = stem, 1
-        while name in self.names:
-            name, k = f"{stem}_{k}", k + 1
-        self.names.add(name)
-        return name
+        return fresh_name(stem, self.names)
 
     def constant(self, stem: str, array: Array) -> ir.Value:
-        return new_initializer(self.graph, self.fresh(stem), np.asarray(array, order="C"))
+        return new_initializer(self.graph, stem, np.asarray(array, order="C"), self.names)
 
     def grid(self, stem: str, params: QuantParams) -> tuple[ir.Value, ir.Value]:
         kind = storage(params.qtype)

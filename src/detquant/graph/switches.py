@@ -12,7 +12,7 @@ import numpy as np
 import onnx_ir as ir
 
 from detquant.graph.qdq import storage
-from detquant.graph.values import new_initializer
+from detquant.graph.values import new_initializer, used_names
 from detquant.numerics.grid import QuantParams
 
 
@@ -31,15 +31,17 @@ def with_switches(model: ir.Model, grids: Mapping[str, QuantParams], switch_of: 
     for name in dict.fromkeys(switch_of.values()):
         switches[name] = ir.Value(name=name, shape=ir.Shape([]), type=ir.TensorType(ir.DataType.BOOL))
         graph.inputs.append(switches[name])
+    taken = used_names(graph)
     for tensor, params in grids.items():
-        _switch(graph, values[tensor], params, switches[switch_of[tensor]])
+        _switch(graph, values[tensor], params, switches[switch_of[tensor]], taken)
     return model
 
 
-def _switch(graph: ir.Graph, value: ir.Value, params: QuantParams, switch: ir.Value) -> None:
+def _switch(graph: ir.Graph, value: ir.Value, params: QuantParams, switch: ir.Value, taken: set[str]) -> None:
     readers = [(use.node, use.idx) for use in value.uses()]
-    scale = new_initializer(graph, f"{value.name}_scale", np.asarray(params.scale, np.float32))
-    zero = new_initializer(graph, f"{value.name}_zero", np.asarray(params.zero_point).astype(storage(params.qtype)))
+    scale = new_initializer(graph, f"{value.name}_scale", np.asarray(params.scale, np.float32), taken)
+    zero_point = np.asarray(params.zero_point).astype(storage(params.qtype))
+    zero = new_initializer(graph, f"{value.name}_zero", zero_point, taken)
     q = ir.node("QuantizeLinear", [value, scale, zero])
     dq = ir.node("DequantizeLinear", [q.outputs[0], scale, zero])
     same = ir.node("Identity", [value])
@@ -60,3 +62,7 @@ def _switch(graph: ir.Graph, value: ir.Value, params: QuantParams, switch: ir.Va
         graph.insert_after(producer, chosen)
     for node, position in readers:
         node.replace_input_with(position, out)
+    for k, given_out in enumerate(graph.outputs):
+        if given_out is value:
+            value.name, out.name = out.name, value.name
+            graph.outputs[k] = out

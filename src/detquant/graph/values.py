@@ -55,13 +55,32 @@ def is_used_once(value: ir.Value) -> bool:
     return len(value.uses()) == 1 and not value.is_graph_output()
 
 
-def new_initializer(graph: ir.Graph, name: str, array: Array) -> ir.Value:
-    """Add an array to the graph's initializers under this name, or one derived from it if it is taken."""
-    taken = {value.name for value in ir.convenience.create_value_mapping(graph).values()}
-    unique, count = name, 0
-    while unique in taken:
+def used_names(graph: ir.Graph) -> set[str]:
+    """Names of all values and nodes of the graph and its subgraphs: what a new name must not be."""
+    values = {value.name for value in ir.convenience.create_value_mapping(graph).values()}
+    return {name for name in values | {node.name for node in graph} if name}
+
+
+def fresh_name(stem: str, taken: set[str]) -> str:
+    """``stem``, or ``stem_1``, ``stem_2``, ... if that is taken; the name is then taken."""
+    name, count = stem, 0
+    while name in taken:
         count += 1
-        unique = f"{name}_{count}"
+        name = f"{stem}_{count}"
+    taken.add(name)
+    return name
+
+
+def new_initializer(graph: ir.Graph, name: str, array: Array, taken: set[str] | None = None) -> ir.Value:
+    """Add an array to the graph's initializers under this name, or one derived from it if it is taken.
+
+    Args:
+        graph: gets the initializer.
+        name: wanted.
+        array: contents.
+        taken: `used_names` of the graph, kept up to date by the caller who adds many; found out if not given.
+    """
+    unique = fresh_name(name, used_names(graph) if taken is None else taken)
     tensor = ir.tensor(array, name=unique)
     value = ir.Value(name=unique, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype), const_value=tensor)
     graph.register_initializer(value)

@@ -68,8 +68,8 @@ def report(
         "family_reason": detector.reason,
         "int8": int8_share(qm.reference, qm.plan),
         "kept_float": dict(qm.plan.kept_float),
-        "guard": sorted(set(qm.kept.values())),
-        "notes": [*dataset.notes, *qm.notes, *_no_truth(before)],
+        "guard": list(dict.fromkeys(why for why in qm.kept.values() if why.startswith("guard"))),
+        "notes": [*_placed(qm), *qm.notes, *dataset.notes, *_no_truth(before)],
         "warnings": [SLOWER.format(ratio=ratio, threads=_threads(threads))] if ratio > 1.0 else [],
         "skipped": skip_figures(everything.values()),
         "plan_digest": hashlib.sha256(to_json(describe_plan(qm.plan)).encode()).hexdigest(),
@@ -86,6 +86,10 @@ def _side(side: Side, size: int) -> dict[str, Any]:
         "latency_ms": side.inference_ms,
         "size_bytes": size,
     }
+
+
+def _placed(qm: QuantModel) -> list[str]:
+    return [why for why in dict.fromkeys(qm.kept.values()) if not why.startswith("guard")]
 
 
 def _no_truth(side: Side) -> list[str]:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,18 @@ class Memory:
 
     @property
     def _decisions_file(self) -> str:
-        """Timings hold for one processor only."""
-        machine = "".join(c if c.isalnum() else "-" for c in f"{platform.machine()}-{platform.processor()}")
-        return f"{self.key}-{machine}.json"
+        """Timings hold for one processor and one runtime only."""
+        words = "-".join((platform.machine(), processor_name(), "onnxruntime", version("onnxruntime")))
+        return f"{self.key}-{''.join(c if c.isalnum() else '-' for c in words)}.json"
+
+
+def processor_name() -> str:
+    """The processor's model, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
 
 
 @contextmanager
@@ -58,8 +68,9 @@ def remembered(work: Path | None, key: str) -> Iterator[Memory]:
     memory = Memory(work / FOLDER if work else None, key)
     if memory.folder:
         try:
-            memory.decisions = json.loads((memory.folder / memory._decisions_file).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            text = (memory.folder / memory._decisions_file).read_text(encoding="utf-8")
+            memory.decisions = dict(json.loads(text))
+        except (OSError, ValueError, TypeError):
             memory.decisions = {}
     yield memory
     if memory.folder and memory.decisions:

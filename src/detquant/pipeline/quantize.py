@@ -13,7 +13,7 @@ from detquant._version import __version__
 from detquant.algorithms import Algorithm, Context, Damage, build_algorithm
 from detquant.calibration import Collector, calibrate, statistics_key
 from detquant.data import Dataset, Skip, check_classes, open_dataset
-from detquant.errors import ModelError
+from detquant.errors import CalibrationError, ModelError
 from detquant.graph import Runner
 from detquant.pipeline.calibration_images import choose_images, stream
 from detquant.pipeline.detector import Detector, load
@@ -26,7 +26,7 @@ from detquant.report.markdown import to_markdown
 from detquant.targets import Artefact, Target, load_target
 
 Progress = Callable[[str, int, int], None]
-FEEDS = 8
+FEEDS = 4
 """Images that algorithms look at."""
 
 
@@ -91,6 +91,8 @@ def quantize(
     Raises:
         ModelError, DatasetError, RecipeError, TargetError, CalibrationError, OutputError: in a sentence.
     """
+    if calib < 1:
+        raise CalibrationError(f"{calib} calibration images were asked for: at least 1 is needed.")
     if work:
         require_writable(work)
     wish = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)

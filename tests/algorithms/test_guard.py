@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import onnx_ir as ir
+import pytest
+
+from detquant.algorithms import Context, Damage
+from detquant.algorithms.guard import Guard, search
+from detquant.errors import CalibrationError
+from detquant.graph import prepare
+from detquant.graph.running import Runner
+
+SHAPE = (1, 3, 12, 12)
+CHANNELS, CLASSES = 8, 5
+
+
+class Heads:
+    """Scores as the net gives them; boxes that never move."""
+
+    def scores(self, outputs):
+        return outputs["scores"].reshape(CLASSES, -1).T
+
+    def boxes(self, outputs):
+        return np.tile(np.array([0, 0, 8, 8], np.float32), (outputs["scores"].size // CLASSES, 1))
+
+
+@pytest.fixture
+def detector(build):
+    """detector(outlier, activation): four convolutions and float scores; channel 0 of the second is ``outlier`` times
+    as large as the rest, and the third does not look at it.
+    """
+
+    def make(outlier=1.0, activation="LeakyRelu"):
+        rng = np.random.default_rng(5)
+
+        def conv(gives, takes):
+            return rng.normal(0, 1 / np.sqrt(takes), (gives, takes, 1, 1)).astype(np.float32)
+
+        weights = {"w0": conv(CHANNELS, 3)} | {f"w{k}": conv(CHANNELS, CHANNELS) for k in (1, 2, 3)}
+        weights["w1"][0], weights["w2"][:, 0] = outlier * np.abs(weights["w1"][0]), 0
+        weights["head"] = 30 * conv(CLASSES, CHANNELS)
+        rows, last = [], "x"
+        for k in range(4):
+            rows.append(("Conv", [last, f"w{k}"], [f"c{k}"], {"name": f"conv{k}"}))
+            rows.append((activation, [f"c{k}"], [f"r{k}"], {"name": f"act{k}"}))
+            last = f"r{k}"
+        rows.append(("Conv", [last, "head"], ["logits"], {"name": "head"}))
+        rows.append(("Sigmoid", ["logits"], ["scores"], {"name": "tail"}))
+        return prepare(build(rows, {"x": [*SHAPE]}, {"scores": None}, weights))
+
+    return make
+
+
+@pytest.fixture
+def guarded(detector, calibrated, images):
+    """guarded(outlier, activation): the model before any step, and a context that can measure damage."""
+
+    def make(*arguments, **more) -> tuple:
+        model, feeds = detector(*arguments), images(3, SHAPE)
+        return calibrated(model, feeds, "float", damage=Damage(Heads(), Runner(model).run, feeds), **more)
+
+    return make
+
+
+def damage_of(qm, context):
+    return context.damage(Runner(qm.qdq(), optimisation="none").run)
+
+
+def test_only_what_is_around_the_outlier_stays_float(guarded):
+    qm, context = guarded(3000.0)
+    after = Guard()(qm, context)
+    assert set(after.kept) == {"conv1", "act1", "conv2"}
+    assert set(after.plan.integer) == {"conv0", "act0", "conv3", "act3"}
+    assert after.plan.kept_float["act2"] == "its producers run in float"
+    assert not set(after.kept) & set(after.plan.integer)
+    before, now = damage_of(qm, context), damage_of(after, context)
+    assert before > 0.3 and now < 0.08
+    reason = after.kept["conv2"]
+    assert "'c1'" in reason or "'r1'" in reason
+    assert "rounded alone costs" in reason and after.plan.kept_float["conv2"] == reason
+
+
+def test_behind_a_relu_that_is_folded_away(guarded):
+    """The tensor between Conv and Relu has no grid and no statistics; both go to float together."""
+    qm, context = guarded(3000.0, "Relu")
+    after = Guard()(qm, context)
+    assert {"act1", "conv2"} <= set(after.kept)
+    assert damage_of(after, context) < 0.08 < damage_of(qm, context)
+
+
+def test_where_the_damage_is_small_nothing_is_looked_for(guarded):
+    ticks = []
+    qm, context = guarded(progress=lambda *tick: ticks.append(tick))
+    assert Guard()(qm, context) is qm and not ticks
+
+
+def test_where_nobody_alone_is_guilty_nothing_is_done(guarded):
+    qm, context = guarded(3000.0)
+    after = Guard(guilty=3.0)(qm, context)
+    assert after.plan is qm.plan and after.params is qm.params and not after.kept
+    assert [note.split(":")[0] for note in after.notes] == ["guard"]
+
+
+def test_where_everybody_is_guilty_the_model_stays_as_it_was(guarded):
+    """A plan without one integer convolution is refused; a step must not end the run with that."""
+    qm, context = guarded(3000.0)
+    after = Guard(tolerable=0.0, guilty=0.0)(qm, context)
+    assert any(name.startswith("conv") for name in after.plan.integer)
+
+
+def test_the_model_given_is_not_changed(guarded):
+    qm, context = guarded(3000.0)
+    before = [ir.to_proto(model).SerializeToString(deterministic=True) for model in (qm.model, qm.reference)]
+    Guard()(qm, context)
+    after = [ir.to_proto(model).SerializeToString(deterministic=True) for model in (qm.model, qm.reference)]
+    assert before == after and not qm.kept
+
+
+def test_without_heads_it_says_so(guarded, calibrated, detector, images):
+    qm, context = calibrated(detector(), images(2, SHAPE), "float")
+    with pytest.raises(CalibrationError, match="leave the step 'guard' out"):
+        Guard()(qm, context)
+
+
+# ---------------------------------------------------------------- the search
+
+
+class Costs:
+    """A group costs what its worst member costs, and every member a little."""
+
+    def __init__(self, planted):
+        self.planted, self.calls = planted, 0
+
+    def __call__(self, group):
+        self.calls += 1
+        return max((self.planted.get(name, 0.0) for name in group), default=0.0) + 1e-4 * len(group)
+
+
+NAMES = [f"t{k}" for k in range(200)]
+SILENT = SimpleNamespace(tick=lambda *_: None)
+
+
+@pytest.mark.parametrize("planted", [{}, {"t7": 0.3}, {"t0": 0.2, "t199": 0.06}, {"t90": 0.5, "t91": 0.4, "t3": 0.1}])
+def test_search_finds_what_costs_and_nothing_else(planted):
+    costs = Costs(planted)
+    found = search(NAMES, costs, 0.05, SILENT)
+    assert found == pytest.approx({name: cost + 1e-4 for name, cost in planted.items()})
+    assert costs.calls < len(NAMES) / 2
+
+
+def test_search_tells_how_far_it_is(guarded):
+    ticks = []
+    context = SimpleNamespace(tick=lambda *tick: ticks.append(tick))
+    search(NAMES, Costs({"t7": 0.3}), 0.05, context)
+    assert [done for _, done, _ in ticks] == list(range(1, len(ticks) + 1))
+    assert ticks[-1][1] == ticks[-1][2]
+
+
+def test_search_of_one():
+    assert search(["a"], Costs({"a": 1.0}), 0.05, SILENT) == {"a": pytest.approx(1.0001)}
+
+
+def test_contexts_without_a_listener_tick_silently(calibrated, detector, images):
+    _, context = calibrated(detector(), images(1, SHAPE), "float")
+    assert isinstance(context, Context)
+    context.tick("anything", 1, 2)

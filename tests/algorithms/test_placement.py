@@ -1,0 +1,158 @@
+"""Placement with latencies that are made up: what a clock would say is not what is tested."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from detquant.algorithms import placement
+from detquant.algorithms.placement import Placement, candidates
+from detquant.graph import prepare
+
+SHAPE = (1, 3, 16, 16)
+
+
+@pytest.fixture
+def net(build):
+    """A convolution of the image, a depthwise one, a Resize, and one on each of the sides 16, 8 and 4."""
+    rng = np.random.default_rng(9)
+    sizes = {"image": (8, 3), "deep": (8, 1), "half": (8, 8), "quarter": (8, 8), "last": (4, 8)}
+    weights = {f"{name}_w": rng.normal(0, 0.3, (*s, 1, 1)).astype(np.float32) for name, s in sizes.items()}
+    weights["twice"] = np.array([1, 1, 2, 2], np.float32)
+    halve = {"strides": [2, 2]}
+    nearest = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    rows = [
+        ("Conv", ["x", "image_w"], ["a"], {"name": "image"}),
+        ("Conv", ["a", "deep_w"], ["b"], {"name": "deep", "group": 8}),
+        ("Conv", ["b", "half_w"], ["c"], {"name": "half", **halve}),
+        ("Conv", ["c", "quarter_w"], ["d"], {"name": "quarter", **halve}),
+        ("Resize", ["d", "", "twice"], ["e"], {"name": "up", **nearest}),
+        ("Conv", ["e", "last_w"], ["y"], {"name": "last"}),
+    ]
+    return prepare(build(rows, {"x": [*SHAPE]}, {"y": None}, weights))
+
+
+@pytest.fixture
+def placed(net, calibrated, images):
+    """placed(): the model before any step, and its context."""
+
+    def make(**more):
+        return calibrated(net, images(2, SHAPE), **more)
+
+    return make
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """clock(best, faster): float takes 1, the first candidate ``best``; ``faster`` answers the trials in turn."""
+
+    def start(best, faster=()):
+        answers, asked = iter(faster), []
+
+        def alternate(sides, feed, runs):
+            asked.append(tuple(sides))
+            if "float" in sides:
+                return {"float": 1.0, "best": best}
+            return {"best": 1.0, "trial": next(answers)}
+
+        monkeypatch.setattr(placement, "alternate", alternate)
+        return asked
+
+    return start
+
+
+def test_well_ahead_nothing_is_tried(placed, clock):
+    qm, context = placed()
+    asked = clock(0.79)
+    assert Placement()(qm, context) is qm
+    assert asked == [("float", "best")] and context.memory == {"placement": {}}
+
+
+def test_candidates_by_title(placed):
+    qm, _ = placed()
+    found = dict(candidates(qm))
+    assert found == {
+        "convolution of the image": ["image"],
+        "resizing": ["up"],
+        "depthwise convolutions": ["deep"],
+        "stage of 16x16": ["image", "deep"],
+        "stage of 8x8": ["half", "up", "last"],
+        "stage of 4x4": ["quarter"],
+    }
+
+
+def test_only_what_reaches_the_gain_is_kept(placed, clock):
+    qm, context = placed()
+    titles = [title for title, _ in candidates(qm)]
+    figures = dict.fromkeys(titles, 0.98) | {"depthwise convolutions": 0.96, "stage of 4x4": 0.9}
+    asked = clock(1.2, figures.values())
+    after = Placement()(qm, context)
+    assert set(after.kept) == {"deep", "quarter"} and len(asked) == 1 + len(titles)
+    assert after.kept["deep"] == "placement: depthwise convolutions, faster in float"
+    assert not {"deep", "quarter"} & set(after.plan.integer) and "half" in after.plan.integer
+    assert context.memory == {"placement": dict(after.kept)}
+
+
+def test_noise_changes_nothing(placed, clock):
+    qm, context = placed()
+    clock(1.2, [0.97] * 10)
+    assert Placement()(qm, context) is qm and context.memory == {"placement": {}}
+
+
+def test_the_bar_is_an_option(placed, clock):
+    qm, context = placed()
+    clock(1.2, [0.97, *[1.0] * 10])
+    assert set(Placement(gain=0.98)(qm, context).kept) == {"image"}
+
+
+def test_not_all_of_the_net_goes_to_float(placed, clock):
+    qm, context = placed()
+    clock(1.2, [0.5] * 10)
+    assert any(name in qm.plan.weights for name in Placement()(qm, context).plan.integer)
+
+
+def test_a_decision_is_used_again_without_measuring(placed, clock):
+    qm, context = placed()
+    clock(1.2, [1.0, 1.0, 0.5, *[1.0] * 10])
+    first = Placement()(qm, context)
+    asked = clock(9.9)
+    again = Placement()(qm, context)
+    assert not asked and first.kept == again.kept == {"deep": first.kept["deep"]}
+    assert again.qdq().graph.num_nodes() == first.qdq().graph.num_nodes()
+    context.memory["placement"] = {}
+    assert Placement()(qm, context) is qm and not asked
+
+
+def test_what_the_guard_kept_stays_kept(placed, clock):
+    qm, context = placed()
+    qm = replace(qm, kept={"last": "guard: harmful"})
+    clock(1.2, [0.5, *[1.0] * 10])
+    assert set(Placement()(qm, context).kept) == {"image", "last"}
+    assert set(context.memory["placement"]) == {"image"}
+
+
+def test_it_tells_how_far_it_is(placed, clock):
+    ticks = []
+    qm, context = placed(progress=lambda *tick: ticks.append(tick))
+    clock(1.2, [1.0] * 10)
+    Placement()(qm, context)
+    assert ticks == [("placing by latency", done, 6) for done in range(1, 7)]
+
+
+def test_sides_take_turns_and_the_first_turns_do_not_count(monkeypatch):
+    order, now = [], [0.0]
+
+    class Timed:
+        def __init__(self, name, seconds):
+            self.name, self.seconds = name, iter(seconds)
+
+        def run(self, feed):
+            order.append(self.name)
+            now[0] += next(self.seconds)
+
+    monkeypatch.setattr(placement, "perf_counter", lambda: now[0])
+    sides = {"a": Timed("a", [9, 9, 1, 2, 6]), "b": Timed("b", [9, 9, 3, 5, 4])}
+    assert placement.alternate(sides, {}, 3) == {"a": 2, "b": 4}
+    assert order == ["a", "b"] * 5

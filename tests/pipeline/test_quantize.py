@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from detquant._version import __version__
+from detquant.errors import ModelError, OutputError
+from detquant.pipeline import quantize as module
+from detquant.pipeline.detector import load
+from detquant.pipeline.memory import FOLDER
+from detquant.pipeline.quantize import quantize
+from detquant.recipes import load_recipe
+
+KEYS = {
+    "float": {"ap", "ap50", "ap75", "latency_ms", "size_bytes"},
+    "quantized": {"ap", "ap50", "ap75", "latency_ms", "size_bytes"},
+    "calibration": {"images", "seconds", "peak_rss_mb"},
+}
+WHOLE = replace(load_recipe("w8a8"), steps=tuple(s for s in load_recipe("w8a8").steps if s.name != "placement"))
+"""The built-in recipe without what depends on a clock."""
+
+
+@pytest.fixture
+def data(square_data):
+    return square_data(images=6)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Placement's measurements, made up: float is slow, so nothing is placed anew."""
+    asked = []
+
+    def alternate(sides, feed, runs):
+        asked.append(tuple(sides))
+        return {name: 1.0 if name == "float" else 0.5 for name in sides}
+
+    monkeypatch.setattr("detquant.algorithms.placement.alternate", alternate)
+    return asked
+
+
+@pytest.fixture(scope="module")
+def made():
+    """made(key, make): made once, read by many tests."""
+    kept = {}
+    return lambda key, make: kept[key] if key in kept else kept.setdefault(key, make())
+
+
+@pytest.fixture
+def result(made, square_model, data):
+    return made("result", lambda: quantize(square_model, data, recipe=WHOLE, calib=4, seed=3))
+
+
+def model_of(result):
+    return onnx.load_from_string(result.artefact.files["model.onnx"])
+
+
+def files_in(folder):
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+# ---------------------------------------------------------------- the report
+
+
+def test_the_report_says_everything(result, square_model):
+    report = result.report
+    assert {key: set(report[key]) for key in KEYS} == KEYS
+    assert report["model_sha256"] == hashlib.sha256(square_model.read_bytes()).hexdigest()
+    expected = {"recipe": "w8a8", "target": "ort", "seed": 3, "detquant_version": __version__, "images": 6}
+    assert {key: report[key] for key in expected} == expected
+    assert report["calibration"]["images"] == 4 and report["calibration"]["peak_rss_mb"] > 10
+    assert report["agreement"] is None and report["family"] == "yolov8" and report["skipped"] == []
+    assert report["float"]["size_bytes"] == square_model.stat().st_size
+    assert report["quantized"]["size_bytes"] == len(result.artefact.files["model.onnx"])
+
+
+def test_it_still_sees(result):
+    assert result.report["float"]["ap"] == pytest.approx(100) and result.report["quantized"]["ap"] > 95
+    assert result.report["drop"] == result.report["float"]["ap"] - result.report["quantized"]["ap"]
+    assert result.report["int8"]["macs_percent"] > 50
+
+
+def test_sqnr_is_given_for_tensors_of_the_quantised_part(result):
+    table = result.report["sqnr_db"]
+    assert {"r0", "r1", "r2", "r3"} <= set(table)
+    assert not {"images", "c0", "s0"} & set(table)  # the image itself, SiLU's input, a sigmoid
+    assert min(table.values()) > 15
+
+
+def test_saved_is_what_was_made(result, tmp_path):
+    result.save(tmp_path / "out")
+    assert files_in(tmp_path / "out") == ["model.onnx", "report.json", "report.md"]
+    assert (tmp_path / "out/model.onnx").read_bytes() == result.artefact.files["model.onnx"]
+    assert json.loads((tmp_path / "out/report.json").read_text())["recipe"] == "w8a8"
+
+
+def test_progress_has_all_of_it(square_model, data):
+    ticks = []
+    quantize(square_model, data, recipe=WHOLE, calib=3, val_limit=2, progress=lambda *tick: ticks.append(tick))
+    assert [tick for tick in ticks if tick[0] == "calibrating"] == [("calibrating", k, 3) for k in (1, 2, 3)]
+    assert [tick for tick in ticks if tick[0] == "evaluating"] == [("evaluating", k, 2) for k in (1, 2)]
+
+
+# ---------------------------------------------------------------- the file
+
+
+def test_the_file_says_how_to_read_it(result):
+    words = {entry.key: entry.value for entry in model_of(result).metadata_props}
+    assert words["detquant.family"] == "yolov8" and words["detquant.recipe"] == "w8a8"
+    assert json.loads(words["detquant.classes"])[:2] == ["person", "bicycle"]
+    assert json.loads(words["detquant.imgsz"]) == [96, 96]
+
+
+def test_inputs_and_outputs_are_those_of_the_float_model(result, square_proto):
+    found = model_of(result)
+    assert next(o.version for o in found.opset_import if not o.domain) >= 19
+    for side in ("input", "output"):
+        expected = getattr(square_proto.graph, side)
+        assert list(getattr(found.graph, side)) == list(expected)
+
+
+def test_weights_are_int8_by_channel_and_activations_uint8(result):
+    graph = model_of(result).graph
+    arrays = {array.name: numpy_helper.to_array(array) for array in graph.initializer}
+    by_output = {name: node for node in graph.node for name in node.output}
+    activations = [node for node in graph.node if node.op_type == "QuantizeLinear"]
+    assert activations and all(arrays[node.input[2]].dtype == np.uint8 for node in activations)
+    assert all(arrays[node.input[1]].shape == () for node in activations)
+    integer = [n for n in graph.node if n.op_type == "Conv" and n.input[1] in by_output]
+    assert {node.name for node in integer} == {"stem", "conv1", "conv2", "conv3", "conv4"}
+    for node in integer:
+        weight = by_output[node.input[1]]
+        codes, scale, zero = (arrays[name] for name in weight.input)
+        assert weight.op_type == "DequantizeLinear" and weight.attribute[0].i == 0
+        assert codes.dtype == zero.dtype == np.int8 and not zero.any()
+        assert scale.shape == (codes.shape[0],)
+
+
+def test_the_result_is_a_detector_that_evaluate_knows(result, tmp_path):
+    result.save(tmp_path / "out")
+    detector = load(tmp_path / "out/model.onnx")
+    assert detector.is_quantized and detector.family.name == "yolov8"
+
+
+def test_a_quantised_model_is_refused(result, data, tmp_path):
+    result.save(tmp_path / "out")
+    with pytest.raises(ModelError, match="quantised already"):
+        quantize(tmp_path / "out/model.onnx", data)
+
+
+# ---------------------------------------------------------------- same inputs, same bytes
+
+
+def test_two_runs_in_different_folders_give_the_same_bytes(result, square_model, data, tmp_path):
+    again = [quantize(square_model, data, recipe=WHOLE, calib=4, seed=3, work=tmp_path / name) for name in "ab"]
+    assert {one.artefact.digest() for one in (*again, result)} == {again[0].artefact.digest()}
+    assert {one.report["plan_digest"] for one in again} == {result.report["plan_digest"]}
+
+
+def test_measured_decisions_are_kept_in_the_work_folder(square_model, data, tmp_path, clock):
+    work = tmp_path / "out"
+    first = quantize(square_model, data, calib=4, work=work)
+    assert clock == [("float", "best")]
+    again = quantize(square_model, data, calib=4, work=work)
+    assert len(clock) == 1 and again.artefact.files == first.artefact.files
+    quantize(square_model, data, calib=4, seed=1, work=work)
+    quantize(square_model, data, calib=3, work=work)
+    assert len(clock) == 3  # other images
+
+
+def test_without_a_work_folder_nothing_is_written(square_model, data, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    quantize(square_model, data, recipe=WHOLE, calib=2, val_limit=1)
+    assert not list((tmp_path / "here").iterdir())
+
+
+# ---------------------------------------------------------------- what does not go as planned
+
+
+def test_a_bare_folder_of_images(square_model, data):
+    found = quantize(square_model, data.parent / "images/val", recipe=WHOLE, calib=4).report
+    assert found["float"]["ap"] is found["quantized"]["ap"] is found["drop"] is None
+    assert found["agreement"]["f1"] == pytest.approx(1.0) and found["agreement"]["reference_boxes"] == 12
+    assert any("no annotations" in note for note in found["notes"])
+
+
+def test_a_broken_calibration_image_is_replaced_and_named(square_model, data):
+    broken = data.parent / "images/train/t2.png"
+    broken.write_text("no picture")
+    found = quantize(square_model, data, recipe=WHOLE, calib=128).report
+    assert found["calibration"]["images"] == 5
+    assert [skip["path"].rpartition("/")[2] for skip in found["skipped"]] == ["t2.png"]
+
+
+class Stop:
+    """Ctrl-C at a tick."""
+
+    def __init__(self, what, at):
+        self.what, self.at, self.seen = what, at, []
+
+    def __call__(self, what, done, total):
+        self.seen.append((what, done, total))
+        if (what, done) == (self.what, self.at):
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("observer", ["mean", "mse"])
+def test_an_interrupted_calibration_goes_on(square_model, data, tmp_path, observer):
+    rules = tuple(replace(r, activation=replace(r.activation, observer=observer)) for r in WHOLE.rules)
+    recipe, work = replace(WHOLE, rules=rules), tmp_path / "out"
+    whole = quantize(square_model, data, recipe=recipe, calib=6)
+    stop = Stop("calibrating" if observer == "mean" else "histograms", 3)
+    with pytest.raises(KeyboardInterrupt):
+        quantize(square_model, data, recipe=recipe, calib=6, work=work, progress=stop)
+    [left] = files_in(work)
+    assert left.endswith(".npz") and (work / FOLDER / left).is_file()
+    onwards = Stop("", 0)
+    result = quantize(square_model, data, recipe=recipe, calib=6, work=work, progress=onwards)
+    assert [done for what, done, _ in onwards.seen if what == stop.what] == [4, 5, 6]
+    assert result.artefact.files == whole.artefact.files
+    assert result.report["calibration"]["images"] == 6
+
+
+def test_a_folder_that_cannot_be_written_is_found_out_first(square_model, data, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setattr(module, "load", None)  # would fail
+    with pytest.raises(OutputError, match="is not a folder"):
+        quantize(square_model, data, work=tmp_path / "file")
