@@ -1,22 +1,22 @@
 """detquant beside its peers on onnxruntime: accuracy, latency, size, and the time it takes to quantise.
 
-    python benchmarks/int8_ort.py [MODEL.onnx ...] --data DATA --calib 64 --limit 100
+    python benchmarks/int8_ort.py MODEL.onnx ... --data DATA --calib 64 --limit 100
 
-Every peer is given what detquant is given: the same calibration images, and the same prepared float graph. (The
-file's own graph would not do: below opset 13 DequantizeLinear has no axis, so what comes out is no valid model.) The
-float row is the file as it is. A peer that fails, or whose model the runtime refuses, has a row that says so.
+Peers are given what detquant is given: the same calibration images and the same prepared float graph, at opset 19.
+(Below 13 DequantizeLinear has no axis; onnxruntime refuses what NNCF makes of YOLOX at 21.) The float row is the file
+as it is. A peer that fails, or whose model the runtime refuses, has a row that says so.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -25,12 +25,13 @@ import onnxruntime
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 from onnx import ModelProto
+from onnx.version_converter import convert_version
 from onnxruntime.quantization import CalibrationDataReader, quantize_static
 
 from detquant.calibration import Feed
 from detquant.data import Dataset, check_classes, open_dataset, read_image
 from detquant.errors import DetquantError, MissingExtra
-from detquant.evaluation.latency import Latency, compare_latency, stopwatch
+from detquant.evaluation.latency import Latency, compare_latency, ratio, stopwatch
 from detquant.graph import Runner
 from detquant.pipeline.calibration_images import choose_images, stream
 from detquant.pipeline.detector import Detector, load
@@ -43,7 +44,8 @@ from detquant.targets import load_target
 ASSETS = Path(__file__).resolve().parents[2] / "shared" / "assets"
 DETECTORS = tuple(ASSETS / "weights" / "detect" / f"{name}.onnx" for name in ("yolov8n", "yolox_nano", "nanodet_m_416"))
 HEADER = ("model", "quantised by", "AP", "AP50", "drop", "latency, ms", "ratio", "size, MB", "quantised in, s", "note")
-FLOAT, UNKNOWN = "float", "–"
+FLOAT, UNKNOWN, PEERS_OPSET = "float", "–", 19
+QUIET = logging.ERROR  # the graph is prepared already, so onnxruntime's advice to preprocess it is moot
 
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
 app = App(name="int8_ort", help="Prints detquant beside its peers on onnxruntime, as a Markdown table.")
@@ -61,9 +63,9 @@ class Work:
         """The calibration images as network inputs, read anew each time: reading is part of the work."""
         return stream(self.detector.family, choose_images(self.dataset, self.calib, []))
 
-    def proto(self) -> ModelProto:
-        """The prepared float graph."""
-        return ir.to_proto(self.detector.model)
+    def graph(self) -> ModelProto:
+        """The prepared float graph, for peers."""
+        return convert_version(ir.to_proto(self.detector.model), PEERS_OPSET)
 
 
 class Reader(CalibrationDataReader):
@@ -73,24 +75,25 @@ class Reader(CalibrationDataReader):
         self._feeds = feeds
 
     def get_next(self) -> Feed | None:
+        """The next image."""
         return next(self._feeds, None)
 
 
 def by_onnxruntime(work: Work, **options: object) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.onnx")
-        quantize_static(work.proto(), path, Reader(work.feeds()), **options)
+        quantize_static(work.graph(), path, Reader(work.feeds()), **options)
         return path.read_bytes()
 
 
 def by_nncf(work: Work) -> bytes:
-    try:
-        import nncf
-    except ImportError as error:
-        raise MissingExtra("nncf", "bench") from error
-    logging.getLogger("nncf").setLevel(logging.ERROR)
-    made: ModelProto = nncf.quantize(work.proto(), nncf.Dataset(list(work.feeds())), subset_size=work.calib)
-    return made.SerializeToString()
+    if not find_spec("nncf"):
+        raise MissingExtra("nncf", "bench")
+    import nncf
+
+    logging.getLogger("nncf").setLevel(QUIET)
+    images = nncf.Dataset(list(work.feeds()))
+    return nncf.quantize(work.graph(), images, subset_size=work.calib).SerializeToString()
 
 
 def by_detquant(work: Work) -> bytes:
@@ -118,18 +121,16 @@ class Made:
 
 
 def make(quantiser: Callable[[Work], bytes], work: Work) -> Made:
+    """Quantises, and tries the result."""
     try:
         with redirect_stdout(sys.stderr):  # peers show their progress; stdout is for the table
             content, seconds = stopwatch(partial(quantiser, work))
-    except MissingExtra as error:
-        return Made(note=str(error))
-    except Exception as error:  # whatever a peer fails with is its result
-        return Made(note=f"fails: {sentence(error)}")
-    try:
         runner = Runner(content, threads=1)
         runner.run(next(work.feeds()))
-    except DetquantError as error:
-        return Made(size=len(content), seconds=seconds, note=sentence(error))
+    except DetquantError as error:  # an extra is missing, or the runtime refuses the model
+        return Made(note=str(error))
+    except Exception as error:  # whatever a peer fails with is its result
+        return Made(note=" ".join(f"fails with {type(error).__name__}: {error}".split())[:200])
     return Made(runner=runner, size=len(content), seconds=seconds)
 
 
@@ -140,37 +141,28 @@ def compare(work: Work, limit: int | None, runs: int) -> list[tuple[str, ...]]:
     for name, quantiser in QUANTISERS.items():
         print(f"{imported.path.stem}: {name}", file=sys.stderr)
         made[name] = make(quantiser, work)
-    runners = {name: one.runner for name, one in made.items() if one.runner}
-    family, dataset = work.detector.family, work.dataset
-    sides = run_over(family, runners, dataset, limit=limit).sides
-    image, _ = family.preprocess(read_image(choose_images(dataset, 1, [])[0]))
+    runners, family = {name: one.runner for name, one in made.items() if one.runner}, work.detector.family
+    sides = run_over(family, runners, work.dataset, limit=limit).sides
+    image, _ = family.preprocess(read_image(choose_images(work.dataset, 1, [])[0]))
     latency = compare_latency(runners, {family.input_name: image}, runs)
     return [(imported.path.stem, name, *cells(name, one, sides, latency)) for name, one in made.items()]
 
 
 def cells(name: str, made: Made, sides: Mapping[str, Side], latency: Mapping[str, Latency]) -> tuple[str, ...]:
     """What the table says of one of the models, from AP to the note."""
-    size = f"{made.size / 1e6:.2f}" if made.size else UNKNOWN
-    seconds = UNKNOWN if made.seconds is None else f"{made.seconds:.1f}"
     if made.runner is None:
-        return (*[UNKNOWN] * 5, size, seconds, made.note)
+        return (*[UNKNOWN] * (len(HEADER) - 3), made.note)
     before, after = sides[FLOAT].accuracy, sides[name].accuracy
-    accuracy = (UNKNOWN,) * 3
-    if before and after:
-        accuracy = (f"{after.ap:.2f}", f"{after.ap50:.2f}", f"{before.ap - after.ap:.2f}")
-    median = latency[name].median_ms
-    return (*accuracy, f"{median:.1f}", f"{median / latency[FLOAT].median_ms:.2f}", size, seconds, made.note)
+    known = (after.ap, after.ap50, before.ap - after.ap) if before and after else None
+    accuracy = [f"{value:.2f}" for value in known] if known else [UNKNOWN] * 3
+    took = f"{latency[name].median_ms:.1f}", f"{ratio(latency[name], latency[FLOAT]):.2f}"
+    seconds = UNKNOWN if made.seconds is None else f"{made.seconds:.1f}"
+    return (*accuracy, *took, f"{made.size / 1e6:.2f}", seconds, made.note)
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:
     rule = ["---", "---", *["---:"] * (len(HEADER) - 3), "---"]
-    return "\n".join("| " + " | ".join(row) + " |" for row in (HEADER, rule, *rows))
-
-
-def sentence(error: Exception) -> str:
-    """The first line of an error, fit for a cell of the table."""
-    lines = str(error).strip().splitlines() or [""]
-    return f"{'' if isinstance(error, DetquantError) else type(error).__name__ + ': '}{lines[0]}".replace("|", "/")
+    return "\n".join("| " + " | ".join(c.replace("|", "/") for c in row) + " |" for row in (HEADER, rule, *rows))
 
 
 @app.default
@@ -190,25 +182,18 @@ def bench(
         limit: Measure AP on the first so many validation images only.
         runs: Timed runs of each.
     """
-    dataset, rows = open_dataset(data), []
-    for path in models or DETECTORS:
-        detector = load(path)
+    dataset, detectors, rows = open_dataset(data), [load(path) for path in models or DETECTORS], []
+    for detector in detectors:
         check_classes(dataset, detector.family.num_classes)
         rows += compare(Work(detector=detector, dataset=dataset, calib=calib), limit, runs)
-    shown = len(dataset.validation[:limit])
     print(markdown(rows))
-    print(f"\nonnxruntime {onnxruntime.__version__}, 1 thread, {processor_name() or os.uname().machine}; ", end="")
-    print(f"AP on {shown} images of {dataset.name}, {calib} calibration images, {runs} runs of each in turn.")
-
-
-def main() -> int:
-    try:
-        app()
-    except DetquantError as error:
-        print(f"int8_ort: {error}", file=sys.stderr)
-        return 2
-    return 0
+    images = f"AP on {len(dataset.validation[:limit])} images of {dataset.name}, {calib} calibration images"
+    print(f"\nonnxruntime {onnxruntime.__version__}, 1 thread, {processor_name()}, {runs} runs in turn; {images}.")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    logging.getLogger().setLevel(QUIET)
+    try:
+        app()
+    except DetquantError as error:
+        sys.exit(f"int8_ort: {error}")

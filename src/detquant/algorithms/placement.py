@@ -101,13 +101,20 @@ def candidates(qm: QuantModel) -> Iterator[tuple[str, list[str]]]:
         "slicing the image": [n for n in nodes if n.op_type == "Slice"],
         "depthwise convolutions": [n for n in nodes if n.op_type == "Conv" and _is_depthwise(n)],
     }
+    sizes = {_size(n) for n in nodes if n.op_type == "Conv"} - {None}
     for node in nodes:
-        shape = static_shape(node.outputs[0])
-        if shape is not None and len(shape) == 4:
-            groups.setdefault(f"stage of {shape[2]}x{shape[3]}", []).append(node)
+        size = _size(node)
+        if size in sizes:
+            groups.setdefault(f"stage of {size}", []).append(node)
     for title, members in groups.items():
         if members and len(members) < len(nodes) and _leaves_weights(nodes, members):
             yield title, [n.name or "" for n in members]
+
+
+def _size(node: ir.Node) -> str | None:
+    """Height and width of the map that the operator writes."""
+    shape = static_shape(node.outputs[0])
+    return f"{shape[2]}x{shape[3]}" if shape is not None and len(shape) == 4 else None
 
 
 def _leaves_weights(nodes: list[ir.Node], members: list[ir.Node]) -> bool:
