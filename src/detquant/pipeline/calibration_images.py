@@ -30,11 +30,11 @@ def choose_images(dataset: Dataset, count: int, skipped: list[Skip]) -> list[Pat
         try:
             read_image(path)
         except DatasetError as error:
-            skipped.append(Skip(path, str(error)))
+            skipped.append(Skip(path, str(error).rstrip(".")))
         else:
             chosen.append(path)
     if not chosen:
-        why = f": {skipped[0].reason}" if skipped else "."
+        why = f": {skipped[0].reason}." if skipped else "."
         raise DatasetError(f"None of the {len(dataset.calibration)} calibration images can be read{why}")
     return chosen
 

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detquant.data import Dataset, Skip, check_classes, iter_images
+from detquant.errors import DatasetError
 from detquant.evaluation.accuracy import Accuracy, CocoScorer
 from detquant.evaluation.agreement import CONFIDENCE
 from detquant.evaluation.latency import in_turn, stopwatch
@@ -144,8 +145,8 @@ def run_over(
     Raises:
         DatasetError: no image can be read, none has a labelled object, or the classes are not the model's.
     """
-    check_classes(dataset, family.num_classes)
-    paths = dataset.validation if limit is None else dataset.validation[:limit]
+    require_measurable(family, dataset, limit)
+    paths = dataset.validation[:limit]
     skipped: list[Skip] = []
     tallies = {name: _Tally(family, runner, dataset) for name, runner in runners.items()}
     preprocess: list[float] = []
@@ -164,6 +165,23 @@ def run_over(
         images=len(preprocess),
         skipped=(*dataset.skipped, *skipped),
     )
+
+
+def require_measurable(family: Family, dataset: Dataset, limit: int | None = None) -> None:
+    """Fails before the work and not after it, when the data set could not measure the model.
+
+    Raises:
+        DatasetError: the classes are not the model's, or no image to be measured has a labelled object.
+    """
+    check_classes(dataset, family.num_classes)
+    if dataset.ground_truth is None:
+        return
+    paths, ids = dataset.validation[:limit], dataset.image_ids
+    measured = {ids[path] for path in paths}
+    if not any(one["image_id"] in measured for one in dataset.ground_truth["annotations"]):
+        raise DatasetError(
+            f"None of the {len(paths)} validation images has a labelled object, so there is no AP to measure."
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,12 +12,12 @@ from typing import Any
 from detquant._version import __version__
 from detquant.algorithms import Algorithm, Context, Damage, build_algorithm
 from detquant.calibration import Collector, calibrate, statistics_key
-from detquant.data import Dataset, Skip, check_classes, open_dataset
+from detquant.data import Dataset, Skip, open_dataset
 from detquant.errors import CalibrationError, ModelError
 from detquant.graph import Runner
 from detquant.pipeline.calibration_images import choose_images, stream
 from detquant.pipeline.detector import Detector, load
-from detquant.pipeline.evaluate import run_over
+from detquant.pipeline.evaluate import require_measurable, run_over
 from detquant.pipeline.evidence import label, report, sqnr
 from detquant.pipeline.memory import peak_rss_mb, remembered
 from detquant.recipes import QuantModel, Recipe, load_recipe, plan
@@ -102,7 +102,7 @@ def quantize(
         where = detector.imported.path
         raise ModelError(f"'{where}' is quantised already (it has Q and DQ nodes): give the float model.")
     dataset = data if isinstance(data, Dataset) else open_dataset(os.fspath(data), seed)
-    check_classes(dataset, detector.family.num_classes)
+    require_measurable(detector.family, dataset, val_limit)
 
     job = Job(
         detector=detector,
