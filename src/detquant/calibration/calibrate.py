@@ -14,6 +14,7 @@ from detquant.calibration.statistics import BINS, Statistics
 from detquant.calibration.weights import weight_grid
 from detquant.errors import CalibrationError
 from detquant.graph.traits import OPS, activation_inputs
+from detquant.graph.values import values_by_name
 from detquant.graph.weights import replace_weight
 from detquant.numerics import Capability, QuantParams, QuantSpec, grid_from_range
 from detquant.numerics.grid import IntArray
@@ -30,9 +31,10 @@ def calibrate(model: ir.Model, plan: Plan, statistics: Statistics, capability: C
         capability: the target's facts.
     """
     params: dict[str, QuantParams] = {}
+    values = values_by_name(model.graph)
     for name, point in plan.points.items():
         if isinstance(point, Own):
-            low, high = _range(model, plan, statistics, name, point.spec)
+            low, high = _range(values, plan, statistics, name, point.spec)
             params[name] = grid_from_range(low, high, point.spec)
         elif isinstance(point, Fixed):
             params[name] = grid_from_range(point.low, point.high, point.spec)
@@ -59,9 +61,10 @@ def with_weight_grids(qm: QuantModel, capability: Capability, statistics: Statis
     return replace(qm, model=model, weights=grids)
 
 
-def _range(model: ir.Model, plan: Plan, statistics: Statistics, root: str, spec: QuantSpec) -> tuple[float, float]:
-    producers = {v.name or "": n for n in model.graph for v in n.outputs}
-    found = [seen_sources(name, producers, statistics) for name in plan.sources[root]]
+def _range(
+    values: Mapping[str, ir.Value], plan: Plan, statistics: Statistics, root: str, spec: QuantSpec
+) -> tuple[float, float]:
+    found = [seen_sources(name, values, statistics) for name in plan.sources[root]]
     sources = list(dict.fromkeys(name for names in found for name in names))
     extremes = [np.asarray(statistics.extremes[name], np.float32) for name in sources]
     lows, highs = np.min([e[:, 0] for e in extremes], axis=0), np.max([e[:, 1] for e in extremes], axis=0)
@@ -83,7 +86,7 @@ def _range(model: ir.Model, plan: Plan, statistics: Statistics, root: str, spec:
     return (useful_low(kind, low, high, levels), high) if kind else (low, high)
 
 
-def seen_sources(name: str, producers: Mapping[str, ir.Node], statistics: Statistics) -> list[str]:
+def seen_sources(name: str, values: Mapping[str, ir.Value], statistics: Statistics) -> list[str]:
     """The tensors with statistics whose values ``name`` holds.
 
     A model that is planned again can ask for a tensor that calibration did not look at, since it held only
@@ -94,11 +97,11 @@ def seen_sources(name: str, producers: Mapping[str, ir.Node], statistics: Statis
     """
     if name in statistics.extremes:
         return [name]
-    node = producers.get(name)
+    node = values[name].producer() if name in values else None
     traits = OPS.get(node.op_type) if node is not None else None
     if node is None or traits is None or not (traits.keeps_grid or traits.joins):
         raise CalibrationError(f"Calibration has no statistics of tensor '{name}': calibrate again with this plan.")
-    return [s for v in activation_inputs(node) for s in seen_sources(v.name or "", producers, statistics)]
+    return [s for v in activation_inputs(node) for s in seen_sources(v.name or "", values, statistics)]
 
 
 def rebinned(counts: IntArray, old: tuple[float, float], new: tuple[float, float]) -> IntArray:

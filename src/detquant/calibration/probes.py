@@ -16,12 +16,7 @@ import onnx_ir as ir
 
 from detquant.calibration.statistics import BINS
 from detquant.graph.taps import only_outputs
-from detquant.graph.values import new_initializer, used_names
-
-
-def _values(model: ir.Model) -> dict[str, ir.Value]:
-    graph = model.graph
-    return {v.name or "": v for v in graph.inputs} | {v.name or "": v for n in graph for v in n.outputs}
+from detquant.graph.values import new_initializer, used_names, values_by_name
 
 
 def _append(
@@ -50,7 +45,7 @@ def with_extremes(
         averages: gives ``NAME:average`` of each, a scalar.
     """
     model = model.clone()
-    values, outputs, no_axes, taken = _values(model), [], {"keepdims": 0}, used_names(model.graph)
+    values, outputs, no_axes, taken = values_by_name(model.graph), [], {"keepdims": 0}, used_names(model.graph)
     for name in tensors:
         for suffix, op in (("min", "ReduceMin"), ("max", "ReduceMax")):
             outputs.append(_append(model, op, [values[name]], f"{name}:{suffix}", attributes=no_axes))
@@ -73,7 +68,7 @@ def channel_axis(rank: int) -> int:
 def with_codes(model: ir.Model, bounds: Mapping[str, tuple[float, float]]) -> ir.Model:
     """A copy whose outputs are ``NAME:codes``: uint16 in ``0..BINS-1`` over each tensor's range."""
     model = model.clone()
-    values, outputs, taken = _values(model), [], used_names(model.graph)
+    values, outputs, taken = values_by_name(model.graph), [], used_names(model.graph)
     for name, (low, high) in bounds.items():
         scale = np.float32(max((high - low) / (BINS - 1), 1e-12))
         # QuantizeLinear's zero point is an unsigned integer: the shift to `low` is a subtraction of its own.

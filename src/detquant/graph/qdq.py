@@ -18,7 +18,7 @@ import numpy as np
 import onnx_ir as ir
 
 from detquant.graph.traits import activation_inputs, bias_of, weight_of
-from detquant.graph.values import fresh_name, new_initializer, used_names
+from detquant.graph.values import fresh_name, new_initializer, used_names, values_by_name
 from detquant.numerics.grid import Array, QuantParams, quantize
 from detquant.numerics.qtype import INT32, QType
 
@@ -141,7 +141,7 @@ def insert_qdq(
             if accumulator.axis is None or tuple(bias.const_value.shape) == accumulator.scale.shape:
                 writer.stored(node, positions[id(bias)], accumulator)
         writer.stored(node, positions[id(weight)], grid)
-    values = {v.name: v for v in graph.inputs} | {v.name: v for n in graph for v in n.outputs}
+    values = values_by_name(graph)
     for name, params in activations.items():
         value = values[name]
         producer = value.producer()

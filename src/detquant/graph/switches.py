@@ -12,7 +12,7 @@ import numpy as np
 import onnx_ir as ir
 
 from detquant.graph.qdq import storage
-from detquant.graph.values import new_initializer, used_names
+from detquant.graph.values import new_initializer, used_names, values_by_name
 from detquant.numerics.grid import QuantParams
 
 
@@ -26,7 +26,7 @@ def with_switches(model: ir.Model, grids: Mapping[str, QuantParams], switch_of: 
     """
     model = model.clone()
     graph = model.graph
-    values = {v.name: v for v in graph.inputs} | {v.name: v for n in graph for v in n.outputs}
+    values = values_by_name(graph)
     switches: dict[str, ir.Value] = {}
     for name in dict.fromkeys(switch_of.values()):
         switches[name] = ir.Value(name=name, shape=ir.Shape([]), type=ir.TensorType(ir.DataType.BOOL))

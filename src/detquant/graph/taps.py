@@ -7,11 +7,13 @@ from collections.abc import Iterable
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
+from detquant.graph.values import values_by_name
+
 
 def with_taps_only(model: ir.Model, tensors: Iterable[str]) -> ir.Model:
     """A copy whose outputs are the named tensors and nothing else; what they do not need is removed."""
     model = model.clone()
-    values = {v.name: v for v in model.graph.inputs} | {v.name: v for n in model.graph for v in n.outputs}
+    values = values_by_name(model.graph)
     return only_outputs(model, [values[name] for name in tensors])
 
 

@@ -55,6 +55,11 @@ def is_used_once(value: ir.Value) -> bool:
     return len(value.uses()) == 1 and not value.is_graph_output()
 
 
+def values_by_name(graph: ir.Graph) -> dict[str, ir.Value]:
+    """The graph's inputs and everything its nodes give, by name; constants and what lies in subgraphs are left out."""
+    return {v.name or "": v for v in (*graph.inputs, *(out for node in graph for out in node.outputs))}
+
+
 def used_names(graph: ir.Graph) -> set[str]:
     """Names of all values and nodes of the graph and its subgraphs: what a new name must not be."""
     values = {value.name for value in ir.convenience.create_value_mapping(graph).values()}

@@ -20,6 +20,7 @@ from detquant.pipeline.evaluate import Measured, Side
 from detquant.pipeline.figures import skip_figures
 from detquant.pipeline.inspection import describe_plan, int8_share
 from detquant.recipes import Fixed, QuantModel
+from detquant.report import sheets
 from detquant.report.files import to_json
 from detquant.targets import Artefact
 
@@ -70,7 +71,7 @@ def report(
         "kept_float": dict(qm.plan.kept_float),
         "guard": list(dict.fromkeys(why for why in qm.kept.values() if why.startswith("guard"))),
         "notes": [*_placed(qm), *qm.notes, *dataset.notes, *_no_truth(before)],
-        "warnings": [SLOWER.format(ratio=ratio, threads=_threads(threads))] if ratio > 1.0 else [],
+        "warnings": [SLOWER.format(ratio=ratio, threads=sheets.threads(threads))] if ratio > 1.0 else [],
         "skipped": skip_figures(everything.values()),
         "plan_digest": hashlib.sha256(to_json(describe_plan(qm.plan)).encode()).hexdigest(),
         "artefact_digest": artefact.digest(),
@@ -96,10 +97,6 @@ def _no_truth(side: Side) -> list[str]:
     if side.accuracy:
         return []
     return ["The data has no annotations, so there is no AP: agreement with the float model's detections is given."]
-
-
-def _threads(count: int) -> str:
-    return "1 thread" if count == 1 else f"{count} threads"
 
 
 def sqnr(qm: QuantModel, qdq: ir.Model, feeds: Sequence[Feed], threads: int) -> dict[str, float]:

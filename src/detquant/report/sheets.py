@@ -104,7 +104,7 @@ def benchmark(figures: Figures) -> Sheet:
         )
         for one in figures["models"]
     ]
-    title = f"Inference, {figures['runs']} runs of each in turn, {_threads(figures['threads'])}"
+    title = f"Inference, {figures['runs']} runs of each in turn, {threads(figures['threads'])}"
     return Sheet(title, ("model", "median", "p10", "p90", "ratio", "size"), rows)
 
 
@@ -198,5 +198,6 @@ def _times(after: float, before: float) -> str:
     return f"{after / before:.2f}×" if before else UNKNOWN
 
 
-def _threads(count: int) -> str:
+def threads(count: int) -> str:
+    """1 thread, 2 threads."""
     return "1 thread" if count == 1 else f"{count} threads"
