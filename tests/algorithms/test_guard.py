@@ -98,9 +98,20 @@ def test_where_the_damage_is_small_nothing_is_looked_for(guarded):
 
 def test_where_nobody_alone_is_guilty_nothing_is_done(guarded):
     qm, context = guarded(3000.0)
-    after = Guard(guilty=3.0)(qm, context)
+    after = Guard(guilty=3.0, share=3.0)(qm, context)
     assert after.plan is qm.plan and after.params is qm.params and not after.kept
     assert [note.split(":")[0] for note in after.notes] == ["guard"]
+
+
+def test_who_does_a_good_part_of_a_small_damage_is_guilty(guarded):
+    """A bar in absolute terms (here: out of reach) misses what does little damage, and most of it."""
+    qm, context = guarded(3000.0)
+    assert Guard(guilty=3.0)(qm, context).kept == Guard()(qm, context).kept != {}
+
+
+def test_who_does_a_good_part_of_a_small_damage_is_not_looked_for_where_it_is_tolerable(guarded):
+    qm, context = guarded(3000.0)
+    assert Guard(tolerable=3.0)(qm, context) is qm
 
 
 def test_where_everybody_is_guilty_the_model_stays_as_it_was(guarded):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from detquant.algorithms import placement
-from detquant.algorithms.placement import Placement, candidates
+from detquant.algorithms.placement import Placement, candidates, first_shared
+from detquant.algorithms.replan import keep_more_float
 from detquant.graph import prepare
 
 SHAPE = (1, 3, 16, 16)
@@ -74,6 +75,23 @@ def test_well_ahead_the_convolution_of_the_image_may_go_to_float(placed, clock):
     qm, context = placed()
     clock(0.79, [0.9])
     assert set(Placement()(qm, context).kept) == {"image"}
+
+
+def test_the_front_of_the_net_ends_at_the_first_codes_that_both_ways_share(placed):
+    qm, context = placed()
+    trial = keep_more_float(qm, {"image": "trial"}, context)
+    assert first_shared(qm, trial, ["image"]) == "a"
+    assert first_shared(qm, keep_more_float(qm, {"image": "t", "deep": "t"}, context), ["image"]) == "b"
+    assert first_shared(qm, trial, ["not there"]) is None
+
+
+def test_the_front_of_the_net_runs_and_gives_the_same_codes(placed):
+    qm, context = placed()
+    (codes,) = placement._open(qm, context, "a").run(context.feeds[0]).values()
+    assert codes.dtype == np.uint8 and codes.shape == (1, 8, 16, 16)
+    trial = keep_more_float(qm, {"image": "trial"}, context)
+    (other,) = placement._open(trial, context, "a").run(context.feeds[0]).values()
+    assert np.abs(codes.astype(int) - other).max() <= 8 and (codes != other).any()
 
 
 def test_candidates_by_title(placed):

@@ -12,7 +12,8 @@ where AP would take minutes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass
 from typing import Protocol
@@ -45,11 +46,18 @@ class _Reference:
 
 
 class Damage:
-    """Damage against float outputs that are computed once."""
+    """Damage against float outputs that are computed once.
 
-    def __init__(self, heads: Heads, run_float: Run, feeds: Sequence[Mapping[str, Array]]) -> None:
-        self.heads, self.feeds = heads, tuple(feeds)
-        self.references = [self._reference(run_float(feed)) for feed in self.feeds]
+    Args:
+        heads: reads the outputs.
+        run_float: runs the float model.
+        feeds: the images.
+        workers: images that run at a time.
+    """
+
+    def __init__(self, heads: Heads, run_float: Run, feeds: Sequence[Mapping[str, Array]], workers: int = 1) -> None:
+        self.heads, self.feeds, self.workers = heads, tuple(feeds), workers
+        self.references = [self._reference(outputs) for outputs in self._outputs(run_float)]
 
     def limited(self, images: int) -> Damage:
         """The same on the first ``images`` images."""
@@ -66,7 +74,12 @@ class Damage:
 
     def __call__(self, run: Run) -> float:
         """Mean damage of ``run`` over the images."""
-        return float(np.mean([self._one(run(f), r) for f, r in zip(self.feeds, self.references, strict=True)]))
+        pairs = zip(self._outputs(run), self.references, strict=True)
+        return float(np.mean([self._one(outputs, reference) for outputs, reference in pairs]))
+
+    def _outputs(self, run: Run) -> Iterator[Outputs]:
+        with ThreadPoolExecutor(self.workers) as pool:
+            yield from pool.map(run, self.feeds)
 
     def _one(self, outputs: Outputs, reference: _Reference) -> float:
         scores = self.heads.scores(outputs)[reference.cells]

@@ -6,6 +6,7 @@ it is measured, not guessed:
 
 1. The float graph and the quantised one take turns. If the quantised one is well ahead, only the convolution of the
    image is tried in float: its rows of 27 products are too short for integer kernels, and float costs no size there.
+   The front of the net, up to the first codes that both ways share, is timed for that: it is short and tells more.
 2. Otherwise each candidate (a stage of the net, all depthwise convolutions, operators that only move values, ...) is
    tried in float, and kept there if that is faster by a margin that noise does not reach.
 
@@ -15,7 +16,7 @@ machine: same inputs, same bytes out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
@@ -26,6 +27,7 @@ from detquant.algorithms._base import Context
 from detquant.algorithms.replan import keep_more_float
 from detquant.errors import RecipeError
 from detquant.graph.running import Runner as FloatRunner
+from detquant.graph.taps import only_outputs
 from detquant.graph.traits import OPS, WEIGHTED, weight_of
 from detquant.graph.values import static_shape
 from detquant.recipes import QuantModel
@@ -45,7 +47,7 @@ class Placement:
         enough: ratio of latencies, quantised over float, below which nothing but that convolution is tried.
         gain: a candidate must bring the latency to this share of what it was: each costs size, and a run of small
             gains that are only noise would cost much of it.
-        image_gain: the same for the convolution of the image, which costs no size.
+        image_gain: the same for the convolution of the image, which costs no size; a share of the whole, too.
         runs: alternating runs of each side.
     """
 
@@ -73,17 +75,43 @@ class Placement:
                 trial = keep_more_float(qm, more, context)
             except RecipeError:  # nothing would be left in integers
                 continue
-            runner = _open(trial, context)
-            times = alternate({"best": best, "trial": runner}, feed, self.runs)
-            if times["trial"] < (self.image_gain if title == IMAGE else self.gain) * times["best"]:
+            if title == IMAGE:
+                until = first_shared(qm, trial, names)
+                sides = {"best": _open(qm, context, until), "trial": _open(trial, context, until)}
+                whole, gain = (times["best"] if until else None), self.image_gain
+            else:
+                sides, whole, gain = {"best": best, "trial": _open(trial, context)}, None, self.gain
+            front = alternate(sides, feed, self.runs)
+            if front["best"] - front["trial"] > (1 - gain) * (whole or front["best"]):
                 kept |= more
-                qm, best = trial, runner
+                qm, best = trial, _open(trial, context) if title == IMAGE else sides["trial"]
         context.memory[MEMORY] = kept
         return qm
 
 
-def _open(qm: QuantModel, context: Context) -> Runner:
-    return context.target.open(context.target.lower(qm.qdq()), 1)
+def _open(qm: QuantModel, context: Context, until: str | None = None) -> Runner:
+    """The model on the target, or its front: what writes the codes of tensor ``until``."""
+    qdq = qm.qdq()
+    if until is not None:
+        codes = [n.outputs[0] for n in qdq.graph if n.op_type == "QuantizeLinear" and _reads(n, until)]
+        qdq = only_outputs(qdq, codes[:1])
+    return context.target.open(context.target.lower(qdq), 1)
+
+
+def _reads(node: ir.Node, name: str) -> bool:
+    return any(value is not None and value.name == name for value in node.inputs)
+
+
+def first_shared(a: QuantModel, b: QuantModel, names: Collection[str]) -> str | None:
+    """The first tensor behind these operators that is in codes in both models, or None."""
+    both, reached = set(a.activations) & set(b.activations), set[int]()
+    for node in a.reference.graph:
+        if node.name in names or any(id(value) in reached for value in node.inputs):
+            reached |= set(map(id, node.outputs))
+            for value in node.outputs:
+                if value.name in both:
+                    return value.name
+    return None
 
 
 def alternate(sides: dict[str, Runner], feed: object, runs: int) -> dict[str, float]:

@@ -55,6 +55,8 @@ def session(model: ir.Model | bytes, *, threads: int = 1, optimisation: Optimisa
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = _ONLY_FATAL
+    # A planned block for all of a run's activations reuses nothing: it took 690 MB where 430 do, and no less time.
+    options.enable_mem_pattern = False
     options.graph_optimization_level = _LEVELS[optimisation]
     try:
         content = model if isinstance(model, bytes) else ir.to_proto(model).SerializeToString()

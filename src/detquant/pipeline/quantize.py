@@ -195,7 +195,7 @@ class Job:
                 target=self.target,
                 recipe=self.recipe,
                 feeds=feeds,
-                damage=Damage(family, Runner(model, threads).run, feeds) if steps else None,
+                damage=Damage(family, Runner(model).run, feeds, threads) if steps else None,
                 memory=memory.decisions,
                 threads=threads,
                 progress=self.progress,
