@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from detquant.calibration import Statistics, statistics_key
+from detquant.data.scenes import scene_path
 
 
 @pytest.fixture
@@ -82,3 +83,9 @@ def test_a_key_stands_for_model_images_and_settings(tmp_path):
     os.utime(images[0], ns=(1, 1))
     others.add(statistics_key("ab", images, {"a": 1, "b": 2}))
     assert len(others | {key}) == 5
+
+
+def test_key_of_scenes_which_are_no_files():
+    paths = [scene_path("calibration", k) for k in range(3)]
+    keys = {statistics_key("ab", chosen, {}) for chosen in (paths, paths[:2], paths[::-1])}
+    assert len(keys) == 3 and statistics_key("ab", paths, {}) in keys

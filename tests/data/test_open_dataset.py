@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from detquant.data import Dataset, check_classes, open_dataset
+from detquant.data import Dataset, check_classes, open_dataset, read_image
 from detquant.errors import DatasetError
 
 
@@ -58,3 +58,18 @@ def test_folder_without_images_points_to_its_yaml(tmp_path: Path) -> None:
 def test_ground_truth_must_fit_the_images() -> None:
     with pytest.raises(ValueError, match="validation images"):
         Dataset(name="x", classes=("a",), calibration=(), validation=(Path("a"),), ground_truth={"images": []})
+
+
+def test_the_embedded_scenes_by_name() -> None:
+    dataset = open_dataset("scenes", seed=3)
+    assert dataset.name == "scenes" and len(dataset.classes) == 10
+    assert (len(dataset.calibration), len(dataset.validation)) == (500, 300)
+    assert dataset.calibration != open_dataset("scenes", seed=4).calibration
+    assert read_image(dataset.validation[0]).shape == (256, 256, 3)
+
+
+def test_a_folder_with_the_name_of_embedded_data_is_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "scenes").mkdir()
+    cv2.imwrite("scenes/one.png", np.zeros((8, 8, 3), np.uint8))
+    assert len(open_dataset("scenes").validation) == 1

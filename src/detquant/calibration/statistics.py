@@ -13,6 +13,7 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
+from detquant.data import fingerprint
 from detquant.numerics.grid import Array, FloatArray, IntArray
 
 BINS = 2048
@@ -88,7 +89,6 @@ def statistics_key(model_sha256: str, images: Iterable[Path], settings: Mapping[
     """A name for the statistics of this model, these images and these settings: equal inputs, equal name."""
     total = hashlib.sha256(model_sha256.encode())
     for path in images:
-        stat = path.stat()
-        total.update(f"{path.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+        total.update(f"{fingerprint(path)}\n".encode())
     total.update(json.dumps(settings, sort_keys=True).encode())
     return total.hexdigest()[:24]

@@ -8,20 +8,28 @@ from pathlib import Path
 from detquant.data._base import Dataset, Skip, check_classes
 from detquant.data.coco import open_coco
 from detquant.data.folder import open_folder
-from detquant.data.images import SUFFIXES, image_size, iter_images, read_image
+from detquant.data.images import SUFFIXES, fingerprint, image_size, iter_images, read_image
+from detquant.data.scenes import export_scenes, open_scenes
 from detquant.data.yolo import open_yolo
 from detquant.errors import DatasetError
 
 __all__ = [
+    "EMBEDDED",
     "READERS",
     "Dataset",
     "Skip",
     "check_classes",
+    "export_scenes",
+    "fingerprint",
     "image_size",
     "iter_images",
     "open_dataset",
+    "open_scenes",
     "read_image",
 ]
+
+EMBEDDED: dict[str, Callable[[int], Dataset]] = {"scenes": open_scenes}
+"""Data sets that ship with detquant, by name."""
 
 READERS: dict[str, Callable[[Path, int], Dataset]] = {
     ".yaml": open_yolo,
@@ -35,15 +43,18 @@ def open_dataset(path: str | Path, seed: int = 0) -> Dataset:
     """Opens a data set, choosing the reader by what the path is.
 
     Args:
-        path: an Ultralytics data.yaml, a COCO annotation .json, a folder of images, or one image.
+        path: an Ultralytics data.yaml, a COCO annotation .json, a folder of images, one image, or the name of an
+            embedded data set where nothing else has that name.
         seed: of the order of the calibration images.
 
     Raises:
         DatasetError: the path is none of these, or what it names cannot be used.
     """
     path = Path(path)
-    kinds = "a data.yaml, a COCO .json, a folder of images or an image"
+    kinds = f"a data.yaml, a COCO .json, a folder of images, an image, or one of: {', '.join(EMBEDDED)}"
     if not path.exists():
+        if str(path) in EMBEDDED:
+            return EMBEDDED[str(path)](seed)
         raise DatasetError(f"{path} does not exist: give {kinds}.")
     if path.is_dir():
         return open_folder(path, seed)

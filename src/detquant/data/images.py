@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detquant.data._base import Skip
+from detquant.data.scenes import PAINT, is_scene, read_scene
 from detquant.errors import DatasetError
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -32,10 +33,10 @@ def find_images(folder: Path) -> list[Path]:
 
 
 def read_image(path: Path) -> npt.NDArray[np.uint8]:
-    """Reads an image, turned upright if its EXIF says so.
+    """Reads an image, turned upright if its EXIF says so, or makes the scene that the path names.
 
     Args:
-        path: of the file.
+        path: of the file, or of a scene.
 
     Returns:
         uint8 [height, width, 3], BGR.
@@ -43,11 +44,25 @@ def read_image(path: Path) -> npt.NDArray[np.uint8]:
     Raises:
         DatasetError: the file is missing, not an image, or cut short.
     """
+    if is_scene(path):
+        return read_scene(path)
     data = _read(path)
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     if image is None:
         raise DatasetError(f"{path} cannot be decoded as an image: replace or remove it.")
     return np.asarray(image, np.uint8)
+
+
+def fingerprint(path: Path) -> str:
+    """Text that changes when the image does: of a file its place, size and time; of a scene what it is made from.
+
+    Raises:
+        OSError: the file is not there.
+    """
+    if is_scene(path):
+        return f"{path}\0{PAINT}"
+    stat = path.stat()
+    return f"{path.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}"
 
 
 def image_size(path: Path) -> tuple[int, int]:

@@ -1,0 +1,31 @@
+"""Networks that detquant builds itself, as torch modules: to train, to fine-tune, to hold a checkpoint's weights."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.util import find_spec
+from typing import Any
+
+from detquant.errors import MissingExtra, ModelError, unknown_name
+
+__all__ = ["ARCHITECTURES", "load_architecture"]
+
+ARCHITECTURES = {
+    "resnet": "detquant.architectures.resnet:ResNet",
+    "yolov8": "detquant.architectures.yolov8:YOLOv8",
+}
+
+
+def load_architecture(name: str) -> Any:
+    """The class of an architecture in ARCHITECTURES, a subclass of `torch.nn.Module`.
+
+    Raises:
+        ModelError: there is none of that name.
+        MissingExtra: torch is not installed.
+    """
+    if name not in ARCHITECTURES:
+        raise ModelError(unknown_name("architecture", name, ARCHITECTURES))
+    if find_spec("torch") is None:
+        raise MissingExtra("torch", "torch")
+    module, _, attribute = ARCHITECTURES[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
