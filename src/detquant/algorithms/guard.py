@@ -43,6 +43,7 @@ class Guard:
         tolerable: total damage below which nothing is looked for.
         guilty: damage of one grid alone from which its operators stay float.
         share: share of the total damage from which they do so too.
+        minor: share of the total damage below which nobody is looked for yet: the large ones go first.
         rounds: how often the search is repeated at most.
         images: how many images are used; groups are looked at with half of them.
     """
@@ -50,6 +51,7 @@ class Guard:
     tolerable: float = 0.03
     guilty: float = 0.015
     share: float = 1 / 3
+    minor: float = 0.1
     rounds: int = 4
     images: int = 4
 
@@ -78,7 +80,7 @@ class Guard:
             total = measure(roots)
             if total < self.tolerable:
                 break
-            found = search(roots, measure, min(self.guilty, self.share * total), context)
+            found = search(roots, measure, self.bar(total), context)
             if not found:
                 return qm.noted(f"guard: damage {total:.3f} is left, which no tensor does alone")
             for root, cost in found.items():
@@ -90,6 +92,10 @@ class Guard:
             except RecipeError:  # nothing would be left in integers
                 break
         return qm
+
+    def bar(self, total: float) -> float:
+        """The damage from which a tensor alone is guilty when all together cost ``total``."""
+        return max(min(self.guilty, self.share * total), self.minor * total)
 
 
 def search(roots: Sequence[str], measure: Measure, guilty: float, context: Context) -> dict[str, float]:
