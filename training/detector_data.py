@@ -8,7 +8,6 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -16,8 +15,6 @@ import torch
 from assignment import Objects
 from augmentation import Picture, augment
 from torch import Tensor
-
-LEAST_PER_WORKER = 64  # below, starting a process takes longer than the work
 
 
 class Scene(Protocol):
@@ -47,17 +44,14 @@ class SceneData:
         fresh: how many of them are replaced after each epoch, by a process of its own.
         seed: of scenes, order and augmentation.
         epoch: the one that comes first.
-        workers: processes that fill the pool.
     """
 
-    def __init__(
-        self, make: MakeScene, count: int, *, fresh: int = 0, seed: int = 0, epoch: int = 0, workers: int = 1
-    ) -> None:
+    def __init__(self, make: MakeScene, count: int, *, fresh: int = 0, seed: int = 0, epoch: int = 0) -> None:
         self._make, self._count, self._fresh, self._seed = make, count, fresh, seed
         self._epoch = epoch
         first = epoch * fresh
         self._pool: dict[int, Picture] = {}
-        self._store(range(first, first + count), paint(make, range(first, first + count), seed, workers))
+        self._store(range(first, first + count), paint(make, range(first, first + count), seed))
         self._painter = ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) if fresh else None
         self._coming = self._order_fresh()
 
@@ -77,10 +71,6 @@ class SceneData:
             yield make_batch([self._picture(slot, rng, mosaic) for slot in order[start : start + size].tolist()])
         self._epoch += 1
         self._take_fresh()
-
-    def sample(self, size: int) -> Batch:
-        """Some batch, to measure speed with."""
-        return make_batch([self._pool[slot % self._count] for slot in range(size)])
 
     def _picture(self, slot: int, rng: np.random.Generator, mosaic: float) -> Picture:
         others = rng.integers(self._count, size=3).tolist() if rng.random() < mosaic else []
@@ -111,18 +101,10 @@ class SceneData:
             self._painter.shutdown(cancel_futures=True)
 
 
-def paint(make: MakeScene, indices: range, seed: int, workers: int = 1, split: str = "train") -> list[Picture]:
+def paint(make: MakeScene, indices: range, seed: int, split: str = "train") -> list[Picture]:
     """Makes scenes, in the order of their indices."""
-    one = partial(_paint_one, make, split, seed)
-    if workers == 1 or len(indices) < LEAST_PER_WORKER * workers:
-        return [one(index) for index in indices]
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as executor:
-        return list(executor.map(one, indices, chunksize=32))
-
-
-def _paint_one(make: MakeScene, split: str, seed: int, index: int) -> Picture:
-    made = make(split, index, seed)
-    return Picture(made.image, made.boxes, made.class_id)
+    made = (make(split, index, seed) for index in indices)
+    return [Picture(one.image, one.boxes, one.class_id) for one in made]
 
 
 def make_batch(pictures: Sequence[Picture]) -> Batch:

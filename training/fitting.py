@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from parallel import mean_gradients
 from torch import Tensor, nn
 
 DECAY, TAU = 0.999, 300.0
 LAST_RATE = 0.02  # of the highest
 LARGEST_GRADIENT = 10.0
-TRIAL_STEPS = 3
 
 Loss = Callable[[nn.Module, Any], Mapping[str, Tensor]]  # (model, batch) to parts that are added up
 
@@ -87,6 +87,7 @@ class Training:
             parts = self._loss(self.model, batch)
             self._optimiser.zero_grad()
             sum(parts.values()).backward()
+            mean_gradients(self.model)
             nn.utils.clip_grad_norm_(self.model.parameters(), LARGEST_GRADIENT)
             self._optimiser.step()
             step += 1
@@ -135,17 +136,6 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """A checkpoint as plain tensors and numbers; it can hold no code."""
     content: dict[str, Any] = torch.load(path, weights_only=True)
     return content
-
-
-def seconds_per_step(model: nn.Module, loss: Loss, batch: Any) -> float:
-    """How long a step takes here, on a copy of the model: the shortest of a few."""
-    trial = copy.deepcopy(model).train()
-    taken = []
-    for _ in range(TRIAL_STEPS):
-        begin = time.perf_counter()
-        sum(loss(trial, batch).values()).backward()
-        taken.append(time.perf_counter() - begin)
-    return min(taken)
 
 
 def write_log(log: list[dict[str, float]], columns: tuple[str, ...], path: Path) -> None:

@@ -1,6 +1,6 @@
 """Trains the small ResNet on objects cut out of the embedded scenes.
 
-    python training/train_classifier.py --out runs/resnet --epochs 30 --images 20000 --threads 2
+    python training/train_classifier.py --out runs/resnet --epochs 12 --images 12000
     python training/train_classifier.py --out runs/resnet --resume      # goes on after the last whole epoch
 
 In the folder: checkpoint.pt, log.csv, and at the end classifier.onnx (BatchNorm not folded), classifier.npz (weights).
@@ -40,12 +40,12 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--images", type=int, default=20_000, help="training crops")
+    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--images", type=int, default=12_000, help="training crops")
     parser.add_argument("--validation", type=int, default=2_000, help="validation crops")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint, if there is one")
     return parser.parse_args(arguments)

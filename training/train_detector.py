@@ -1,6 +1,6 @@
 """Trains the small YOLOv8 on the embedded scenes.
 
-    python training/train_detector.py --out runs/pico --minutes 60 --images 6000 --threads 2
+    python training/train_detector.py --out runs/pico --epochs 20 --images 6000 --processes 2
     python training/train_detector.py --out runs/pico --resume          # goes on after the last whole epoch
     python training/train_detector.py --out runs/pico --export-only     # the files, from the last whole epoch
 
@@ -17,8 +17,9 @@ from typing import Any
 
 import torch
 from detector_data import MakeScene, SceneData, paint
-from fitting import Schedule, Training, read_checkpoint, seconds_per_step, write_log
+from fitting import Schedule, Training, read_checkpoint, write_log
 from losses import detection_loss
+from parallel import Place, run_side_by_side, shard
 from scoring import score_detector
 
 from detquant.architectures.export import detector_metadata, export_onnx
@@ -29,15 +30,14 @@ from detquant.data.scenes import CLASSES, SIZE, scene
 COLUMNS = ("epoch", "box", "cls", "dfl", "ap", "ap50", "seconds")
 CHECKPOINT = "checkpoint.pt"
 PLAIN_SHARE = 0.2  # the last epochs go without mosaics, which no real picture looks like
-OVERHEAD = 1.1  # of an epoch over its steps: augmentation, optimiser, validation
+ALONE = Place()
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
-    parser.add_argument("--epochs", type=int, default=60)
-    parser.add_argument("--minutes", type=float, help="plan as many epochs as fit, in place of --epochs")
+    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--images", type=int, default=6000, help="training scenes held in memory")
     parser.add_argument("--fresh", type=int, default=0, help="scenes replaced by new ones after each epoch")
     parser.add_argument("--validation", type=int, default=200, help="validation scenes")
@@ -46,7 +46,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
     parser.add_argument("--mosaic", type=float, default=0.3, help="share of pictures made of four")
     parser.add_argument("--scale", choices=SCALES, default="pico")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--processes", type=int, default=2, help="of one thread each; they share images and batch")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint, if there is one")
     parser.add_argument("--export-only", action="store_true", help="write the files of the checkpoint and stop")
@@ -63,16 +63,18 @@ def train(
     make: MakeScene = scene,
     classes: tuple[str, ...] = CLASSES,
     side: int = SIZE,
+    place: Place = ALONE,
 ) -> Training:
-    """Trains as the options say and writes the files; prints a line for each epoch.
+    """Trains as the options say; the first process writes the files and prints a line for each epoch.
 
     Args:
         options: from `parse`.
         make: (split, index, seed) to a scene.
         classes: names by class_id.
         side: of the scenes, pixels.
+        place: of this process among those that train.
     """
-    torch.set_num_threads(options.threads)
+    torch.set_num_threads(1)
     torch.manual_seed(options.seed)
     options.out.mkdir(parents=True, exist_ok=True)
     model = YOLOv8(options.scale, len(classes))
@@ -85,41 +87,38 @@ def train(
         write_files(model, classes, side, options.out)
         return Training(model, loss, Schedule(epochs=1, steps=1, rate=options.rate, warm_up=1))
     data = SceneData(
-        make,
-        options.images,
-        fresh=options.fresh,
-        seed=options.seed,
+        partial(shard, make, place, options.seed),
+        options.images // place.of,
+        fresh=options.fresh // place.of,
+        seed=options.seed * place.of + place.rank,
         epoch=saved["epoch"] if saved else 0,
-        workers=options.threads,
     )
-    validation = paint(make, range(options.validation), options.seed, options.threads, "validation")
-    training = Training(model, loss, plan(options, data, model, saved))
+    training = Training(model, loss, plan(options, data, saved, place))
     if saved:
         training.load(saved)
-    run(training, data, options, partial(score_detector, pictures=validation, classes=classes))
+    validation = paint(make, range(options.validation), options.seed, "validation") if place.rank == 0 else []
+    run(training, data, options, partial(score_detector, pictures=validation, classes=classes), place)
     data.close()
-    write_files(training.average, classes, side, options.out)
+    if place.rank == 0:
+        write_files(training.average, classes, side, options.out)
     return training
 
 
-def plan(options: argparse.Namespace, data: SceneData, model: YOLOv8, saved: Mapping[str, Any] | None) -> Schedule:
-    """The schedule: that of the run being resumed, else the epochs asked for, else those that fit the minutes."""
-    steps = len(data) // options.batch
-    epochs = options.epochs
-    if saved:
-        epochs = saved["epochs"]
-    elif options.minutes:
-        step = seconds_per_step(model, loss, data.sample(options.batch))
-        epochs = max(1, int(options.minutes * 60 / (step * steps * OVERHEAD)))
+def plan(options: argparse.Namespace, data: SceneData, saved: Mapping[str, Any] | None, place: Place) -> Schedule:
+    """The schedule: as long as that of the run being resumed, else as asked for."""
+    steps = len(data) // (options.batch // place.of)
+    epochs = saved["epochs"] if saved else options.epochs
     return Schedule(epochs=epochs, steps=steps, rate=options.rate, warm_up=max(1, min(500, epochs * steps // 20)))
 
 
-def run(training: Training, data: SceneData, options: argparse.Namespace, score: Any) -> None:
+def run(training: Training, data: SceneData, options: argparse.Namespace, score: Any, place: Place) -> None:
     """Runs the epochs that are left, measuring, logging and saving as it goes."""
     epochs = training.schedule.epochs
     while training.epoch < epochs:
         mosaic = options.mosaic if training.epoch < epochs * (1 - PLAIN_SHARE) else 0.0
-        row = training.run_epoch(data.batches(options.batch, mosaic))
+        row = training.run_epoch(data.batches(options.batch // place.of, mosaic))
+        if place.rank:
+            continue
         if training.epoch % options.every == 0 or training.epoch == epochs:
             accuracy = score(training.average)
             row |= {"ap": round(accuracy.ap, 2), "ap50": round(accuracy.ap50, 2)}
@@ -135,5 +134,11 @@ def write_files(model: YOLOv8, classes: tuple[str, ...], side: int, folder: Path
     save_weights(model, folder / "detector.npz")
 
 
+def work(options: argparse.Namespace, place: Place) -> None:
+    """What each process does."""
+    train(options, place=place)
+
+
 if __name__ == "__main__":
-    train(parse())
+    chosen = parse()
+    run_side_by_side(partial(work, chosen), 1 if chosen.export_only else chosen.processes)

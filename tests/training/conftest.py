@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-# training is a folder of scripts that import one another
-sys.path.append(str(Path(__file__).resolve().parents[2] / "training"))
+# training is a folder of scripts that import one another; processes started by a test import from this one
+sys.path += [str(Path(__file__).resolve().parents[2] / "training"), str(Path(__file__).parent)]
 
 
 @pytest.fixture(autouse=True, scope="session")

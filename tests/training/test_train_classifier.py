@@ -11,7 +11,7 @@ import train_classifier as script  # noqa: E402
 
 
 def test_a_short_run_goes_on_and_writes_its_files(tmp_path: Path) -> None:
-    rows = ["--images", "32", "--validation", "16", "--batch", "16", "--epochs", "1", "--threads", "1"]
+    rows = ["--images", "32", "--validation", "16", "--batch", "16", "--epochs", "1"]
     first = script.train(script.parse(["--out", str(tmp_path), *rows]))
     again = script.train(script.parse(["--out", str(tmp_path), *rows, "--resume"]))
     assert torch.equal(first.average.fc.weight, again.average.fc.weight)

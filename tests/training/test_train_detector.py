@@ -30,7 +30,7 @@ def scene(split: str, index: int, seed: int) -> SimpleNamespace:
 
 
 def options(folder: Path, *more: str):
-    rows = ["--images", "8", "--validation", "4", "--batch", "4", "--epochs", "3", "--every", "2", "--threads", "1"]
+    rows = ["--images", "8", "--validation", "4", "--batch", "4", "--epochs", "3", "--every", "2", "--processes", "1"]
     return script.parse(["--out", str(folder), *rows, *more])
 
 
