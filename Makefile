@@ -3,7 +3,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-ASSETS := ../shared/assets
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt
 
 .DEFAULT_GOAL := help
@@ -24,17 +23,12 @@ $(VENV)/core.stamp: $(VENV)/python.stamp pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/python.stamp pyproject.toml constraints.txt
-	$(PIP_INSTALL) -e '.[dev]'
+	$(PIP_INSTALL) -e '.[dev,torch]'
 	@touch $@ $(VENV)/core.stamp
 
-# the core alone: no torch, no vendor toolchain
+# the core alone: no torch, no vendor toolchain, no files but its own
 demo: $(VENV)/core.stamp
-	@if [ -f $(ASSETS)/weights/detect/yolox_nano.onnx ] && [ -f $(ASSETS)/coco/coco300.yaml ]; then \
-	  echo "detquant carries no model of its own yet: this demo uses yolox_nano.onnx and coco300.yaml from $(ASSETS)."; \
-	  $(BIN)/detquant quantize $(ASSETS)/weights/detect/yolox_nano.onnx --data $(ASSETS)/coco/coco300.yaml --out demo-out; \
-	else \
-	  echo "There is nothing to show yet: detquant carries no model of its own, and $(ASSETS) with yolox_nano.onnx and coco300.yaml was not found."; \
-	fi
+	$(BIN)/detquant demo --out demo-out
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -26,7 +25,6 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 from onnx import ModelProto
 from onnx.version_converter import convert_version
-from onnxruntime.quantization import CalibrationDataReader, quantize_static
 
 from detquant.calibration import Feed
 from detquant.data import Dataset, check_classes, open_dataset, read_image
@@ -37,6 +35,7 @@ from detquant.pipeline.calibration_images import choose_images, stream
 from detquant.pipeline.detector import Detector, load
 from detquant.pipeline.evaluate import Side, run_over
 from detquant.pipeline.memory import processor_name
+from detquant.pipeline.naive import quantize_naively
 from detquant.pipeline.quantize import Job
 from detquant.recipes import load_recipe
 from detquant.targets import load_target
@@ -68,22 +67,8 @@ class Work:
         return convert_version(ir.to_proto(self.detector.model), PEERS_OPSET)
 
 
-class Reader(CalibrationDataReader):
-    """Feeds as onnxruntime asks for them: one at a time, None after the last."""
-
-    def __init__(self, feeds: Iterator[Feed]) -> None:
-        self._feeds = feeds
-
-    def get_next(self) -> Feed | None:
-        """The next image."""
-        return next(self._feeds, None)
-
-
 def by_onnxruntime(work: Work, **options: object) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "model.onnx")
-        quantize_static(work.graph(), path, Reader(work.feeds()), **options)
-        return path.read_bytes()
+    return quantize_naively(work.graph(), work.feeds(), **options)
 
 
 def by_nncf(work: Work) -> bytes:

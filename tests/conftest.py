@@ -186,6 +186,41 @@ def report() -> dict:
     return copy.deepcopy(REPORT)
 
 
+DEMO = {
+    "model": "yolov8-pico",
+    "model_sha256": "ab" * 32,
+    "data": "scenes",
+    "images": 300,
+    "calibration_images": 128,
+    "seed": 0,
+    "threads": 1,
+    "rows": [
+        {"name": "float", "title": "float", "file": "float.onnx", "failure": None, "ap": 67.25, "ap50": 88.0}
+        | {"ap75": 75.0, "latency_ms": 8.0, "ratio": 1.0, "size_bytes": 2_400_400},
+        {"name": "naive", "title": "naive INT8", "file": "naive.onnx", "failure": None, "ap": 3.5, "ap50": 7.0}
+        | {"ap75": 2.0, "latency_ms": 10.0, "ratio": 1.25, "size_bytes": 770_000},
+        {"name": "w8a8", "title": "detquant w8a8", "file": "w8a8/model.onnx", "failure": None, "ap": 67.0, "ap50": 87.9}
+        | {"ap75": 74.8, "latency_ms": 4.0, "ratio": 0.5, "size_bytes": 871_000},
+    ],
+    "picture": {
+        "file": "comparison.png",
+        "image": "scenes:0/validation/000023.png",
+        "objects": 8,
+        "found": {"float": 8, "naive": 1, "w8a8": 7},
+        "wrong": {"float": 0, "naive": 2, "w8a8": 0},
+    },
+    "notes": ["naive INT8: by its defaults."],
+    "warnings": [],
+    "detquant_version": "0.1.0",
+    "onnxruntime_version": "1.31.0",
+}
+
+
+@pytest.fixture
+def demo_figures() -> dict:
+    return copy.deepcopy(DEMO)
+
+
 def _value_info(name: str, shape: list[int | str | None] | None) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shlex
 import subprocess
 import sys
 import types
@@ -173,11 +174,56 @@ def test_quantize(square_model, square_data, tmp_path, capsys):
     assert "w8a8" in capsys.readouterr().out
 
 
+def test_scenes(tmp_path, capsys):
+    run("scenes", tmp_path / "s", "--images", 2, "--validation", 1, "--seed", 5)
+    names = {path.relative_to(tmp_path / "s").as_posix() for path in (tmp_path / "s").rglob("*") if path.is_file()}
+    assert {"data.yaml", "images/train/000001.png", "annotations/instances_val.json"} <= names and len(names) == 9
+    shown = capsys.readouterr()
+    assert "2 train and 1 val images" in shown.out and "writing scenes 3/3" in shown.err
+    command = shlex.split(shown.out.splitlines()[-1].removeprefix("Next: detquant "))
+    assert command[0] == "quantize"
+    run("evaluate", *command[1:])
+    assert "1 images" in capsys.readouterr().out
+
+
+def test_demo(tmp_path, monkeypatch, capsys, demo_figures):
+    given = {}
+
+    class Demo:
+        report = demo_figures
+
+        def save(self, folder):
+            with staged(folder) as put:
+                put("report.json", to_json(self.report))
+
+    def demo(**options):
+        given.update(options)
+        return Demo()
+
+    fake = types.ModuleType("detquant.pipeline.demo")
+    fake.demo = demo
+    monkeypatch.setitem(sys.modules, "detquant.pipeline.demo", fake)
+    run("demo", "--images", 7, "--seed", 3, "--json", tmp_path / "d.json")
+    given.pop("progress")
+    assert given == {"images": 7, "calib": 128, "threads": 1, "seed": 3, "work": Path("demo-out")}
+    assert json.loads((tmp_path / "d.json").read_text())["model"] == "yolov8-pico"
+    out = capsys.readouterr().out
+    for words in ("naive INT8", "detquant w8a8", "demo-out/comparison.png", "detquant quantize MODEL.onnx"):
+        assert words in out
+
+
+def test_the_name_of_an_embedded_model(tmp_path, capsys):
+    run("inspect", "yolov8-pico", "--json", tmp_path / "i.json")
+    assert json.loads((tmp_path / "i.json").read_text())["model"] == "yolov8-pico"
+    run("evaluate", "yolov8-pico", "--data", "scenes", "--val-limit", 2)
+    assert "yolov8-pico: 2 images" in capsys.readouterr().out
+
+
 def test_help_and_version(capsys):
     run("--help")
     run("--version")
     out = capsys.readouterr().out
-    for command in ("quantize", "evaluate", "benchmark", "inspect", "plan", "predict"):
+    for command in ("quantize", "evaluate", "benchmark", "inspect", "plan", "predict", "scenes", "demo"):
         assert command in out
 
 
@@ -193,6 +239,11 @@ def test_a_file_that_is_no_model(refused, square_data, tmp_path, command):
 @pytest.mark.parametrize("command", ON_DATA)
 def test_a_model_that_is_not_there(refused, square_data, tmp_path, command):
     refused(on_data(command, tmp_path / "gone.onnx", square_data()), "gone.onnx", "does not exist")
+
+
+@pytest.mark.parametrize("command", ON_DATA)
+def test_an_embedded_model_spelt_wrong(refused, command):
+    refused(on_data(command, "yolov8-pcio", "scenes"), "does not exist", "did you mean the embedded 'yolov8-pico'?")
 
 
 @pytest.mark.parametrize("command", ON_DATA)
@@ -328,6 +379,11 @@ def test_unknown_names(refused, square_model, square_data, command, option, valu
         (["predict", "m.onnx"], "IMAGES"),
         (["benchmark"], "MODELS"),
         (["inspect"], "MODEL"),
+        (["scenes"], "FOLDER"),
+        (["scenes", "s", "--seed", "-1"], "--seed"),
+        (["demo", "--images", "0"], "--images"),
+        (["demo", "--seed", "-1"], "--seed"),
+        (["demo", "--calb", "4"], "--calib"),
     ],
 )
 def test_what_is_typed_wrong(refused, arguments, words):
@@ -341,6 +397,17 @@ def test_an_out_that_cannot_be_written(refused, square_model, square_data, tmp_p
     more = ["--data", data] if command == "quantize" else [data.parent / "images/val/v0.png"]
     for out in (tmp_path / "file", tmp_path / "file/below/it"):
         refused([command, square_model, *more, "--out", out], "Cannot write", "is not a folder")
+
+
+def test_a_demo_that_cannot_be_written(refused, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    refused(["demo", "--out", tmp_path / "file"], "Cannot write", "is not a folder")
+    refused(["demo", "--json", tmp_path], "it is a folder")
+
+
+def test_scenes_into_a_folder_that_is_in_use(refused, tmp_path):
+    (tmp_path / "mine.txt").write_text("in the way")
+    refused(["scenes", tmp_path], "not an empty folder")
 
 
 @pytest.mark.parametrize("command", ["inspect", "plan", "benchmark"])
@@ -364,6 +431,18 @@ def test_an_interrupt_says_how_to_go_on(square_model, capsys, monkeypatch):
     fake.quantize = quantize
     monkeypatch.setitem(sys.modules, "detquant.pipeline.quantize", fake)
     assert main(["quantize", str(square_model), "--data", "d"]) == 130
+    assert "run the same command again to resume" in capsys.readouterr().err
+
+
+def test_an_interrupted_demo_says_it_too(capsys, monkeypatch):
+    fake = types.ModuleType("detquant.pipeline.demo")
+
+    def demo(**_):
+        raise KeyboardInterrupt
+
+    fake.demo = demo
+    monkeypatch.setitem(sys.modules, "detquant.pipeline.demo", fake)
+    assert main(["demo"]) == 130
     assert "run the same command again to resume" in capsys.readouterr().err
 
 

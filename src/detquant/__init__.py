@@ -6,6 +6,8 @@
     result = detquant.quantize(detector, "data.yaml", recipe="w8a8", target="ort")
     result.save("out")
 
+Or, on a machine that has neither: `detquant.quantize("yolov8-pico", "scenes")`.
+
 What is needed for that is imported when it is first used, so `import detquant` is quick.
 """
 

@@ -6,6 +6,7 @@ What a command needs is imported inside it, so `detquant --help` is quick.
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,8 +21,15 @@ from detquant.errors import DetquantError
 UNREAD, FAILED, INTERRUPTED = 1, 2, 130
 
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
+Seed = Annotated[int, Parameter(validator=Number(gte=0))]
 Confidence = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
 Json = Annotated[Path | None, Parameter(name="--json")]
+
+NEXT = """Next, your own model:
+  detquant inspect MODEL.onnx
+  detquant quantize MODEL.onnx --data data.yaml
+  detquant predict MODEL.onnx IMAGES"""
+RESUMABLE = ("quantize", "demo")
 
 app = App(
     name="detquant",
@@ -41,7 +49,7 @@ def quantize(
     family: str = "auto",
     calib: Count = 128,
     out: Path | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
     imgsz: Count | None = None,
     threads: Count = 1,
     val_limit: Count | None = None,
@@ -50,8 +58,8 @@ def quantize(
     """Quantise a detector, and measure it beside the float model.
 
     Args:
-        model: The float detector, an ONNX file.
-        data: A data.yaml, a COCO .json, or a folder of images.
+        model: The float detector: an ONNX file, or yolov8-pico, which ships with detquant.
+        data: A data.yaml, a COCO .json, a folder of images, or scenes, which ships with detquant.
         recipe: A built-in recipe or a .toml file.
         target: Where the result is to run.
         family: Detector family, found from the model by default.
@@ -107,8 +115,8 @@ def evaluate(
     """Measure a detector, float or quantised: AP, and the time of preprocessing, inference and decoding.
 
     Args:
-        model: An ONNX file.
-        data: A data.yaml, a COCO .json, or a folder of images.
+        model: An ONNX file, or yolov8-pico, which ships with detquant.
+        data: A data.yaml, a COCO .json, a folder of images, or scenes, which ships with detquant.
         family: Detector family, found from the model by default.
         imgsz: Side of the input in pixels, for models that leave it open.
         threads: Of the runtime.
@@ -177,7 +185,7 @@ def inspect(
     """Show what a detector is made of, and how much of it would be quantised.
 
     Args:
-        model: An ONNX file.
+        model: An ONNX file, or yolov8-pico, which ships with detquant.
         recipe: A built-in recipe or a .toml file.
         target: Where the result would run.
         family: Detector family, found from the model by default.
@@ -208,7 +216,7 @@ def plan(
     """Show what a recipe comes to on a detector and a target, tensor by tensor, before any image is read.
 
     Args:
-        model: The float detector, an ONNX file.
+        model: The float detector: an ONNX file, or yolov8-pico, which ships with detquant.
         recipe: A built-in recipe or a .toml file.
         target: Where the result would run.
         family: Detector family, found from the model by default.
@@ -278,6 +286,60 @@ def predict(
     show_predictions(figures)
 
 
+@app.command
+def scenes(folder: Path, /, *, images: Count = 500, validation: Count = 200, seed: Seed = 0) -> None:
+    """Write the embedded scenes as files: an Ultralytics data set that has COCO annotations too.
+
+    Args:
+        folder: To make; an empty one is taken.
+        images: Of the train split.
+        validation: Images of the val split.
+        seed: Of the pictures.
+    """
+    from detquant.data import export_scenes
+    from detquant.report.progress import show_progress
+
+    with show_progress() as progress:
+        data = export_scenes(folder, images, seed, validation=validation, progress=progress)
+    print(f"Written to {folder}: {images} train and {validation} val images, with labels and COCO annotations.")
+    print(f"Next: detquant quantize yolov8-pico --data {shlex.quote(os.path.relpath(data))}")
+
+
+@app.command
+def demo(
+    *,
+    out: Path = Path("demo-out"),
+    images: Count = 300,
+    calib: Count = 128,
+    threads: Count = 1,
+    seed: Seed = 0,
+    json_file: Json = None,
+) -> None:
+    """Show on the embedded detector and scenes what quantisation costs: done naively, and done by detquant.
+
+    Args:
+        out: Folder for the models, the report and the picture.
+        images: Number of scenes to measure on.
+        calib: Number of calibration images.
+        threads: Of the runtime.
+        seed: Chooses the calibration images.
+        json_file: Write the figures to this file.
+    """
+    from detquant.pipeline.demo import demo as run
+    from detquant.report.files import require_writable
+    from detquant.report.progress import show_progress
+    from detquant.report.table import show_demo
+
+    require_writable(out)
+    _check_json(json_file)
+    with show_progress() as progress:
+        result = run(images=images, calib=calib, threads=threads, seed=seed, work=out, progress=progress)
+    result.save(out)
+    _write_json(json_file, result.report)
+    show_demo(result.report)
+    print(f"Written to {out}; look at {out / result.report['picture']['file']}.\n{NEXT}")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command.
 
@@ -294,7 +356,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command(*bound.args, **bound.kwargs)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        again = ": run the same command again to resume" if arguments[:1] == ["quantize"] else ""
+        again = ": run the same command again to resume" if arguments and arguments[0] in RESUMABLE else ""
         return _say(f"Interrupted{again}.", INTERRUPTED)
     except BrokenPipeError:  # `detquant plan ... | head`: nobody reads on, so there is no one to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -70,6 +70,20 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
         "Unknown recipe 'w8a9': did you mean 'w8a8'? Known: ..."
     """
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
-    hint = f"did you mean '{near[0]}'? " if near else ""
+    near = nearest_name(name, names)
+    hint = f"did you mean '{near}'? " if near else ""
     return f"Unknown {kind} '{name}': {hint}Known: {', '.join(names)}."
+
+
+def nearest_name(name: str, known: Iterable[str], likeness: float = 0.4) -> str | None:
+    """The name that was probably meant.
+
+    Args:
+        name: what was given.
+        known: the names that exist.
+        likeness: what the nearest must have at least, from 0 to 1 for the same name.
+
+    Returns:
+        The nearest name, or None if none is near.
+    """
+    return next(iter(difflib.get_close_matches(name, sorted(known), n=1, cutoff=likeness)), None)

@@ -84,3 +84,11 @@ def test_json_is_json(tmp_path):
     }
     expected = {"a": None, "b": 0.5, "c": [1, 2], "d": str(tmp_path), "3": None, "e": True}
     assert json.loads(to_json(content)) == expected
+
+
+def test_folders_within_the_folder(tmp_path):
+    with staged(tmp_path / "out") as put:
+        put("w8a8/model.onnx", b"1")
+        put("report.md", "2")
+    assert (tmp_path / "out/w8a8/model.onnx").read_bytes() == b"1"
+    assert sorted(path.name for path in (tmp_path / "out").rglob("*")) == ["model.onnx", "report.md", "w8a8"]

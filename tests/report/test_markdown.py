@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from detquant.report.markdown import to_markdown
+from detquant.report.markdown import demo_to_markdown, to_markdown
 
 
 def test_the_whole_report(report):
@@ -26,3 +26,18 @@ def test_what_is_not_known_is_left_out(report):
         del report[key]
     text = to_markdown(report)
     assert "Warnings" not in text and "SQNR" not in text and "calibration" not in text
+
+
+def test_the_demo(demo_figures):
+    text = demo_to_markdown(demo_figures)
+    assert "| naive INT8 | 3.50 | 7.00 | 10.00 ms | 1.25× | 770 kB |" in text
+    assert "](comparison.png)" in text and "float 8, naive 1, w8a8 7" in text
+    assert "| calibration images | 128 |" in text and "| onnxruntime | 1.31.0 |" in text
+    assert text.endswith("|\n") and "\n\n\n" not in text
+
+
+def test_a_model_of_the_demo_that_could_not_be_made(demo_figures):
+    demo_figures["rows"][1] |= {"failure": "onnxruntime's quantize_static fails with X: y.", "ap": None}
+    assert "| naive INT8: onnxruntime's quantize\\_static fails with X: y. | – | – | – |" in demo_to_markdown(
+        demo_figures
+    )

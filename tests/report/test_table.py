@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from detquant.report.sheets import Sheet
-from detquant.report.table import as_table, show_plan, show_quantization
+from detquant.report.table import as_table, show_demo, show_plan, show_quantization
 
 
 def test_a_quantisation_on_paper(report, capsys):
@@ -22,3 +22,17 @@ def test_long_names_stay_on_one_line_in_a_file(capsys):
 def test_the_header_is_shown_only_if_there_is_one():
     assert not as_table(Sheet("t", ("", ""), [("a", "b")])).show_header
     assert as_table(Sheet("t", ("", "x"), [("a", "b")])).show_header
+
+
+def test_the_demo(demo_figures, capsys):
+    show_demo(demo_figures)
+    shown = capsys.readouterr().out
+    for words in (
+        "detquant w8a8",
+        "67.00",
+        "0.50×",
+        "871 kB",
+        "by its defaults.",
+        "Objects found of 8: float 8, naive 1",
+    ):
+        assert words in shown

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, cast
 
-from detquant.errors import ModelError
+from detquant.embedded import MODELS, embedded_model
+from detquant.errors import ModelError, nearest_name
 from detquant.importers._base import ImportedModel
 
 __all__ = ["IMPORTERS", "ImportedModel", "load_model"]
@@ -15,6 +17,10 @@ __all__ = ["IMPORTERS", "ImportedModel", "load_model"]
 IMPORTERS = {
     "onnx": "detquant.importers.onnx",
 }
+
+
+# Someone who names a file of their own that is not there is told of it, not of ours.
+_LIKENESS = 0.8
 
 
 class _Importer(Protocol):
@@ -27,7 +33,7 @@ def load_model(path: str | os.PathLike[str]) -> ImportedModel:
     """Read a model file with the importer that knows its kind. Nothing in the file is executed.
 
     Args:
-        path: a model file.
+        path: a model file, or the name of an embedded model where no file has that name.
 
     Returns:
         The model and what is known about its file.
@@ -36,10 +42,14 @@ def load_model(path: str | os.PathLike[str]) -> ImportedModel:
         ModelError: there is no such file, it is of no known kind, or it is damaged.
     """
     file = Path(path)
+    if str(file) in MODELS and not file.is_file():
+        return replace(load_model(embedded_model(str(file))), path=file)  # reports show the name
     if file.is_dir():
         raise ModelError(f"'{file}' is a folder: expected a model file in it, such as '{file / 'model.onnx'}'.")
     if not file.exists():
-        raise ModelError(f"'{file}' does not exist: expected a model file.")
+        near = nearest_name(str(file), MODELS, _LIKENESS)
+        hint = f", or did you mean the embedded '{near}'?" if near else "."
+        raise ModelError(f"'{file}' does not exist: expected a model file{hint}")
     for module in IMPORTERS.values():
         importer = cast(_Importer, importlib.import_module(module))
         if importer.matches(file):

@@ -56,7 +56,7 @@ def load(path: str | os.PathLike[str], *, family: str = "auto", imgsz: int | Non
     """Reads a detector, float or quantised.
 
     Args:
-        path: of the model file.
+        path: of the model file, or the name of an embedded model where no file has that name.
         family: a key of `detquant.families.FAMILIES`, or "auto" to find it from the file and its shapes.
         imgsz: side of the input in pixels, for models that leave it open.
 

@@ -32,7 +32,8 @@ def staged(folder: str | os.PathLike[str]) -> Iterator[Put]:
         folder: is made if it is not there.
 
     Yields:
-        A function that takes a file name and its content; the file appears when the block ends well.
+        A function that takes a file name, perhaps with folders before it, and its content; the file appears when
+        the block ends well.
 
     Raises:
         OutputError: the folder cannot be made or written.
@@ -42,9 +43,10 @@ def staged(folder: str | os.PathLike[str]) -> Iterator[Put]:
 
     def put(name: str, content: bytes | str) -> None:
         try:
-            where.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(prefix=f".{name}.", suffix=".partial", dir=where)
-            partial[Path(temporary)] = where / name
+            final = where / name
+            final.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(prefix=f".{final.name}.", suffix=".partial", dir=final.parent)
+            partial[Path(temporary)] = final
             with os.fdopen(handle, "wb") as file:
                 file.write(content.encode() if isinstance(content, str) else content)
             os.chmod(temporary, 0o666 & ~_umask())

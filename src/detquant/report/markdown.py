@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from detquant.report import sheets
-from detquant.report.remarks import remarks, warnings
+from detquant.report.remarks import picture_remark, remarks, warnings
 from detquant.report.sheets import Sheet
 
 
@@ -31,11 +31,33 @@ def to_markdown(report: Mapping[str, Any]) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def demo_to_markdown(figures: Mapping[str, Any]) -> str:
+    """The demo's report.
+
+    Args:
+        figures: as `detquant.pipeline.demo` makes them.
+
+    Returns:
+        Markdown text that ends in a newline.
+    """
+    picture, sheet = figures["picture"], sheets.demo(figures)
+    parts = [
+        f"# {_escape(figures['model'])} in float, naively quantised, and by detquant",
+        _table(sheet),
+        f"![{_escape(sheet.title)}]({picture['file']})",
+        _bullets([*figures["notes"], picture_remark(picture)]),
+        _section("Warnings", warnings(figures)),
+        _table(_origin(figures)),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
 def _origin(report: Mapping[str, Any]) -> Sheet:
     """What is needed to make the result again."""
-    calibration = report.get("calibration") or {}
+    calibration = report.get("calibration") or {"images": report.get("calibration_images")}
     rows = [
         ("detquant", report.get("detquant_version")),
+        ("onnxruntime", report.get("onnxruntime_version")),
         ("recipe", report.get("recipe")),
         ("target", report.get("target")),
         ("family", report.get("family_reason") or report.get("family")),

@@ -23,6 +23,16 @@ def warnings(figures: Mapping[str, Any]) -> list[str]:
     return [*figures.get("warnings", ()), *skipped(figures.get("skipped", ()))]
 
 
+def picture_remark(picture: Mapping[str, Any]) -> str:
+    """What the demo's picture shows, and by what rule its scene was chosen."""
+    reference, other, *_ = picture["found"]
+    counts = ", ".join(f"{name} {count}" for name, count in picture["found"].items())
+    return (
+        f"{picture['file']} shows {picture['image']}: of the scenes in which {reference} makes the fewest mistakes, "
+        f"the one in which {other} loses most. Objects found of {picture['objects']}: {counts}."
+    )
+
+
 def skipped(images: Iterable[Mapping[str, str]]) -> list[str]:
     """How many images were left out, and the first of them by name."""
     reasons = list(dict.fromkeys(_named(one) for one in images))

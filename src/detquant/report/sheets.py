@@ -108,6 +108,21 @@ def benchmark(figures: Figures) -> Sheet:
     return Sheet(title, ("model", "median", "p10", "p90", "ratio", "size"), rows)
 
 
+def demo(figures: Figures) -> Sheet:
+    """The demo's models; one that could not be made has a row that says why."""
+    rows = []
+    for one in figures["rows"]:
+        if one["failure"]:
+            rows.append((f"{one['title']}: {one['failure']}", *[UNKNOWN] * 5))
+            continue
+        accuracy = f"{one['ap']:.2f}", f"{one['ap50']:.2f}"
+        time = milliseconds(one["latency_ms"]), f"{one['ratio']:.2f}×"
+        rows.append((one["title"], *accuracy, *time, kilobytes(one["size_bytes"])))
+    images = f"{figures['images']} images of {figures['data']}"
+    title = f"{figures['model']}: {images}, {threads(figures['threads'])}, taking turns"
+    return Sheet(title, ("model", "AP", "AP50", "latency", "to float", "size"), rows)
+
+
 def predictions(figures: Figures) -> Sheet:
     """What was found in each image."""
     rows = []
@@ -183,6 +198,11 @@ def milliseconds(value: float) -> str:
 def megabytes(value: int) -> str:
     """Bytes as 3.45 MB, a megabyte being a million bytes."""
     return f"{value / 1e6:.2f} MB"
+
+
+def kilobytes(value: int) -> str:
+    """Bytes as 345 kB, a kilobyte being a thousand bytes."""
+    return f"{value / 1e3:.0f} kB"
 
 
 def decibel(value: float) -> str:

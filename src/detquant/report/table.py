@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from detquant.report import sheets
-from detquant.report.remarks import remarks, warnings
+from detquant.report.remarks import picture_remark, remarks, warnings
 from detquant.report.sheets import Sheet
 
 # Where no one looks at the width, names of tensors are better kept on one line.
@@ -50,6 +50,12 @@ def show_predictions(figures: Mapping[str, Any]) -> None:
     """Prints what was found in each image."""
     _show([sheets.predictions(figures)])
     _say((), warnings(figures))
+
+
+def show_demo(figures: Mapping[str, Any]) -> None:
+    """Prints the demo's models side by side, how they were made, and what the picture shows."""
+    _show([sheets.demo(figures)])
+    _say([*figures["notes"], picture_remark(figures["picture"])], warnings(figures))
 
 
 def as_table(sheet: Sheet) -> Table:

@@ -1,0 +1,135 @@
+"""The demo's models, each made in its own way on the same calibration images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+import onnx_ir as ir
+import onnxruntime
+from onnx import numpy_helper
+
+from detquant.calibration import Feed
+from detquant.data import Dataset
+from detquant.errors import DetquantError
+from detquant.graph import Runner
+from detquant.pipeline.calibration_images import choose_images, stream
+from detquant.pipeline.detector import Detector
+from detquant.pipeline.evidence import label
+from detquant.pipeline.inspection import int8_share
+from detquant.pipeline.naive import quantize_naively
+from detquant.pipeline.quantize import Job, Progress
+from detquant.recipes import load_recipe
+from detquant.report import sheets
+from detquant.targets import load_target
+
+FLOAT, NAIVE, TARGET = "float", "naive", "ort"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """One of the models.
+
+    Attributes:
+        name: short, as in the figures.
+        title: as a reader sees it.
+        file: its path within the run's folder.
+        content: of that file; empty where there is none.
+        failure: the sentence that says why.
+        remarks: sentences on how it was made.
+    """
+
+    name: str
+    title: str
+    file: str
+    content: bytes = b""
+    failure: str = ""
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contest:
+    """The ways in which the models are made.
+
+    Attributes:
+        model: the float model's file.
+        detector: what is in it.
+        dataset: gives the calibration images.
+        calib: number of calibration images.
+        work: where statistics and measured decisions are kept, in a folder for each recipe, or None.
+        progress: called with (what, done, total).
+    """
+
+    model: Path
+    detector: Detector
+    dataset: Dataset
+    calib: int
+    work: Path | None
+    progress: Progress | None
+
+    def as_it_is(self) -> Contender:
+        """The float model, the file as it ships."""
+        content = self.model.read_bytes()
+        return Contender(name=FLOAT, title=FLOAT, file="float.onnx", content=content)
+
+    def naively(self) -> Contender:
+        """By onnxruntime's defaults; that it fails would be its result."""
+        title, content, failure = "naive INT8", b"", ""
+        paths = choose_images(self.dataset, self.calib, [])
+        try:
+            content = quantize_naively(ir.to_proto(self.detector.model), self._ticking(paths))
+            Runner(content).run(next(stream(self.detector.family, paths[:1])))
+        except DetquantError as error:
+            content, failure = b"", str(error)
+        how = f"quantize_static of onnxruntime {onnxruntime.__version__} with its defaults"
+        remarks = [f"{title}: {how}, on detquant's {len(paths)} calibration images and the graph that it has prepared."]
+        if step := output_step(content):
+            remarks += [f"{title}: boxes in pixels and scores from 0 to 1 share one grid, whose steps are {step:.2f}."]
+        return Contender(
+            name=NAIVE, title=title, file="naive.onnx", content=content, failure=failure, remarks=tuple(remarks)
+        )
+
+    def by_recipe(self, name: str) -> Contender:
+        """By detquant, as `detquant.quantize` does it."""
+        recipe, target = load_recipe(name), load_target(TARGET)
+        job = Job(
+            detector=self.detector,
+            dataset=self.dataset,
+            recipe=recipe,
+            target=target,
+            calib=self.calib,
+            work=self.work / name if self.work else None,
+            progress=self.progress,
+        )
+        made = job.run().model
+        qdq = made.qdq()
+        label(qdq, self.detector, name, target.name)
+        [(file, content)] = target.lower(qdq).files.items()
+        title, share = f"detquant {name}", sheets.integer_share(int8_share(made.reference, made.plan))
+        remarks = tuple(f"{title}: {said}" for said in (f"{share}.", *dict.fromkeys(made.kept.values()), *made.notes))
+        return Contender(name=name, title=title, file=f"{name}/{file}", content=content, remarks=remarks)
+
+    def _ticking(self, paths: Sequence[Path]) -> Iterator[Feed]:
+        """The calibration images, with progress."""
+        for done, feed in enumerate(stream(self.detector.family, paths), start=1):
+            yield feed
+            if self.progress:
+                self.progress("quantising naively", done, len(paths))
+
+
+def output_step(content: bytes) -> float | None:
+    """The step of the one grid that a detector's output is on.
+
+    Args:
+        content: an ONNX file; an empty one has no output.
+
+    Returns:
+        The scale of the output's only grid, or None where the output is in float or on several grids.
+    """
+    graph = onnx.load_from_string(content).graph
+    outputs, values = {value.name for value in graph.output}, {one.name: one for one in graph.initializer}
+    last = [node for node in graph.node if node.op_type == "DequantizeLinear" and outputs & {*node.output}]
+    scales = [numpy_helper.to_array(values[node.input[1]]) for node in last if node.input[1] in values]
+    return float(scales[0]) if len(outputs) == len(scales) == 1 and scales[0].size == 1 else None
