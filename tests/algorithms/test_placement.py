@@ -66,9 +66,16 @@ def clock(monkeypatch):
 
 def test_well_ahead_only_the_convolution_of_the_image_is_tried(placed, clock):
     qm, context = placed()
-    asked = clock(0.79, [0.99])
+    asked = clock(0.69, [0.99])
     assert Placement()(qm, context) is qm
     assert asked == [("float", "best"), ("best", "trial")] and context.memory == {"placement": {}}
+
+
+def test_near_the_bar_it_looks_twice(placed, clock):
+    qm, context = placed()
+    asked = clock(0.79, [0.99])
+    assert Placement()(qm, context) is qm
+    assert asked == [("float", "best"), ("float", "best"), ("best", "trial")]
 
 
 def test_well_ahead_the_convolution_of_the_image_may_go_to_float(placed, clock):
