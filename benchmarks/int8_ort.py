@@ -29,7 +29,6 @@ from onnx.version_converter import convert_version
 from detquant.calibration import Feed
 from detquant.data import Dataset, check_classes, open_dataset, read_image
 from detquant.errors import DetquantError, MissingExtra
-from detquant.evaluation.latency import Latency, compare_latency, ratio, stopwatch
 from detquant.graph import Runner
 from detquant.pipeline.calibration_images import choose_images, stream
 from detquant.pipeline.detector import Detector, load
@@ -39,6 +38,7 @@ from detquant.pipeline.naive import quantize_naively
 from detquant.pipeline.quantize import Job
 from detquant.recipes import load_recipe
 from detquant.targets import load_target
+from detquant.targets.latency import Latency, compare_latency, ratio, stopwatch
 
 ASSETS = Path(__file__).resolve().parents[2] / "shared" / "assets"
 DETECTORS = tuple(ASSETS / "weights" / "detect" / f"{name}.onnx" for name in ("yolov8n", "yolox_nano", "nanodet_m_416"))

@@ -170,20 +170,3 @@ def test_it_tells_how_far_it_is(placed, clock):
     clock(1.2, [1.0] * 10)
     Placement()(qm, context)
     assert ticks == [("placing by latency", done, 6) for done in range(1, 7)]
-
-
-def test_sides_take_turns_and_the_first_turns_do_not_count(monkeypatch):
-    order, now = [], [0.0]
-
-    class Timed:
-        def __init__(self, name, seconds):
-            self.name, self.seconds = name, iter(seconds)
-
-        def run(self, feed):
-            order.append(self.name)
-            now[0] += next(self.seconds)
-
-    monkeypatch.setattr(placement, "perf_counter", lambda: now[0])
-    sides = {"a": Timed("a", [9, 9, 1, 2, 6]), "b": Timed("b", [9, 9, 3, 5, 4])}
-    assert placement.alternate(sides, {}, 3) == {"a": 2, "b": 4}
-    assert order == ["a", "b"] * 5

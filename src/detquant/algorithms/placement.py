@@ -18,8 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from statistics import median
-from time import perf_counter
 
 import onnx_ir as ir
 
@@ -32,6 +30,8 @@ from detquant.graph.traits import OPS, WEIGHTED, weight_of
 from detquant.graph.values import static_shape
 from detquant.recipes import QuantModel
 from detquant.targets import Runner
+from detquant.targets._base import Arrays
+from detquant.targets.latency import compare_latency
 
 MEMORY = "placement"
 IMAGE = "convolution of the image"
@@ -39,6 +39,7 @@ FIRST_LOOK = 5
 """Runs that tell a model which is well ahead from one that is not: that needs no precision..."""
 DOUBTFUL = 0.1
 """... unless the ratio is as near to the bar as this."""
+WARM_UP = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,16 +120,9 @@ def first_shared(a: QuantModel, b: QuantModel, names: Collection[str]) -> str | 
     return None
 
 
-def alternate(sides: dict[str, Runner], feed: object, runs: int) -> dict[str, float]:
-    """Median seconds of each side, taking turns in one process."""
-    times: dict[str, list[float]] = {name: [] for name in sides}
-    for turn in range(-2, runs):
-        for name, runner in sides.items():
-            start = perf_counter()
-            runner.run(feed)  # type: ignore[arg-type]
-            if turn >= 0:
-                times[name].append(perf_counter() - start)
-    return {name: median(taken) for name, taken in times.items()}
+def alternate(sides: dict[str, Runner], feed: Arrays, runs: int) -> dict[str, float]:
+    """Median milliseconds of each side, taking turns in one process."""
+    return {name: taken.median_ms for name, taken in compare_latency(sides, feed, runs, WARM_UP).items()}
 
 
 def candidates(qm: QuantModel) -> Iterator[tuple[str, list[str]]]:

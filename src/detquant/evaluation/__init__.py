@@ -1,1 +1,1 @@
-"""What a detector is worth: accuracy, agreement with another one, SQNR, latency."""
+"""What a detector is worth: accuracy, agreement with another one, SQNR."""

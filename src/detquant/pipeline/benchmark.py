@@ -9,8 +9,8 @@ from functools import partial
 
 import numpy as np
 
-from detquant.evaluation.latency import Latency, ratio, time_alternately
 from detquant.pipeline.detector import Detector, load
+from detquant.targets.latency import Latency, ratio, time_alternately
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

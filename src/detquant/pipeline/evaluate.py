@@ -22,10 +22,10 @@ from detquant.data import Dataset, Skip, check_classes, iter_images
 from detquant.errors import DatasetError
 from detquant.evaluation.accuracy import Accuracy, CocoScorer
 from detquant.evaluation.agreement import CONFIDENCE
-from detquant.evaluation.latency import in_turn, stopwatch
 from detquant.families import Detections, Family, Geometry
 from detquant.pipeline.detector import Detector
 from detquant.targets import Runner
+from detquant.targets.latency import in_turn, stopwatch
 
 Progress = Callable[[str, int, int], None]
 T = TypeVar("T")

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from detquant.evaluation.latency import Latency, compare_latency, in_turn, ratio, time_alternately
+from detquant.targets.latency import Latency, compare_latency, in_turn, ratio, time_alternately
 
 
 class Recorder:

@@ -14,8 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from detquant.targets import Runner
-from detquant.targets._base import Arrays
+from detquant.targets._base import Arrays, Runner
 
 T = TypeVar("T")
 
