@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import numpy as np
@@ -23,7 +24,12 @@ OUTPUTS = {
         **{f"b{n}": (1, n, 32) for n in (480, 120, 30)},
     },
     "nanodet-plus": {"out": (1, CELLS + 3 * 3, CLASSES + 32)},
+    "yolov4": {f"m{n}": (1, 2 * (5 + CLASSES), HEIGHT // n, WIDTH // n) for n in (32, 16)},
 }
+ANCHORS = [[20, 30], [40, 60]]
+HEADS = [{"output": f"m{n}", "anchors": ANCHORS, "stride": [n, n], "scale_x_y": 1.05} for n in (32, 16)]
+METADATA = {"yolov4": {"detquant.yolo": json.dumps({"heads": HEADS, "classes": CLASSES, "resize": "stretch"})}}
+NOTHING = {"yolov4": -30.0}  # what raw outputs are where nothing is; 0 where the graph has applied the sigmoid
 IMAGE = np.random.default_rng(0).integers(0, 256, (300, 240, 3), np.uint8)
 # In pixels of IMAGE: two of one class apart, one of another class on the first.
 TRUTH = Detections(
@@ -37,8 +43,12 @@ def signature(outputs: dict[str, tuple[int, ...]], metadata: dict[str, str] | No
     return Signature({"images": (1, 3, HEIGHT, WIDTH)}, outputs, metadata or {})
 
 
+def signature_of(name: str) -> Signature:
+    return signature(OUTPUTS[name], METADATA.get(name))
+
+
 def family_of(name: str) -> Family:
-    return find_family(signature(OUTPUTS[name]))[0]
+    return find_family(signature_of(name))[0]
 
 
 def write_yolov8(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
@@ -77,17 +87,33 @@ def write_plus(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score
     outputs["out"][0, cell, CLASSES:] = distances(box, *(place * stride), stride[0])
 
 
+def logit(chance: float) -> float:
+    return float(np.log(chance / (1 - chance)))
+
+
+def write_yolov4(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
+    anchor = k % 2  # a centre cannot leave its cell, so boxes of two classes there are of two anchors
+    centre = (box[:2] + box[2:]) / 2 / 16
+    column, row = centre.astype(int)
+    values = outputs["m16"][0].reshape(2, 5 + CLASSES, HEIGHT // 16, WIDTH // 16)[anchor, :, row, column]
+    values[:2] = [logit((at % 1 + 0.025) / 1.05) for at in centre]
+    values[2:4] = np.log((box[2:] - box[:2]) / ANCHORS[anchor])
+    values[4] = logit(0.95)
+    values[5 + k] = logit(score / 0.95)
+
+
 WRITERS: dict[str, Callable[..., None]] = {
     "yolov8": write_yolov8,
     "yolox": write_yolox,
     "nanodet": write_nanodet,
     "nanodet-plus": write_plus,
+    "yolov4": write_yolov4,
 }
 
 
 def encode(name: str, family: Family) -> dict[str, np.ndarray]:
     """TRUTH as raw outputs, each box in the cell of stride 16 at its centre, the third one cell further."""
-    outputs = {key: np.zeros(shape, np.float32) for key, shape in OUTPUTS[name].items()}
+    outputs = {key: np.full(shape, NOTHING.get(name, 0.0), np.float32) for key, shape in OUTPUTS[name].items()}
     _, geometry = family.preprocess(IMAGE)
     for number, box in enumerate(geometry.to_input(TRUTH.xyxy)):
         column, row = ((box[:2] + box[2:]) / 32).astype(int)
@@ -112,12 +138,12 @@ def test_boxes_come_back(name: str) -> None:
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_tells_itself_from_the_others(name: str) -> None:
-    family, reason = find_family(signature(OUTPUTS[name]))
+    family, reason = find_family(signature_of(name))
     assert (family.name, family.num_classes) == (name, CLASSES)
     assert (family.input_name, family.height, family.width) == ("images", HEIGHT, WIDTH)
     assert family.classes[2] == "class 2"
     assert name in reason and "160x192" in reason
-    assert [key for key in FAMILIES if load_family(key).matches(signature(OUTPUTS[name]))] == [name]
+    assert [key for key in FAMILIES if load_family(key).matches(signature_of(name))] == [name]
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -134,6 +160,7 @@ def test_input_is_contiguous_float32(name: str) -> None:
         ("yolox", [10, 20, 30]),
         ("nanodet", [(10 - 103.53) / 57.375, (20 - 116.28) / 57.12, (30 - 123.675) / 58.395]),
         ("nanodet-plus", [(10 - 103.53) / 57.375, (20 - 116.28) / 57.12, (30 - 123.675) / 58.395]),
+        ("yolov4", [30 / 255, 20 / 255, 10 / 255]),
     ],
 )
 def test_channels_and_range(name: str, expected: list[float]) -> None:
@@ -146,7 +173,7 @@ def test_channels_and_range(name: str, expected: list[float]) -> None:
 def test_broken_outputs_give_no_boxes_and_no_warning(name: str) -> None:
     family = family_of(name)
     _, geometry = family.preprocess(IMAGE)
-    for value in (0.0, np.nan):
+    for value in (NOTHING.get(name, 0.0), np.nan):
         outputs = {key: np.full(shape, value, np.float32) for key, shape in OUTPUTS[name].items()}
         assert len(family.decode(outputs, geometry)) == 0
     huge = {key: np.full(shape, 300.0, np.float32) for key, shape in OUTPUTS[name].items()}

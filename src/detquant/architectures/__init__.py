@@ -12,6 +12,8 @@ __all__ = ["ARCHITECTURES", "load_architecture"]
 
 ARCHITECTURES = {
     "resnet": "detquant.architectures.resnet:ResNet",
+    "resnet-cifar": "detquant.architectures.cifar_resnet:CifarResNet",
+    "resnet-torchvision": "detquant.architectures.torchvision_resnet:TorchvisionResNet",
     "yolov8": "detquant.architectures.yolov8:YOLOv8",
 }
 

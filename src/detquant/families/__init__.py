@@ -33,6 +33,7 @@ FAMILIES = {
     "yolox": "detquant.families.yolox:YOLOX",
     "nanodet": "detquant.families.nanodet:NanoDet",
     "nanodet-plus": "detquant.families.nanodet_plus:NanoDetPlus",
+    "yolov4": "detquant.families.yolov4:YOLOv4",
 }
 
 

@@ -10,13 +10,14 @@ from detquant.families._base import Floats, Geometry, Pixels
 PAD_GREY = 114
 
 
-def letterbox_centred(image: Pixels, height: int, width: int) -> tuple[Pixels, Geometry]:
+def letterbox_centred(image: Pixels, height: int, width: int, pad: int = PAD_GREY) -> tuple[Pixels, Geometry]:
     """Scales to fit, aspect kept, and centres on grey (Ultralytics).
 
     Args:
         image: uint8 [h, w, 3].
         height: of the result.
         width: of the result.
+        pad: the grey, 0 to 255.
 
     Returns:
         uint8 [height, width, 3], and the mapping.
@@ -24,7 +25,7 @@ def letterbox_centred(image: Pixels, height: int, width: int) -> tuple[Pixels, G
     scale, inner_h, inner_w = _fit(image, height, width)
     # An odd row or column of padding goes below or to the right.
     top, left = (height - inner_h) // 2, (width - inner_w) // 2
-    return _place(image, height, width, scale, (inner_h, inner_w), (top, left))
+    return _place(image, height, width, scale, (inner_h, inner_w), (top, left), pad)
 
 
 def letterbox_top_left(image: Pixels, height: int, width: int) -> tuple[Pixels, Geometry]:
@@ -91,11 +92,17 @@ def _fit(image: Pixels, height: int, width: int) -> tuple[float, int, int]:
 
 
 def _place(
-    image: Pixels, height: int, width: int, scale: float, inner: tuple[int, int], corner: tuple[int, int]
+    image: Pixels,
+    height: int,
+    width: int,
+    scale: float,
+    inner: tuple[int, int],
+    corner: tuple[int, int],
+    pad: int = PAD_GREY,
 ) -> tuple[Pixels, Geometry]:
     """The image at size `inner` on grey, its top left at `corner` (row, column)."""
     (inner_h, inner_w), (top, left) = inner, corner
-    canvas = np.full((height, width, 3), PAD_GREY, np.uint8)
+    canvas = np.full((height, width, 3), pad, np.uint8)
     canvas[top : top + inner_h, left : left + inner_w] = _resize(image, inner_h, inner_w)
     h, w = image.shape[:2]
     return canvas, Geometry(height=h, width=w, scale_x=scale, scale_y=scale, pad_x=left, pad_y=top)

@@ -16,7 +16,12 @@ __all__ = ["IMPORTERS", "ImportedModel", "load_model"]
 
 IMPORTERS = {
     "onnx": "detquant.importers.onnx",
+    "darknet": "detquant.importers.darknet",
+    "ultralytics": "detquant.importers.ultralytics",
+    "state_dicts": "detquant.importers.state_dicts",
 }
+# Their files have weights only: the network is built here, for the side that is asked for.
+SIZED = frozenset({"ultralytics", "state_dicts"})
 
 
 # Someone who names a file of their own that is not there is told of it, not of ours.
@@ -29,17 +34,23 @@ class _Importer(Protocol):
     def load(self, path: Path) -> ImportedModel: ...
 
 
-def load_model(path: str | os.PathLike[str]) -> ImportedModel:
+class _SizedImporter(_Importer, Protocol):
+    def load(self, path: Path, imgsz: int | None = None) -> ImportedModel: ...
+
+
+def load_model(path: str | os.PathLike[str], imgsz: int | None = None) -> ImportedModel:
     """Read a model file with the importer that knows its kind. Nothing in the file is executed.
 
     Args:
         path: a model file, or the name of an embedded model where no file has that name.
+        imgsz: side of the input in pixels, for files that hold weights without a size.
 
     Returns:
         The model and what is known about its file.
 
     Raises:
         ModelError: there is no such file, it is of no known kind, or it is damaged.
+        MissingExtra: the file holds weights only, and torch, which builds their network, is not installed.
     """
     file = Path(path)
     if str(file) in MODELS and not file.is_file():
@@ -50,10 +61,12 @@ def load_model(path: str | os.PathLike[str]) -> ImportedModel:
         near = nearest_name(str(file), MODELS, _LIKENESS)
         hint = f", or did you mean the embedded '{near}'?" if near else "."
         raise ModelError(f"'{file}' does not exist: expected a model file{hint}")
-    for module in IMPORTERS.values():
+    for name, module in IMPORTERS.items():
         importer = cast(_Importer, importlib.import_module(module))
         if importer.matches(file):
-            return importer.load(file)
+            sized = cast(_SizedImporter, importer)
+            imported = sized.load(file, imgsz) if name in SIZED else importer.load(file)
+            return replace(imported, reason=f"{name}: {imported.reason}" if imported.reason else name)
     raise ModelError(
         f"'{file}' is not a model that can be read: expected a file of a known kind ({', '.join(IMPORTERS)})."
     )

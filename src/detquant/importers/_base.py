@@ -19,6 +19,7 @@ class ImportedModel:
         sha256: digest of the file, followed by its external data where there is any, in hexadecimal.
         size_bytes: bytes of the file and of its external data.
         metadata: what the exporter wrote about the model, such as "names", "stride", "imgsz".
+        reason: which importer read the file, and why that one.
     """
 
     model: ir.Model
@@ -26,3 +27,4 @@ class ImportedModel:
     sha256: str
     size_bytes: int
     metadata: Mapping[str, str]
+    reason: str = ""

@@ -74,7 +74,14 @@ def load(path: Path) -> ImportedModel:
     except Exception as error:  # whatever a damaged graph trips over, the user gets a sentence
         raise ModelError(f"'{path}' is damaged: {_first_line(error)}.") from error
     metadata = {entry.key: entry.value for entry in proto.metadata_props}
-    return ImportedModel(model=model, path=path, sha256=digest.hexdigest(), size_bytes=size, metadata=metadata)
+    return ImportedModel(
+        model=model,
+        path=path,
+        sha256=digest.hexdigest(),
+        size_bytes=size,
+        metadata=metadata,
+        reason=f"a graph of {len(proto.graph.node)} nodes, IR version {proto.ir_version}",
+    )
 
 
 def _read(path: Path) -> bytes:

@@ -66,7 +66,7 @@ def load(path: str | os.PathLike[str], *, family: str = "auto", imgsz: int | Non
     Raises:
         ModelError: the file cannot be read, is not a detector, or not of the family named.
     """
-    imported = load_model(path)
+    imported = load_model(path, imgsz)
     model = prepare(imported.model, imgsz)
     found, reason = find_family(_signature(model, imported), family)
     return Detector(imported=imported, model=model, family=found, reason=reason)

@@ -24,7 +24,7 @@ def inspect(detector: Detector, *, recipe: str = "w8a8", target: str = "ort") ->
         target: where it would run.
 
     Returns:
-        Plain values: "operators", "parameters", "macs", "weight_bytes", "family", "family_reason",
+        Plain values: "importer_reason", "operators", "parameters", "macs", "weight_bytes", "family", "family_reason",
         "decode_tail", and "int8" and "kept_float" (operators by reason), which are None where the model is
         quantised already.
 
@@ -38,6 +38,7 @@ def inspect(detector: Detector, *, recipe: str = "w8a8", target: str = "ort") ->
         "model": str(imported.path),
         "model_sha256": imported.sha256,
         "size_bytes": imported.size_bytes,
+        "importer_reason": imported.reason,
         "family": family.name,
         "family_reason": detector.reason,
         "input": [1, 3, family.height, family.width],

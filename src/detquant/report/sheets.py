@@ -137,6 +137,7 @@ def model(figures: Figures) -> Sheet:
     """What a model is made of."""
     share = figures["int8"]
     rows = [
+        ("file", figures["importer_reason"]),
         ("family", figures["family_reason"]),
         ("input", " × ".join(map(str, figures["input"]))),
         ("classes", str(len(figures["classes"]))),

@@ -1,0 +1,98 @@
+"""What a YOLO's raw maps need to become boxes, as an entry in the model file's metadata.
+
+Darknet keeps it in the cfg, in its [yolo] sections; a quantised file has to say it itself. Under the key
+`detquant.yolo` stands JSON such as
+
+    {"classes": 80, "nms": "greedynms", "resize": "stretch", "heads": [
+        {"output": "layer_120/conv", "anchors": [[115, 73], [119, 199]], "stride": [32, 32], "scale_x_y": 1.0}, ...]}
+
+where `anchors` are those that the mask picks, width and height in pixels of the network input; `stride` is in
+pixels a cell, along x and y; `resize` is "stretch" or "letterbox"; `nms` is Darknet's nms_kind.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+KEY = "detquant.yolo"
+RESIZES = ("stretch", "letterbox")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YoloHead:
+    """One map.
+
+    Attributes:
+        output: its name among the graph's outputs.
+        anchors: (width, height) of each anchor, pixels of the network input.
+        stride: pixels a cell, along x and y.
+        scale_x_y: by how much the centre may leave its cell; 1 for not at all (YOLOv4, section 3.4).
+    """
+
+    output: str
+    anchors: tuple[tuple[float, float], ...]
+    stride: tuple[float, float]
+    scale_x_y: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YoloHeads:
+    """All maps of a detector.
+
+    Attributes:
+        heads: in the order of the cfg.
+        classes: how many.
+        nms: Darknet's nms_kind, for whoever reads the file; decoding here is always greedy.
+        resize: how images are brought to the input's size, one of RESIZES.
+    """
+
+    heads: tuple[YoloHead, ...]
+    classes: int
+    nms: str = "greedynms"
+    resize: str = "stretch"
+
+    def to_json(self) -> str:
+        """The entry for the metadata."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+def read_heads(metadata: Mapping[str, str]) -> YoloHeads | None:
+    """The entry of a file, or None if there is none or it makes no sense: the file may come from anyone."""
+    try:
+        entry = json.loads(metadata.get(KEY, ""))
+        heads = tuple(_head(one) for one in entry["heads"])
+        classes, resize = int(entry["classes"]), str(entry["resize"])
+        nms = str(entry.get("nms", "greedynms"))
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+        return None
+    if not heads or classes < 1 or resize not in RESIZES:
+        return None
+    return YoloHeads(heads=heads, classes=classes, nms=nms, resize=resize)
+
+
+def _head(entry: Any) -> YoloHead:
+    anchors = tuple(_pair(pair) for pair in entry["anchors"])
+    if not anchors:
+        raise ValueError("no anchors")
+    return YoloHead(
+        output=str(entry["output"]),
+        anchors=anchors,
+        stride=_pair(entry["stride"]),
+        scale_x_y=_positive(entry["scale_x_y"]),
+    )
+
+
+def _pair(values: Any) -> tuple[float, float]:
+    x, y = values
+    return _positive(x), _positive(y)
+
+
+def _positive(value: Any) -> float:
+    number = float(value)
+    if not 0 < number < math.inf:
+        raise ValueError("not positive")
+    return number

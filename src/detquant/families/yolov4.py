@@ -1,0 +1,124 @@
+"""YOLOv4, its tiny form, YOLOv3 and YOLO-Fastest: raw maps of anchors, decoded here.
+
+For an anchor of p_w x p_h pixels at column c_x and row c_y of a map with a stride of s pixels,
+
+    x = s (a sigmoid(t_x) - (a - 1) / 2 + c_x)      w = p_w exp(t_w)
+    y = s (a sigmoid(t_y) - (a - 1) / 2 + c_y)      h = p_h exp(t_h)
+    score[k] = sigmoid(t_object) sigmoid(t_k)
+
+with a = scale_x_y (Redmon & Farhadi, YOLOv3, 2018, section 2.1; Bochkovskiy et al., YOLOv4, 2020, section 3.4,
+"eliminate grid sensitivity"; Darknet's `forward_yolo_layer` and `get_yolo_box`). Anchors, strides and a stand in
+the file's metadata, see `yolo_heads`.
+
+Validation follows Darknet's `validate_detector`: scores above 0.001, NMS by an IoU of 0.6, the image stretched to
+the input unless the cfg says letter_box=1.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from detquant.families._base import Family, Floats, Geometry, Outputs, Pixels, Shape, Signature, is_dynamic
+from detquant.families.letterbox import as_tensor, letterbox_centred, stretch
+from detquant.families.yolo_heads import KEY, YoloHead, YoloHeads, read_heads
+
+BOX_AND_OBJECT = 5
+PAD_HALF = 128  # Darknet fills with 0.5
+# exp(12) anchors is wider than any image, and a sigmoid beyond 80 is 0 or 1; float32 overflows at exp(89).
+LARGEST_LOG_SIZE = 12.0
+LARGEST_LOGIT = 80.0
+
+
+class YOLOv4(Family):
+    """RGB 0-1, stretched; per head [1, anchors * (5 + classes), rows, columns]: x y w h, object, classes."""
+
+    name = "yolov4"
+    nms_iou = 0.6
+    max_detections = 300
+    layout: YoloHeads
+
+    @classmethod
+    def from_signature(cls, signature: Signature, classes: tuple[str, ...] | None = None) -> Self:
+        """Makes the family for one model, with the heads that its metadata tells.
+
+        Args:
+            signature: of the model.
+            classes: class names; by default those in the file's metadata, COCO's for 80, else numbers.
+
+        Raises:
+            ModelError: the model is not of this family, or the number of names is wrong.
+        """
+        family = super().from_signature(signature, classes)
+        layout = read_heads(signature.metadata)
+        assert layout is not None, "count_classes has read it"
+        family.layout = layout
+        return family
+
+    @classmethod
+    def expected(cls, height: int, width: int) -> str:
+        """The output shapes of the family for an input size, in words."""
+        return f"one output [1, anchors * (5 + classes), rows, columns] a head, as the metadata '{KEY}' tells"
+
+    @classmethod
+    def count_classes(cls, signature: Signature) -> int | None:
+        """The number of classes that the metadata tells, or None if the shapes are others."""
+        layout = read_heads(signature.metadata)
+        if layout is None or {head.output for head in layout.heads} != set(signature.outputs):
+            return None
+        _, height, width = signature.image_input()
+        fit = all(_fits(head, signature.outputs[head.output], layout, height, width) for head in layout.heads)
+        return layout.classes if fit else None
+
+    def preprocess(self, image: Pixels) -> tuple[Floats, Geometry]:
+        """Stretches (or letterboxes, as the metadata says) a BGR image; RGB, 0 to 1."""
+        if self.layout.resize == "letterbox":
+            canvas, geometry = letterbox_centred(image, self.height, self.width, PAD_HALF)
+        else:
+            canvas, geometry = stretch(image, self.height, self.width)
+        return as_tensor(canvas, rgb=True, std=255.0), geometry
+
+    def scores(self, outputs: Outputs) -> Floats:
+        """Scores [cells, classes], objectness times class; cells by head, anchor, row and column."""
+        maps = [self._by_anchor(outputs, head)[:, 4:] for head in self.layout.heads]
+        chance = _sigmoid(np.concatenate([_cells(one) for one in maps]))
+        return chance[:, :1] * chance[:, 1:]
+
+    def boxes(self, outputs: Outputs) -> Floats:
+        """Boxes [cells, 4] as xyxy in pixels of the network input, cells as in `scores`."""
+        return np.concatenate([self._head_boxes(outputs, head) for head in self.layout.heads])
+
+    def _head_boxes(self, outputs: Outputs, head: YoloHead) -> Floats:
+        """The formula at the top of this file, for one head: [anchors * rows * columns, 4]."""
+        box = self._by_anchor(outputs, head)[:, :4]
+        rows, columns = box.shape[2:]
+        place = np.stack(np.meshgrid(np.arange(columns), np.arange(rows))).astype(np.float32)  # [2, rows, columns]
+        step = np.array(head.stride, np.float32).reshape(1, 2, 1, 1)
+        anchor = np.array(head.anchors, np.float32).reshape(-1, 2, 1, 1)
+        scale = head.scale_x_y
+        centre = (_sigmoid(box[:, :2]) * scale - (scale - 1) / 2 + place) * step
+        half = np.exp(np.minimum(box[:, 2:], LARGEST_LOG_SIZE)) * anchor / 2
+        return _cells(np.concatenate([centre - half, centre + half], axis=1))
+
+    def _by_anchor(self, outputs: Outputs, head: YoloHead) -> Floats:
+        """One head as [anchors, 5 + classes, rows, columns]."""
+        array = np.asarray(outputs[head.output], np.float32)
+        return array.reshape(len(head.anchors), BOX_AND_OBJECT + self.num_classes, *array.shape[-2:])
+
+
+def _fits(head: YoloHead, shape: Shape, layout: YoloHeads, height: int, width: int) -> bool:
+    if is_dynamic(shape) or len(shape) != 4 or shape[:2] != (1, len(head.anchors) * (BOX_AND_OBJECT + layout.classes)):
+        return False
+    rows, columns = int(shape[2] or 0), int(shape[3] or 0)
+    return bool(np.allclose((columns * head.stride[0], rows * head.stride[1]), (width, height)))
+
+
+def _cells(maps: Floats) -> Floats:
+    """[anchors, values, rows, columns] as [anchors * rows * columns, values]."""
+    return maps.transpose(0, 2, 3, 1).reshape(-1, maps.shape[1])
+
+
+def _sigmoid(logits: npt.NDArray[Any]) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -LARGEST_LOGIT, LARGEST_LOGIT))), np.float32)
