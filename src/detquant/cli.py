@@ -58,7 +58,7 @@ def quantize(
     """Quantise a detector, and measure it beside the float model.
 
     Args:
-        model: The float detector: an ONNX file, or yolov8-pico, which ships with detquant.
+        model: The float detector: ONNX, Darknet .cfg, YOLOv8 .pt, or yolov8-pico, which ships with detquant.
         data: A data.yaml, a COCO .json, a folder of images, or scenes, which ships with detquant.
         recipe: A built-in recipe or a .toml file.
         target: Where the result is to run.
@@ -115,7 +115,7 @@ def evaluate(
     """Measure a detector, float or quantised: AP, and the time of preprocessing, inference and decoding.
 
     Args:
-        model: An ONNX file, or yolov8-pico, which ships with detquant.
+        model: ONNX, Darknet .cfg, YOLOv8 .pt, or yolov8-pico, which ships with detquant.
         data: A data.yaml, a COCO .json, a folder of images, or scenes, which ships with detquant.
         family: Detector family, found from the model by default.
         imgsz: Side of the input in pixels, for models that leave it open.
@@ -153,7 +153,7 @@ def benchmark(
     """Time detectors side by side, taking turns in one process; ratios are to the first.
 
     Args:
-        models: ONNX files, the first of them the reference.
+        models: Model files, the first of them the reference.
         family: Family of all of them, found from each by default.
         imgsz: Side of the input in pixels, for models that leave it open.
         threads: Of the runtime.
@@ -185,7 +185,7 @@ def inspect(
     """Show what a detector is made of, and how much of it would be quantised.
 
     Args:
-        model: An ONNX file, or yolov8-pico, which ships with detquant.
+        model: ONNX, Darknet .cfg, YOLOv8 .pt, or yolov8-pico, which ships with detquant.
         recipe: A built-in recipe or a .toml file.
         target: Where the result would run.
         family: Detector family, found from the model by default.
@@ -216,7 +216,7 @@ def plan(
     """Show what a recipe comes to on a detector and a target, tensor by tensor, before any image is read.
 
     Args:
-        model: The float detector: an ONNX file, or yolov8-pico, which ships with detquant.
+        model: The float detector: ONNX, Darknet .cfg, YOLOv8 .pt, or yolov8-pico, which ships with detquant.
         recipe: A built-in recipe or a .toml file.
         target: Where the result would run.
         family: Detector family, found from the model by default.
@@ -249,7 +249,7 @@ def predict(
     """Find objects in images and draw them.
 
     Args:
-        model: An ONNX file, float or quantised.
+        model: ONNX, Darknet .cfg or YOLOv8 .pt, float or quantised.
         images: Image files, or folders of them.
         out: Folder for the drawn images.
         confidence: Objects score more than this.
