@@ -23,7 +23,7 @@ from parallel import Place, run_side_by_side, shard
 from scoring import score_detector
 
 from detquant.architectures.export import detector_metadata, export_onnx
-from detquant.architectures.weights import save_weights
+from detquant.architectures.weights import load_weights, save_weights
 from detquant.architectures.yolov8 import SCALES, YOLOv8
 from detquant.data.scenes import CLASSES, SIZE, scene
 
@@ -48,6 +48,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--scale", choices=SCALES, default="pico")
     parser.add_argument("--processes", type=int, default=2, help="of one thread each; they share images and batch")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=Path, help="weights (.npz) to begin with, of an earlier training")
     parser.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint, if there is one")
     parser.add_argument("--export-only", action="store_true", help="write the files of the checkpoint and stop")
     return parser.parse_args(arguments)
@@ -78,6 +79,8 @@ def train(
     torch.manual_seed(options.seed)
     options.out.mkdir(parents=True, exist_ok=True)
     model = YOLOv8(options.scale, len(classes))
+    if options.start:
+        load_weights(model, options.start)
     path = options.out / CHECKPOINT
     saved = read_checkpoint(path) if (options.resume or options.export_only) and path.exists() else None
     if options.export_only:

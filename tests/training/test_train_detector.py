@@ -72,6 +72,16 @@ def test_files_are_written(tmp_path: Path) -> None:
     assert made == [(tmp_path / "detector.onnx").read_bytes(), (tmp_path / "detector.npz").read_bytes()]
 
 
+def test_begins_with_given_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = script.YOLOv8("pico", len(CLASSES))
+    script.save_weights(given, tmp_path / "given.npz")
+    monkeypatch.setattr(script, "write_files", lambda *_: None)
+    more = ("--start", str(tmp_path / "given.npz"), "--epochs", "0")
+    begun = script.train(options(tmp_path / "run", *more), scene, CLASSES, SIDE)
+    for name, tensor in given.state_dict().items():
+        assert torch.equal(tensor, begun.model.state_dict()[name]), name
+
+
 def test_nothing_to_export_is_said(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="nothing to export"):
         script.train(options(tmp_path, "--export-only"), scene, CLASSES, SIDE)
