@@ -223,7 +223,18 @@ def test_help_and_version(capsys):
     run("--help")
     run("--version")
     out = capsys.readouterr().out
-    for command in ("quantize", "evaluate", "benchmark", "inspect", "plan", "predict", "scenes", "demo"):
+    for command in (
+        "quantize",
+        "evaluate",
+        "benchmark",
+        "inspect",
+        "plan",
+        "predict",
+        "scenes",
+        "demo",
+        "zoo",
+        "fetch",
+    ):
         assert command in out
 
 

@@ -29,7 +29,7 @@ NEXT = """Next, your own model:
   detquant inspect MODEL.onnx
   detquant quantize MODEL.onnx --data data.yaml
   detquant predict MODEL.onnx IMAGES"""
-RESUMABLE = ("quantize", "demo")
+RESUMABLE = ("quantize", "demo", "fetch")
 
 app = App(
     name="detquant",
@@ -338,6 +338,47 @@ def demo(
     _write_json(json_file, result.report)
     show_demo(result.report)
     print(f"Written to {out}; look at {out / result.report['picture']['file']}.\n{NEXT}")
+
+
+@app.command
+def zoo(*, json_file: Json = None) -> None:
+    """List models and data sets of the field that can be fetched: size, licence, published accuracy, source.
+
+    Args:
+        json_file: Write the list to this file.
+    """
+    from detquant.report.table import show_zoo
+    from detquant.zoo import zoo_figures
+
+    _check_json(json_file)
+    figures = zoo_figures()
+    _write_json(json_file, figures)
+    show_zoo(figures)
+
+
+@app.command
+def fetch(name: str, /, *, out: Path = Path("."), sha256: str = "", json_file: Json = None) -> None:
+    """Download a model or data set of the zoo, check it, and unpack it; a download that was cut is resumed.
+
+    Args:
+        name: One that `detquant zoo` lists.
+        out: Folder for it.
+        sha256: What the file must have, where the zoo knows no checksum: 64 hex digits.
+        json_file: Write what came to this file.
+    """
+    from detquant.report.files import require_writable
+    from detquant.report.progress import show_progress
+    from detquant.report.table import show_fetch
+    from detquant.zoo import fetch as run
+    from detquant.zoo import fetch_figures, find
+
+    entry = find(name)
+    require_writable(out)
+    _check_json(json_file)
+    with show_progress() as progress:
+        figures = fetch_figures(run(entry, out, sha256=sha256, progress=progress))
+    _write_json(json_file, figures)
+    show_fetch(figures)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

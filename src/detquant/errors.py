@@ -8,6 +8,7 @@
     ├── CalibrationError            no images, activations that are not finite
     ├── TargetError                 a place to run that is unknown or refuses the model
     ├── OutputError                 a result that cannot be written
+    ├── FetchError                  a file of the zoo that cannot be had, or is not the one that was meant
     └── MissingExtra                an optional dependency that is not installed
 
 A message says what was found, what was expected and what to do.
@@ -49,6 +50,10 @@ class TargetError(DetquantError):
 
 class OutputError(DetquantError):
     """A result cannot be written."""
+
+
+class FetchError(DetquantError):
+    """A file of the zoo cannot be had, or is not the one that was meant."""
 
 
 class MissingExtra(DetquantError):

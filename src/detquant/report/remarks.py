@@ -33,6 +33,30 @@ def picture_remark(picture: Mapping[str, Any]) -> str:
     )
 
 
+def zoo_remarks() -> list[str]:
+    """Where the figures come from, and how to go on."""
+    return [
+        "Accuracies are those of the publishers; a size or a figure that is not certain is left out.",
+        "Fetch one with  detquant fetch NAME  and read its licence: it binds what you make of the model or the data.",
+    ]
+
+
+def fetch_remarks(figures: Mapping[str, Any]) -> list[str]:
+    """Where the files are, what they stand under, and what the zoo has to say of them."""
+    note = [figures["note"]] if figures["note"] else []
+    return [f"{figures['path']}, licence {figures['licence']}, see {figures['page']}", *note]
+
+
+def unchecked(figures: Mapping[str, Any]) -> list[str]:
+    """For each file without a checksum, what the user can do about it."""
+    return [
+        f"The publisher of {one['file']} gives no checksum: sha256 of what came is {one['sha256']}, compare it "
+        f"yourself; keep it with --sha256 next time."
+        for one in figures["files"]
+        if not one["checked"]
+    ]
+
+
 def skipped(images: Iterable[Mapping[str, str]]) -> list[str]:
     """How many images were left out, and the first of them by name."""
     reasons = list(dict.fromkeys(_named(one) for one in images))

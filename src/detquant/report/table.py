@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from detquant.report import sheets
-from detquant.report.remarks import picture_remark, remarks, warnings
+from detquant.report.remarks import fetch_remarks, picture_remark, remarks, unchecked, warnings, zoo_remarks
 from detquant.report.sheets import Sheet
 
 # Where no one looks at the width, names of tensors are better kept on one line.
@@ -56,6 +56,18 @@ def show_demo(figures: Mapping[str, Any]) -> None:
     """Prints the demo's models side by side, how they were made, and what the picture shows."""
     _show([sheets.demo(figures)])
     _say([*figures["notes"], picture_remark(figures["picture"])], warnings(figures))
+
+
+def show_zoo(figures: Mapping[str, Any]) -> None:
+    """Prints the models and data sets that can be fetched."""
+    _show([sheets.zoo(figures), sheets.zoo_sources(figures)])
+    _say(zoo_remarks(), ())
+
+
+def show_fetch(figures: Mapping[str, Any]) -> None:
+    """Prints what came, how it was checked, and under which licence it stands."""
+    _show([sheets.fetched(figures)])
+    _say(fetch_remarks(figures), unchecked(figures))
 
 
 def as_table(sheet: Sheet) -> Table:

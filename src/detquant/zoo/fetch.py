@@ -1,0 +1,90 @@
+"""An entry of the zoo comes to a folder: its files as they are, its archive unpacked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from detquant.errors import FetchError
+from detquant.zoo._base import Entry, Progress, Source
+from detquant.zoo.checksum import checked, expected, pinned
+from detquant.zoo.connection import HTTPS, TIMEOUT
+from detquant.zoo.download import Downloaded, download
+from detquant.zoo.unpack import unpack
+
+RECORD = ".fetched.json"
+"""In an unpacked folder: the archive that it was, which is not kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """What is here now.
+
+    Attributes:
+        entry: what was asked for.
+        path: a file; or a folder, of an archive or of several files.
+        files: that came, or were here before.
+    """
+
+    entry: Entry
+    path: Path
+    files: tuple[Downloaded, ...]
+
+
+def fetch(
+    entry: Entry,
+    out: Path,
+    *,
+    sha256: str = "",
+    progress: Progress | None = None,
+    timeout: float = TIMEOUT,
+    schemes: Collection[str] = HTTPS,
+) -> Fetched:
+    """Fetches a model or a data set.
+
+    Args:
+        entry: what to fetch.
+        out: folder for it; a single file goes there, anything else into a folder of the entry's name in it.
+        sha256: of the file, where the entry has none.
+        progress: is told what came.
+        timeout: seconds without a byte after which a server is given up.
+        schemes: that are spoken; https.
+
+    Raises:
+        FetchError: it cannot be had, or is not what was meant.
+        OutputError: it cannot be written.
+    """
+    sources = pinned(entry, sha256)
+
+    def get(source: Source, folder: Path) -> Downloaded:
+        return download(source, folder / source.file, progress=progress, timeout=timeout, schemes=schemes)
+
+    if len(sources) > 1:
+        folder = out / entry.name
+        return Fetched(entry=entry, path=folder, files=tuple(get(source, folder) for source in sources))
+    (source,) = sources
+    if not source.is_archive:
+        return Fetched(entry=entry, path=out / source.file, files=(get(source, out),))
+    folder = out / entry.name
+    if folder.exists():
+        return Fetched(entry=entry, path=folder, files=(_present(source, folder),))
+    came = get(source, out)
+    archive = out / source.file
+    unpack(archive, folder, record=json.dumps(asdict(came)), record_name=RECORD)
+    archive.unlink()
+    return Fetched(entry=entry, path=folder, files=(came,))
+
+
+def _present(source: Source, folder: Path) -> Downloaded:
+    """The archive that a folder was made from."""
+    move = "move it, or name another folder with --out"
+    try:
+        came = Downloaded(**json.loads((folder / RECORD).read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise FetchError(f"'{folder}' is there, but was not made by fetch: {move}.") from error
+    if not came.sha256.startswith(expected(source)):
+        what = f"sha256 expected {expected(source)}, found {came.sha256}"
+        raise FetchError(f"'{folder}' is there, but comes from another file ({what}): {move}.")
+    return replace(came, checked=checked(source), already=True)

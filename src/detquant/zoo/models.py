@@ -1,0 +1,241 @@
+"""The table of models.
+
+Addresses, accuracies and licences are those of the publishers' pages. None of them publishes a full sha256; the
+ones below were noted alike by several projects that fetched these addresses, or stand in the Open Model Zoo. What
+was not certain is left out: whoever fetches such a file is told its sha256. Names of torchvision's files end with
+the first 8 digits of theirs.
+"""
+
+from __future__ import annotations
+
+from detquant.zoo._base import Accuracy, Entry, Source
+
+_ULTRALYTICS = "https://github.com/ultralytics/assets/releases/download/v8.3.0"
+_YOLOV8 = "https://docs.ultralytics.com/models/yolov8/"
+_MEGVII = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"
+_YOLOX = "https://github.com/Megvii-BaseDetection/YOLOX/tree/main/demo/ONNXRuntime"
+_RANGILYU = "https://github.com/RangiLyu/nanodet/releases/download"
+_NANODET = "https://github.com/RangiLyu/nanodet"
+_ALEXEYAB = "https://github.com/AlexeyAB/darknet/releases/download"
+_DARKNET = "https://github.com/AlexeyAB/darknet"
+_TORCHVISION = "https://download.pytorch.org/models"
+_RESNET = "https://pytorch.org/vision/stable/models/resnet.html"
+
+_VAL2017 = "mAP50-95, COCO val2017"
+_TOP1 = "top-1, ImageNet"
+
+MODELS: tuple[Entry, ...] = (
+    Entry(
+        name="yolov8n",
+        kind="detector",
+        licence="AGPL-3.0",
+        page=_YOLOV8,
+        sources=(
+            Source(
+                address=f"{_ULTRALYTICS}/yolov8n.pt",
+                megabytes=6.5,
+                sha256="f59b3d833e2ff32e194b5bb8e08d211dc7c5bdf144b90d2c8412c47ccfc83b36",
+            ),
+        ),
+        accuracy=Accuracy(37.3, _VAL2017),
+    ),
+    Entry(
+        name="yolov8s",
+        kind="detector",
+        licence="AGPL-3.0",
+        page=_YOLOV8,
+        sources=(Source(address=f"{_ULTRALYTICS}/yolov8s.pt", megabytes=22.6),),
+        accuracy=Accuracy(44.9, _VAL2017),
+    ),
+    Entry(
+        name="yolov8m",
+        kind="detector",
+        licence="AGPL-3.0",
+        page=_YOLOV8,
+        sources=(Source(address=f"{_ULTRALYTICS}/yolov8m.pt", megabytes=52.1),),
+        accuracy=Accuracy(50.2, _VAL2017),
+    ),
+    Entry(
+        name="yolov8l",
+        kind="detector",
+        licence="AGPL-3.0",
+        page=_YOLOV8,
+        sources=(Source(address=f"{_ULTRALYTICS}/yolov8l.pt", megabytes=87.8),),
+        accuracy=Accuracy(52.9, _VAL2017),
+    ),
+    Entry(
+        name="yolov8x",
+        kind="detector",
+        licence="AGPL-3.0",
+        page=_YOLOV8,
+        sources=(Source(address=f"{_ULTRALYTICS}/yolov8x.pt", megabytes=136.9),),
+        accuracy=Accuracy(53.9, _VAL2017),
+    ),
+    Entry(
+        name="yolox-nano",
+        kind="detector",
+        licence="Apache-2.0",
+        page=_YOLOX,
+        sources=(
+            Source(
+                address=f"{_MEGVII}/yolox_nano.onnx",
+                megabytes=3.7,
+                sha256="c789161ed43c8269fcd4e67c67eeeb4e80c622da2eb296a20bc6007bd18a0b7d",
+            ),
+        ),
+        accuracy=Accuracy(25.8, _VAL2017),
+    ),
+    Entry(
+        name="yolox-tiny",
+        kind="detector",
+        licence="Apache-2.0",
+        page=_YOLOX,
+        sources=(
+            Source(
+                address=f"{_MEGVII}/yolox_tiny.onnx",
+                megabytes=20.2,
+                sha256="427cc366d34e27ff7a03e2899b5e3671425c262ea2291f88bb942bc1cc70b0f7",
+            ),
+        ),
+        accuracy=Accuracy(32.8, _VAL2017),
+    ),
+    Entry(
+        name="yolox-s",
+        kind="detector",
+        licence="Apache-2.0",
+        page=_YOLOX,
+        sources=(
+            Source(
+                address=f"{_MEGVII}/yolox_s.onnx",
+                megabytes=35.9,
+                sha256="c5c2d13e59ae883e6af3b45daea64af4833a4951c92d116ec270d9ddbe998063",
+            ),
+        ),
+        accuracy=Accuracy(40.5, _VAL2017),
+    ),
+    Entry(
+        name="nanodet-m",
+        kind="detector",
+        licence="Apache-2.0",
+        page=_NANODET,
+        sources=(Source(address=f"{_RANGILYU}/v0.4.0/ncnn-nanodet-m.zip", megabytes=1.7),),
+        accuracy=Accuracy(20.6, _VAL2017),
+        note="The release has it for ncnn only: for detquant, export the checkpoint of its page to ONNX.",
+    ),
+    Entry(
+        name="nanodet-plus-m-320",
+        kind="detector",
+        licence="Apache-2.0",
+        page=_NANODET,
+        sources=(Source(address=f"{_RANGILYU}/v1.0.0-alpha-1/nanodet-plus-m_320.onnx", megabytes=4.8),),
+        accuracy=Accuracy(27.0, _VAL2017),
+    ),
+    Entry(
+        name="nanodet-plus-m-416",
+        kind="detector",
+        licence="Apache-2.0",
+        page=_NANODET,
+        sources=(Source(address=f"{_RANGILYU}/v1.0.0-alpha-1/nanodet-plus-m_416.onnx", megabytes=4.8),),
+        accuracy=Accuracy(30.4, _VAL2017),
+    ),
+    Entry(
+        name="nanodet-plus-m-1.5x-320",
+        kind="detector",
+        licence="Apache-2.0",
+        page=_NANODET,
+        sources=(Source(address=f"{_RANGILYU}/v1.0.0-alpha-1/nanodet-plus-m-1.5x_320.onnx", megabytes=9.9),),
+        accuracy=Accuracy(29.9, _VAL2017),
+    ),
+    Entry(
+        name="nanodet-plus-m-1.5x-416",
+        kind="detector",
+        licence="Apache-2.0",
+        page=_NANODET,
+        sources=(Source(address=f"{_RANGILYU}/v1.0.0-alpha-1/nanodet-plus-m-1.5x_416.onnx", megabytes=9.9),),
+        accuracy=Accuracy(34.1, _VAL2017),
+    ),
+    Entry(
+        name="ssd-mobilenet-v1",
+        kind="detector",
+        licence="Apache-2.0",
+        page="https://github.com/tensorflow/models/blob/master/research/object_detection/g3doc/tf1_detection_zoo.md",
+        sources=(
+            Source(
+                # The page writes http; the same host answers https.
+                address="https://download.tensorflow.org/models/object_detection/"
+                "ssd_mobilenet_v1_coco_2018_01_28.tar.gz",
+                megabytes=76.5,
+                sha256="8788f89108519fd1102b8a5c2ac861cf6d86603571b6ce5bbd1c245b7fe005e3",
+            ),
+        ),
+        accuracy=Accuracy(21.0, "mAP50-95, COCO, a part of val2014"),
+    ),
+    Entry(
+        name="yolov4",
+        kind="detector",
+        licence="Unlicense",
+        page=_DARKNET,
+        sources=(
+            Source(address=f"{_ALEXEYAB}/darknet_yolo_v3_optimal/yolov4.cfg"),
+            Source(
+                address=f"{_ALEXEYAB}/darknet_yolo_v3_optimal/yolov4.weights",
+                megabytes=258.0,
+                sha256="e8a4f6c62188738d86dc6898d82724ec0964d0eb9d2ae0f0a9d53d65d108d562",
+            ),
+        ),
+        accuracy=Accuracy(43.5, "mAP50-95, COCO test-dev, 608x608"),
+    ),
+    Entry(
+        name="yolov4-tiny",
+        kind="detector",
+        licence="Unlicense",
+        page=_DARKNET,
+        sources=(
+            Source(address="https://raw.githubusercontent.com/AlexeyAB/darknet/master/cfg/yolov4-tiny.cfg"),
+            Source(
+                address=f"{_ALEXEYAB}/darknet_yolo_v4_pre/yolov4-tiny.weights",
+                megabytes=24.3,
+                sha256="cf9fbfd0f6d4869b35762f56100f50ed05268084078805f0e7989efe5bb8ca87",
+            ),
+        ),
+        accuracy=Accuracy(40.2, "mAP50, COCO"),
+    ),
+    Entry(
+        name="resnet18",
+        kind="classifier",
+        licence="BSD-3-Clause",
+        page=_RESNET,
+        sources=(
+            Source(
+                address=f"{_TORCHVISION}/resnet18-f37072fd.pth",
+                megabytes=46.8,
+                sha256="f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec",
+                sha256_start="f37072fd",
+            ),
+        ),
+        accuracy=Accuracy(69.758, _TOP1),
+    ),
+    Entry(
+        name="resnet50",
+        kind="classifier",
+        licence="BSD-3-Clause",
+        page=_RESNET,
+        sources=(
+            Source(
+                address=f"{_TORCHVISION}/resnet50-0676ba61.pth",
+                megabytes=102.5,
+                sha256="0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a",
+                sha256_start="0676ba61",
+            ),
+        ),
+        accuracy=Accuracy(76.13, _TOP1),
+    ),
+    Entry(
+        name="resnet50-v2",
+        kind="classifier",
+        licence="BSD-3-Clause",
+        page=_RESNET,
+        sources=(Source(address=f"{_TORCHVISION}/resnet50-11ad3fa6.pth", sha256_start="11ad3fa6"),),
+        accuracy=Accuracy(80.858, _TOP1),
+    ),
+)

@@ -1,0 +1,115 @@
+"""A file that is not whole yet: FILE.partial, and beside it FILE.partial.json, which says what it is a part of."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from detquant.errors import OutputError
+
+
+class Partial:
+    """The beginning of a file.
+
+    Attributes:
+        path: where it is; FILE.partial.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.path = file.with_name(f"{file.name}.partial")
+        self._record = file.with_name(f"{file.name}.partial.json")
+
+    def beginning(self, address: str) -> tuple[int, str]:
+        """What a download can go on from.
+
+        Args:
+            address: that it comes from.
+
+        Returns:
+            How many bytes are here, and the state of the file on the server that they belong to; 0 and an empty
+            text if that state is not known: then they are worth nothing.
+        """
+        record = self._read(address)
+        validator = str(record.get("validator", ""))
+        size = self._size()
+        return (size, validator) if size and validator else (0, "")
+
+    def is_whole(self, address: str) -> bool:
+        """Whether all of the file came, and only its last step is missing."""
+        size = self._size()
+        return size > 0 and self._read(address).get("total") == size
+
+    def begin(self, address: str, validator: str, total: int | None) -> None:
+        """Starts anew.
+
+        Raises:
+            OutputError: the folder cannot be written.
+        """
+        record = {"address": address, "validator": validator, "total": total}
+        with writing(self._file):
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            # Emptied first: old bytes must never stand beside the record of a new state.
+            self.path.write_bytes(b"")
+            self._record.write_text(json.dumps(record))
+
+    @contextmanager
+    def appending(self) -> Iterator[Callable[[bytes], object]]:
+        """Yields a function that adds bytes.
+
+        Raises:
+            OutputError: they cannot be written; those that were stay.
+        """
+        with writing(self._file), self.path.open("ab") as file:
+            yield file.write
+
+    def discard(self) -> None:
+        """Forgets all of it."""
+        self.path.unlink(missing_ok=True)
+        self._record.unlink(missing_ok=True)
+
+    def finish(self) -> None:
+        """Gives the file its name.
+
+        Raises:
+            OutputError: it cannot be renamed.
+        """
+        with writing(self._file):
+            os.replace(self.path, self._file)
+            self._record.unlink(missing_ok=True)
+
+    def _size(self) -> int:
+        return self.path.stat().st_size if self.path.is_file() else 0
+
+    def _read(self, address: str) -> dict[str, Any]:
+        try:
+            record = json.loads(self._record.read_text())
+        except (OSError, ValueError):
+            return {}
+        return record if isinstance(record, dict) and record.get("address") == address else {}
+
+
+@contextmanager
+def writing(file: Path) -> Iterator[None]:
+    """Says in a sentence why something could not be written.
+
+    Args:
+        file: what was to be written.
+
+    Raises:
+        OutputError: for every OSError of the block.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            message = f"No space left for '{file}': free some and run the same command again, it goes on from there."
+        else:
+            why = error.strerror or error
+            message = f"Cannot write '{file}': {why}. Name another folder with --out, or free this one."
+        raise OutputError(message) from error

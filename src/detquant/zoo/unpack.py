@@ -1,0 +1,188 @@
+"""An archive becomes a folder: all of it, or nothing.
+
+Everything that an archive lists is looked at before a byte is written. Refused are
+  1. paths that leave the folder: absolute ones, those with "..", drives and backslashes;
+  2. links, devices and pipes, which could lead a later member out of it;
+  3. two members of the same path, and members that are locked with a password;
+  4. more bytes than an archive of that size plausibly holds: a bomb. A member that then turns out longer than it
+     was listed is one as well.
+Owners and permissions of the members are not taken over.
+"""
+
+from __future__ import annotations
+
+import lzma
+import os
+import shutil
+import stat
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, Protocol
+
+from detquant.errors import FetchError
+from detquant.zoo.partial import writing
+
+MOST_GROWTH = 100
+"""Unpacked to packed: text is near 10, the annotations of COCO near 5."""
+
+_SMALL = 1 << 20  # tiny archives of zeros are harmless
+_CHUNK = 1 << 20
+_ENCRYPTED = 0x1
+_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """What an archive says about one of its members; `fault` is empty for a plain file or folder."""
+
+    name: str
+    size: int
+    is_folder: bool
+    fault: str
+
+
+class _Archive(Protocol):
+    """What zip and tar have in common."""
+
+    def members(self) -> Iterator[_Member]: ...
+
+    def open(self, member: _Member) -> IO[bytes]: ...
+
+
+def unpack(archive: Path, folder: Path, *, record: str = "", record_name: str = "") -> None:
+    """Unpacks a zip or tar file.
+
+    Args:
+        archive: the file.
+        folder: to make; it must not be there.
+        record: is written into it as one more file, so that what is in the folder can be told later.
+        record_name: of that file; empty for none.
+
+    Raises:
+        FetchError: the archive is broken, or holds what it should not.
+        OutputError: the folder cannot be written.
+    """
+    with ExitStack() as stack:
+        with _readable(archive):
+            opened = _open(archive, stack)
+            members = _checked(archive, opened)
+        needed = sum(member.size for member in members)
+        with writing(folder):
+            free = shutil.disk_usage(folder.parent).free
+            if needed > free:
+                raise FetchError(
+                    f"'{archive}' unpacks to {needed / 1e6:.1f} MB, {free / 1e6:.1f} MB are free: "
+                    f"free some and run the same command again."
+                )
+            partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))
+        try:
+            with writing(folder):
+                inner = partial / folder.name  # mkdtemp's own folder is closed to others
+                inner.mkdir()
+                for member in members:
+                    _extract(archive, opened, member, inner)
+                if record_name:
+                    (inner / record_name).write_text(record)
+                os.rename(inner, folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def _open(archive: Path, stack: ExitStack) -> _Archive:
+    if zipfile.is_zipfile(archive):
+        return _Zip(stack.enter_context(zipfile.ZipFile(archive)))
+    return _Tar(stack.enter_context(tarfile.open(archive)))
+
+
+def _checked(archive: Path, opened: _Archive) -> list[_Member]:
+    """The members, none of which does harm."""
+    most = max(archive.stat().st_size * MOST_GROWTH, _SMALL)
+    members, seen, total = list[_Member](), set[PurePosixPath](), 0
+    for member in opened.members():
+        path = PurePosixPath(member.name)
+        fault = member.fault or _fault(member.name)
+        if not fault and not member.is_folder and path in seen:
+            fault = "is there twice"
+        total += member.size
+        if not fault and total > most:
+            fault = f"makes it more than {most / 1e6:.0f} MB, {MOST_GROWTH} times its size"
+        if fault:
+            raise FetchError(f"'{archive}' was not unpacked: '{member.name}' in it {fault}. Do not trust it.")
+        seen.add(path)
+        members.append(member)
+    return members
+
+
+def _fault(name: str) -> str:
+    path = PurePosixPath(name)
+    if not name or path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name or "\0" in name:
+        return "has a path that leads out of the folder"
+    return ""
+
+
+def _extract(archive: Path, opened: _Archive, member: _Member, folder: Path) -> None:
+    target = folder / member.name
+    if member.is_folder:
+        target.mkdir(parents=True, exist_ok=True)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    left = member.size
+    with _readable(archive):
+        content = opened.open(member)
+    with content, target.open("xb") as file:
+        while True:
+            with _readable(archive):
+                chunk = content.read(_CHUNK)
+            left -= len(chunk)
+            if left < 0 or (left and not chunk):
+                raise FetchError(f"'{archive}' was not unpacked: '{member.name}' in it is not as long as listed.")
+            if not chunk:
+                break
+            file.write(chunk)
+
+
+@contextmanager
+def _readable(archive: Path) -> Iterator[None]:
+    """Turns the ways in which an archive can be broken into one."""
+    try:
+        yield
+    except (*_BROKEN, OSError) as error:
+        why = next(iter(str(error).splitlines()), type(error).__name__).rstrip(":")  # tarfile lists all it tried
+        raise FetchError(f"'{archive}' cannot be unpacked ({why}): remove it and fetch it again.") from error
+
+
+class _Zip:
+    def __init__(self, file: zipfile.ZipFile) -> None:
+        self._file = file
+
+    def members(self) -> Iterator[_Member]:
+        for one in self._file.infolist():
+            kind = stat.S_IFMT(one.external_attr >> 16)  # 0 where the archive comes from Windows
+            fault = "" if kind in (0, stat.S_IFREG, stat.S_IFDIR) else "is a link or a device"
+            if one.flag_bits & _ENCRYPTED:
+                fault = "is locked with a password"
+            yield _Member(one.filename, one.file_size, one.is_dir(), fault)
+
+    def open(self, member: _Member) -> IO[bytes]:
+        return self._file.open(member.name)
+
+
+class _Tar:
+    def __init__(self, file: tarfile.TarFile) -> None:
+        self._file = file
+
+    def members(self) -> Iterator[_Member]:
+        for one in self._file:
+            fault = "" if (one.isfile() or one.isdir()) and not one.issparse() else "is a link or a device"
+            yield _Member(one.name, one.size, one.isdir(), fault)
+
+    def open(self, member: _Member) -> IO[bytes]:
+        content = self._file.extractfile(member.name)
+        assert content is not None  # only links and devices have none, and those were refused
+        return content
