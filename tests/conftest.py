@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -284,3 +285,17 @@ def images() -> Callable[..., list[dict[str, np.ndarray]]]:
         return [{"x": rng.random(shape, np.float32)} for _ in range(count)]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def one_thread() -> Iterator[None]:
+    """torch on one thread: with small tensors others would wait for each other, for ever on a busy machine."""
+    if find_spec("torch"):
+        import torch
+
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        yield
+        torch.set_num_threads(threads)
+    else:
+        yield

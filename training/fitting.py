@@ -43,6 +43,11 @@ class Schedule:
     rate: float
     warm_up: int
 
+    @classmethod
+    def over(cls, epochs: int, steps: int, rate: float) -> Schedule:
+        """With the usual warm-up: a twentieth of all steps, 500 at most."""
+        return cls(epochs=epochs, steps=steps, rate=rate, warm_up=max(1, min(500, epochs * steps // 20)))
+
     def rate_at(self, step: int) -> float:
         """The learning rate of a step, counted from 0 over all epochs."""
         rise = min(1.0, (step + 1) / self.warm_up)

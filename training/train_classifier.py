@@ -92,8 +92,7 @@ def train(options: argparse.Namespace) -> Training:
     validation = gather("validation", options.validation, options.seed)
     steps = options.images // options.batch
     epochs = saved["epochs"] if saved else options.epochs
-    schedule = Schedule(epochs=epochs, steps=steps, rate=options.rate, warm_up=max(1, min(500, epochs * steps // 20)))
-    training = Training(ResNet(classes=len(CLASSES)), loss, schedule)
+    training = Training(ResNet(classes=len(CLASSES)), loss, Schedule.over(epochs, steps, options.rate))
     if saved:
         training.load(saved)
     while training.epoch < epochs:

@@ -88,7 +88,7 @@ def train(
             raise SystemExit(f"{path} does not exist: there is nothing to export yet.")
         model.load_state_dict(saved["average"])
         write_files(model, classes, side, options.out)
-        return Training(model, loss, Schedule(epochs=1, steps=1, rate=options.rate, warm_up=1))
+        return Training(model, loss, Schedule.over(1, 1, options.rate))
     data = SceneData(
         partial(shard, make, place, options.seed),
         options.images // place.of,
@@ -111,7 +111,7 @@ def plan(options: argparse.Namespace, data: SceneData, saved: Mapping[str, Any] 
     """The schedule: as long as that of the run being resumed, else as asked for."""
     steps = len(data) // (options.batch // place.of)
     epochs = saved["epochs"] if saved else options.epochs
-    return Schedule(epochs=epochs, steps=steps, rate=options.rate, warm_up=max(1, min(500, epochs * steps // 20)))
+    return Schedule.over(epochs, steps, options.rate)
 
 
 def run(training: Training, data: SceneData, options: argparse.Namespace, score: Any, place: Place) -> None:

@@ -6,8 +6,8 @@ first convolution). No range estimator helps: its small values matter as much as
 1. The damage of everything rounded together is measured (`Damage`). If it is small, nothing is looked for.
 2. Otherwise the tensors are rounded in groups, each group alone; groups that cost much are split, down to single
    grids. One session does it (`with_switches`), so the search takes seconds. A tensor is guilty when it alone costs
-   much, or a good part of what all together cost: in NanoDet-m three of a hundred tensors cost 0.3 AP, though no box
-   is lost by any of them.
+   much, or a good part of what all together cost: in NanoDet-m three of a hundred tensors cost 0.3 AP, though each
+   does little in absolute terms.
 3. The operators that write or read a guilty tensor stay float, the model is planned again, and the loop ends when
    the damage is small or nobody is guilty. A small culprit shows only when the large ones are gone.
 """

@@ -81,16 +81,13 @@ class Placement:
                 trial = keep_more_float(qm, more, context)
             except RecipeError:  # nothing would be left in integers
                 continue
-            if title == IMAGE:
-                until = first_shared(qm, trial, names)
-                sides = {"best": _open(qm, context, until), "trial": _open(trial, context, until)}
-                whole, gain = (times["best"] if until else None), self.image_gain
-            else:
-                sides, whole, gain = {"best": best, "trial": _open(trial, context)}, None, self.gain
-            front = alternate(sides, feed, self.runs)
-            if front["best"] - front["trial"] > (1 - gain) * (whole or front["best"]):
+            until, gain = (first_shared(qm, trial, names), self.image_gain) if title == IMAGE else (None, self.gain)
+            before = _open(qm, context, until) if until else best
+            after = _open(trial, context, until)
+            front = alternate({"best": before, "trial": after}, feed, self.runs)
+            if front["best"] - front["trial"] > (1 - gain) * (times["best"] if until else front["best"]):
                 kept |= more
-                qm, best = trial, _open(trial, context) if title == IMAGE else sides["trial"]
+                qm, best = trial, _open(trial, context) if until else after
         context.memory[MEMORY] = kept
         return qm
 

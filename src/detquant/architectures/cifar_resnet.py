@@ -11,31 +11,27 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
+from detquant.architectures.resnet import PlainBlock, Stages
+
 STAGES = 3
 
 
-class CifarBlock(nn.Module):
-    """Two 3x3 convolutions with BatchNorm, added to the input; at stride 2 the shortcut is option A."""
+class CifarBlock(PlainBlock):
+    """A block whose shortcut at stride 2 is option A."""
 
     def __init__(self, channels_in: int, channels: int, stride: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(channels_in, channels, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(channels)
-        self.relu = nn.ReLU(inplace=True)
+        super().__init__(channels_in, channels, stride)
         self.stride = stride
         self.padding = (channels - channels_in) // 2
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[b, channels_in, h, w] to [b, channels, h / stride, w / stride]."""
-        y = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
-        if self.stride != 1:
-            x = functional.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, self.padding, self.padding))
-        return self.relu(y + x)
+    def shortcut(self, x: Tensor) -> Tensor:
+        """As in `PlainBlock`."""
+        if self.stride == 1:
+            return x
+        return functional.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, self.padding, self.padding))
 
 
-class CifarResNet(nn.Module):
+class CifarResNet(Stages):
     """Three stages of as many blocks: 6 * blocks + 2 layers, so 3 blocks make a ResNet-20.
 
     Args:
@@ -49,19 +45,11 @@ class CifarResNet(nn.Module):
         self.conv1 = nn.Conv2d(3, width, 3, 1, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
-        reads = width
-        for stage in range(STAGES):
-            channels = width << stage
-            strides = [1 if stage == 0 else 2] + [1] * (blocks - 1)
-            layer = [CifarBlock(channels if place else reads, channels, step) for place, step in enumerate(strides)]
-            self.add_module(f"layer{stage + 1}", nn.Sequential(*layer))
-            reads = channels
+        last = self.add_stages(CifarBlock, width, [width << stage for stage in range(STAGES)], [blocks] * STAGES)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.linear = nn.Linear(reads, classes)
+        self.linear = nn.Linear(last, classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits [b, classes] of images [b, 3, h, w], RGB, normalised as in training."""
-        x = self.relu(self.bn1(self.conv1(images)))
-        for stage in range(STAGES):
-            x = self.get_submodule(f"layer{stage + 1}")(x)
+        x = self.through_stages(self.relu(self.bn1(self.conv1(images))))
         return self.linear(self.avgpool(x).flatten(1))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from detquant.architectures.resnet import BasicBlock
+from detquant.architectures.resnet import BasicBlock, Stages, projection
 
 STEM = 64  # channels; the stages have 1, 2, 4 and 8 times as many
 EXPANSION = 4  # channels that a bottleneck gives, over those inside it
@@ -30,11 +30,7 @@ class BottleneckBlock(nn.Module):
         self.conv3 = nn.Conv2d(inner, channels, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(channels)
         self.relu = nn.ReLU(inplace=True)
-        self.downsample = None
-        if stride != 1 or channels_in != channels:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(channels_in, channels, 1, stride, bias=False), nn.BatchNorm2d(channels)
-            )
+        self.downsample = projection(channels_in, channels, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         """[b, channels_in, h, w] to [b, channels, h / stride, w / stride]."""
@@ -43,7 +39,7 @@ class BottleneckBlock(nn.Module):
         return self.relu(y + (x if self.downsample is None else self.downsample(x)))
 
 
-class TorchvisionResNet(nn.Module):
+class TorchvisionResNet(Stages):
     """A stem of stride 4, then stages, each but the first halving the size.
 
     Args:
@@ -59,20 +55,12 @@ class TorchvisionResNet(nn.Module):
         self.bn1 = nn.BatchNorm2d(STEM)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, 2, 1)
-        self.stages = len(blocks)
-        reads = STEM
-        for stage, count in enumerate(blocks):
-            channels = (STEM << stage) * (EXPANSION if bottleneck else 1)
-            strides = [1 if stage == 0 else 2] + [1] * (count - 1)
-            layer = [block(channels if place else reads, channels, step) for place, step in enumerate(strides)]
-            self.add_module(f"layer{stage + 1}", nn.Sequential(*layer))
-            reads = channels
+        widths = [(STEM << stage) * (EXPANSION if bottleneck else 1) for stage in range(len(blocks))]
+        last = self.add_stages(block, STEM, widths, blocks)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(reads, classes)
+        self.fc = nn.Linear(last, classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits [b, classes] of images [b, 3, h, w], RGB, normalised as in training."""
-        x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
-        for stage in range(self.stages):
-            x = self.get_submodule(f"layer{stage + 1}")(x)
+        x = self.through_stages(self.maxpool(self.relu(self.bn1(self.conv1(images)))))
         return self.fc(self.avgpool(x).flatten(1))

@@ -20,6 +20,8 @@ from typing import Any
 
 KEY = "detquant.yolo"
 RESIZES = ("stretch", "letterbox")
+BOX_AND_OBJECT = 5
+"""Channels of an anchor besides its classes: x, y, w, h, object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,9 +23,8 @@ import numpy.typing as npt
 
 from detquant.families._base import Family, Floats, Geometry, Outputs, Pixels, Shape, Signature, is_dynamic
 from detquant.families.letterbox import as_tensor, letterbox_centred, stretch
-from detquant.families.yolo_heads import KEY, YoloHead, YoloHeads, read_heads
+from detquant.families.yolo_heads import BOX_AND_OBJECT, KEY, YoloHead, YoloHeads, read_heads
 
-BOX_AND_OBJECT = 5
 PAD_HALF = 128  # Darknet fills with 0.5
 # exp(12) anchors is wider than any image, and a sigmoid beyond 80 is 0 or 1; float32 overflows at exp(89).
 LARGEST_LOG_SIZE = 12.0

@@ -20,9 +20,6 @@ IMPORTERS = {
     "ultralytics": "detquant.importers.ultralytics",
     "state_dicts": "detquant.importers.state_dicts",
 }
-# Their files have weights only: the network is built here, for the side that is asked for.
-SIZED = frozenset({"ultralytics", "state_dicts"})
-
 
 # Someone who names a file of their own that is not there is told of it, not of ours.
 _LIKENESS = 0.8
@@ -31,10 +28,6 @@ _LIKENESS = 0.8
 class _Importer(Protocol):
     def matches(self, path: Path) -> bool: ...
 
-    def load(self, path: Path) -> ImportedModel: ...
-
-
-class _SizedImporter(_Importer, Protocol):
     def load(self, path: Path, imgsz: int | None = None) -> ImportedModel: ...
 
 
@@ -64,8 +57,7 @@ def load_model(path: str | os.PathLike[str], imgsz: int | None = None) -> Import
     for name, module in IMPORTERS.items():
         importer = cast(_Importer, importlib.import_module(module))
         if importer.matches(file):
-            sized = cast(_SizedImporter, importer)
-            imported = sized.load(file, imgsz) if name in SIZED else importer.load(file)
+            imported = importer.load(file, imgsz)
             return replace(imported, reason=f"{name}: {imported.reason}" if imported.reason else name)
     raise ModelError(
         f"'{file}' is not a model that can be read: expected a file of a known kind ({', '.join(IMPORTERS)})."

@@ -48,11 +48,12 @@ def matches(path: Path) -> bool:
     return len(head) == 2 and head[0] == 0x08 and 3 <= head[1] < 32
 
 
-def load(path: Path) -> ImportedModel:
+def load(path: Path, imgsz: int | None = None) -> ImportedModel:
     """Read an ONNX file.
 
     Args:
         path: the file; external data is looked for in its folder.
+        imgsz: not used: the graph has its size, or leaves it open for `prepare` to fix.
 
     Raises:
         ModelError: for the cases at the top of this file.

@@ -28,11 +28,12 @@ def matches(path: Path) -> bool:
     return path.suffix.lower() in (".cfg", ".weights")
 
 
-def load(path: Path) -> ImportedModel:
+def load(path: Path, imgsz: int | None = None) -> ImportedModel:
     """Read a Darknet detector.
 
     Args:
         path: the .cfg or the .weights file.
+        imgsz: not used: the cfg has width and height.
 
     Returns:
         The model; its digest is that of the .cfg followed by the .weights, whichever was named.

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from detquant.families.yolo_heads import YoloHead, YoloHeads
+from detquant.families.yolo_heads import BOX_AND_OBJECT, YoloHead, YoloHeads
 from detquant.importers.darknet.cfg import Section, shown
 from detquant.importers.darknet.network import Network, size_of
 
-_BOX_AND_OBJECT = 5
 _MOST_CLASSES, _MOST_ANCHORS = 1 << 14, 128
 
 
@@ -44,7 +43,7 @@ def read_yolo(network: Network, section: Section) -> Yolo:
     classes = section.integer("classes", None, 1, _MOST_CLASSES)
     anchors = _anchors(section)
     channels, rows, columns = size_of(value)
-    needed = len(anchors) * (_BOX_AND_OBJECT + classes)
+    needed = len(anchors) * (BOX_AND_OBJECT + classes)
     if channels != needed:
         section.refuse(
             f"the map before it has {channels} channels, and {len(anchors)} anchors with {classes} classes need "
