@@ -14,7 +14,7 @@ from detquant.errors import DatasetError
 
 # Of the outlines to a hundredth of a pixel. It moves when NumPy changes its streams or someone the geometry;
 # then every figure that was measured on scenes is of another data set.
-GEOMETRY = "e5c1f6aa26bb27be"
+GEOMETRY = "16f5f4c6900b15d7"
 
 
 Box = npt.NDArray[np.float32]
@@ -80,7 +80,8 @@ def test_boxes_are_tight_around_what_is_seen(layouts: list[Layout]) -> None:
                 rows, columns = np.flatnonzero(mine.any(1)), np.flatnonzero(mine.any(0))
                 found.append([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
                 assert mine.sum() >= 0.5 * area(item.contours) * FINE**2
-        assert np.array_equal(np.array(found[::-1]) / FINE, one.boxes)
+        # OpenCV starts a clipped edge elsewhere in its fixed point, which now and then moves it by a sub-pixel.
+        assert np.abs(np.array(found[::-1]) / FINE - one.boxes).max() <= 1 / FINE
 
 
 def uppermost(layouts: list[Layout]) -> list[tuple[Item, Box]]:
@@ -114,8 +115,9 @@ def test_classes_are_even_and_sizes_span(layouts: list[Layout]) -> None:
     boxes = np.concatenate([one.boxes for one in layouts])
     sides = (boxes[:, 2:] - boxes[:, :2]).max(1)
     assert sides.min() < 9 and 150 < sides.max() <= 160.5
-    # Log-uniform: each doubling from 8 to 128 px has its share.
-    assert (np.histogram(sides, [8, 16, 32, 64, 128])[0] > 0.15 * len(sides)).all()
+    # Even in the square root: each doubling from 8 to 128 px has its share, and a larger one than that before it.
+    shares = np.histogram(sides, [8, 16, 32, 64, 128])[0] / len(sides)
+    assert shares[0] > 0.08 and (np.diff(shares) > 0).all()
     touching = (boxes[:, :2] == 0).any(1) | (boxes[:, 2:] == SIZE).any(1)
     assert 0.05 < touching.mean() < 0.4
     assert {len(one.boxes) for one in layouts} >= set(range(1, 11))

@@ -26,7 +26,7 @@ DISTRACTOR = -1
 
 _SMALL = 24.0
 _SEEN, _SEEN_SMALL = 0.5, 0.85  # least part of a silhouette that is seen
-_MOST_DISTRACTORS = 7
+_MOST_DISTRACTORS = 5
 _DISTRACTOR_SIZES = (12.0, 110.0)
 _TRIES = 12
 
@@ -87,7 +87,8 @@ def _throw(table: _Table, class_id: int, rng: np.random.Generator) -> None:
     shapes = list((DISTRACTORS if class_id == DISTRACTOR else SHAPES).values())
     shape: Shape = shapes[int(rng.integers(len(shapes))) if class_id == DISTRACTOR else class_id]
     low, high = _DISTRACTOR_SIZES if class_id == DISTRACTOR else (SMALLEST, LARGEST)
-    size = float(np.exp(rng.uniform(np.log(low), np.log(high))))
+    # Evenly in the square root: between evenly in size (hardly a small one) and in its logarithm (hardly a large one).
+    size = float(rng.uniform(np.sqrt(low), np.sqrt(high)) ** 2)
     contours = outline(shape, size, rng)
     for _ in range(_TRIES):
         centre = rng.uniform(0, SIZE, 2)

@@ -16,7 +16,7 @@ Part = Literal["layout", "paint"]
 _PARTS: tuple[Part, ...] = get_args(Part)
 
 
-PAINT = 1
+PAINT = 2
 """Raised when scenes come to look different: what was measured on the old ones is not theirs."""
 
 
