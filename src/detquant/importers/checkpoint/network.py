@@ -38,6 +38,7 @@ class Network:
         options: that its class takes.
         side: of the square input where neither the file nor the user names one, pixels.
         multiple: of which the side must be.
+        preprocess: a classifier's, by its name in `detquant.families.preprocessing`.
     """
 
     title: str
@@ -45,6 +46,7 @@ class Network:
     options: Mapping[str, Any]
     side: int
     multiple: int = 1
+    preprocess: str = ""
 
 
 def read_file(path: Path) -> bytes:
