@@ -152,6 +152,53 @@ def evaluate(
 
 
 @app.command
+def choose(
+    model: Path,
+    /,
+    *,
+    data: Path,
+    recipe: str = "w8a8",
+    family: str = "auto",
+    calib: Count = 128,
+    seed: Seed = 0,
+    imgsz: Count | None = None,
+    preprocess: str | None = None,
+    threads: Count = 1,
+    val_limit: Count | None = None,
+    json_file: Json = None,
+) -> None:
+    """Show what to run on this machine: the model in float and quantised on every runtime that is installed.
+
+    Args:
+        model: The float model: ONNX, Darknet .cfg, YOLOv8 .pt, or yolov8-pico, which ships with detquant.
+        data: As for detquant quantize.
+        recipe: A built-in recipe or a .toml file.
+        family: Detector family, found from the model by default.
+        calib: Number of calibration images.
+        seed: Chooses the calibration images.
+        imgsz: Side of the input in pixels, for models that leave it open.
+        preprocess: Of a classifier whose file does not tell it, see detquant quantize.
+        threads: Of each runtime.
+        val_limit: Measure on the first so many validation images only.
+        json_file: Write the figures to this file.
+    """
+    from detquant.data import open_dataset
+    from detquant.pipeline.choose import choose as run
+    from detquant.pipeline.detector import load
+    from detquant.report.progress import show_progress
+    from detquant.report.table import show_choice
+
+    _check_json(json_file)
+    detector, dataset = load(model, family=family, imgsz=imgsz, preprocess=preprocess), open_dataset(data, seed)
+    with show_progress() as progress:
+        figures = run(
+            detector, dataset, recipe=recipe, calib=calib, threads=threads, limit=val_limit, progress=progress
+        )
+    _write_json(json_file, figures)
+    show_choice(figures)
+
+
+@app.command
 def benchmark(
     models: list[Path],
     /,

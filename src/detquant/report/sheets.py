@@ -179,6 +179,24 @@ def fetched(figures: Figures) -> Sheet:
     return Sheet(figures["name"], ("file", "size", "", "checked", "sha256"), rows, False)
 
 
+def choice(figures: Figures) -> Sheet:
+    """What runs on this machine, the fastest first; the rows that nothing beats in everything are marked."""
+    label = MEASURES.get(figures["measure"], "agreement")
+    ordered = sorted(figures["rows"], key=lambda row: row["latency_ms"])
+    rows = [
+        (
+            f"{one['target']} {one['precision']}",
+            f"{one[figures['measure']]:.2f}",
+            milliseconds(one["latency_ms"]),
+            megabytes(one["size_bytes"]),
+            "best" if one["best"] else "",
+        )
+        for one in ordered
+    ]
+    title = f"{figures['model']}: {figures['images']} images of {figures['data']}, {threads(figures['threads'])}"
+    return Sheet(title, ("", label, "latency", "size", ""), rows)
+
+
 def targets(figures: Figures) -> Sheet:
     """Places to run."""
     rows = [

@@ -64,6 +64,12 @@ def show_zoo(figures: Mapping[str, Any]) -> None:
     _say(zoo_remarks(), ())
 
 
+def show_choice(figures: Mapping[str, Any]) -> None:
+    """Prints what a model does on each runtime, and what was left out."""
+    _show([sheets.choice(figures)])
+    _say(figures["notes"], warnings(figures))
+
+
 def show_targets(figures: Mapping[str, Any]) -> None:
     """Prints the places to run."""
     _show([sheets.targets(figures)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from typing import Any
 
 from detquant.errors import TargetError, unknown_name
@@ -33,10 +33,7 @@ def target_figures() -> dict[str, Any]:
     """The targets as plain values: "name", "title", "precisions", "version" of the runtime (or None), "install"."""
     rows = []
     for target in map(load_target, TARGETS):
-        try:
-            installed = version(target.package)
-        except PackageNotFoundError:
-            installed = None
+        installed = version(target.package) if target.is_installed() else None
         install = f"pip install 'detquant[{target.extra}]'" if target.extra and installed is None else None
         rows.append(
             {

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from typing import Protocol
 
 import numpy as np
@@ -84,6 +85,20 @@ class Target(ABC):
         """
         self.require(precision)
         return self.lower(model)
+
+    def is_installed(self) -> bool:
+        """Whether the runtime can be used here."""
+        try:
+            version(self.package)
+        except PackageNotFoundError:
+            return False
+        return True
+
+    def open_float(self, model: ir.Model, threads: int = 1) -> Iterator[tuple[str, Artefact, Runner]]:
+        """The ways in which this place runs a float graph: what to call each, its files, and the open model."""
+        for precision in self.precisions:
+            artefact = self.lower_float(model, precision)
+            yield precision, artefact, self.open(artefact, threads)
 
     def require(self, precision: str) -> None:
         """Refuses a precision that the place does not take.

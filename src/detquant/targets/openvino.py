@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -97,8 +97,21 @@ class OpenVino(Target):
         told = (f"{kind} {' '.join(f'{n} {name}' for name, n in found.items())}" for kind, found in kinds.items())
         return (f"OpenVINO {_openvino().__version__.split('-')[0]} ran: {', '.join(told)}.",)
 
-    def open(self, artefact: Artefact, threads: int = 1) -> Compiled:
+    def open_float(self, model: ir.Model, threads: int = 1) -> Iterator[tuple[str, Artefact, Runner]]:
+        """In float32, in bfloat16 where the processor has it (OpenVINO's default there), and from a file of fp16."""
+        full, half = self.lower_float(model, "fp32"), self.lower_float(model, "fp16")
+        yield "fp32", full, self.open(full, threads)
+        if "BF16" in _openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            yield "fp32 in bf16", full, self.open(full, threads, compute="bf16")
+        yield "fp16", half, self.open(half, threads)
+
+    def open(self, artefact: Artefact, threads: int = 1, *, compute: str = "f32") -> Compiled:
         """A compiled model on one stream.
+
+        Args:
+            artefact: of this target.
+            threads: of the plugin.
+            compute: precision of the float parts, "f32" or "bf16".
 
         Raises:
             MissingExtra: OpenVINO is not installed.
@@ -106,7 +119,7 @@ class OpenVino(Target):
         """
         ov = _openvino()
         core = ov.Core()
-        config = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+        config = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": compute}
         try:
             with tempfile.TemporaryDirectory() as folder:
                 for name, content in artefact.files.items():
