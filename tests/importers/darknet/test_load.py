@@ -6,6 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import onnx_ir as ir
@@ -13,6 +14,7 @@ import pytest
 from darknet_nets import EVERY_LAYER, yolov4, yolov4_tiny
 from darknet_reference import forward, sections, write_weights
 
+from detquant.data.scenes import scene
 from detquant.families import COCO_NAMES
 from detquant.graph import prepare
 from detquant.graph.activations import find_activations
@@ -23,6 +25,7 @@ from detquant.importers import load_model
 from detquant.importers.darknet.cfg import read_cfg
 from detquant.importers.darknet.layers import build
 from detquant.pipeline.detector import load
+from detquant.pipeline.quantize import quantize
 
 WEIGHTS = Path(__file__).resolve().parents[4] / "shared" / "assets" / "weights" / "detect"
 
@@ -152,12 +155,20 @@ def test_yolov4_has_its_size_and_its_maps(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_yolov4_runs(tmp_path: Path) -> None:
+def test_yolov4_runs_and_is_quantized(tmp_path: Path) -> None:
     cfg, _ = write(tmp_path, yolov4(128))
     detector = load(cfg)
     found = Runner(detector.model).run({"images": image(128, 128)})
     assert [one.shape[1:] for one in found.values()] == [(255, n, n) for n in (16, 8, 4)]
     assert all(np.isfinite(one).all() for one in found.values())
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for index in range(3):
+        cv2.imwrite(str(pictures / f"{index}.png"), scene("train", index).image)
+    result = quantize(detector, pictures, calib=3)
+    assert result.report["images"] == 3 and result.report["int8"]["operators"] > 0
+    result.save(tmp_path / "out")
+    assert load(tmp_path / "out/model.onnx").family.name == "yolov4"
     assert sum(one.kind == "mish" for one in find_activations(detector.model.graph).values()) == 72
     assert detector.family.num_classes == 80
 
