@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from detquant.families import Family, Signature, find_family
-from detquant.graph import Runner, prepare
+from detquant.graph import Runner, operators_at_ends, prepare
 from detquant.importers import ImportedModel, load_model
 
 _QDQ = frozenset({"QuantizeLinear", "DequantizeLinear"})
@@ -78,6 +78,7 @@ def _signature(model: ir.Model, imported: ImportedModel) -> Signature:
         inputs={value.name or "": _shape(value) for value in model.graph.inputs if value.name not in weights},
         outputs={value.name or "": _shape(value) for value in model.graph.outputs},
         metadata=imported.metadata,
+        ends=operators_at_ends(model.graph),
     )
 
 
