@@ -38,6 +38,8 @@ class Network:
         options: that its class takes.
         side: of the square input where neither the file nor the user names one, pixels.
         multiple: of which the side must be.
+        resizable: whether it works at other sides too.
+        outputs: names of what it gives.
     """
 
     title: str
@@ -45,6 +47,8 @@ class Network:
     options: Mapping[str, Any]
     side: int
     multiple: int = 1
+    resizable: bool = True
+    outputs: tuple[str, ...] = ("output0",)
 
 
 def read_file(path: Path) -> bytes:
@@ -79,7 +83,8 @@ def export(
     module = fit(path, network, tensors)
     from detquant.architectures.export import detector_metadata, export_onnx  # these import torch, which fit found
 
-    return export_onnx(module, (1, 3, side, side), detector_metadata(names, side) if names else None)
+    metadata = detector_metadata(names, side) if names else None
+    return export_onnx(module, (1, 3, side, side), metadata, network.outputs)
 
 
 def imported(path: Path, content: bytes, exported: bytes, reason: str, facts: Mapping[str, str]) -> ImportedModel:
@@ -129,6 +134,11 @@ def fit(path: Path, network: Network, tensors: Tensors) -> Any:
 
 
 def _checked_side(path: Path, network: Network, side: int) -> int:
+    if not network.resizable and side != network.side:
+        raise ModelError(
+            f"'{path}' is {network.title}, whose input has {network.side} pixels and cannot have {shown(str(side))}: "
+            "leave --imgsz out."
+        )
     if not MIN_SIDE <= side <= MAX_SIDE or side % network.multiple:
         multiple = f"a multiple of {network.multiple} " if network.multiple > 1 else ""
         raise ModelError(
