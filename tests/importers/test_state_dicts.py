@@ -203,6 +203,29 @@ def test_absurd_resnets_are_not_built(blocks):
         tell(Path("x.pt"), tensors)
 
 
+YOLOV8 = {"model.0.conv.weight": (16, 3, 3, 3), "model.22.dfl.conv.weight": (1, 16, 1, 1)}
+CIFAR = {f"layer{stage}.0.conv1.weight": (4, 4, 3, 3) for stage in (1, 2, 3)} | {"linear.weight": (10, 16)}
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        YOLOV8 | {"model.22.cv3.0.2.weight": (0, 2**39)},
+        YOLOV8 | {"model.22.cv3.0.2.weight": (2**39, 0)},
+        CIFAR | {"conv1.weight": (2**39, 0, 3, 3)},
+        CIFAR | {"conv1.weight": (2**17, 1, 3, 3)},
+        CIFAR | {"conv1.weight": (0, 3, 3, 3)},
+    ],
+)
+def test_widths_that_no_network_has(shapes):
+    tensors = {
+        name: StoredTensor(Storage(name, "<f4", int(np.prod(shape, dtype=object))), 0, shape, (0,) * len(shape))
+        for name, shape in shapes.items()
+    }
+    with pytest.raises(ModelError, match="no network that is known"):
+        tell(Path("x.pt"), tensors)
+
+
 def cifar_images() -> tuple[np.ndarray, np.ndarray]:
     mean, std = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
     images, labels = [], []

@@ -26,6 +26,7 @@ SSD_SIDE, SSD_BOXES = 300, 4  # default boxes a cell of the first map
 SSD_TRUNKS = {(3, 4, 6): 50, (3, 4, 23): 101, (3, 8, 36): 152}
 _TRUNK = "feature_extractor.feature_extractor"
 MAX_BLOCKS = 200  # of a stage: ResNet-1202 has as many
+MAX_WIDTH = 1 << 16  # channels or classes: none has more, and torch cannot count the weights of absurd ones
 
 _KNOWN = (
     "YOLOv8 detection, ResNet for CIFAR with option A shortcuts, torchvision's ResNet, NVIDIA's SSD300 with a ResNet"
@@ -160,9 +161,10 @@ def _tensors(path: Path, content: bytes) -> Tensors:
 
 
 def _shapes(tensors: Tensors, *names: str) -> list[tuple[int, ...]] | None:
-    """Shapes of these tensors; None where one is missing or has no dimension."""
+    """Shapes of these tensors; None where one is missing, has no dimension, or sides that no layer has."""
     shapes = [tensors[name].shape for name in names if name in tensors]
-    return shapes if len(shapes) == len(names) and all(shapes) else None
+    proper = all(shape and min(shape) > 0 and max(shape) <= MAX_WIDTH for shape in shapes)
+    return shapes if len(shapes) == len(names) and proper else None
 
 
 def _blocks(tensors: Tensors, stage: str = "layer([1-9])") -> tuple[int, ...]:
