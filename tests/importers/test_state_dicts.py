@@ -148,7 +148,7 @@ def test_an_ssd300_has_one_size():
         state = shapes_only(load_architecture("ssd300")(labels=2).state_dict())
     network = tell(Path("x.pt"), state)
     with pytest.raises(ModelError, match="of 1 classes, whose input has 300 pixels and cannot have 512: leave --imgsz"):
-        export(Path("x.pt"), network, state, 512)
+        export(Path("x.pt"), b"", network, state, 512)
 
 
 @needs_torch

@@ -55,13 +55,14 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
     reason = f"a state dict of {len(tensors)} tensors, whose names and shapes are those of {network.title}"
     side = imgsz or network.side
     facts = {"imgsz": str([side, side])}
-    return imported(path, content, export(path, network, tensors, side), reason, facts)
+    return imported(path, content, export(path, content, network, tensors, side), reason, facts)
 
 
 def onnx_bytes(path: Path, imgsz: int | None = None) -> bytes:
     """The network of a state dict as an ONNX file, input "images"; see `load`."""
-    tensors = _tensors(path, read_file(path))
-    return export(path, tell(path, tensors), tensors, imgsz)
+    content = read_file(path)
+    tensors = _tensors(path, content)
+    return export(path, content, tell(path, tensors), tensors, imgsz)
 
 
 def tell(path: Path, tensors: Tensors) -> Network:

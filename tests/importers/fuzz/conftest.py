@@ -41,7 +41,7 @@ def no_export() -> Iterator[None]:
         with torch.device("meta"):
             load_architecture("yolov8")()
 
-    def refuse(path: Path, network: Network, tensors: Tensors, *_: object) -> bytes:
+    def refuse(path: Path, _: bytes, network: Network, tensors: Tensors, *__: object) -> bytes:
         if find_spec("torch"):
             fit(path, network, tensors)
         raise ModelError(f"'{path}' has been read.")
