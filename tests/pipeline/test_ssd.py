@@ -67,3 +67,55 @@ def test_it_is_known_again(ssd: Path, tmp_path: Path) -> None:
     again = load(tmp_path / "out" / "model.onnx")
     assert again.is_quantized and again.family.name == "ssd-mobilenet" and again.family.num_classes == 80
     assert again.family.pixels and not again.family.converter
+
+
+@pytest.fixture
+def postprocessed(tmp_path: Path, build) -> Path:
+    """TFLite's four outputs: of 64 cells the 9 brightest are boxes, of the class that is likeliest there."""
+    rng = np.random.default_rng(2)
+    row, column = np.mgrid[:8, :8].reshape(2, -1) / 8
+    weights = {
+        "stem": rng.normal(0, 0.3, (CHANNELS, 3, 8, 8)).astype(np.float32),
+        "heads": rng.normal(0, 3, (80, CHANNELS, 1, 1)).astype(np.float32),
+        "flat": np.array([1, 80, 64]),
+        "nine": np.array([9]),
+        "cells": np.stack([row, column, row + 1 / 8, column + 1 / 8], axis=1)[None].astype(np.float32),
+        "shape": np.array([1, 9, 4]),
+        "count": np.array([9], np.float32),
+    }
+    rows = [
+        ("Conv", ["image", "stem"], ["a"], {"strides": [8, 8], "name": "stem"}),
+        ("Relu", ["a"], ["b"], {}),
+        ("Conv", ["b", "heads"], ["c"], {"name": "heads"}),
+        ("Sigmoid", ["c"], ["d"], {}),
+        ("Reshape", ["d", "flat"], ["e"], {}),
+        ("ReduceMax", ["e", "axis"], ["f"], {"keepdims": 0}),
+        ("ArgMax", ["e"], ["g"], {"axis": 1, "keepdims": 0}),
+        ("TopK", ["f", "nine"], ["scores", "h"], {}),
+        ("GatherElements", ["g", "h"], ["i"], {"axis": 1}),
+        ("Cast", ["i"], ["classes"], {"to": 1}),
+        ("Squeeze", ["h", "zero"], ["j"], {}),
+        ("Gather", ["cells", "j"], ["boxes"], {"axis": 1}),
+        ("Identity", ["count"], ["number"], {}),
+    ]
+    weights |= {"axis": np.array([1]), "zero": np.array([0])}
+    outputs: dict = {"boxes": [1, 9, 4], "classes": [1, 9], "scores": [1, 9], "number": [1]}
+    path = tmp_path / "done.onnx"
+    onnx.save(ir.to_proto(build(rows, {"image": [1, 3, SIDE, SIDE]}, outputs, weights)), path)
+    return path
+
+
+def test_what_the_graph_suppresses_itself_is_guarded_by_object_not_by_row(postprocessed: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    (tmp_path / "images").mkdir()
+    for number in range(4):
+        cv2.imwrite(str(tmp_path / "images" / f"{number}.png"), rng.integers(0, 256, (50, 70, 3), np.uint8))
+    detector = load(postprocessed)
+    assert detector.family.name == "ssd-postprocessed" and not detector.family.pixels
+    recipe = load_recipe("w8a8")
+    recipe = replace(recipe, steps=tuple(step for step in recipe.steps if step.name != "placement"))  # needs a clock
+    result = quantize(detector, tmp_path / "images", recipe=recipe, calib=4)
+    assert result.report["int8"]["operators"] > 0
+    assert result.report["agreement"]["f1"] > 0.5
+    result.save(tmp_path / "out")
+    assert load(tmp_path / "out" / "model.onnx").family.name == "ssd-postprocessed"

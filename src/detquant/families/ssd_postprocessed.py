@@ -40,11 +40,16 @@ class Roles:
 
 
 class SSDPostprocessed(Family):
-    """RGB -1 to 1, stretched; boxes [1, n, 4], classes [1, n], scores [1, n], their number [1]."""
+    """RGB -1 to 1, stretched; boxes [1, n, 4], classes [1, n], scores [1, n], their number [1].
+
+    Attributes:
+        ranked: the rows are what was found, best first: the same object may be in another row of another run.
+    """
 
     name = "ssd-postprocessed"
     nms_iou = 1.0  # the graph has done NMS, and no IoU is above 1
     max_detections = 100
+    ranked = True
     pixels: bool
     roles: Roles
     class_of_label: Ints
