@@ -1,7 +1,8 @@
-"""The main job on real detectors and 300 COCO images: how much AP the default recipe may cost."""
+"""The main job on real models: how much AP (300 COCO images) or top-1 the default recipe may cost."""
 
 from __future__ import annotations
 
+import lzma
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,24 @@ def test_w8a8_keeps_ap(model, float_ap, drop, macs):
     assert found["float"]["ap"] == pytest.approx(float_ap, abs=0.05)
     assert found["drop"] <= drop
     assert found["int8"]["macs_percent"] >= macs
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "preprocess", "top1", "drop"),
+    [
+        ("mobilenet_v2_1.0_224.onnx", "imagenet/labels.csv", None, 86.8, 1.0),
+        ("squeezenet_v1.1.onnx", "imagenet/labels.csv", "caffe", 63.2, 1.0),
+        ("resnet20_cifar10.th", "cifar10", None, 80.2, 1.5),
+        ("resnet56_cifar10.th", "cifar10", None, 83.4, 1.5),
+    ],
+)
+def test_w8a8_keeps_top1(model, data, preprocess, top1, drop, tmp_path):
+    path = ASSETS / "weights/classify" / model
+    if path.suffix == ".th":
+        pytest.importorskip("torch")
+    else:
+        packed, path = path.with_name(f"{model}.xz"), tmp_path / model
+        path.write_bytes(lzma.decompress(packed.read_bytes()))
+    found = detquant.quantize(path, ASSETS / data, preprocess=preprocess, threads=2).report
+    assert found["float"]["top1"] == pytest.approx(top1, abs=0.05)
+    assert found["drop"] <= drop

@@ -151,6 +151,7 @@ def test_quantize_passes_everything_on(square_model, square_data, tmp_path, monk
         "target": "ort",
         "family": "auto",
         "imgsz": None,
+        "preprocess": None,
         "calib": 7,
         "seed": 3,
         "threads": 1,
@@ -287,7 +288,9 @@ def test_a_classifier(refused, square_data, tmp_path, command):
     )
     opsets = [helper.make_opsetid("", 17)]
     onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), tmp_path / "c.onnx")
-    refused(on_data(command, tmp_path / "c.onnx", square_data()), "classifier, not a detector")
+    refused(
+        on_data(command, tmp_path / "c.onnx", square_data()), "The model is a classifier, and data.yaml tells boxes"
+    )
 
 
 @pytest.mark.parametrize("command", ON_DATA)

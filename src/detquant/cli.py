@@ -51,15 +51,17 @@ def quantize(
     out: Path | None = None,
     seed: Seed = 0,
     imgsz: Count | None = None,
+    preprocess: str | None = None,
     threads: Count = 1,
     val_limit: Count | None = None,
     json_file: Json = None,
 ) -> None:
-    """Quantise a detector, and measure it beside the float model.
+    """Quantise a detector or classifier, and measure it beside the float model.
 
     Args:
         model: The float detector: ONNX, Darknet .cfg, YOLOv8 .pt, or yolov8-pico, which ships with detquant.
-        data: A data.yaml, a COCO .json, a folder of images, or scenes, which ships with detquant.
+        data: A data.yaml, a COCO .json, a folder of images (perhaps in folders for each class), a .csv of class
+            labels, or what ships with detquant: scenes, and crops for classifiers.
         recipe: A built-in recipe or a .toml file.
         target: Where the result is to run.
         family: Detector family, found from the model by default.
@@ -67,6 +69,8 @@ def quantize(
         out: Folder for the result; by default MODEL-RECIPE in the current one.
         seed: Chooses the calibration images.
         imgsz: Side of the input in pixels, for models that leave it open.
+        preprocess: Of a classifier whose file does not tell it: unit, imagenet, imagenet-uncropped, tensorflow,
+            caffe, or a .toml file.
         threads: Of the runtime.
         val_limit: Measure on the first so many validation images only.
         json_file: Write the figures to this file.
@@ -87,6 +91,7 @@ def quantize(
             target=target,
             family=family,
             imgsz=imgsz,
+            preprocess=preprocess,
             calib=calib,
             seed=seed,
             threads=threads,
@@ -108,17 +113,21 @@ def evaluate(
     data: Path,
     family: str = "auto",
     imgsz: Count | None = None,
+    preprocess: str | None = None,
     threads: Count = 1,
     val_limit: Count | None = None,
     json_file: Json = None,
 ) -> None:
-    """Measure a detector, float or quantised: AP, and the time of preprocessing, inference and decoding.
+    """Measure a model, float or quantised: AP or top-1, and the time of preprocessing, inference and decoding.
 
     Args:
         model: ONNX, Darknet .cfg, YOLOv8 .pt, or yolov8-pico, which ships with detquant.
-        data: A data.yaml, a COCO .json, a folder of images, or scenes, which ships with detquant.
+        data: A data.yaml, a COCO .json, a folder of images (perhaps in folders for each class), a .csv of class
+            labels, or what ships with detquant: scenes, and crops for classifiers.
         family: Detector family, found from the model by default.
         imgsz: Side of the input in pixels, for models that leave it open.
+        preprocess: Of a classifier whose file does not tell it: unit, imagenet, imagenet-uncropped, tensorflow,
+            caffe, or a .toml file.
         threads: Of the runtime.
         val_limit: Measure on the first so many validation images only.
         json_file: Write the figures to this file.
@@ -131,7 +140,8 @@ def evaluate(
     from detquant.report.table import show_evaluation
 
     _check_json(json_file)
-    detector, dataset = load(model, family=family, imgsz=imgsz), open_dataset(data)
+    detector = load(model, family=family, imgsz=imgsz, preprocess=preprocess)
+    dataset = open_dataset(data)
     with show_progress() as progress:
         found = run(detector, dataset, threads=threads, limit=val_limit, progress=progress)
     figures = evaluation_figures(detector, dataset, found)
@@ -243,6 +253,7 @@ def predict(
     confidence: Confidence = 0.25,
     family: str = "auto",
     imgsz: Count | None = None,
+    preprocess: str | None = None,
     threads: Count = 1,
     json_file: Json = None,
 ) -> None:
@@ -255,6 +266,8 @@ def predict(
         confidence: Objects score more than this.
         family: Detector family, found from the model by default.
         imgsz: Side of the input in pixels, for models that leave it open.
+        preprocess: Of a classifier whose file does not tell it: unit, imagenet, imagenet-uncropped, tensorflow,
+            caffe, or a .toml file.
         threads: Of the runtime.
         json_file: Write the objects to this file.
     """
@@ -269,7 +282,7 @@ def predict(
 
     require_writable(out)
     _check_json(json_file)
-    detector = load(model, family=family, imgsz=imgsz)
+    detector = load(model, family=family, imgsz=imgsz, preprocess=preprocess)
     classes, skipped, drawn = detector.family.classes, list[Skip](), dict[str, dict[str, object]]()
     with staged(out) as put:
         for one in run(detector, images, skipped, confidence=confidence, threads=threads):

@@ -66,9 +66,12 @@ def test_the_file_may_say_its_family() -> None:
 @pytest.mark.parametrize(
     ("inputs", "outputs", "metadata", "name", "words"),
     [
-        (IMAGE, {"prob": (1, 1000)}, {}, "auto", "classifier, not a detector.*'prob' .*1000 classes"),
-        (IMAGE, {"prob": (1, 1000, 1, 1)}, {}, "auto", "classifier"),
-        ({"i": ("N", 3, 224, 224)}, {"prob": ("N", 1000)}, {}, "auto", "classifier"),
+        (IMAGE, {"prob": (1, 1000)}, {}, "yolov8", "not of family 'yolov8'.*Its shapes are those of classifier"),
+        (IMAGE, {"prob": (1, 1)}, {}, "auto", "no known family"),
+        ({"i": ("N", 3, 224, 224)}, {"prob": ("N", 1000)}, {}, "auto", "dynamic dimensions"),
+        (IMAGE, {"prob": (1, 9)}, {"detquant.preprocess": "/etc/x.toml"}, "auto", "neither JSON nor one of"),
+        (IMAGE, {"prob": (1, 9)}, {"detquant.preprocess": '{"std": [1, 0, 1]}'}, "auto", "does not fit"),
+        (IMAGE, {"prob": (1, 9)}, {"detquant.preprocess": '{"mode": 1}'}, "auto", "other keys"),
         (IMAGE, YOLOV8, {}, "yolox", r"found output0 \[1, 84, 8400\].*expected .*\[1, 8400, 5 .*yolov8"),
         (IMAGE, YOLOV8, {}, "yolo8", "did you mean 'yolov8'"),
         (IMAGE, {"o": (1, 9, 9)}, {}, "auto", r"no known family: found o \[1, 9, 9\].*Known: yolov8"),

@@ -152,14 +152,14 @@ def test_an_ssd300_has_one_size():
 
 
 @needs_torch
-def test_a_safetensors_file_and_a_classifier_that_is_no_detector(tmp_path, safetensors):
+def test_a_classifier_in_safetensors_knows_its_preprocessing(tmp_path, safetensors):
     from detquant.pipeline.detector import load
 
     model = load_architecture("resnet-cifar")(1, 8, 4)
     arrays = {name: tensor.numpy() for name, tensor in model.state_dict().items() if "tracked" not in name}
     (tmp_path / "resnet.safetensors").write_bytes(safetensors(arrays))
-    with pytest.raises(ModelError, match="is a classifier, not a detector"):
-        load(tmp_path / "resnet.safetensors")
+    found = load(tmp_path / "resnet.safetensors")
+    assert found.family.task == "classify" and "Preprocessing: imagenet-uncropped" in found.reason
 
 
 @needs_torch

@@ -58,7 +58,7 @@ def test_it_is_known_again(ssd: Path, tmp_path: Path) -> None:
         cv2.imwrite(str(tmp_path / "images" / f"{number}.png"), rng.integers(0, 256, (50, 70, 3), np.uint8))
     detector = load(ssd)
     assert detector.family.name == "ssd-mobilenet" and "80 classes" in detector.reason
-    assert detector.family.pixels and not detector.family.converter
+    assert detector.family.pixels and detector.family.converter == "none"
     recipe = load_recipe("w8a8")
     recipe = replace(recipe, steps=tuple(step for step in recipe.steps if step.name != "placement"))  # needs a clock
     result = quantize(detector, tmp_path / "images", recipe=recipe, calib=4)
@@ -66,7 +66,9 @@ def test_it_is_known_again(ssd: Path, tmp_path: Path) -> None:
     result.save(tmp_path / "out")
     again = load(tmp_path / "out" / "model.onnx")
     assert again.is_quantized and again.family.name == "ssd-mobilenet" and again.family.num_classes == 80
-    assert again.family.pixels and not again.family.converter
+    assert again.family.pixels and again.family.converter == "none"
+    told = {"detquant.input_range": "0..255", "detquant.score_converter": "none"}
+    assert told.items() <= again.imported.metadata.items()
 
 
 @pytest.fixture
@@ -118,4 +120,7 @@ def test_what_the_graph_suppresses_itself_is_guarded_by_object_not_by_row(postpr
     assert result.report["int8"]["operators"] > 0
     assert result.report["agreement"]["f1"] > 0.5
     result.save(tmp_path / "out")
-    assert load(tmp_path / "out" / "model.onnx").family.name == "ssd-postprocessed"
+    again = load(tmp_path / "out" / "model.onnx")
+    assert again.family.name == "ssd-postprocessed"
+    told = {"detquant.input_range": "-1..1", "detquant.label_base": "0"}
+    assert told.items() <= again.imported.metadata.items()

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from detquant.data._base import Dataset, Skip, check_classes
+from detquant.data.class_folders import has_class_folders, open_class_folders
 from detquant.data.coco import open_coco
 from detquant.data.folder import open_folder
 from detquant.data.images import SUFFIXES, fingerprint, image_size, iter_images, read_image
-from detquant.data.scenes import export_scenes, open_scenes
+from detquant.data.label_table import open_label_table
+from detquant.data.scenes import export_scenes, open_crops, open_scenes
+from detquant.data.task import fit_task
 from detquant.data.yolo import open_yolo
 from detquant.errors import DatasetError
 
@@ -21,20 +24,23 @@ __all__ = [
     "check_classes",
     "export_scenes",
     "fingerprint",
+    "fit_task",
     "image_size",
     "iter_images",
+    "open_crops",
     "open_dataset",
     "open_scenes",
     "read_image",
 ]
 
-EMBEDDED: dict[str, Callable[[int], Dataset]] = {"scenes": open_scenes}
+EMBEDDED: dict[str, Callable[[int], Dataset]] = {"scenes": open_scenes, "crops": open_crops}
 """Data sets that ship with detquant, by name."""
 
 READERS: dict[str, Callable[[Path, int], Dataset]] = {
     ".yaml": open_yolo,
     ".yml": open_yolo,
     ".json": open_coco,
+    ".csv": open_label_table,
     **dict.fromkeys(sorted(SUFFIXES), open_folder),
 }
 
@@ -43,21 +49,22 @@ def open_dataset(path: str | Path, seed: int = 0) -> Dataset:
     """Opens a data set, choosing the reader by what the path is.
 
     Args:
-        path: an Ultralytics data.yaml, a COCO annotation .json, a folder of images, one image, or the name of an
-            embedded data set where nothing else has that name.
+        path: an Ultralytics data.yaml, a COCO annotation .json, a .csv of class labels, a folder of images (in
+            folders for each class, perhaps), one image, or the name of an embedded data set where nothing else has
+            that name.
         seed: of the order of the calibration images.
 
     Raises:
         DatasetError: the path is none of these, or what it names cannot be used.
     """
     path = Path(path)
-    kinds = f"a data.yaml, a COCO .json, a folder of images, an image, or one of: {', '.join(EMBEDDED)}"
+    kinds = f"a data.yaml, a COCO .json, a .csv of labels, a folder of images, an image, or: {', '.join(EMBEDDED)}"
     if not path.exists():
         if str(path) in EMBEDDED:
             return EMBEDDED[str(path)](seed)
         raise DatasetError(f"{path} does not exist: give {kinds}.")
     if path.is_dir():
-        return open_folder(path, seed)
+        return open_class_folders(path, seed) if has_class_folders(path) else open_folder(path, seed)
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise DatasetError(f"{path} is a '{path.suffix}' file: give {kinds}.")

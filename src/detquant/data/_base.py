@@ -35,6 +35,7 @@ class Dataset:
         validation: images to measure on.
         ground_truth: COCO-format dict; its "images" are `validation` in the same order, `category_id` is
             the index into `classes`. None where the objects are not known.
+        labels: class of each validation image as a whole; None where it is not known.
         skipped: files named by the data set that cannot be used.
         overlap: number of images that are in both splits.
         notes: sentences on what was chosen or found.
@@ -45,6 +46,7 @@ class Dataset:
     calibration: tuple[Path, ...]
     validation: tuple[Path, ...]
     ground_truth: dict[str, Any] | None
+    labels: tuple[int, ...] | None = None
     skipped: tuple[Skip, ...] = ()
     overlap: int = 0
     notes: tuple[str, ...] = ()
@@ -52,6 +54,8 @@ class Dataset:
     def __post_init__(self) -> None:
         if self.ground_truth is not None and len(self.ground_truth["images"]) != len(self.validation):
             raise ValueError("ground_truth['images'] must be the validation images, in the same order.")
+        if self.labels is not None and len(self.labels) != len(self.validation):
+            raise ValueError("labels must be those of the validation images, in the same order.")
 
     @cached_property
     def image_ids(self) -> dict[Path, int]:

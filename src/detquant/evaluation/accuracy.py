@@ -36,6 +36,10 @@ class Accuracy:
     per_class: dict[str, float]
     images: int
 
+    def figures(self) -> dict[str, float]:
+        """The measures by name, the first of them the one to compare by."""
+        return {"ap": self.ap, "ap50": self.ap50, "ap75": self.ap75}
+
 
 class CocoScorer:
     """Collects detections image by image, then compares them with the ground truth.

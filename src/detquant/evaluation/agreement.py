@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from detquant.families import Detections
+from detquant.families import CONFIDENCE, Detections
 
-CONFIDENCE = 0.25
 IOU = 0.5
 
 
@@ -68,6 +67,23 @@ def agreement(
         candidate_boxes=boxes[1],
         images=len(reference),
     )
+
+
+def same_guess(reference: Sequence[Detections], candidate: Sequence[Detections]) -> float:
+    """How often two classifiers guess alike.
+
+    Args:
+        reference: the likeliest class of each image.
+        candidate: of the other model for the same images.
+
+    Returns:
+        Per cent of the images.
+
+    Raises:
+        ValueError: the numbers of images differ.
+    """
+    pairs = zip(reference, candidate, strict=True)
+    return 100 * float(np.mean([np.array_equal(ours.class_id, theirs.class_id) for ours, theirs in pairs]))
 
 
 def box_iou(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Detector families: what goes into a network, and how its raw outputs become boxes."""
+"""Families of detectors, and classifiers: what goes into a network, and what its raw outputs mean."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ import importlib
 
 from detquant.errors import ModelError, unknown_name
 from detquant.families._base import (
+    CONFIDENCE,
     Detections,
     Family,
     Geometry,
-    Shape,
     Signature,
     is_dynamic,
-    shape_text,
     shapes_text,
 )
 from detquant.families.class_names import COCO_NAMES
 
 __all__ = [
     "COCO_NAMES",
+    "CONFIDENCE",
     "FAMILIES",
+    "TASKS",
     "Detections",
     "Family",
     "Geometry",
@@ -37,7 +38,10 @@ FAMILIES = {
     "ssd-mobilenet": "detquant.families.ssd_mobilenet:SSDMobileNet",
     "ssd-postprocessed": "detquant.families.ssd_postprocessed:SSDPostprocessed",
     "ssd300": "detquant.families.ssd300:SSD300",
+    "classifier": "detquant.families.classifier:Classifier",
 }
+
+TASKS = ("detect", "classify")
 
 
 def load_family(name: str) -> type[Family]:
@@ -65,8 +69,8 @@ def find_family(signature: Signature, name: str = "auto", classes: tuple[str, ..
         The family for this model, and a sentence saying why it is that one.
 
     Raises:
-        ModelError: the model is a classifier or not a plain detector, has dynamic dimensions, is not of the
-            family named, or is of none.
+        ModelError: the model has another task than `TASKS`, has dynamic dimensions, is not of the family named, or
+            is of none.
     """
     written = signature.metadata.get("detquant.family", "")
     wanted = load_family(name if name != "auto" else written) if name != "auto" or written else None
@@ -101,21 +105,10 @@ def _wrong_family(signature: Signature, wanted: type[Family], height: int, width
 
 
 def _refuse_other_kinds(signature: Signature) -> None:
-    """Says so when the model is not a detector at all."""
-    task = signature.metadata.get("task", "detect")
-    if task != "detect":
-        raise ModelError(f"The model's metadata says its task is '{task}'; only detectors (task 'detect') are taken.")
-    if len(signature.outputs) == 1:
-        [(name, shape)] = signature.outputs.items()
-        if _is_class_vector(shape):
-            raise ModelError(
-                f"The model is a classifier, not a detector: its only output '{name}' {shape_text(shape)} is "
-                f"one score for each of {shape[1]} classes, without boxes. Give a detector."
-            )
-
-
-def _is_class_vector(shape: Shape) -> bool:
-    return len(shape) == 2 or (len(shape) == 4 and shape[2:] == (1, 1))
+    """Says so when the model has another task."""
+    task = signature.metadata.get("task", TASKS[0])
+    if task not in TASKS:
+        raise ModelError(f"The model's metadata says its task is '{task}'; only {' and '.join(TASKS)} are taken.")
 
 
 def _refuse_dynamic_outputs(signature: Signature) -> None:

@@ -20,6 +20,9 @@ Pixels = npt.NDArray[np.uint8]
 Outputs = Mapping[str, npt.NDArray[Any]]
 Shape = tuple[int | str | None, ...]
 
+CONFIDENCE = 0.25
+"""From which a detection is shown to people, and counts where models are compared without labels."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:
@@ -160,6 +163,7 @@ class Family(ABC):
 
     Attributes:
         name: key in FAMILIES.
+        task: "detect", or "classify" for the one family without boxes; said as Ultralytics' metadata says it.
         nms_iou: IoU above which the validation protocol of the family drops the lesser box.
         max_detections: boxes an image that protocol keeps.
         classes: class names, by class_id.
@@ -169,6 +173,7 @@ class Family(ABC):
     """
 
     name: ClassVar[str]
+    task: ClassVar[str] = "detect"
     nms_iou: ClassVar[float]
     max_detections: ClassVar[int]
 
@@ -198,6 +203,14 @@ class Family(ABC):
             )
         names = class_names(signature.metadata, count, classes)
         return cls(input_name=input_name, height=height, width=width, classes=names)
+
+    def surest(self, found: Detections) -> Detections:
+        """What the model is sure enough of to be held to it where nothing is labelled."""
+        return found.above(CONFIDENCE)
+
+    def facts(self) -> dict[str, str]:
+        """What a file made from this model must carry in its metadata for the family to be made again from it."""
+        return {}
 
     @property
     def num_classes(self) -> int:

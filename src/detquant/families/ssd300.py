@@ -10,9 +10,16 @@ from typing import Self
 
 from detquant.families._base import Family, Floats, Geometry, Outputs, Pixels, Signature
 from detquant.families.letterbox import as_tensor, stretch
-from detquant.families.logits import softmax
 from detquant.families.ssd_anchors import SIDE, default_boxes
-from detquant.families.ssd_heads import centre_size_boxes, head_names, head_rows, values_of_an_anchor
+from detquant.families.ssd_heads import (
+    CONVERTER_KEY,
+    CONVERTERS,
+    centre_size_boxes,
+    find_converter,
+    head_names,
+    head_rows,
+    values_of_an_anchor,
+)
 
 VARIANCES = (0.1, 0.2)
 # ImageNet's, of pixels of 0 to 255
@@ -26,7 +33,7 @@ class SSD300(Family):
     name = "ssd300"
     nms_iou = 0.5
     max_detections = 200
-    converted: bool
+    converter: str
 
     @classmethod
     def from_signature(cls, signature: Signature, classes: tuple[str, ...] | None = None) -> Self:
@@ -40,10 +47,12 @@ class SSD300(Family):
             ModelError: the model is not of this family, or the number of names is wrong.
         """
         family = super().from_signature(signature, classes)
-        names = head_names(signature.outputs, len(default_boxes()))
-        assert names is not None, "count_classes has found them"
-        family.converted = signature.ends.get(names[1]) == "Softmax"
+        family.converter = find_converter(signature, len(default_boxes()), "softmax")
         return family
+
+    def facts(self) -> dict[str, str]:
+        """What the graph has told, for graphs that tell it no more."""
+        return {CONVERTER_KEY: self.converter}
 
     @classmethod
     def expected(cls, height: int, width: int) -> str:
@@ -70,7 +79,7 @@ class SSD300(Family):
     def scores(self, outputs: Outputs) -> Floats:
         """Scores [anchors, classes], without the background."""
         _, values = head_rows(outputs, len(default_boxes()))
-        return (values if self.converted else softmax(values))[:, 1:]
+        return CONVERTERS[self.converter](values)[:, 1:]
 
     def boxes(self, outputs: Outputs) -> Floats:
         """Boxes [anchors, 4] as xyxy in input pixels."""

@@ -6,17 +6,27 @@ For an anchor with centre a_x, a_y and size a_w, a_h, and with variances v_xy an
     y = a_y + v_xy t_y a_h      h = a_h exp(v_wh t_h)
 
 (Liu et al., SSD, 2016, section 2.2, after Ren et al., Faster R-CNN, 2015, equation 2).
+
+Logits become scores by a sigmoid or a softmax. Where the graph ends in one, nothing is left to do; else the metadata
+`detquant.score_converter` may say "none", "sigmoid" or "softmax", and without it the family decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from detquant.families._base import Floats, Outputs, Shape, is_dynamic
+from detquant.families._base import Floats, Outputs, Shape, Signature, is_dynamic
+from detquant.families.logits import sigmoid, softmax
 
 BOX = 4
+CONVERTER_KEY = "detquant.score_converter"
+CONVERTERS: dict[str, Callable[[Floats], Floats]] = {
+    "none": lambda scores: scores,
+    "sigmoid": sigmoid,
+    "softmax": softmax,
+}
 # exp(12) anchors is wider than any image; a broken model may give more, which float32 would overflow.
 LARGEST_LOG_SIZE = 12.0
 
@@ -37,6 +47,15 @@ def head_names(shapes: Mapping[str, Shape], anchors: int) -> tuple[str, str] | N
         return None
     [classes] = values.keys() - {boxes[0]}
     return (boxes[0], classes) if values[classes] > 1 else None
+
+
+def find_converter(signature: Signature, anchors: int, default: str) -> str:
+    """What is left to be done to the classes' output: a key of CONVERTERS."""
+    names = head_names(signature.outputs, anchors)
+    if names and signature.ends.get(names[1]) in ("Sigmoid", "Softmax"):
+        return "none"
+    said = signature.metadata.get(CONVERTER_KEY, "").lower()
+    return said if said in CONVERTERS else default
 
 
 def head_rows(outputs: Outputs, anchors: int) -> tuple[Floats, Floats]:

@@ -1,9 +1,8 @@
 """SSD-MobileNet of TensorFlow's Object Detection API, raw heads: boxes relative to anchors, decoded here.
 
 The coding is that of `faster_rcnn_box_coder` with scales 10, 10, 5, 5, so the variances of `ssd_heads` are 1/10 and
-1/5, and its order is t_y, t_x, t_h, t_w. Class 0 is the background. Scores are sigmoids (`score_converter: SIGMOID`)
-unless the metadata `detquant.score_converter` says "softmax"; where the graph ends in one or the other they are taken
-as they are. Validation follows ssd_mobilenet_v1_coco.config: NMS by an IoU of 0.6, 100 boxes.
+1/5, and its order is t_y, t_x, t_h, t_w. Class 0 is the background; scores are sigmoids (`score_converter: SIGMOID`)
+unless the file says otherwise. Validation follows ssd_mobilenet_v1_coco.config: NMS by an IoU of 0.6, 100 boxes.
 """
 
 from __future__ import annotations
@@ -13,15 +12,20 @@ from typing import Self
 from detquant.families._base import Family, Floats, Geometry, Outputs, Pixels, Signature
 from detquant.families.class_names import written_names
 from detquant.families.coco_ids import count_of_slots, ids_of_classes
-from detquant.families.logits import sigmoid, softmax
 from detquant.families.ssd_anchors import count_grid_anchors, grid_anchors
-from detquant.families.ssd_heads import centre_size_boxes, head_names, head_rows, values_of_an_anchor
-from detquant.families.tf_input import takes_pixels, tf_input
+from detquant.families.ssd_heads import (
+    CONVERTER_KEY,
+    CONVERTERS,
+    centre_size_boxes,
+    find_converter,
+    head_names,
+    head_rows,
+    values_of_an_anchor,
+)
+from detquant.families.tf_input import input_range, takes_pixels, tf_input
 
 VARIANCES = (1 / 10, 1 / 5)
-CONVERTER_KEY = "detquant.score_converter"
 XY_FROM_YX = (1, 0, 3, 2)
-_CONVERTS = frozenset({"Sigmoid", "Softmax"})
 
 
 class SSDMobileNet(Family):
@@ -48,12 +52,13 @@ class SSDMobileNet(Family):
             ModelError: the model is not of this family, or the number of names is wrong.
         """
         family = super().from_signature(signature, classes)
-        names = head_names(signature.outputs, count_grid_anchors(family.height, family.width))
-        assert names is not None, "count_classes has found them"
-        converted = signature.ends.get(names[1]) in _CONVERTS
-        family.converter = "" if converted else signature.metadata.get(CONVERTER_KEY, "sigmoid").lower()
+        family.converter = find_converter(signature, count_grid_anchors(family.height, family.width), "sigmoid")
         family.pixels = takes_pixels(signature)
         return family
+
+    def facts(self) -> dict[str, str]:
+        """What the graph has told, for graphs that tell it no more."""
+        return {**input_range(self.pixels), CONVERTER_KEY: self.converter}
 
     @classmethod
     def expected(cls, height: int, width: int) -> str:
@@ -81,9 +86,7 @@ class SSDMobileNet(Family):
         """Scores [anchors, classes], without the background and the holes among the ids."""
         _, values = head_rows(outputs, count_grid_anchors(self.height, self.width))
         ids = ids_of_classes(self.num_classes, values.shape[1] - 1)  # the background is column 0
-        if self.converter == "softmax":
-            return softmax(values)[:, ids]
-        return sigmoid(values[:, ids]) if self.converter else values[:, ids]
+        return CONVERTERS[self.converter](values)[:, ids]
 
     def boxes(self, outputs: Outputs) -> Floats:
         """Boxes [anchors, 4] as xyxy in input pixels."""

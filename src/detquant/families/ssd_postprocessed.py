@@ -23,7 +23,7 @@ import numpy as np
 from detquant.families._base import Family, Floats, Geometry, Ints, Outputs, Pixels, Shape, Signature, is_dynamic
 from detquant.families.class_names import COCO_NAMES, written_names
 from detquant.families.coco_ids import HIGHEST_ID, ids_of_classes
-from detquant.families.tf_input import takes_pixels, tf_input
+from detquant.families.tf_input import input_range, takes_pixels, tf_input
 
 BASE_KEY = "detquant.label_base"
 XY_FROM_YX = (1, 0, 3, 2)
@@ -52,6 +52,7 @@ class SSDPostprocessed(Family):
     ranked = True
     pixels: bool
     roles: Roles
+    label_base: int
     class_of_label: Ints
 
     @classmethod
@@ -72,8 +73,13 @@ class SSDPostprocessed(Family):
         roles = find_roles(signature.outputs)
         assert roles is not None, "count_classes has found them"
         family.pixels, family.roles = takes_pixels(signature), roles
-        family.class_of_label = _classes_by_label(signature, roles, family.num_classes)
+        family.label_base = _label_base(signature, roles)
+        family.class_of_label = _classes_by_label(family.num_classes, family.label_base)
         return family
+
+    def facts(self) -> dict[str, str]:
+        """What the graph has told, for graphs that tell it no more."""
+        return {**input_range(self.pixels), BASE_KEY: str(self.label_base)}
 
     @classmethod
     def expected(cls, height: int, width: int) -> str:
@@ -131,10 +137,14 @@ def _says_class(name: str) -> bool:
     return "class" in name.lower() or "categor" in name.lower()
 
 
-def _classes_by_label(signature: Signature, roles: Roles, count: int) -> Ints:
-    """Cases 2 and 3: the class_id of each label, -1 for holes and, at the end, for all that is out of range."""
+def _label_base(signature: Signature, roles: Roles) -> int:
+    """Case 2."""
     said = signature.metadata.get(BASE_KEY, "")
-    base = int(said) if said in ("0", "1") else int("detection_classes" in roles.classes.lower())
+    return int(said) if said in ("0", "1") else int("detection_classes" in roles.classes.lower())
+
+
+def _classes_by_label(count: int, base: int) -> Ints:
+    """Case 3: the class_id of each label, -1 for holes and, at the end, for all that is out of range."""
     slots = HIGHEST_ID if count == len(COCO_NAMES) else count
     table = np.full(slots + base + 1, -1, np.int64)
     table[ids_of_classes(count, slots) - 1 + base] = np.arange(count)

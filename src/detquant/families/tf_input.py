@@ -25,6 +25,11 @@ def takes_pixels(signature: Signature) -> bool:
     return signature.ends.get(name) in _SCALES_OR_SHIFTS
 
 
+def input_range(pixels: bool) -> dict[str, str]:
+    """The entry for the metadata."""
+    return {RANGE_KEY: PIXELS if pixels else UNIT}
+
+
 def tf_input(image: Pixels, height: int, width: int, pixels: bool) -> tuple[Floats, Geometry]:
     """Stretches a BGR image to the input; RGB, 0 to 255 or (x - 127.5) / 127.5.
 

@@ -55,6 +55,8 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
     reason = f"a state dict of {len(tensors)} tensors, whose names and shapes are those of {network.title}"
     side = imgsz or network.side
     facts = {"imgsz": str([side, side])}
+    if network.preprocess:
+        facts["detquant.preprocess"] = network.preprocess
     return imported(path, content, export(path, content, network, tensors, side), reason, facts)
 
 
@@ -109,6 +111,7 @@ def cifar_resnet(tensors: Tensors) -> Network | None:
         architecture="resnet-cifar",
         options={"blocks": blocks[0], "width": width, "classes": classes},
         side=CIFAR_SIDE,
+        preprocess="imagenet-uncropped",
     )
 
 
@@ -125,6 +128,7 @@ def torchvision_resnet(tensors: Tensors) -> Network | None:
         architecture="resnet-torchvision",
         options={"blocks": blocks, "bottleneck": bottleneck, "classes": classes},
         side=IMAGENET_SIDE,
+        preprocess="imagenet",
     )
 
 

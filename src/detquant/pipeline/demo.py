@@ -17,11 +17,12 @@ from detquant._version import __version__
 from detquant.data import Dataset, open_scenes, read_image
 from detquant.embedded import embedded_model
 from detquant.evaluation.agreement import Agreement
+from detquant.evaluation.scorers import figures
 from detquant.evaluation.telling_image import known_objects, score, telling_image
 from detquant.graph import Runner
 from detquant.pipeline.contenders import FLOAT, NAIVE, Contender, Contest
 from detquant.pipeline.detector import Detector, load
-from detquant.pipeline.evaluate import Measured, Side, require_measurable, run_over
+from detquant.pipeline.evaluate import Measured, Side, measurable, run_over
 from detquant.pipeline.evidence import SLOWER
 from detquant.pipeline.quantize import Progress
 from detquant.recipes import builtin_recipes
@@ -90,7 +91,7 @@ def demo(
     model = embedded_model(MODEL)
     detector = load(model)
     dataset = open_scenes(seed, calibration=max(calib, CALIBRATION), validation=images)
-    require_measurable(detector.family, dataset)
+    measurable(detector.family, dataset)
     contest = Contest(model=model, detector=detector, dataset=dataset, calib=calib, work=work, progress=progress)
     recipes = [name for name in RECIPES if name in builtin_recipes()]
     entries = [contest.as_it_is(), contest.naively(), *map(contest.by_recipe, recipes)]
@@ -156,7 +157,7 @@ def _tally(one: Agreement) -> str:
 
 
 def _ap(side: Side) -> float:
-    return side.accuracy.ap if side.accuracy else 0.0
+    return side.accuracy.figures()["ap"] if side.accuracy else 0.0
 
 
 def _row(one: Contender, measured: Measured) -> dict[str, Any]:
@@ -168,9 +169,7 @@ def _row(one: Contender, measured: Measured) -> dict[str, Any]:
         "title": one.title,
         "file": None if one.failure else one.file,
         "failure": one.failure or None,
-        "ap": accuracy.ap if accuracy else None,
-        "ap50": accuracy.ap50 if accuracy else None,
-        "ap75": accuracy.ap75 if accuracy else None,
+        **figures("detect", accuracy),
         "latency_ms": side.inference_ms if side else None,
         "ratio": side.inference_ms / reference.inference_ms if side else None,
         "size_bytes": None if one.failure else len(one.content),

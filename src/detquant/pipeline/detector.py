@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import onnx_ir as ir
 
+from detquant.errors import ModelError
 from detquant.families import Family, Signature, find_family
+from detquant.families.classifier import KEY
+from detquant.families.preprocessing import chosen_preprocessing
 from detquant.graph import Runner, operators_at_ends, prepare
 from detquant.importers import ImportedModel, load_model
 
@@ -16,7 +19,7 @@ _QDQ = frozenset({"QuantizeLinear", "DequantizeLinear"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detector:
-    """A model that is known to be a detector.
+    """A model of a known family; a classifier counts as a detector whose only box is the image.
 
     Attributes:
         imported: the file as it was read.
@@ -52,23 +55,34 @@ class Detector:
         return Runner(self.model if free else original, threads)
 
 
-def load(path: str | os.PathLike[str], *, family: str = "auto", imgsz: int | None = None) -> Detector:
-    """Reads a detector, float or quantised.
+def load(
+    path: str | os.PathLike[str], *, family: str = "auto", imgsz: int | None = None, preprocess: str | None = None
+) -> Detector:
+    """Reads a detector or a classifier, float or quantised.
 
     Args:
         path: of the model file, or the name of an embedded model where no file has that name.
         family: a key of `detquant.families.FAMILIES`, or "auto" to find it from the file and its shapes.
         imgsz: side of the input in pixels, for models that leave it open.
+        preprocess: of a classifier whose file does not tell it: a key of
+            `detquant.families.preprocessing.PREPROCESSING`, or a .toml file.
 
     Returns:
         The detector; nothing has been run.
 
     Raises:
-        ModelError: the file cannot be read, is not a detector, or not of the family named.
+        ModelError: the file cannot be read, is of no known family, or not of the family named; or a detector was
+            given preprocessing.
     """
+    chosen = {KEY: chosen_preprocessing(preprocess).to_json()} if preprocess else {}
     imported = load_model(path, imgsz)
+    imported = replace(imported, metadata={**imported.metadata, **chosen})
     model = prepare(imported.model, imgsz)
     found, reason = find_family(_signature(model, imported), family)
+    if preprocess and found.task != "classify":
+        raise ModelError(
+            f"'{path}' is of the family {found.name}, which has its own preprocessing: leave out the option."
+        )
     return Detector(imported=imported, model=model, family=found, reason=reason)
 
 

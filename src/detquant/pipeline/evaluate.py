@@ -18,10 +18,9 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from detquant.data import Dataset, Skip, check_classes, iter_images
+from detquant.data import Dataset, Skip, fit_task, iter_images
 from detquant.errors import DatasetError
-from detquant.evaluation.accuracy import Accuracy, CocoScorer
-from detquant.evaluation.agreement import CONFIDENCE
+from detquant.evaluation.scorers import Score, Scorer, make_scorer
 from detquant.families import Detections, Family, Geometry
 from detquant.pipeline.detector import Detector
 from detquant.targets import Runner
@@ -40,13 +39,13 @@ class Side:
     """What one model gave.
 
     Attributes:
-        accuracy: None where the objects are not known.
+        accuracy: None where neither objects nor classes are known.
         inference_ms: median time in the runtime.
         decode_ms: median time from raw outputs to boxes, at validation's confidence of 0.001.
-        confident: detections of at least `CONFIDENCE`, one entry an image.
+        confident: what `Family.surest` keeps, one entry an image.
     """
 
-    accuracy: Accuracy | None
+    accuracy: Score | None
     inference_ms: float
     decode_ms: float
     confident: tuple[Detections, ...]
@@ -61,12 +60,14 @@ class Measured:
         preprocess_ms: median time from pixels to network input.
         images: how many were measured.
         skipped: images that could not be read, here or when the data set was opened.
+        notes: what is to be known of the data.
     """
 
     sides: Mapping[str, Side]
     preprocess_ms: float
     images: int
     skipped: tuple[Skip, ...]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,17 +75,19 @@ class Evaluation:
     """What one model gave.
 
     Attributes:
-        accuracy: None where the objects are not known.
+        accuracy: None where neither objects nor classes are known.
         latency_ms: median of each stage: "preprocess", "inference", "decode".
         images: how many were measured.
         skipped: images that could not be read.
+        notes: what is to be known of the data.
         objects: confident detections in all images.
     """
 
-    accuracy: Accuracy | None
+    accuracy: Score | None
     latency_ms: Mapping[str, float]
     images: int
     skipped: tuple[Skip, ...]
+    notes: tuple[str, ...]
     objects: int
 
 
@@ -106,7 +109,7 @@ def evaluate(
         progress: called with (what, done, total).
 
     Raises:
-        DatasetError: no image can be read, or the classes are not the model's.
+        DatasetError: no image can be read, the data are for another task, or the classes are not the model's.
     """
     runners = {"model": detector.open(threads)}
     measured = run_over(detector.family, runners, dataset, limit=limit, progress=progress)
@@ -121,6 +124,7 @@ def evaluate(
         latency_ms=stages,
         images=measured.images,
         skipped=measured.skipped,
+        notes=measured.notes,
         objects=sum(map(len, side.confident)),
     )
 
@@ -145,7 +149,7 @@ def run_over(
     Raises:
         DatasetError: no image can be read, none has a labelled object, or the classes are not the model's.
     """
-    require_measurable(family, dataset, limit)
+    dataset = measurable(family, dataset, limit)
     paths = dataset.validation[:limit]
     skipped: list[Skip] = []
     tallies = {name: _Tally(family, runner, dataset) for name, runner in runners.items()}
@@ -164,24 +168,27 @@ def run_over(
         preprocess_ms=median(preprocess) * 1e3,
         images=len(preprocess),
         skipped=(*dataset.skipped, *skipped),
+        notes=dataset.notes,
     )
 
 
-def require_measurable(family: Family, dataset: Dataset, limit: int | None = None) -> None:
-    """Fails before the work and not after it, when the data set could not measure the model.
+def measurable(family: Family, dataset: Dataset, limit: int | None = None) -> Dataset:
+    """The data set as models of the family use it; fails before the work when it could not measure them.
 
     Raises:
-        DatasetError: the classes are not the model's, or no image to be measured has a labelled object.
+        DatasetError: the data are for another task, the classes are not the model's, or no image to be measured has
+            a labelled object.
     """
-    check_classes(dataset, family.num_classes)
+    dataset = fit_task(dataset, family.task, family.classes)
     if dataset.ground_truth is None:
-        return
+        return dataset
     paths, ids = dataset.validation[:limit], dataset.image_ids
     measured = {ids[path] for path in paths}
     if not any(one["image_id"] in measured for one in dataset.ground_truth["annotations"]):
         raise DatasetError(
             f"None of the {len(paths)} validation images has a labelled object, so there is no AP to measure."
         )
+    return dataset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,18 +215,17 @@ class _Tally:
     inference: list[float] = field(default_factory=list)
     decode: list[float] = field(default_factory=list)
     confident: list[Detections] = field(default_factory=list)
-    scorer: CocoScorer | None = None
+    scorer: Scorer | None = None
 
     def __post_init__(self) -> None:
-        if self.dataset.ground_truth is not None:
-            self.scorer = CocoScorer(self.dataset.ground_truth)
+        self.scorer = make_scorer(self.dataset, self.family.classes)
 
     def show(self, image: _Image) -> None:
         outputs, seconds = stopwatch(partial(self.runner.run, {self.family.input_name: image.tensor}))
         self.inference.append(seconds)
         found, seconds = stopwatch(partial(self.family.decode, outputs, image.geometry))
         self.decode.append(seconds)
-        self.confident.append(found.above(CONFIDENCE))
+        self.confident.append(self.family.surest(found))
         if self.scorer:
             self.scorer.add(self.dataset.image_ids[image.path], found)
 

@@ -13,7 +13,8 @@ import onnx_ir as ir
 from detquant._version import __version__
 from detquant.calibration import Feed
 from detquant.data import Dataset, Skip
-from detquant.evaluation.agreement import agreement
+from detquant.evaluation.agreement import agreement, same_guess
+from detquant.evaluation.scorers import figures, headline
 from detquant.evaluation.sqnr import sqnr_by_tensor
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.evaluate import Measured, Side
@@ -25,6 +26,10 @@ from detquant.report.files import to_json
 from detquant.targets import Artefact
 
 SQNR_IMAGES = 2
+NO_TRUTH = {
+    "detect": "The data has no annotations, so there is no AP: agreement with the float model's detections is given.",
+    "classify": "The data has no labels, so there is no top-1: agreement with the float model's guesses is given.",
+}
 SLOWER = (
     "The quantised model takes {ratio:.2f} times as long as the float model on this machine ({threads}): use it for "
     "its size, or run the float model."
@@ -52,17 +57,19 @@ def report(
         threads: of the measurement.
     """
     before, after = measured.sides["float"], measured.sides["quantized"]
+    task, main = detector.family.task, headline(detector.family.task)
     sides = {
-        "float": _side(before, detector.imported.size_bytes),
-        "quantized": _side(after, artefact.size_bytes),
+        "float": _side(task, before, detector.imported.size_bytes),
+        "quantized": _side(task, after, artefact.size_bytes),
     }
     ratio = after.inference_ms / before.inference_ms
     everything = {skip.path: skip for skip in (*measured.skipped, *skipped)}
     return {
         **sides,
-        "drop": sides["float"]["ap"] - sides["quantized"]["ap"] if before.accuracy and after.accuracy else None,
+        "drop": sides["float"][main] - sides["quantized"][main] if before.accuracy and after.accuracy else None,
         "images": measured.images,
-        "agreement": None if before.accuracy else asdict(agreement(before.confident, after.confident)),
+        "agreement": None if before.accuracy else _agreement(task, before, after),
+        "task": task,
         "model": detector.imported.path.name,
         "model_sha256": detector.imported.sha256,
         "family": detector.family.name,
@@ -70,7 +77,7 @@ def report(
         "int8": int8_share(qm.reference, qm.plan),
         "kept_float": dict(qm.plan.kept_float),
         "guard": list(dict.fromkeys(why for why in qm.kept.values() if why.startswith("guard"))),
-        "notes": [*_placed(qm), *qm.notes, *dataset.notes, *_no_truth(before)],
+        "notes": [*_placed(qm), *qm.notes, *dataset.notes, *_no_truth(task, before)],
         "warnings": [SLOWER.format(ratio=ratio, threads=sheets.threads(threads))] if ratio > 1.0 else [],
         "skipped": skip_figures(everything.values()),
         "plan_digest": hashlib.sha256(to_json(describe_plan(qm.plan)).encode()).hexdigest(),
@@ -78,25 +85,23 @@ def report(
     }
 
 
-def _side(side: Side, size: int) -> dict[str, Any]:
-    found = side.accuracy
-    return {
-        "ap": found.ap if found else None,
-        "ap50": found.ap50 if found else None,
-        "ap75": found.ap75 if found else None,
-        "latency_ms": side.inference_ms,
-        "size_bytes": size,
-    }
+def _side(task: str, side: Side, size: int) -> dict[str, Any]:
+    return {**figures(task, side.accuracy), "latency_ms": side.inference_ms, "size_bytes": size}
+
+
+def _agreement(task: str, before: Side, after: Side) -> dict[str, Any]:
+    """How far two models say the same of images of which nothing is known."""
+    if task == "classify":
+        return {"top1": same_guess(before.confident, after.confident), "images": len(before.confident)}
+    return asdict(agreement(before.confident, after.confident))
 
 
 def _placed(qm: QuantModel) -> list[str]:
     return [why for why in dict.fromkeys(qm.kept.values()) if not why.startswith("guard")]
 
 
-def _no_truth(side: Side) -> list[str]:
-    if side.accuracy:
-        return []
-    return ["The data has no annotations, so there is no AP: agreement with the float model's detections is given."]
+def _no_truth(task: str, side: Side) -> list[str]:
+    return [] if side.accuracy else [NO_TRUTH[task]]
 
 
 def sqnr(qm: QuantModel, qdq: ir.Model, feeds: Sequence[Feed], threads: int) -> dict[str, float]:
@@ -127,5 +132,6 @@ def label(qdq: ir.Model, detector: Detector, recipe: str, target: str) -> None:
             "detquant.imgsz": json.dumps([family.height, family.width]),
             "detquant.recipe": recipe,
             "detquant.target": target,
+            **family.facts(),
         }
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from detquant.data import Dataset, Skip
+from detquant.evaluation.scorers import figures
 from detquant.pipeline.benchmark import Timed
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.evaluate import Evaluation
@@ -13,21 +14,20 @@ from detquant.pipeline.predict import Prediction
 
 
 def evaluation_figures(detector: Detector, dataset: Dataset, evaluation: Evaluation) -> dict[str, Any]:
-    """An evaluation; AP figures are None where the objects are not known."""
+    """An evaluation; the measures of the task are None where neither objects nor classes are known."""
     accuracy = evaluation.accuracy
     return {
         **_identity(detector),
+        "task": detector.family.task,
         "data": dataset.name,
-        "ap": accuracy.ap if accuracy else None,
-        "ap50": accuracy.ap50 if accuracy else None,
-        "ap75": accuracy.ap75 if accuracy else None,
+        **figures(detector.family.task, accuracy),
         "per_class": dict(accuracy.per_class) if accuracy else None,
         "images": evaluation.images,
         "objects": evaluation.objects,
         "latency_ms": evaluation.latency_ms["inference"],
         "stages_ms": dict(evaluation.latency_ms),
         "skipped": skip_figures(evaluation.skipped),
-        "notes": list(dataset.notes),
+        "notes": list(evaluation.notes),
     }
 
 

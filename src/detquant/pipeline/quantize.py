@@ -17,7 +17,7 @@ from detquant.errors import CalibrationError, ModelError
 from detquant.graph import Runner
 from detquant.pipeline.calibration_images import choose_images, stream
 from detquant.pipeline.detector import Detector, load
-from detquant.pipeline.evaluate import require_measurable, run_over
+from detquant.pipeline.evaluate import measurable, run_over
 from detquant.pipeline.evidence import label, report, sqnr
 from detquant.pipeline.memory import peak_rss_mb, remembered
 from detquant.recipes import QuantModel, Recipe, load_recipe, plan
@@ -65,6 +65,7 @@ def quantize(
     target: str = "ort",
     family: str = "auto",
     imgsz: int | None = None,
+    preprocess: str | None = None,
     calib: int = 128,
     seed: int = 0,
     threads: int = 1,
@@ -81,6 +82,7 @@ def quantize(
         target: where the result runs.
         family: detector family, or "auto".
         imgsz: side of the input in pixels, for models that leave it open.
+        preprocess: of a classifier whose file does not tell it, see `load`.
         calib: number of calibration images.
         seed: chooses the calibration images.
         threads: of the runtime in the measurement.
@@ -97,12 +99,12 @@ def quantize(
         require_writable(work)
     wish = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     place = load_target(target)
-    detector = model if isinstance(model, Detector) else load(model, family=family, imgsz=imgsz)
+    detector = model if isinstance(model, Detector) else load(model, family=family, imgsz=imgsz, preprocess=preprocess)
     if detector.is_quantized:
         where = detector.imported.path
         raise ModelError(f"'{where}' is quantised already (it has Q and DQ nodes): give the float model.")
     dataset = data if isinstance(data, Dataset) else open_dataset(os.fspath(data), seed)
-    require_measurable(detector.family, dataset, val_limit)
+    dataset = measurable(detector.family, dataset, val_limit)
 
     job = Job(
         detector=detector,

@@ -1,6 +1,7 @@
 """From wish and facts to decision, before an image is read.
 
-1. The decode tail stays float; so do the convolutions that feed it unless the recipe says ``head = "int"``.
+1. The decode tail stays float; so do the convolutions that feed it unless the recipe says ``head = "int"`` or the
+   only one of them gives one vector of class scores, as a classifier's does.
 2. An operator is integer when the recipe gives it a grid and the target has a kernel.
 3. Operators without weights follow their producers: an Add behind two float convolutions stays float. Those
    that only move values (MaxPool, Concat, Slice, ...) also become integer when all their readers are.
@@ -86,7 +87,7 @@ class _Planner:
         rule, facts = self.recipe.rule_for(node), self.capability
         if node in self.tail.nodes:
             return "decode tail"
-        if node in self.tail.head_convs and self.recipe.head == "float":
+        if node in self.tail.head_convs and self.recipe.head == "float" and not self.ranks(node):
             return "head output, feeds the decode tail"
         if self.name(node) in self.keep_float:
             return self.keep_float[self.name(node)]
@@ -104,6 +105,12 @@ class _Planner:
             if rule.weight is None:
                 return "the recipe says float"
         return None
+
+    def ranks(self, node: ir.Node) -> bool:
+        """Whether a head gives one vector of class scores: these are ranked and not decoded, and bear a grid."""
+        shape = node.outputs[0].shape
+        vector = shape is not None and (len(shape) == 2 or (len(shape) == 4 and tuple(shape[2:]) == (1, 1)))
+        return vector and len(self.tail.head_convs) == 1
 
     def follow_producers(self) -> None:
         """Case 3, forward: weightless operators become integer behind integer ones."""

@@ -12,6 +12,8 @@ Figures = Mapping[str, Any]
 Row = tuple[str, ...]
 
 WORST = 10
+MANY_CLASSES = 100
+MEASURES = {"ap": "AP", "ap50": "AP50", "ap75": "AP75", "top1": "top-1", "top5": "top-5"}
 UNKNOWN = "–"
 
 
@@ -35,11 +37,11 @@ class Sheet:
 def comparison(report: Figures) -> Sheet:
     """Float beside quantised."""
     before, after = report["float"], report["quantized"]
-    rows = []
-    if before.get("ap") is not None:
-        for label, key in (("AP", "ap"), ("AP50", "ap50"), ("AP75", "ap75")):
-            change = after[key] - before[key]
-            rows.append((label, f"{before[key]:.2f}", f"{after[key]:.2f}", f"{change:+.2f}"))
+    rows = [
+        (label, f"{before[key]:.2f}", f"{after[key]:.2f}", f"{after[key] - before[key]:+.2f}")
+        for key, label in MEASURES.items()
+        if before.get(key) is not None
+    ]
     for label, key, show in (("latency", "latency_ms", milliseconds), ("size", "size_bytes", megabytes)):
         rows.append((label, show(before[key]), show(after[key]), _times(after[key], before[key])))
     title = f"{report['model']}: {report['images']} images, target {report['target']}"
@@ -51,6 +53,8 @@ def agreement(report: Figures) -> Sheet | None:
     found = report.get("agreement")
     if not found:
         return None
+    if "top1" in found:
+        return Sheet("Agreement with the float model", ("", ""), [("the same class", f"{found['top1']:.2f} %")])
     rows = [
         ("F1", f"{100 * found['f1']:.2f} %"),
         ("mean IoU of the matches", f"{found['mean_iou']:.4f}"),
@@ -75,20 +79,27 @@ def evaluation(figures: Figures) -> Sheet:
     """One model's accuracy and latency."""
     rows = [
         (label, UNKNOWN if figures[key] is None else f"{figures[key]:.2f}")
-        for label, key in (("AP", "ap"), ("AP50", "ap50"), ("AP75", "ap75"))
+        for key, label in MEASURES.items()
+        if key in figures
     ]
-    rows.append(("objects found", str(figures["objects"])))
+    if figures["task"] == "detect":
+        rows.append(("objects found", str(figures["objects"])))
     rows += [(stage, milliseconds(value)) for stage, value in figures["stages_ms"].items()]
     return Sheet(f"{figures['model']}: {figures['images']} images", ("", figures["family"]), rows)
 
 
 def per_class(figures: Figures) -> Sheet | None:
-    """AP of each class, the best first; None where the objects are not known."""
+    """The first measure of each class, the best first; None where nothing is known."""
     known = figures.get("per_class")
     if not known:
         return None
     ordered = sorted(known.items(), key=lambda item: -item[1])
-    return Sheet("AP of each class", ("class", "AP"), [(name, f"{ap:.2f}") for name, ap in ordered])
+    label = next(label for key, label in MEASURES.items() if key in figures)
+    title = f"{label} of each class"
+    if len(ordered) > MANY_CLASSES:
+        title = f"The {WORST} classes with the lowest {label}, of {len(ordered)}"
+        ordered = ordered[: -WORST - 1 : -1]
+    return Sheet(title, ("class", label), [(name, f"{value:.2f}") for name, value in ordered])
 
 
 def benchmark(figures: Figures) -> Sheet:

@@ -6,8 +6,8 @@ Ten shapes, some alike, in any colour, texture, light and size, among things tha
 
 from __future__ import annotations
 
-from detquant.data.scenes.crops import crops
-from detquant.data.scenes.embedded import is_scene, open_scenes, read_scene, scene_path
+from detquant.data.scenes.crops import crop, crops
+from detquant.data.scenes.embedded import is_scene, open_crops, open_scenes, read_scene, scene_path
 from detquant.data.scenes.export import export_scenes
 from detquant.data.scenes.layout import CLASSES, SIZE, Layout, layout
 from detquant.data.scenes.scene import Scene, scene
@@ -23,10 +23,12 @@ __all__ = [
     "Scene",
     "Split",
     "contact_sheet",
+    "crop",
     "crops",
     "export_scenes",
     "is_scene",
     "layout",
+    "open_crops",
     "open_scenes",
     "read_scene",
     "scene",

@@ -11,10 +11,36 @@ import numpy.typing as npt
 
 from detquant.data.scenes.scene import scene
 from detquant.data.scenes.streams import Split
+from detquant.errors import DatasetError
+
+SIDE = 32
+_CONTEXT = 0.25
+
+
+def crop(split: Split, index: int, number: int, seed: int = 0, *, size: int = SIDE) -> npt.NDArray[np.uint8]:
+    """Cuts one object out of its scene, as `crops` does.
+
+    Args:
+        split: one of `SPLITS`.
+        index: of the scene.
+        number: of the object in it, from 0.
+        seed: of the data set.
+        size: height and width, px.
+
+    Returns:
+        uint8 [size, size, 3], BGR.
+
+    Raises:
+        DatasetError: there is no such scene, or no such object in it.
+    """
+    one = scene(split, index, seed)
+    if not 0 <= number < len(one.boxes):
+        raise DatasetError(f"Scene {index} of {split} has no object {number}: it has {len(one.boxes)}, from 0.")
+    return _crop(one.image, one.boxes[number], size, _CONTEXT)
 
 
 def crops(
-    split: Split, count: int, seed: int = 0, *, size: int = 32, context: float = 0.25
+    split: Split, count: int, seed: int = 0, *, size: int = SIDE, context: float = _CONTEXT
 ) -> Iterator[tuple[npt.NDArray[np.uint8], int]]:
     """Cuts the objects out of the scenes of a split, scene by scene.
 

@@ -1,24 +1,31 @@
-"""Scenes as a data set: made when read, without a file.
+"""Scenes as data sets: made when read, without a file.
 
-Data sets name images by path, so a scene has one too: `scenes:<seed>/<split>/<index>.png`. Nothing is ever
-there; whoever reads images makes the scene instead.
+Data sets name images by path, so a scene has one too: `scenes:<seed>/<split>/<index>.png`, and so has each of its
+objects: `crops:<seed>/<split>/<index>-<number>.png`. Nothing is ever there; whoever reads images makes them instead.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from detquant.data._base import Dataset, make_annotation, make_categories
+from detquant.data.scenes.crops import crop
 from detquant.data.scenes.layout import CLASSES, SIZE, layout
 from detquant.data.scenes.scene import scene
 from detquant.data.scenes.streams import SPLITS, Split
 from detquant.errors import DatasetError
 
-_ROOT = "scenes:"
+_ROOT, _CROPS_ROOT = "scenes:", "crops:"
+_FORM = re.compile(
+    rf"(?:(?P<root>{_ROOT})|{_CROPS_ROOT})(?P<seed>[0-9]{{1,9}})/(?P<split>{'|'.join(SPLITS)})/(?P<index>[0-9]{{6,9}})"
+    r"(?(root)|-(?P<number>[0-9]{1,3}))\.png"
+)
+_NOTES = ("The images are made while they are read; there are no files.",)
 
 
 def open_scenes(seed: int = 0, *, calibration: int = 500, validation: int = 300) -> Dataset:
@@ -31,16 +38,49 @@ def open_scenes(seed: int = 0, *, calibration: int = 500, validation: int = 300)
         calibration: number of images to find ranges with.
         validation: number of images to measure on.
     """
-    paths = [scene_path("calibration", index) for index in range(calibration)]
-    order = np.random.default_rng(seed).permutation(calibration)
     return Dataset(
         name="scenes",
         classes=CLASSES,
-        calibration=tuple(paths[place] for place in order.tolist()),
+        calibration=_shuffled([scene_path("calibration", index) for index in range(calibration)], seed),
         validation=tuple(scene_path("validation", index) for index in range(validation)),
         ground_truth=ground_truth("validation", validation),
-        notes=("The images are made while they are read; there are no files.",),
+        notes=_NOTES,
     )
+
+
+def open_crops(seed: int = 0, *, calibration: int = 100, validation: int = 150) -> Dataset:
+    """The embedded data set for classifiers: the objects of the scenes, one at a time.
+
+    The pictures are always those of seed 0, so that figures can be compared.
+
+    Args:
+        seed: of the order of the calibration images.
+        calibration: number of scenes whose objects are there to find ranges with.
+        validation: number of scenes whose objects are measured on.
+    """
+    found, known = _objects("calibration", calibration), _objects("validation", validation)
+    return Dataset(
+        name="crops",
+        classes=CLASSES,
+        calibration=_shuffled([path for path, _ in found], seed),
+        validation=tuple(path for path, _ in known),
+        ground_truth=None,
+        labels=tuple(class_id for _, class_id in known),
+        notes=_NOTES,
+    )
+
+
+def _objects(split: Split, scenes: int) -> list[tuple[Path, int]]:
+    """The path and class of each object of the first scenes of a split."""
+    return [
+        (Path(f"{_CROPS_ROOT}0", split, f"{index:06d}-{number}.png"), class_id)
+        for index in range(scenes)
+        for number, class_id in enumerate(layout(split, index).class_id.tolist())
+    ]
+
+
+def _shuffled(paths: list[Path], seed: int) -> tuple[Path, ...]:
+    return tuple(paths[place] for place in np.random.default_rng(seed).permutation(len(paths)).tolist())
 
 
 def ground_truth(split: Split, images: int, seed: int = 0) -> dict[str, Any]:
@@ -72,24 +112,26 @@ def scene_path(split: Split, index: int, seed: int = 0) -> Path:
 
 
 def is_scene(path: Path) -> bool:
-    """Whether a path names a scene and no file."""
-    return path.parts[:1] != () and path.parts[0].startswith(_ROOT)
+    """Whether a path names a scene, or an object of one, and no file."""
+    return path.parts[:1] != () and path.parts[0].startswith((_ROOT, _CROPS_ROOT))
 
 
 def read_scene(path: Path) -> npt.NDArray[np.uint8]:
-    """Makes the picture that a path of `scene_path` names.
+    """Makes the picture that a path of `open_scenes` or `open_crops` names.
 
     Args:
         path: for which `is_scene` holds.
 
     Returns:
-        uint8 [SIZE, SIZE, 3], BGR.
+        uint8 [height, width, 3], BGR.
 
     Raises:
         DatasetError: the path is not of that form.
     """
-    for split in SPLITS:
-        seed, index = path.parts[0].removeprefix(_ROOT), path.stem
-        if seed.isdecimal() and index.isdecimal() and path == scene_path(split, int(index), int(seed)):
-            return scene(split, int(index), int(seed)).image
-    raise DatasetError(f"{path} names no scene: {scene_path(SPLITS[0], 0)} would be one.")
+    found = _FORM.fullmatch(path.as_posix())
+    if found is None:
+        raise DatasetError(f"{path} names no scene: {scene_path(SPLITS[0], 0)} would be one.")
+    split, index, seed = cast(Split, found["split"]), int(found["index"]), int(found["seed"])
+    if found["root"] == _ROOT:
+        return scene(split, index, seed).image
+    return crop(split, index, int(found["number"]), seed)

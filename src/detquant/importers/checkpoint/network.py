@@ -41,6 +41,7 @@ class Network:
         multiple: of which the side must be.
         resizable: whether it works at other sides too.
         outputs: names of what it gives.
+        preprocess: a classifier's, by its name in `detquant.families.preprocessing`.
     """
 
     title: str
@@ -50,6 +51,7 @@ class Network:
     multiple: int = 1
     resizable: bool = True
     outputs: tuple[str, ...] = ("output0",)
+    preprocess: str = ""
 
 
 def read_file(path: Path) -> bytes:

@@ -1,0 +1,80 @@
+"""Images sorted into a folder for each class, as torchvision and Ultralytics keep them.
+
+Two forms are known: `<split>/<class>/<image>` with splits to calibrate with and to measure on, and `<class>/<image>`
+alone, whose images then serve for both. Classes are numbered in the order of their names.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from detquant.data._base import Dataset, count_overlap
+from detquant.data.folder import shuffled
+from detquant.data.images import SUFFIXES, find_images
+from detquant.errors import DatasetError
+
+CALIBRATION = ("calib", "calibration", "train", "training")
+VALIDATION = ("val", "valid", "validation", "test")
+_SPLIT_STARTS = ("train", "val", "test", "calib", "images")
+
+
+def has_class_folders(path: Path) -> bool:
+    """Whether a folder is of one of the two forms; no image is read."""
+    return validation_folder(path) is not None
+
+
+def validation_folder(path: Path) -> Path | None:
+    """The folder whose subfolders are the classes to measure on, or None."""
+    for name in VALIDATION:
+        if len(_class_names(path / name)) > 1:
+            return path / name
+    names = _class_names(path)
+    plain = len(names) > 1 and not any(name.lower().startswith(_SPLIT_STARTS) for name in names)
+    return path if plain and not _has_image(path) else None
+
+
+def open_class_folders(path: Path, seed: int = 0) -> Dataset:
+    """Reads a folder for which `has_class_folders` holds.
+
+    Args:
+        path: of the folder.
+        seed: of the order of the calibration images.
+
+    Raises:
+        DatasetError: there is no class folder.
+    """
+    place = validation_folder(path)
+    if place is None:
+        raise DatasetError(f"{path} has no folders of classes: expected <class>/<image> or val/<class>/<image> in it.")
+    classes = _class_names(place)
+    labelled = [(image, number) for number, name in enumerate(classes) for image in find_images(place / name)]
+    images = tuple(image for image, _ in labelled)
+    folder = calibration_folder(path) if place != path else None
+    calibration = find_images(folder) if folder else list(images)
+    source = f"{folder.name}/" if folder else "the images that are measured on"
+    return Dataset(
+        name=path.name or str(path),
+        classes=classes,
+        calibration=shuffled(calibration, seed),
+        validation=images,
+        ground_truth=None,
+        labels=tuple(number for _, number in labelled),
+        overlap=count_overlap(calibration, images),
+        notes=(f"Measured on {place.name}/, calibrated on {source}.",),
+    )
+
+
+def calibration_folder(path: Path) -> Path | None:
+    """The first folder beside the validation images that is named for calibration or training and holds images."""
+    return next((path / name for name in CALIBRATION if (path / name).is_dir() and find_images(path / name)), None)
+
+
+def _class_names(folder: Path) -> tuple[str, ...]:
+    """Names of the subfolders that hold images, sorted."""
+    if not folder.is_dir():
+        return ()
+    return tuple(sorted(one.name for one in folder.iterdir() if one.is_dir() and _has_image(one)))
+
+
+def _has_image(folder: Path) -> bool:
+    return any(path.suffix.lower() in SUFFIXES for path in folder.iterdir())

@@ -1,0 +1,148 @@
+"""Image classifiers, seen as detectors of one cell whose box is the image.
+
+So what serves detectors serves them: `scores` is one row of probabilities, `decode` gives the five likeliest classes,
+best first, each with the part of the image that the network saw as its box.
+
+Resize, crop and normalisation stand in no graph. They are taken from the metadata (`detquant.preprocess`), else
+assumed, and the reason given for the family says which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Self
+
+import numpy as np
+
+from detquant.families._base import Detections, Family, Floats, Geometry, Outputs, Pixels, Signature, is_dynamic
+from detquant.families.preprocessing import Preprocessing, written_preprocessing
+
+KEY = "detquant.preprocess"
+TOP = 5
+WITH_BACKGROUND = 1001
+"""Outputs of TensorFlow's ImageNet models: class 0 is background, and every class of ImageNet is one further on."""
+SMALL_SIDE = 64  # of CIFAR's kind: the images are as small as the input, and nothing is cut off them
+
+
+class Classifier(Family):
+    """One vector of scores, [1, classes] or [1, classes, 1, 1], as logits or probabilities."""
+
+    name = "classifier"
+    task = "classify"
+    nms_iou = 1.0
+    max_detections = TOP
+    preprocessing: Preprocessing
+    skipped: ClassVar[Mapping[int, int]] = {WITH_BACKGROUND: 1}
+
+    @classmethod
+    def from_signature(cls, signature: Signature, classes: tuple[str, ...] | None = None) -> Self:
+        """Makes the family for one model, with the preprocessing that its metadata tells or that is assumed.
+
+        Args:
+            signature: of the model.
+            classes: class names; by default those in the file's metadata, else numbers.
+
+        Raises:
+            ModelError: the model is no classifier, or the number of names or the preprocessing is wrong.
+        """
+        family = super().from_signature(signature, classes)
+        family.preprocessing = written_preprocessing(_told(signature)[0])
+        return family
+
+    @classmethod
+    def matches(cls, signature: Signature) -> str | None:
+        """A sentence saying why the model is a classifier and how it is fed, or None if it is none."""
+        reason = super().matches(signature)
+        return None if reason is None else f"{reason} {_told(signature)[1]}"
+
+    @classmethod
+    def expected(cls, height: int, width: int) -> str:
+        """The output shapes of the family, in words."""
+        return "one output [1, classes] or [1, classes, 1, 1]"
+
+    @classmethod
+    def count_classes(cls, signature: Signature) -> int | None:
+        """The number of classes the shape tells, or None if it is no classifier's."""
+        count = _count_outputs(signature)
+        return None if count is None else count - cls.skipped.get(count, 0)
+
+    def facts(self) -> dict[str, str]:
+        """The preprocessing, so that a file made from this model needs no assumption."""
+        return {KEY: self.preprocessing.to_json()}
+
+    def surest(self, found: Detections) -> Detections:
+        """The likeliest class, however likely."""
+        return found.select(np.arange(min(1, len(found))))
+
+    def preprocess(self, image: Pixels) -> tuple[Floats, Geometry]:
+        """Resizes, crops the centre, normalises."""
+        return self.preprocessing(image, self.height, self.width)
+
+    def scores(self, outputs: Outputs) -> Floats:
+        """Probabilities [1, classes]; logits go through a softmax."""
+        [output] = outputs.values()
+        values = np.asarray(output, np.float32).reshape(1, -1)
+        known = values[:, self.skipped.get(values.shape[1], 0) :]
+        # An 8-bit softmax over many classes sums to 1 only roughly.
+        is_probability = values.min() >= 0 and values.max() <= 1 and abs(float(values.sum()) - 1) < 0.3
+        return known if is_probability else _softmax(known)
+
+    def boxes(self, outputs: Outputs) -> Floats:
+        """The whole input, [1, 4]."""
+        return np.array([[0, 0, self.width, self.height]], np.float32)
+
+    def decode(
+        self,
+        outputs: Outputs,
+        geometry: Geometry,
+        confidence: float = 0.0,
+        iou: float | None = None,
+        max_detections: int | None = None,
+    ) -> Detections:
+        """The likeliest classes, best first; of equal ones the first.
+
+        Args:
+            outputs: raw output arrays by name, of one image.
+            geometry: from `preprocess` of that image.
+            confidence: least probability.
+            iou: not used: there is one box.
+            max_detections: how many classes; None for five.
+        """
+        [scores] = self.scores(outputs)
+        best = np.argsort(-scores, kind="stable")[: max_detections or self.max_detections]
+        best = best[scores[best] >= confidence]
+        box = geometry.to_image(self.boxes(outputs))
+        return Detections(np.repeat(box, len(best), axis=0), scores[best], best)
+
+
+def _count_outputs(signature: Signature) -> int | None:
+    """How many scores the one output has; None where it is no vector of them."""
+    if len(signature.outputs) != 1:
+        return None
+    [shape] = signature.outputs.values()
+    vector = len(shape) == 2 or (len(shape) == 4 and shape[2:] == (1, 1))
+    if not vector or is_dynamic(shape) or shape[0] != 1 or int(shape[1] or 0) < 2:
+        return None
+    return int(shape[1] or 0)
+
+
+def _told(signature: Signature) -> tuple[str, str]:
+    """The preprocessing, and a sentence on where it is from."""
+    if written := signature.metadata.get(KEY):
+        shown = written if not written.startswith("{") else "as its metadata says"
+        return written, f"Preprocessing: {shown}."
+    count, (_, height, width) = _count_outputs(signature), signature.image_input()
+    if signature.metadata.get("task") == "classify":
+        name, why = "unit", "as Ultralytics has it"
+    elif count == WITH_BACKGROUND:
+        name, why = "tensorflow", f"since {count} scores are TensorFlow's"
+    elif max(height, width) <= SMALL_SIDE:
+        name, why = "imagenet-uncropped", "since the input is small"
+    else:
+        name, why = "imagenet", "the usual one"
+    return name, f"The file does not tell its preprocessing: '{name}' is assumed, {why}; --preprocess chooses."
+
+
+def _softmax(logits: Floats) -> Floats:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
