@@ -83,6 +83,8 @@ def test_keras_images_are_letterboxed_with_half() -> None:
     family, _ = find_family(Signature({"image": (1, 3, 608, 608)}, shapes))
     tensor, geometry = family.preprocess(np.full((10, 20, 3), 255, np.uint8))
     assert family.classes[0] == "person" and geometry.pad_y == 152
+    written, _ = find_family(Signature({"image": (1, 3, 608, 608)}, shapes, family.facts()))
+    assert written.layout == family.layout  # told by the metadata now
     np.testing.assert_allclose(tensor[0, :, [0, 300, 607], 300], [[128 / 255] * 3, [1] * 3, [128 / 255] * 3], rtol=1e-6)
 
 

@@ -1,7 +1,8 @@
 """SSD300 with a ResNet, of NVIDIA's DeepLearningExamples (PyTorch/Detection/SSD): raw heads, decoded here.
 
 The variances of `ssd_heads` are 0.1 and 0.2, the order is t_x, t_y, t_w, t_h; scores are a softmax over all classes,
-of which 0 is the background. Validation follows its `Encoder.decode_batch`: NMS by an IoU of 0.5, 200 boxes.
+of which 0 is the background. Validation follows its `evaluate`: NMS by an IoU of 0.5, 200 boxes; but scores below
+0.05, which it leaves out, count here, as they do for all families.
 """
 
 from __future__ import annotations

@@ -61,8 +61,12 @@ class YoloHeads:
     resize: str = "stretch"
 
     def to_json(self) -> str:
-        """The entry for the metadata."""
-        return json.dumps(asdict(self), sort_keys=True)
+        """The entry for the metadata; channels come first where nothing is said of them."""
+        entry = asdict(self)
+        for head in entry["heads"]:
+            if not head["channels_last"]:
+                del head["channels_last"]
+        return json.dumps(entry, sort_keys=True)
 
 
 def read_heads(metadata: Mapping[str, str]) -> YoloHeads | None:

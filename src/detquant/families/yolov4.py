@@ -59,6 +59,10 @@ class YOLOv4(Family):
         family.layout = layout
         return family
 
+    def facts(self) -> dict[str, str]:
+        """How the maps are decoded, for files that are made from this one."""
+        return {KEY: self.layout.to_json()}
+
     @classmethod
     def expected(cls, height: int, width: int) -> str:
         """The output shapes of the family for an input size, in words."""
