@@ -29,6 +29,7 @@ from detquant.data.scenes import CLASSES, SIZE, scene
 
 COLUMNS = ("epoch", "box", "cls", "dfl", "ap", "ap50", "seconds")
 CHECKPOINT = "checkpoint.pt"
+EPOCHS = 20
 PLAIN_SHARE = 0.2  # the last epochs go without mosaics, which no real picture looks like
 ALONE = Place()
 
@@ -37,7 +38,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, help=f"by default {EPOCHS}, or those of the run that is resumed")
     parser.add_argument("--images", type=int, default=6000, help="training scenes held in memory")
     parser.add_argument("--fresh", type=int, default=0, help="scenes replaced by new ones after each epoch")
     parser.add_argument("--validation", type=int, default=200, help="validation scenes")
@@ -108,10 +109,10 @@ def train(
 
 
 def plan(options: argparse.Namespace, data: SceneData, saved: Mapping[str, Any] | None, place: Place) -> Schedule:
-    """The schedule: as long as that of the run being resumed, else as asked for."""
+    """The schedule: as long as asked for, else as that of the run being resumed."""
     steps = len(data) // (options.batch // place.of)
-    epochs = saved["epochs"] if saved else options.epochs
-    return Schedule.over(epochs, steps, options.rate)
+    usual = saved["epochs"] if saved else EPOCHS
+    return Schedule.over(usual if options.epochs is None else options.epochs, steps, options.rate)
 
 
 def run(training: Training, data: SceneData, options: argparse.Namespace, score: Any, place: Place) -> None:

@@ -111,6 +111,7 @@ def evaluate(
     /,
     *,
     data: Path,
+    target: str = "ort",
     family: str = "auto",
     imgsz: Count | None = None,
     preprocess: str | None = None,
@@ -124,6 +125,7 @@ def evaluate(
         model: ONNX, Darknet .cfg, YOLOv8 .pt, or yolov8-pico, which ships with detquant.
         data: A data.yaml, a COCO .json, a folder of images (perhaps in folders for each class), a .csv of class
             labels, or what ships with detquant: scenes, and crops for classifiers.
+        target: Whose runtime it runs in, see detquant targets.
         family: Detector family, found from the model by default.
         imgsz: Side of the input in pixels, for models that leave it open.
         preprocess: Of a classifier whose file does not tell it: unit, imagenet, imagenet-uncropped, tensorflow,
@@ -143,7 +145,7 @@ def evaluate(
     detector = load(model, family=family, imgsz=imgsz, preprocess=preprocess)
     dataset = open_dataset(data)
     with show_progress() as progress:
-        found = run(detector, dataset, threads=threads, limit=val_limit, progress=progress)
+        found = run(detector, dataset, target=target, threads=threads, limit=val_limit, progress=progress)
     figures = evaluation_figures(detector, dataset, found)
     _write_json(json_file, figures)
     show_evaluation(figures)
@@ -154,6 +156,7 @@ def benchmark(
     models: list[Path],
     /,
     *,
+    target: str = "ort",
     family: str = "auto",
     imgsz: Count | None = None,
     threads: Count = 1,
@@ -164,6 +167,7 @@ def benchmark(
 
     Args:
         models: Model files, the first of them the reference.
+        target: Whose runtime it runs in, see detquant targets.
         family: Family of all of them, found from each by default.
         imgsz: Side of the input in pixels, for models that leave it open.
         threads: Of the runtime.
@@ -175,7 +179,7 @@ def benchmark(
     from detquant.report.table import show_benchmark
 
     _check_json(json_file)
-    timed = run(models, family=family, imgsz=imgsz, threads=threads, runs=runs)
+    timed = run(models, family=family, imgsz=imgsz, target=target, threads=threads, runs=runs)
     figures = benchmark_figures(timed, threads=threads, runs=runs)
     _write_json(json_file, figures)
     show_benchmark(figures)
@@ -251,6 +255,7 @@ def predict(
     *,
     out: Path = Path("predictions"),
     confidence: Confidence = 0.25,
+    target: str = "ort",
     family: str = "auto",
     imgsz: Count | None = None,
     preprocess: str | None = None,
@@ -264,6 +269,7 @@ def predict(
         images: Image files, or folders of them.
         out: Folder for the drawn images.
         confidence: Objects score more than this.
+        target: Whose runtime it runs in, see detquant targets.
         family: Detector family, found from the model by default.
         imgsz: Side of the input in pixels, for models that leave it open.
         preprocess: Of a classifier whose file does not tell it: unit, imagenet, imagenet-uncropped, tensorflow,
@@ -285,7 +291,7 @@ def predict(
     detector = load(model, family=family, imgsz=imgsz, preprocess=preprocess)
     classes, skipped, drawn = detector.family.classes, list[Skip](), dict[str, dict[str, object]]()
     with staged(out) as put:
-        for one in run(detector, images, skipped, confidence=confidence, threads=threads):
+        for one in run(detector, images, skipped, confidence=confidence, target=target, threads=threads):
             name = free_name(one.path, out, drawn)
             put(name, encode(draw(one.image, one.detections, classes), name))
             drawn[name] = prediction_figures(one, classes, str(out / name))
@@ -297,6 +303,64 @@ def predict(
     }
     _write_json(json_file, figures)
     show_predictions(figures)
+
+
+@app.command
+def export(
+    model: Path,
+    /,
+    *,
+    target: str,
+    precision: str = "fp32",
+    out: Path | None = None,
+    family: str = "auto",
+    imgsz: Count | None = None,
+    preprocess: str | None = None,
+    json_file: Json = None,
+) -> None:
+    """Write a float model in a target's own format, and run it there beside the original before saying so.
+
+    Args:
+        model: ONNX, Darknet .cfg, YOLOv8 .pt, or yolov8-pico, which ships with detquant.
+        target: Where it is to run, see detquant targets.
+        precision: fp32, or fp16 where the target takes it.
+        out: Folder for the files; by default MODEL-TARGET-PRECISION in the current one.
+        family: Detector family, found from the model by default.
+        imgsz: Side of the input in pixels, for models that leave it open.
+        preprocess: Of a classifier whose file does not tell it, see detquant quantize.
+        json_file: Write the figures to this file.
+    """
+    from detquant.pipeline.detector import load
+    from detquant.pipeline.export import export as run
+    from detquant.report.files import require_writable, staged
+    from detquant.report.table import show_export
+
+    folder = out or Path(f"{model.stem}-{target}-{precision}")
+    require_writable(folder)
+    _check_json(json_file)
+    artefact, figures = run(load(model, family=family, imgsz=imgsz, preprocess=preprocess), target, precision)
+    with staged(folder) as put:
+        for name, content in artefact.files.items():
+            put(name, content)
+    _write_json(json_file, figures)
+    show_export(figures)
+    print(f"Written to {folder}.")
+
+
+@app.command
+def targets(*, json_file: Json = None) -> None:
+    """List the places to run: what each takes, and whether its runtime is installed here.
+
+    Args:
+        json_file: Write the list to this file.
+    """
+    from detquant.report.table import show_targets
+    from detquant.targets import target_figures
+
+    _check_json(json_file)
+    figures = target_figures()
+    _write_json(json_file, figures)
+    show_targets(figures)
 
 
 @app.command

@@ -173,3 +173,37 @@ def test_a_preactivation_has_no_other_reader(build, also_read, expected):
 def test_nothing_to_quantise_is_refused(small_net, recipe, capability):
     with pytest.raises(RecipeError, match=f"Recipe '{recipe.name}' on target 'cpu' would quantise no"):
         plan(small_net, recipe, capability)
+
+
+FUSING = replace(CPU, fused_activations=frozenset({"silu"}), activation_steps=frozenset())
+
+
+def test_an_activation_inside_the_kernel_before_it_has_one_grid(small_net):
+    found = plan(small_net, W8A8, FUSING)
+    assert found.integer == ALL
+    assert not {"c1", "gate"} & set(found.points) and isinstance(found.points["silu"], Own)
+    assert not found.preactivations
+
+
+def test_a_fused_activation_follows_its_layer_into_float(small_net):
+    found = plan(small_net, float_for("first"), FUSING)
+    assert {"first", "silu_gate", "silu_mul"} <= set(found.kept_float)
+
+
+def test_an_activation_that_others_look_into_is_not_fused(build):
+    rows = [
+        ("Conv", ["x", "w"], ["c"], {"name": "layer"}),
+        ("Sigmoid", ["c"], ["g"], {"name": "gate"}),
+        ("Mul", ["c", "g"], ["s"], {"name": "mul"}),
+        ("Add", ["c", "s"], ["a"], {"name": "add"}),
+        ("Conv", ["a", "w"], ["y"], {"name": "head"}),
+    ]
+    net = prepare(build(rows, {"x": [1, 3, 8, 8]}, {"y": None}, {"w": np.ones((3, 3, 1, 1), np.float32)}))
+    found = plan(net, W8A8, FUSING)
+    assert {"gate", "mul"} <= set(found.kept_float) and isinstance(found.points["c"], Own)
+
+
+def test_kernels_that_write_float_need_no_grid_before_float_readers(small_net):
+    after_the_third = replace(FUSING, float_results=True, int8_ops=FUSING.int8_ops - {"Add"})
+    assert "c3" not in plan(small_net, W8A8, after_the_third).points
+    assert "c3" in plan(small_net, W8A8, replace(after_the_third, float_results=False)).points

@@ -24,7 +24,6 @@ import onnx_ir as ir
 from detquant.algorithms._base import Context
 from detquant.algorithms.replan import keep_more_float
 from detquant.errors import RecipeError
-from detquant.graph.running import Runner as FloatRunner
 from detquant.graph.taps import only_outputs
 from detquant.graph.traits import OPS, WEIGHTED, weight_of
 from detquant.graph.values import static_shape
@@ -66,7 +65,7 @@ class Placement:
             return keep_more_float(qm, remembered, context) if remembered else qm
         feed = context.feeds[0]
         best = _open(qm, context)
-        sides = {"float": FloatRunner(qm.reference, 1), "best": best}
+        sides = {"float": context.target.open(context.target.lower(qm.reference), 1), "best": best}
         times = alternate(sides, feed, FIRST_LOOK)
         if abs(times["best"] / times["float"] - self.enough) < DOUBTFUL:
             times = alternate(sides, feed, self.runs)

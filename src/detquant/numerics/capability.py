@@ -14,8 +14,11 @@ class Capability:
         int8_ops: operators with an integer kernel between Q and DQ.
         fused: operators that the runtime folds into an integer kernel before them, such as Relu after Conv;
             no grid stands between the two.
+        fused_activations: composite activations (silu, ...) that run inside the integer kernel of the layer before
+            them: their one grid is at their output, and none stands between the two.
         activation_steps: composite activations (silu, ...) that run as several integer operators, each with
             a grid of its own; what is not listed runs in float between DQ and Q.
+        float_results: an integer kernel with weights may write float, so what only float operators read has no grid.
         pair_saturation: 8-bit products are added in pairs in 16 bits on some of its processors, so weights
             are chosen such that no pair can overflow.
         opset: the ONNX opset that is written.
@@ -24,6 +27,8 @@ class Capability:
     name: str
     int8_ops: frozenset[str]
     fused: frozenset[str] = field(default_factory=frozenset)
+    fused_activations: frozenset[str] = field(default_factory=frozenset)
     activation_steps: frozenset[str] = field(default_factory=frozenset)
+    float_results: bool = False
     pair_saturation: bool = False
     opset: int = 21

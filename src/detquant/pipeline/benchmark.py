@@ -33,6 +33,7 @@ def benchmark(
     *,
     family: str = "auto",
     imgsz: int | None = None,
+    target: str = "ort",
     threads: int = 1,
     runs: int = 20,
 ) -> list[Timed]:
@@ -44,6 +45,7 @@ def benchmark(
         paths: of model files.
         family: of all of them, or "auto".
         imgsz: side of the input in pixels, for models that leave it open.
+        target: whose runtime they run in.
         threads: of the runtime.
         runs: timed runs of each.
 
@@ -59,7 +61,7 @@ def benchmark(
         model = detector.family
         noise = np.random.default_rng(0).integers(0, 256, (model.height, model.width, 3), np.uint8)
         feed = {model.input_name: model.preprocess(noise)[0]}
-        calls[str(place)] = partial(detector.open(threads).run, feed)
+        calls[str(place)] = partial(detector.open(threads, target).run, feed)
     timed = list(time_alternately(calls, runs).values())
     return [
         Timed(detector=detector, latency=latency, ratio=ratio(latency, timed[0]))

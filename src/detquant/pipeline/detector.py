@@ -11,8 +11,9 @@ from detquant.errors import ModelError
 from detquant.families import Family, Signature, find_family
 from detquant.families.classifier import KEY
 from detquant.families.preprocessing import chosen_preprocessing
-from detquant.graph import Runner, operators_at_ends, prepare
+from detquant.graph import operators_at_ends, prepare
 from detquant.importers import ImportedModel, load_model
+from detquant.targets import Runner, load_target
 
 _QDQ = frozenset({"QuantizeLinear", "DequantizeLinear"})
 
@@ -38,7 +39,7 @@ class Detector:
         """Whether the graph holds quantised tensors already."""
         return any(node.op_type in _QDQ for node in self.model.graph)
 
-    def open(self, threads: int = 1) -> Runner:
+    def open(self, threads: int = 1, target: str = "ort") -> Runner:
         """The user's own model, ready to run: the baseline that everything is compared with.
 
         The file's graph runs, not the prepared one, so whatever the passes gain or lose is not hidden in the
@@ -46,13 +47,15 @@ class Detector:
 
         Args:
             threads: of the runtime.
+            target: whose runtime it is.
 
         Raises:
-            ModelError: the runtime refuses the model.
+            ModelError, TargetError: the runtime refuses the model.
+            MissingExtra: it is not installed.
         """
-        original = self.imported.model
+        original, place = self.imported.model, load_target(target)
         free = any(not _is_static(value) for value in original.graph.inputs)
-        return Runner(self.model if free else original, threads)
+        return place.open(place.lower(self.model if free else original), threads)
 
 
 def load(

@@ -95,6 +95,7 @@ def evaluate(
     detector: Detector,
     dataset: Dataset,
     *,
+    target: str = "ort",
     threads: int = 1,
     limit: int | None = None,
     progress: Progress | None = None,
@@ -104,6 +105,7 @@ def evaluate(
     Args:
         detector: float or quantised.
         dataset: with or without known objects.
+        target: whose runtime it runs in.
         threads: of the runtime.
         limit: the first so many images only.
         progress: called with (what, done, total).
@@ -111,7 +113,7 @@ def evaluate(
     Raises:
         DatasetError: no image can be read, the data are for another task, or the classes are not the model's.
     """
-    runners = {"model": detector.open(threads)}
+    runners = {"model": detector.open(threads, target)}
     measured = run_over(detector.family, runners, dataset, limit=limit, progress=progress)
     side = measured.sides["model"]
     stages = {

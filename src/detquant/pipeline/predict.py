@@ -35,6 +35,7 @@ def predict(
     skipped: list[Skip],
     *,
     confidence: float = 0.25,
+    target: str = "ort",
     threads: int = 1,
 ) -> Iterator[Prediction]:
     """Detects the objects in images.
@@ -44,6 +45,7 @@ def predict(
         images: image files, or folders of them.
         skipped: a Skip is appended for each image that cannot be read.
         confidence: objects score more than this.
+        target: whose runtime it runs in.
         threads: of the runtime.
 
     Yields:
@@ -52,7 +54,7 @@ def predict(
     Raises:
         DatasetError: none can be read, or a folder has none.
     """
-    family, runner = detector.family, detector.open(threads)
+    family, runner = detector.family, detector.open(threads, target)
     paths = [path for place in images for path in _images(place)]
     for path, image in iter_images(paths, skipped):
         tensor, geometry = family.preprocess(image)

@@ -119,7 +119,7 @@ def quantize(
     qdq = made.model.qdq()
     label(qdq, detector, wish.name, place.name)
     artefact = place.lower(qdq)
-    runners = {"float": detector.open(threads), "quantized": place.open(artefact, threads)}
+    runners = {"float": detector.open(threads, place.name), "quantized": place.open(artefact, threads)}
     measured = run_over(detector.family, runners, dataset, limit=val_limit, progress=progress)
     figures = report(detector, dataset, made.model, artefact, measured, made.skipped, threads)
     figures |= {
@@ -127,6 +127,7 @@ def quantize(
         "sqnr_db": sqnr(made.model, qdq, made.context.feeds, made.context.threads),
         "recipe": wish.name,
         "target": place.name,
+        "runtime": list(place.remarks(runners["quantized"])),
         "seed": seed,
         "detquant_version": __version__,
     }

@@ -5,8 +5,8 @@
 2. An operator is integer when the recipe gives it a grid and the target has a kernel.
 3. Operators without weights follow their producers: an Add behind two float convolutions stays float. Those
    that only move values (MaxPool, Concat, Slice, ...) also become integer when all their readers are.
-4. A composite activation (SiLU) is one operator: integer as a whole, where the target can, or float as a
-   whole.
+4. A composite activation (SiLU) is one operator: integer as a whole, where the target can, inside the layer before it
+   or step by step, or float as a whole.
 5. Grids: moved values share the grid of where they come from, joined values share one, a sigmoid's grid is
    fixed, a bias's is derived, every other tensor at the edge of an integer operator has its own.
 """
@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 import onnx_ir as ir
 
 from detquant.errors import RecipeError
-from detquant.graph import DecodeTail, find_activations, find_decode_tail
+from detquant.graph import Activation, DecodeTail, find_activations, find_decode_tail
 from detquant.graph.traits import OPS, WEIGHTED, activation_inputs, bias_of, is_constant, weight_of
 from detquant.numerics import Capability, QuantSpec
 from detquant.recipes.plan import Derived, Fixed, Own, Plan, Point, Shared
@@ -92,9 +92,10 @@ class _Planner:
         if self.name(node) in self.keep_float:
             return self.keep_float[self.name(node)]
         composite = self.inside.get(id(node))
-        if composite is not None and composite.kind not in facts.activation_steps:
+        fused = composite is not None and self.fuses(composite)
+        if composite is not None and not fused and composite.kind not in facts.activation_steps:
             return f"{composite.kind} has no integer kernel on {facts.name}"
-        if node.op_type not in facts.int8_ops:
+        if node.op_type not in facts.int8_ops and not fused:
             return f"{node.op_type} has no integer kernel on {facts.name}"
         if rule is None or rule.activation is None:
             return "the recipe says float"
@@ -142,9 +143,25 @@ class _Planner:
             if id(node) not in self.integer:
                 self.float.setdefault(id(node), FOLLOWS)
 
+    def fuses(self, activation: Activation) -> bool:
+        """Whether the runtime runs a composite activation inside the layer before it."""
+        producer = activation.input.producer()
+        return (
+            activation.kind in self.capability.fused_activations
+            and producer is not None
+            and producer.op_type in WEIGHTED
+            and not activation.input.is_graph_output()
+            and all(use.node in activation.nodes for use in activation.input.uses())
+        )
+
     def fused_away(self, value: ir.Value) -> bool:
-        """Whether ``value`` lies between a weighted operator and one that the runtime folds into it."""
+        """Whether ``value`` lies between a weighted operator and what the runtime folds into it."""
         producer, uses = value.producer(), list(value.uses())
+        readers = {id(self.inside.get(id(use.node))): self.inside.get(id(use.node)) for use in uses}
+        for activation in (self.inside.get(id(producer)), *readers.values()):
+            within = activation is not None and value is not activation.output and self.fuses(activation)
+            if within and producer is not None and id(producer) in self.integer:
+                return True
         return (
             producer is not None
             and producer.op_type in WEIGHTED
@@ -152,6 +169,18 @@ class _Planner:
             and not value.is_graph_output()
             and uses[0].node.op_type in self.capability.fused
             and id(uses[0].node) in self.integer
+        )
+
+    def leaves(self, value: ir.Value) -> bool:
+        """Whether ``value`` goes from a layer to float operators alone, on a target whose kernels write float."""
+        producer = value.producer()
+        activation = self.inside.get(id(producer))
+        layer = activation.input.producer() if activation is not None and self.fuses(activation) else producer
+        return (
+            self.capability.float_results
+            and layer is not None
+            and layer.op_type in WEIGHTED
+            and not any(id(use.node) in self.integer for use in value.uses())
         )
 
     def share(self) -> dict[str, list[ir.Value]]:
@@ -166,7 +195,7 @@ class _Planner:
         values: dict[str, ir.Value] = {}
         for node in self.integer.values():
             edges = [*activation_inputs(node), *node.outputs]
-            values |= {v.name or "": v for v in edges if not self.fused_away(v)}
+            values |= {v.name or "": v for v in edges if not self.fused_away(v) and not self.leaves(v)}
             traits = OPS[node.op_type]
             if traits.keeps_grid or traits.joins:
                 first = find(edges[0].name or "")

@@ -15,7 +15,7 @@ def remarks(report: Mapping[str, Any]) -> list[str]:
     said = []
     if share := report.get("int8"):
         said.append(f"{integer_share(share)}.")
-    return [*said, *report.get("guard", ()), *report.get("notes", ())]
+    return [*said, *report.get("runtime", ()), *report.get("guard", ()), *report.get("notes", ())]
 
 
 def warnings(figures: Mapping[str, Any]) -> list[str]:

@@ -179,6 +179,25 @@ def fetched(figures: Figures) -> Sheet:
     return Sheet(figures["name"], ("file", "size", "", "checked", "sha256"), rows, False)
 
 
+def targets(figures: Figures) -> Sheet:
+    """Places to run."""
+    rows = [
+        (one["name"], one["title"], ", ".join(one["precisions"]), one["version"] or f"not installed: {one['install']}")
+        for one in figures["targets"]
+    ]
+    return Sheet("Targets", ("target", "", "takes", "runtime here"), rows, False)
+
+
+def export(figures: Figures) -> Sheet:
+    """A float model in a target's format."""
+    rows = [
+        ("files", ", ".join(figures["files"])),
+        ("size", megabytes(figures["size_bytes"])),
+        ("largest difference from the original", f"{figures['difference']:.2e} of the largest value"),
+    ]
+    return Sheet(f"{figures['model']}: {figures['precision']} for {figures['target']}", ("", ""), rows, False)
+
+
 def model(figures: Figures) -> Sheet:
     """What a model is made of."""
     share = figures["int8"]

@@ -64,6 +64,16 @@ def show_zoo(figures: Mapping[str, Any]) -> None:
     _say(zoo_remarks(), ())
 
 
+def show_targets(figures: Mapping[str, Any]) -> None:
+    """Prints the places to run."""
+    _show([sheets.targets(figures)])
+
+
+def show_export(figures: Mapping[str, Any]) -> None:
+    """Prints what was written, and how near it is to the original."""
+    _show([sheets.export(figures)])
+
+
 def show_fetch(figures: Mapping[str, Any]) -> None:
     """Prints what came, how it was checked, and under which licence it stands."""
     _show([sheets.fetched(figures)])

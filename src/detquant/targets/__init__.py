@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import importlib
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from detquant.errors import TargetError, unknown_name
 from detquant.targets._base import Artefact, Runner, Target
 
-TARGETS = {"ort": "detquant.targets.ort:Ort"}
+TARGETS = {
+    "ort": "detquant.targets.ort:Ort",
+    "openvino": "detquant.targets.openvino:OpenVino",
+    "opencv": "detquant.targets.opencv:OpenCv",
+}
 
 
 def load_target(name: str) -> Target:
@@ -23,4 +29,25 @@ def load_target(name: str) -> Target:
     return target
 
 
-__all__ = ["TARGETS", "Artefact", "Runner", "Target", "load_target"]
+def target_figures() -> dict[str, Any]:
+    """The targets as plain values: "name", "title", "precisions", "version" of the runtime (or None), "install"."""
+    rows = []
+    for target in map(load_target, TARGETS):
+        try:
+            installed = version(target.package)
+        except PackageNotFoundError:
+            installed = None
+        install = f"pip install 'detquant[{target.extra}]'" if target.extra and installed is None else None
+        rows.append(
+            {
+                "name": target.name,
+                "title": target.title,
+                "precisions": ["int8", *target.precisions],
+                "version": installed,
+                "install": install,
+            }
+        )
+    return {"targets": rows}
+
+
+__all__ = ["TARGETS", "Artefact", "Runner", "Target", "load_target", "target_figures"]

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from detquant.errors import TargetError, unknown_name
 from detquant.numerics import Capability
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
@@ -49,11 +50,23 @@ class Artefact:
 
 
 class Target(ABC):
-    """A place to run. Its attributes are facts."""
+    """A place to run. Its attributes are facts.
+
+    Attributes:
+        name: key in TARGETS.
+        title: what it is and what its artefact is, in a few words.
+        extra: of detquant that installs its runtime; empty where the core has it.
+        package: the runtime's distribution, whose version is told.
+        capability: of its integer kernels.
+        precisions: of float artefacts.
+    """
 
     name: str
+    title: str
     extra: str
+    package: str
     capability: Capability
+    precisions: tuple[str, ...] = ("fp32",)
 
     def rewrite(self, model: ir.Model) -> ir.Model:
         """The float graph as this place runs it best: the same function, perhaps in other operators."""
@@ -62,6 +75,28 @@ class Target(ABC):
     @abstractmethod
     def lower(self, qdq: ir.Model) -> Artefact:
         """Files for this place; pure, needs no vendor tool."""
+
+    def lower_float(self, model: ir.Model, precision: str) -> Artefact:
+        """Files of a float graph for this place.
+
+        Raises:
+            TargetError: the place does not take that precision.
+        """
+        self.require(precision)
+        return self.lower(model)
+
+    def require(self, precision: str) -> None:
+        """Refuses a precision that the place does not take.
+
+        Raises:
+            TargetError: it does not.
+        """
+        if precision not in self.precisions:
+            raise TargetError(unknown_name(f"precision of target {self.name}", precision, self.precisions))
+
+    def remarks(self, runner: Runner) -> tuple[str, ...]:
+        """What the runtime itself says of a model of this place that is open, one sentence each."""
+        return ()
 
     @abstractmethod
     def open(self, artefact: Artefact, threads: int = 1) -> Runner:

@@ -13,7 +13,7 @@ import onnx_ir as ir
 
 from detquant.graph.expectation import expectation_as_ratio
 from detquant.graph.nearest import nearest_as_concat
-from detquant.graph.running import Runner
+from detquant.graph.running import Runner, as_bytes
 from detquant.numerics import Capability
 from detquant.targets._base import Artefact, Target
 
@@ -54,7 +54,9 @@ class Ort(Target):
     """ONNX Runtime, CPU execution provider."""
 
     name = "ort"
+    title = "ONNX Runtime on CPUs: QDQ ONNX"
     extra = ""
+    package = "onnxruntime"
     capability = CAPABILITY
 
     def rewrite(self, model: ir.Model) -> ir.Model:
@@ -63,7 +65,7 @@ class Ort(Target):
 
     def lower(self, qdq: ir.Model) -> Artefact:
         """``model.onnx``: the QDQ graph as it is."""
-        return Artefact({"model.onnx": ir.to_proto(qdq).SerializeToString(deterministic=True)})
+        return Artefact({"model.onnx": as_bytes(qdq)})
 
     def open(self, artefact: Artefact, threads: int = 1) -> Runner:
         """A session at full graph optimisation."""

@@ -1,0 +1,130 @@
+"""OpenCV's DNN module, 4.x and 5.x: ONNX that it reads, run by cv2 itself.
+
+It reads QDQ graphs of 8-bit codes and of float. Which operators it refuses is known only to its importer, so a
+model is loaded before anything is said of it. Nothing in it is faster in 8 bits for certain (OpenCV 5.0, x86-64:
+NanoDet-m gains, YOLOv8n loses), so what `quantize` measures is what counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import cv2
+import numpy as np
+import onnx
+import onnx_ir as ir
+
+from detquant.errors import TargetError
+from detquant.graph.expectation import expectation_as_ratio
+from detquant.graph.nearest import nearest_as_concat
+from detquant.graph.running import as_bytes
+from detquant.numerics import Capability
+from detquant.targets._base import Arrays, Artefact, Target
+
+CAPABILITY = Capability(
+    name="opencv",
+    int8_ops=frozenset(
+        [
+            "Conv",
+            "Gemm",
+            "MatMul",
+            "Add",
+            "Mul",
+            "Concat",
+            "Sigmoid",
+            "LeakyRelu",
+            "Relu",
+            "Clip",
+            "AveragePool",
+            "GlobalAveragePool",
+            "MaxPool",
+            "Resize",
+            "Reshape",
+            "Transpose",
+            "Squeeze",
+            "Unsqueeze",
+            "Flatten",
+            "Slice",
+            "Split",
+        ]
+    ),
+    fused=frozenset({"Relu", "Clip"}),
+    activation_steps=frozenset({"silu"}),
+    pair_saturation=True,
+)
+
+
+class OpenCv(Target):
+    """cv2.dnn on a CPU, with the engine that it chooses itself."""
+
+    name = "opencv"
+    title = "OpenCV's DNN module on CPUs: QDQ ONNX"
+    extra = ""
+    package = "opencv-python-headless"
+    capability = CAPABILITY
+
+    def rewrite(self, model: ir.Model) -> ir.Model:
+        """Two operators written as others, as for ONNX Runtime; its importer knows what they are made of."""
+        return nearest_as_concat(expectation_as_ratio(model))
+
+    def lower(self, qdq: ir.Model) -> Artefact:
+        """``model.onnx``: the graph as it is."""
+        return Artefact({"model.onnx": as_bytes(qdq)})
+
+    def open(self, artefact: Artefact, threads: int = 1) -> Net:
+        """The model in cv2; the number of threads is OpenCV's own, for the whole process.
+
+        Raises:
+            TargetError: OpenCV's importer refuses the model.
+        """
+        cv2.setNumThreads(threads)
+        content = artefact.files["model.onnx"]
+        names = [value.name for value in onnx.load_from_string(content).graph.output]
+        try:
+            with silent():
+                return Net(cv2.dnn.readNetFromONNX(np.frombuffer(content, np.uint8)), names)
+        except cv2.error as error:
+            raise TargetError(
+                f"OpenCV {cv2.__version__} cannot read the model: {_sentence(error)}. Choose another target, or keep "
+                f"that operator out of the graph."
+            ) from error
+
+
+class Net:
+    """A model that OpenCV has read."""
+
+    def __init__(self, net: Any, outputs: Sequence[str]) -> None:
+        self._net, self._outputs = net, list(outputs)
+
+    def run(self, feeds: Arrays) -> dict[str, np.ndarray[Any, Any]]:
+        """Outputs by name for inputs by name.
+
+        Raises:
+            TargetError: OpenCV fails on the way.
+        """
+        try:
+            with silent():
+                for name, array in feeds.items():
+                    self._net.setInput(array, name)
+                results = self._net.forward(self._outputs)
+        except cv2.error as error:
+            raise TargetError(f"OpenCV {cv2.__version__} cannot run the model: {_sentence(error)}.") from error
+        return dict(zip(self._outputs, results, strict=True))
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Without OpenCV's log: it tells of every attempt of its importer, and what fails is raised all the same."""
+    before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(before)
+
+
+def _sentence(error: cv2.error) -> str:
+    """What OpenCV says, on one line and without its place in OpenCV's sources."""
+    text = getattr(error, "err", None) or str(error)
+    return " ".join(text.split()).rstrip(".") or "no reason given"

@@ -1,0 +1,175 @@
+"""OpenVINO on a CPU: an INT8 IR, made from the QDQ graph.
+
+What the facts rest on (OpenVINO 2026.4, x86-64):
+
+* Conv, SiLU and the quantisation of their result run as one kernel from 8 bits to 8 bits when no grid stands between
+  the convolution and SiLU; a grid there makes an element-wise subgraph of each activation.
+* A convolution in 8 bits may write float, without a grid, to those who read it in float.
+* Concat, Interpolate, MaxPool and Split pass 8 bits through when all they touch shares one grid.
+* Processors without VNNI add u8 x s8 products in pairs in 16 bits, saturating, as in ONNX Runtime.
+
+Float operators run in float32: left alone, OpenVINO takes bfloat16 where the processor has it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from detquant.errors import MissingExtra, TargetError
+from detquant.graph.repeated_grids import without_repeated_grids
+from detquant.graph.running import as_bytes
+from detquant.numerics import Capability
+from detquant.targets._base import Arrays, Artefact, Runner, Target
+
+CAPABILITY = Capability(
+    name="openvino",
+    int8_ops=frozenset(
+        [
+            "Conv",
+            "Gemm",
+            "MatMul",
+            "Add",
+            "Concat",
+            "LeakyRelu",
+            "Relu",
+            "Clip",
+            "AveragePool",
+            "GlobalAveragePool",
+            "MaxPool",
+            "Resize",
+            "Reshape",
+            "Transpose",
+            "Squeeze",
+            "Unsqueeze",
+            "Flatten",
+            "Slice",
+            "Split",
+        ]
+    ),
+    fused=frozenset({"Relu", "Clip", "LeakyRelu"}),
+    fused_activations=frozenset({"silu", "hardswish", "mish"}),
+    float_results=True,
+    pair_saturation=True,
+)
+XML, BIN = "model.xml", "model.bin"
+PRECISION = "runtimePrecision"
+TOLD = ("Convolution", "FullyConnected", "MatMul", "Eltwise", "Concatenation", "Interpolate", "Pooling", "Subgraph")
+
+
+class OpenVino(Target):
+    """OpenVINO, CPU plugin, float parts in float32."""
+
+    name = "openvino"
+    title = "OpenVINO on CPUs: IR of INT8, FP32 or FP16"
+    extra = "openvino"
+    package = "openvino"
+    precisions = ("fp32", "fp16")
+    capability = CAPABILITY
+
+    def lower(self, qdq: ir.Model) -> Artefact:
+        """``model.xml`` and ``model.bin``: the graph as OpenVINO reads it, with the file's metadata as its own.
+
+        Raises:
+            MissingExtra: OpenVINO is not installed.
+            TargetError: OpenVINO cannot read the graph.
+        """
+        return _as_ir(without_repeated_grids(qdq), fp16=False)
+
+    def lower_float(self, model: ir.Model, precision: str) -> Artefact:
+        """The same of a float graph; fp16 halves the file, and the plugin computes in what it is told when opened."""
+        self.require(precision)
+        return _as_ir(model, fp16=precision == "fp16")
+
+    def remarks(self, runner: Runner) -> tuple[str, ...]:
+        """Which precision the layers ran in, as the plugin says itself."""
+        if not isinstance(runner, Compiled):
+            return ()
+        counts = runner.precisions()
+        kinds = {kind: counts[kind] for kind in TOLD if kind in counts}
+        told = (f"{kind} {' '.join(f'{n} {name}' for name, n in found.items())}" for kind, found in kinds.items())
+        return (f"OpenVINO {_openvino().__version__.split('-')[0]} ran: {', '.join(told)}.",)
+
+    def open(self, artefact: Artefact, threads: int = 1) -> Compiled:
+        """A compiled model on one stream.
+
+        Raises:
+            MissingExtra: OpenVINO is not installed.
+            TargetError: OpenVINO cannot compile the model.
+        """
+        ov = _openvino()
+        core = ov.Core()
+        config = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                for name, content in artefact.files.items():
+                    Path(folder, name).write_bytes(content)
+                compiled = core.compile_model(core.read_model(Path(folder, XML)), "CPU", config)
+        except RuntimeError as error:
+            raise TargetError(f"OpenVINO cannot compile the model: {_first_line(error)}.") from error
+        return Compiled(compiled)
+
+
+class Compiled:
+    """A model that OpenVINO has compiled."""
+
+    def __init__(self, compiled: Any) -> None:
+        self._compiled = compiled
+        self._request = compiled.create_infer_request()
+        # IRs of old converters leave outputs without a name.
+        self._names = [
+            output.get_any_name() if output.get_names() else f"output{place}"
+            for place, output in enumerate(compiled.outputs)
+        ]
+
+    def run(self, feeds: Arrays) -> dict[str, np.ndarray[Any, Any]]:
+        """Outputs by name for inputs by name."""
+        results = self._request.infer(dict(feeds), share_inputs=True)
+        return {name: np.array(results[place]) for place, name in enumerate(self._names)}
+
+    def precisions(self) -> Mapping[str, Mapping[str, int]]:
+        """How many layers of each kind the plugin runs in each precision, as it says itself."""
+        found: dict[str, Counter[str]] = {}
+        for layer in self._compiled.get_runtime_model().get_ordered_ops():
+            facts = layer.get_rt_info()
+            kind, precision = (facts[key].astype(str) for key in ("layerType", PRECISION))
+            found.setdefault(kind, Counter())[precision] += 1
+        return {kind: dict(counts) for kind, counts in found.items()}
+
+
+def _as_ir(model: ir.Model, *, fp16: bool) -> Artefact:
+    """A graph as OpenVINO reads it, with the file's metadata as its own."""
+    ov = _openvino()
+    try:
+        read = ov.Core().read_model(as_bytes(model))
+    except RuntimeError as error:
+        raise TargetError(f"OpenVINO cannot read the graph: {_first_line(error)}.") from error
+    for key, text in model.metadata_props.items():
+        read.set_rt_info(text, key.split("."))
+    for number, node in enumerate(read.get_ordered_ops()):
+        if node.get_friendly_name() == node.get_name():  # made up from a counter of the whole process
+            node.set_friendly_name(f"{node.get_type_name()}_{number}")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, XML)
+        ov.save_model(read, path, compress_to_fp16=fp16)
+        return Artefact({XML: path.read_bytes(), BIN: path.with_name(BIN).read_bytes()})
+
+
+def _openvino() -> Any:
+    if find_spec("openvino") is None:
+        raise MissingExtra("OpenVINO", "openvino")
+    import openvino
+
+    return openvino
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1].rstrip(".") if lines else type(error).__name__

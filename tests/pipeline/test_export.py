@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import detquant
+from detquant.cli import main
+from detquant.errors import TargetError
+from detquant.pipeline import export as module
+from detquant.pipeline.export import export
+from detquant.targets import TARGETS
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_float_model_in_each_format(square_model, target, tmp_path, capsys):
+    if target == "openvino":
+        pytest.importorskip("openvino", reason="the extra openvino is not installed")
+    out, figures = tmp_path / "out", tmp_path / "f.json"
+    assert main(["export", str(square_model), "--target", target, "--out", str(out), "--json", str(figures)]) == 0
+    found = json.loads(figures.read_text())
+    assert found["difference"] < 1e-4 and {path.name for path in out.iterdir()} == set(found["files"])
+    assert found["size_bytes"] == sum(path.stat().st_size for path in out.iterdir())
+    assert "Written to" in capsys.readouterr().out
+
+
+def test_a_model_that_computes_something_else_is_not_written(square_model, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(module, "_difference", lambda *_: 0.5)
+    with pytest.raises(TargetError, match="computes something else on ort: its outputs are off"):
+        export(detquant.load(square_model), "ort")
+    out = tmp_path / "out"
+    assert main(["export", str(square_model), "--target", "ort", "--out", str(out)]) == 2
+    assert not out.exists() or not list(out.iterdir())
+
+
+def test_evaluating_on_another_runtime(square_model, square_data, tmp_path):
+    figures = tmp_path / "f.json"
+    command = ["evaluate", str(square_model), "--data", str(square_data()), "--target", "opencv"]
+    assert main([*command, "--json", str(figures)]) == 0
+    assert json.loads(figures.read_text())["ap"] == pytest.approx(100)
+
+
+@pytest.mark.parametrize("target", ["openvino", "opencv"])
+def test_quantizing_for_another_runtime(square_model, square_data, target, tmp_path):
+    if target == "openvino":
+        pytest.importorskip("openvino", reason="the extra openvino is not installed")
+    result = detquant.quantize(square_model, square_data(), target=target, calib=4)
+    assert result.report["target"] == target and result.report["float"]["ap"] == pytest.approx(100)
+    assert result.report["quantized"]["ap"] > 90 and np.isfinite(result.report["quantized"]["latency_ms"])
+
+
+def test_the_targets_are_listed(tmp_path, capsys):
+    figures = tmp_path / "t.json"
+    assert main(["targets", "--json", str(figures)]) == 0
+    rows = {row["name"]: row for row in json.loads(figures.read_text())["targets"]}
+    assert rows.keys() == TARGETS.keys() and rows["ort"]["version"]
+    assert all(row["version"] or row["install"] for row in rows.values())
+    assert "onnx" in capsys.readouterr().out.lower()

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+from onnx import helper
+
+from detquant.errors import TargetError
+from detquant.graph.running import Runner
+from detquant.targets import Artefact, load_target
+from detquant.targets.opencv import silent
+
+TARGET = load_target("opencv")
+
+
+def test_a_float_graph_computes_the_same(small_net, images):
+    feed = images(1)[0]
+    found = TARGET.open(TARGET.lower_float(small_net, "fp32")).run(feed)
+    assert list(found) == ["scores"]
+    assert np.allclose(found["scores"], Runner(small_net).run(feed)["scores"], atol=1e-4)
+
+
+def test_results_stay_when_the_next_image_comes(small_net, images):
+    runner, (one, other) = TARGET.open(TARGET.lower(small_net)), images(2)
+    first = runner.run(one)["scores"]
+    kept = first.copy()
+    runner.run(other)
+    assert np.array_equal(first, kept)
+
+
+def test_an_operator_that_its_importer_lacks():
+    graph = helper.make_graph(
+        [helper.make_node("StringNormalizer", ["x"], ["y"])],
+        "strange",
+        [helper.make_tensor_value_info("x", onnx.TensorProto.STRING, [2])],
+        [helper.make_tensor_value_info("y", onnx.TensorProto.STRING, [2])],
+    )
+    with pytest.raises(TargetError, match=rf"OpenCV {cv2.__version__} cannot read the model: .*another target"):
+        TARGET.open(Artefact({"model.onnx": helper.make_model(graph).SerializeToString()}))
+
+
+def test_the_log_level_comes_back():
+    before = cv2.utils.logging.getLogLevel()
+    with silent():
+        pass
+    assert cv2.utils.logging.getLogLevel() == before

@@ -1,0 +1,80 @@
+"""The IR computes what the plan says, in the precision that the plan says, as the plugin itself tells."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from detquant.calibration import Collector, calibrate
+from detquant.errors import MissingExtra, TargetError
+from detquant.graph.running import Runner
+from detquant.numerics import sqnr_db
+from detquant.recipes import load_recipe, plan
+from detquant.targets import Artefact, load_target
+
+pytest.importorskip("openvino", reason="the extra openvino is not installed")
+TARGET = load_target("openvino")
+
+
+@pytest.fixture
+def quantised(small_net, images):
+    """The small net quantised for OpenVINO."""
+    table = images()
+    points = plan(small_net, load_recipe("w8a8"), TARGET.capability)
+    collector = Collector(model=small_net, plan=points, by_channel=("x",))
+    statistics = collector.collect(lambda positions: (table[k] for k in positions), len(table))
+    return calibrate(small_net, points, statistics, TARGET.capability)
+
+
+def test_the_plugin_runs_the_plan_in_eight_bits(quantised, images):
+    artefact = TARGET.lower(quantised.qdq())
+    assert list(artefact.files) == ["model.xml", "model.bin"]
+    runner = TARGET.open(artefact)
+    counts = runner.precisions()
+    # First, second and third; the head stays float. No grid is left to a layer of its own but the image's.
+    assert counts["Convolution"] == {"u8": 3, "f32": 1}
+    assert counts["Concatenation"] == {"u8": 1} and counts["Pooling"] == {"u8": 1}
+    assert "Convolution 3 u8 1 f32" in TARGET.remarks(runner)[0] or "1 f32 3 u8" in TARGET.remarks(runner)[0]
+    feed = images(1)[0]
+    expected, found = Runner(quantised.qdq()).run(feed)["scores"], runner.run(feed)["scores"]
+    assert list(runner.run(feed)) == ["scores"] and found.shape == expected.shape
+    assert sqnr_db(expected, found) > 30.0
+
+
+def test_a_float_graph_in_both_precisions(small_net, images):
+    feed = images(1)[0]
+    expected = Runner(small_net).run(feed)["scores"]
+    full, half = (TARGET.lower_float(small_net, precision) for precision in ("fp32", "fp16"))
+    assert len(half.files["model.bin"]) < 0.6 * len(full.files["model.bin"])
+    assert np.allclose(TARGET.open(full).run(feed)["scores"], expected, atol=1e-5)
+    assert np.allclose(TARGET.open(half).run(feed)["scores"], expected, atol=1e-2)
+    assert set(TARGET.open(full).precisions()["Convolution"]) == {"f32"}
+
+
+def test_the_metadata_travels(small_net):
+    import openvino
+
+    model = small_net.clone()
+    model.metadata_props["detquant.family"] = "yolov8"
+    files = TARGET.lower(model).files
+    read = openvino.Core().read_model(
+        files["model.xml"].decode(), openvino.Tensor(np.frombuffer(files["model.bin"], np.uint8))
+    )
+    assert read.get_rt_info(["detquant", "family"]).astype(str) == "yolov8"
+
+
+def test_the_same_model_gives_the_same_bytes(quantised):
+    assert TARGET.lower(quantised.qdq()).digest() == TARGET.lower(quantised.qdq()).digest()
+
+
+def test_what_it_refuses_is_a_sentence(small_net):
+    with pytest.raises(TargetError, match=r"precision of target openvino 'fp61': did you mean 'fp16'"):
+        TARGET.lower_float(small_net, "fp61")
+    with pytest.raises(TargetError, match="OpenVINO cannot compile"):
+        TARGET.open(Artefact({"model.xml": b"<net", "model.bin": b""}))
+
+
+def test_without_openvino_the_extra_is_named(small_net, monkeypatch):
+    monkeypatch.setattr("detquant.targets.openvino.find_spec", lambda _: None)
+    with pytest.raises(MissingExtra, match=r"detquant\[openvino\]"):
+        TARGET.lower(small_net)
