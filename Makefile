@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench lint clean
+.PHONY: help demo test test-slow fuzz bench lint clean
 
 help:
-	@echo "make demo | test | test-slow | bench | lint | clean"
+	@echo "make demo | test | test-slow | fuzz | bench | lint | clean"
 
 $(VENV): $(VENV)/core.stamp
 
@@ -42,6 +42,10 @@ test: lint
 test-slow: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -q -m slow
 
+# the property tests of what reads files, with new examples for some minutes
+fuzz: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -q tests/importers/fuzz --hypothesis-profile=long --hypothesis-show-statistics
+
 # NNCF is optional: where it cannot be installed, its row says so
 $(VENV)/bench.stamp: $(VENV)/core.stamp
 	$(PIP_INSTALL) -e '.[bench]' || echo "NNCF could not be installed: the table goes without it."
@@ -51,5 +55,5 @@ bench: $(VENV)/bench.stamp
 	$(BIN)/python benchmarks/int8_ort.py $(BENCH)
 
 clean:
-	rm -rf $(VENV) build dist demo-out .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) build dist demo-out .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -285,6 +286,12 @@ def images() -> Callable[..., list[dict[str, np.ndarray]]]:
         return [{"x": rng.random(shape, np.float32)} for _ in range(count)]
 
     return make
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_cache() -> None:
+    """Tests neither use nor fill the user's cache folder."""
+    os.environ["DETQUANT_CACHE"] = ""
 
 
 @pytest.fixture(scope="session")

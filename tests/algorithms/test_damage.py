@@ -77,6 +77,34 @@ def test_damage_is_the_mean_over_images():
     assert damage(blind_on_the_second) == pytest.approx(0.475, abs=0.03)
 
 
+class Ranked(Heads):
+    ranked = True
+
+
+FOUND = np.zeros((6, CLASSES), np.float32)  # the last two rows hold nothing
+FOUND[[0, 1, 2, 3], [1, 0, 1, 2]] = [0.9, 0.8, 0.7, 0.6]
+
+
+def found(order=range(6), scores=FOUND, boxes=BOXES[:6]):
+    return outputs(scores[list(order)], boxes[list(order)])
+
+
+def test_rows_in_another_order_are_the_same_when_they_are_what_was_found():
+    assert Damage(Heads(), found(), [{}])(found([1, 0, 3, 2, 4, 5])) > 0.5
+    assert Damage(Ranked(), found(), [{}])(found([1, 0, 3, 2, 4, 5])) == 0.0
+
+
+def test_an_object_that_is_lost_moved_or_of_another_class_costs_its_score():
+    damage, less, turned, moved = Damage(Ranked(), found(), [{}]), FOUND.copy(), FOUND.copy(), BOXES[:6].copy()
+    less[1], turned[1], moved[1] = 0, [0, 0, 0.8], BOXES[1] + 1000
+    for run in (found(scores=less), found(scores=turned), found(boxes=moved)):
+        assert damage(run) == pytest.approx(0.8 * 2 / 6, abs=1e-6)  # its score is gone and its box too
+    faded = FOUND.copy()
+    faded[0, 1] = 0.6
+    assert damage(found(scores=faded)) == pytest.approx(0.3 / 6, abs=1e-6)
+    assert damage(found(scores=np.zeros_like(FOUND))) == pytest.approx(2 * FOUND.sum() / 6, abs=1e-6)
+
+
 def test_iou_of_pairs():
     a = np.array([[0, 0, 2, 2], [0, 0, 2, 2], [0, 0, 2, 2], [3, 3, 1, 1]], np.float32)
     b = np.array([[0, 0, 2, 2], [1, 0, 3, 2], [5, 5, 6, 6], [0, 0, 2, 2]], np.float32)

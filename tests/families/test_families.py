@@ -12,8 +12,10 @@ from detquant.errors import ModelError
 from detquant.families import FAMILIES, Detections, Family, Signature, find_family, load_family
 from detquant.families.grid import cells
 from detquant.families.letterbox import letterbox_centred, letterbox_top_left, stretch
+from detquant.families.ssd_anchors import default_boxes, grid_anchors
 
 HEIGHT, WIDTH, CLASSES = 160, 192, 7
+SIZES = {"ssd300": (300, 300)}  # of the others, HEIGHT and WIDTH
 DETECTORS = [name for name in FAMILIES if load_family(name).task == "detect"]
 FINE = 24 * 20
 CELLS = FINE + 12 * 10 + 6 * 5
@@ -26,11 +28,17 @@ OUTPUTS = {
     },
     "nanodet-plus": {"out": (1, CELLS + 3 * 3, CLASSES + 32)},
     "yolov4": {f"m{n}": (1, 2 * (5 + CLASSES), HEIGHT // n, WIDTH // n) for n in (32, 16)},
+    "ssd-mobilenet": {"boxes": (1, 630, 4), "classes": (1, 630, 1 + CLASSES)},
+    "ssd-postprocessed": {"boxes": (1, 20, 4), "classes": (1, 20), "scores": (1, 20), "count": (1,)},
+    "ssd300": {"boxes": (1, 4, 8732), "classes": (1, 1 + CLASSES, 8732)},
 }
 ANCHORS = [[20, 30], [40, 60]]
 HEADS = [{"output": f"m{n}", "anchors": ANCHORS, "stride": [n, n], "scale_x_y": 1.05} for n in (32, 16)]
-METADATA = {"yolov4": {"detquant.yolo": json.dumps({"heads": HEADS, "classes": CLASSES, "resize": "stretch"})}}
-NOTHING = {"yolov4": -30.0}  # what raw outputs are where nothing is; 0 where the graph has applied the sigmoid
+METADATA = {
+    "yolov4": {"detquant.yolo": json.dumps({"heads": HEADS, "classes": CLASSES, "resize": "stretch"})},
+    "ssd-postprocessed": {"detquant.classes": json.dumps([f"class {number}" for number in range(CLASSES)])},
+}
+NOTHING = {"yolov4": -30.0, "ssd-mobilenet": -30.0}  # raw where nothing is; 0 where the graph has applied the sigmoid
 IMAGE = np.random.default_rng(0).integers(0, 256, (300, 240, 3), np.uint8)
 # In pixels of IMAGE: two of one class apart, one of another class on the first.
 TRUTH = Detections(
@@ -40,12 +48,12 @@ TRUTH = Detections(
 )
 
 
-def signature(outputs: dict[str, tuple[int, ...]], metadata: dict[str, str] | None = None) -> Signature:
-    return Signature({"images": (1, 3, HEIGHT, WIDTH)}, outputs, metadata or {})
-
-
 def signature_of(name: str) -> Signature:
-    return signature(OUTPUTS[name], METADATA.get(name))
+    return Signature({"images": (1, 3, *size_of(name))}, OUTPUTS[name], METADATA.get(name, {}))
+
+
+def size_of(name: str) -> tuple[int, int]:
+    return SIZES.get(name, (HEIGHT, WIDTH))
 
 
 def family_of(name: str) -> Family:
@@ -103,18 +111,56 @@ def write_yolov4(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, sco
     values[5 + k] = logit(score / 0.95)
 
 
+def code(box: np.ndarray, anchor: np.ndarray, variances: tuple[float, float]) -> np.ndarray:
+    """x, y, w, h as an SSD's head tells them."""
+    centre, size = (box[:2] + box[2:]) / 2, box[2:] - box[:2]
+    place = (centre - anchor[:2]) / anchor[2:] / variances[0]
+    return np.concatenate([place, np.log(size / anchor[2:]) / variances[1]])
+
+
+def write_mobilenet(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
+    anchor = 3 * (cell - FINE) + 1  # its first map has cells of 16 pixels too, with three anchors
+    outputs["boxes"][0, anchor] = code(box, grid_anchors(HEIGHT, WIDTH)[anchor], (0.1, 0.2))[[1, 0, 3, 2]]
+    outputs["classes"][0, anchor, 1 + k] = logit(score)
+
+
+def write_postprocessed(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
+    row = int(outputs["count"][0])
+    outputs["boxes"][0, row] = box[[1, 0, 3, 2]] / [HEIGHT, WIDTH, HEIGHT, WIDTH]
+    outputs["classes"][0, row], outputs["scores"][0, row] = k, score
+    outputs["count"][0] += 1
+
+
+def write_ssd300(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
+    outputs["boxes"][0, :, cell] = code(box, default_boxes()[cell], (0.1, 0.2))
+    outputs["classes"][0, 0, cell] = np.log((1 - score) / (CLASSES - 1))
+    outputs["classes"][0, 1:, cell] = -30
+    outputs["classes"][0, 1 + k, cell] = np.log(score / (CLASSES - 1))
+
+
 WRITERS: dict[str, Callable[..., None]] = {
     "yolov8": write_yolov8,
     "yolox": write_yolox,
     "nanodet": write_nanodet,
     "nanodet-plus": write_plus,
     "yolov4": write_yolov4,
+    "ssd-mobilenet": write_mobilenet,
+    "ssd-postprocessed": write_postprocessed,
+    "ssd300": write_ssd300,
 }
+
+
+def nothing(name: str) -> dict[str, np.ndarray]:
+    """Raw outputs of a network that sees nothing."""
+    outputs = {key: np.full(shape, NOTHING.get(name, 0.0), np.float32) for key, shape in OUTPUTS[name].items()}
+    if name == "ssd300":
+        outputs["classes"][0, 0] = 30  # the background
+    return outputs
 
 
 def encode(name: str, family: Family) -> dict[str, np.ndarray]:
     """TRUTH as raw outputs, each box in the cell of stride 16 at its centre, the third one cell further."""
-    outputs = {key: np.full(shape, NOTHING.get(name, 0.0), np.float32) for key, shape in OUTPUTS[name].items()}
+    outputs = nothing(name)
     _, geometry = family.preprocess(IMAGE)
     for number, box in enumerate(geometry.to_input(TRUTH.xyxy)):
         column, row = ((box[:2] + box[2:]) / 32).astype(int)
@@ -141,16 +187,17 @@ def test_boxes_come_back(name: str) -> None:
 def test_tells_itself_from_the_others(name: str) -> None:
     family, reason = find_family(signature_of(name))
     assert (family.name, family.num_classes) == (name, CLASSES)
-    assert (family.input_name, family.height, family.width) == ("images", HEIGHT, WIDTH)
+    height, width = size_of(name)
+    assert (family.input_name, family.height, family.width) == ("images", height, width)
     assert family.classes[2] == "class 2"
-    assert name in reason and "160x192" in reason
+    assert name in reason and f"{height}x{width}" in reason
     assert [key for key in FAMILIES if load_family(key).matches(signature_of(name))] == [name]
 
 
 @pytest.mark.parametrize("name", DETECTORS)
 def test_input_is_contiguous_float32(name: str) -> None:
     tensor, _ = family_of(name).preprocess(IMAGE)
-    assert tensor.shape == (1, 3, HEIGHT, WIDTH)
+    assert tensor.shape == (1, 3, *size_of(name))
     assert tensor.dtype == np.float32 and tensor.flags.c_contiguous
 
 
@@ -162,6 +209,9 @@ def test_input_is_contiguous_float32(name: str) -> None:
         ("nanodet", [(10 - 103.53) / 57.375, (20 - 116.28) / 57.12, (30 - 123.675) / 58.395]),
         ("nanodet-plus", [(10 - 103.53) / 57.375, (20 - 116.28) / 57.12, (30 - 123.675) / 58.395]),
         ("yolov4", [30 / 255, 20 / 255, 10 / 255]),
+        ("ssd-mobilenet", [(one - 127.5) / 127.5 for one in (30, 20, 10)]),
+        ("ssd-postprocessed", [(one - 127.5) / 127.5 for one in (30, 20, 10)]),
+        ("ssd300", [(30 / 255 - 0.485) / 0.229, (20 / 255 - 0.456) / 0.224, (10 / 255 - 0.406) / 0.225]),
     ],
 )
 def test_channels_and_range(name: str, expected: list[float]) -> None:
@@ -174,8 +224,8 @@ def test_channels_and_range(name: str, expected: list[float]) -> None:
 def test_broken_outputs_give_no_boxes_and_no_warning(name: str) -> None:
     family = family_of(name)
     _, geometry = family.preprocess(IMAGE)
-    for value in (NOTHING.get(name, 0.0), np.nan):
-        outputs = {key: np.full(shape, value, np.float32) for key, shape in OUTPUTS[name].items()}
+    broken = {key: np.full(shape, np.nan, np.float32) for key, shape in OUTPUTS[name].items()}
+    for outputs in (nothing(name), broken):
         assert len(family.decode(outputs, geometry)) == 0
     huge = {key: np.full(shape, 300.0, np.float32) for key, shape in OUTPUTS[name].items()}
     assert np.isfinite(family.decode(huge, geometry).xyxy).all()
@@ -223,4 +273,4 @@ def test_detections_are_validated() -> None:
 
 def test_family_is_refused_by_its_own_constructor() -> None:
     with pytest.raises(ModelError, match="not of family 'yolox'"):
-        load_family("yolox").from_signature(signature(OUTPUTS["yolov8"]))
+        load_family("yolox").from_signature(signature_of("yolov8"))

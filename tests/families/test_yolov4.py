@@ -49,6 +49,64 @@ def test_boxes_and_scores_follow_darknet() -> None:
     np.testing.assert_allclose(family.scores(outputs), scores, rtol=1e-4, atol=1e-6)
 
 
+# stride and published anchors, as cfg/yolov4.cfg has them: 9 in all, three a map
+KERAS_ANCHORS = {8: [(12, 16), (19, 36), (40, 28)], 16: [(36, 75), (76, 55), (72, 146)]}
+KERAS_ANCHORS[32] = [(142, 110), (192, 243), (459, 401)]
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_keras_maps_have_the_channels_last_and_need_no_metadata(apart: bool) -> None:
+    side, classes = 96, 4
+    channels = (3, 5 + classes) if apart else (3 * (5 + classes),)
+    shapes = {f"conv_{stride}": (1, side // stride, side // stride, *channels) for stride in (32, 8, 16)}
+    family, reason = find_family(Signature({"image": (1, 3, side, side)}, shapes))
+    assert (family.name, family.num_classes) == ("yolov4", classes)
+    assert "three outputs [1, rows, columns, 3 * (5 + classes)] of 12x12, 6x6, 3x3 cells" in reason
+    rng = np.random.default_rng(5)
+    outputs = {name: rng.normal(0, 2, shape).astype(np.float32) for name, shape in shapes.items()}
+    boxes, scores = [], []
+    for stride in (32, 8, 16):
+        cells = outputs[f"conv_{stride}"].reshape(side // stride, side // stride, 3, 5 + classes).astype(float)
+        for anchor, (width, height) in enumerate(KERAS_ANCHORS[stride]):
+            for row, column in np.ndindex(cells.shape[:2]):
+                tx, ty, tw, th, to, *tk = cells[row, column, anchor]
+                x, y = (sigmoid(tx) + column) * stride, (sigmoid(ty) + row) * stride
+                w, h = width * math.exp(tw), height * math.exp(th)
+                boxes.append([x - w / 2, y - h / 2, x + w / 2, y + h / 2])
+                scores.append([sigmoid(to) * sigmoid(one) for one in tk])
+    np.testing.assert_allclose(family.boxes(outputs), boxes, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(family.scores(outputs), scores, rtol=1e-4, atol=1e-6)
+
+
+def test_keras_images_are_letterboxed_with_half() -> None:
+    shapes = {f"m{cells}": (1, cells, cells, 255) for cells in (76, 38, 19)}
+    family, _ = find_family(Signature({"image": (1, 3, 608, 608)}, shapes))
+    tensor, geometry = family.preprocess(np.full((10, 20, 3), 255, np.uint8))
+    assert family.classes[0] == "person" and geometry.pad_y == 152
+    written, _ = find_family(Signature({"image": (1, 3, 608, 608)}, shapes, family.facts()))
+    assert written.layout == family.layout  # told by the metadata now
+    np.testing.assert_allclose(tensor[0, :, [0, 300, 607], 300], [[128 / 255] * 3, [1] * 3, [128 / 255] * 3], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"m76": (1, 76, 76, 254)},
+        {"m76": (1, 76, 76, 18)},
+        {"m76": (1, 76, 76, 15)},
+        {"m76": (1, 76, 76, 4, 85)},
+        {"m76": (1, 76, 38, 255)},
+        {"m76": (1, 255, 76, 76)},
+        {"m76": (1, 38, 38, 255)},
+        {"more": (1, 1)},
+    ],
+)
+def test_maps_that_are_not_kerass(change: dict) -> None:
+    shapes = {f"m{cells}": (1, cells, cells, 255) for cells in (76, 38, 19)}
+    with pytest.raises(ModelError, match=r"or three outputs .* of 76x76, 38x38, 19x19 cells"):
+        find_family(Signature({"image": (1, 3, 608, 608)}, shapes | change), "yolov4")
+
+
 def test_it_is_found_by_its_metadata_alone() -> None:
     assert find_family(signature())[0].name == "yolov4"
     said = {KEY: YoloHeads(heads=(COARSE, FINE), classes=CLASSES).to_json(), "detquant.family": "yolov4"}

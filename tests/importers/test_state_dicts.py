@@ -13,6 +13,7 @@ from detquant.architectures import load_architecture
 from detquant.errors import ModelError
 from detquant.importers import load_model
 from detquant.importers.checkpoint import Storage, StoredTensor
+from detquant.importers.checkpoint.network import export, fit
 from detquant.importers.state_dicts import YOLOV8_SCALES, onnx_bytes, tell
 
 ASSETS = Path(__file__).resolve().parents[3] / "shared" / "assets"
@@ -93,6 +94,64 @@ def test_torchvisions_resnets_are_told(blocks, bottleneck, layers):
 
 
 @needs_torch
+@pytest.mark.parametrize(("blocks", "layers"), [((3, 4, 6), 50), ((3, 4, 23), 101), ((3, 8, 36), 152)])
+def test_ssd300_is_told(blocks, layers):
+    import torch
+
+    options = {"blocks": blocks, "labels": 21}
+    with torch.device("meta"):
+        state = load_architecture("ssd300")(**options).state_dict()
+    network = tell(Path("x.pt"), shapes_only(state))
+    assert network.options == options
+    assert network.title == f"an SSD300 with a ResNet-{layers} of 20 classes"
+
+
+@needs_torch
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"loc.3.bias": None}, r"'loc\.3\.bias' is missing"),
+        ({"extra.weight": (3,)}, r"'extra\.weight' has no place in it"),
+        (
+            {"conf.1.weight": (486, 512, 1, 1)},
+            r"'conf\.1\.weight' has shape \[486, 512, 1, 1\] instead of \[486, 512, 3",
+        ),
+        (
+            {f"feature_extractor.feature_extractor.6.5.{name}": None for name in ("conv1.weight", "bn1.bias")},
+            r"bn1\.bias' is missing \(and 1 more\)",
+        ),
+        ({"conf.0.bias": (7,)}, "no network that is known"),
+        ({"conf.0.bias": (4,)}, "no network that is known"),
+        ({"conf.0.bias": ()}, "no network that is known"),
+    ],
+)
+def test_an_ssd300_that_is_a_little_different(changes, words):
+    import torch
+
+    with torch.device("meta"):
+        state = shapes_only(load_architecture("ssd300")().state_dict())
+    made = {
+        name: StoredTensor(Storage(name, "<f4", int(np.prod(shape))), 0, shape, (0,) * len(shape))
+        for name, shape in changes.items()
+        if shape is not None
+    }
+    state = {name: tensor for name, tensor in state.items() if name not in changes} | made
+    with pytest.raises(ModelError, match=words):
+        fit(Path("x.pt"), tell(Path("x.pt"), state), state)
+
+
+@needs_torch
+def test_an_ssd300_has_one_size():
+    import torch
+
+    with torch.device("meta"):
+        state = shapes_only(load_architecture("ssd300")(labels=2).state_dict())
+    network = tell(Path("x.pt"), state)
+    with pytest.raises(ModelError, match="of 1 classes, whose input has 300 pixels and cannot have 512: leave --imgsz"):
+        export(Path("x.pt"), b"", network, state, 512)
+
+
+@needs_torch
 def test_a_classifier_in_safetensors_knows_its_preprocessing(tmp_path, safetensors):
     from detquant.pipeline.detector import load
 
@@ -139,6 +198,29 @@ def test_absurd_resnets_are_not_built(blocks):
     tensors = {
         name: StoredTensor(Storage(name, "<f4", int(np.prod(shape))), 0, shape, (0,) * len(shape))
         for name, shape in state.items()
+    }
+    with pytest.raises(ModelError, match="no network that is known"):
+        tell(Path("x.pt"), tensors)
+
+
+YOLOV8 = {"model.0.conv.weight": (16, 3, 3, 3), "model.22.dfl.conv.weight": (1, 16, 1, 1)}
+CIFAR = {f"layer{stage}.0.conv1.weight": (4, 4, 3, 3) for stage in (1, 2, 3)} | {"linear.weight": (10, 16)}
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        YOLOV8 | {"model.22.cv3.0.2.weight": (0, 2**39)},
+        YOLOV8 | {"model.22.cv3.0.2.weight": (2**39, 0)},
+        CIFAR | {"conv1.weight": (2**39, 0, 3, 3)},
+        CIFAR | {"conv1.weight": (2**17, 1, 3, 3)},
+        CIFAR | {"conv1.weight": (0, 3, 3, 3)},
+    ],
+)
+def test_widths_that_no_network_has(shapes):
+    tensors = {
+        name: StoredTensor(Storage(name, "<f4", int(np.prod(shape, dtype=object))), 0, shape, (0,) * len(shape))
+        for name, shape in shapes.items()
     }
     with pytest.raises(ModelError, match="no network that is known"):
         tell(Path("x.pt"), tensors)

@@ -14,6 +14,7 @@ ARCHITECTURES = {
     "resnet": "detquant.architectures.resnet:ResNet",
     "resnet-cifar": "detquant.architectures.cifar_resnet:CifarResNet",
     "resnet-torchvision": "detquant.architectures.torchvision_resnet:TorchvisionResNet",
+    "ssd300": "detquant.architectures.ssd300:SSD300",
     "yolov8": "detquant.architectures.yolov8:YOLOv8",
 }
 

@@ -34,23 +34,29 @@ INPUT, OUTPUT = "images", "output0"
 _SCOPES = "pkg.torch.onnx.name_scopes"
 
 
-def export_onnx(module: Any, shape: tuple[int, ...], metadata: Mapping[str, str] | None = None) -> bytes:
+def export_onnx(
+    module: Any,
+    shape: tuple[int, ...],
+    metadata: Mapping[str, str] | None = None,
+    outputs: tuple[str, ...] = (OUTPUT,),
+) -> bytes:
     """Writes a module as an ONNX file, in evaluation mode.
 
     Args:
-        module: a torch module of one input and one output.
+        module: a torch module of one input.
         shape: of the input, such as (1, 3, 256, 256).
         metadata: the file's metadata_props; `detector_metadata` makes those of a detector.
+        outputs: names of what the module gives.
 
     Returns:
-        The file: opset 21, input "images", output "output0", BatchNorm not folded.
+        The file: opset 21, input "images", BatchNorm not folded.
 
     Raises:
         MissingExtra: onnxscript, by which torch exports, is not installed.
     """
     if find_spec("onnxscript") is None:
         raise MissingExtra("onnxscript", "torch")
-    model = _traced(module, shape)
+    model = _traced(module, shape, outputs)
     _fold_constants(model)  # case 1
     _name_nodes(model.graph)  # before the notes that tell the names go
     PassManager(_TIDY)(model)  # cases 2 and 5
@@ -85,7 +91,7 @@ _TIDY = (
 )
 
 
-def _traced(module: Any, shape: tuple[int, ...]) -> ir.Model:
+def _traced(module: Any, shape: tuple[int, ...], outputs: tuple[str, ...]) -> ir.Model:
     was_training = module.training
     module.eval()
     try:
@@ -97,7 +103,7 @@ def _traced(module: Any, shape: tuple[int, ...]) -> ir.Model:
                 optimize=False,  # it would fold BatchNorm
                 opset_version=OPSET,
                 input_names=[INPUT],
-                output_names=[OUTPUT],
+                output_names=list(outputs),
                 verbose=False,
             )
     finally:

@@ -35,6 +35,9 @@ FAMILIES = {
     "nanodet": "detquant.families.nanodet:NanoDet",
     "nanodet-plus": "detquant.families.nanodet_plus:NanoDetPlus",
     "yolov4": "detquant.families.yolov4:YOLOv4",
+    "ssd-mobilenet": "detquant.families.ssd_mobilenet:SSDMobileNet",
+    "ssd-postprocessed": "detquant.families.ssd_postprocessed:SSDPostprocessed",
+    "ssd300": "detquant.families.ssd300:SSD300",
     "classifier": "detquant.families.classifier:Classifier",
 }
 

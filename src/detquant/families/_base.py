@@ -106,11 +106,13 @@ class Signature:
         inputs: input name to shape; a dimension that is not a positive int is dynamic.
         outputs: output name to shape, in the order of the graph.
         metadata: the file's metadata_props.
+        ends: input or output name to the operator nearest to it, as far as that is known; see `detquant.graph.ends`.
     """
 
     inputs: Mapping[str, Shape]
     outputs: Mapping[str, Shape]
     metadata: Mapping[str, str] = field(default_factory=dict)
+    ends: Mapping[str, str] = field(default_factory=dict)
 
     def image_input(self) -> tuple[str, int, int]:
         """The one image input.

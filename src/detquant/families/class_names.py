@@ -57,6 +57,11 @@ def class_names(metadata: Mapping[str, str], count: int, given: tuple[str, ...] 
     return tuple(f"class {index}" for index in range(count))
 
 
+def written_names(metadata: Mapping[str, str]) -> tuple[str, ...] | None:
+    """The class names that a file has in its metadata, however many; None if it has none."""
+    return _from_json(metadata.get("detquant.classes", "")) or _from_literal(metadata.get("names", ""))
+
+
 def _from_json(text: str) -> tuple[str, ...] | None:
     try:
         return _as_names(json.loads(text))

@@ -7,7 +7,8 @@ Darknet keeps it in the cfg, in its [yolo] sections; a quantised file has to say
         {"output": "layer_120/conv", "anchors": [[115, 73], [119, 199]], "stride": [32, 32], "scale_x_y": 1.0}, ...]}
 
 where `anchors` are those that the mask picks, width and height in pixels of the network input; `stride` is in
-pixels a cell, along x and y; `resize` is "stretch" or "letterbox"; `nms` is Darknet's nms_kind.
+pixels a cell, along x and y; `resize` is "stretch" or "letterbox"; `nms` is Darknet's nms_kind. A head may say
+`"channels_last": true`, for maps [1, rows, columns, channels].
 """
 
 from __future__ import annotations
@@ -33,12 +34,14 @@ class YoloHead:
         anchors: (width, height) of each anchor, pixels of the network input.
         stride: pixels a cell, along x and y.
         scale_x_y: by how much the centre may leave its cell; 1 for not at all (YOLOv4, section 3.4).
+        channels_last: whether the map is [1, rows, columns, channels], as TensorFlow has it.
     """
 
     output: str
     anchors: tuple[tuple[float, float], ...]
     stride: tuple[float, float]
     scale_x_y: float = 1.0
+    channels_last: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +61,12 @@ class YoloHeads:
     resize: str = "stretch"
 
     def to_json(self) -> str:
-        """The entry for the metadata."""
-        return json.dumps(asdict(self), sort_keys=True)
+        """The entry for the metadata; channels come first where nothing is said of them."""
+        entry = asdict(self)
+        for head in entry["heads"]:
+            if not head["channels_last"]:
+                del head["channels_last"]
+        return json.dumps(entry, sort_keys=True)
 
 
 def read_heads(metadata: Mapping[str, str]) -> YoloHeads | None:
@@ -85,6 +92,7 @@ def _head(entry: Any) -> YoloHead:
         anchors=anchors,
         stride=_pair(entry["stride"]),
         scale_x_y=_positive(entry["scale_x_y"]),
+        channels_last=entry.get("channels_last", False) is True,
     )
 
 

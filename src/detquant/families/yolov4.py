@@ -8,7 +8,8 @@ For an anchor of p_w x p_h pixels at column c_x and row c_y of a map with a stri
 
 with a = scale_x_y (Redmon & Farhadi, YOLOv3, 2018, section 2.1; Bochkovskiy et al., YOLOv4, 2020, section 3.4,
 "eliminate grid sensitivity"; Darknet's `forward_yolo_layer` and `get_yolo_box`). Anchors, strides and a stand in
-the file's metadata, see `yolo_heads`.
+the file's metadata, see `yolo_heads`; without an entry, three maps with the channels last are read as Keras' are, see
+`yolov4_keras`.
 
 Validation follows Darknet's `validate_detector`: scores above 0.001, NMS by an IoU of 0.6, the image stretched to
 the input unless the cfg says letter_box=1.
@@ -16,23 +17,25 @@ the input unless the cfg says letter_box=1.
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from detquant.families._base import Family, Floats, Geometry, Outputs, Pixels, Shape, Signature, is_dynamic
 from detquant.families.letterbox import as_tensor, letterbox_centred, stretch
+from detquant.families.logits import sigmoid
 from detquant.families.yolo_heads import BOX_AND_OBJECT, KEY, YoloHead, YoloHeads, read_heads
+from detquant.families.yolov4_keras import keras_expected, keras_heads
 
 PAD_HALF = 128  # Darknet fills with 0.5
-# exp(12) anchors is wider than any image, and a sigmoid beyond 80 is 0 or 1; float32 overflows at exp(89).
-LARGEST_LOG_SIZE = 12.0
-LARGEST_LOGIT = 80.0
+LARGEST_LOG_SIZE = 12.0  # exp(12) anchors is wider than any image; float32 overflows at exp(89)
 
 
 class YOLOv4(Family):
-    """RGB 0-1, stretched; per head [1, anchors * (5 + classes), rows, columns]: x y w h, object, classes."""
+    """RGB 0-1, stretched; per head [1, anchors * (5 + classes), rows, columns]: x y w h, object, classes.
+
+    As Keras has it: letterboxed; per head [1, rows, columns, anchors * (5 + classes)], or the last two apart.
+    """
 
     name = "yolov4"
     nms_iou = 0.6
@@ -41,7 +44,7 @@ class YOLOv4(Family):
 
     @classmethod
     def from_signature(cls, signature: Signature, classes: tuple[str, ...] | None = None) -> Self:
-        """Makes the family for one model, with the heads that its metadata tells.
+        """Makes the family for one model, with the heads that its metadata tells, else Keras'.
 
         Args:
             signature: of the model.
@@ -51,20 +54,25 @@ class YOLOv4(Family):
             ModelError: the model is not of this family, or the number of names is wrong.
         """
         family = super().from_signature(signature, classes)
-        layout = read_heads(signature.metadata)
+        layout = _layout(signature)
         assert layout is not None, "count_classes has read it"
         family.layout = layout
         return family
 
+    def facts(self) -> dict[str, str]:
+        """How the maps are decoded, for files that are made from this one."""
+        return {KEY: self.layout.to_json()}
+
     @classmethod
     def expected(cls, height: int, width: int) -> str:
         """The output shapes of the family for an input size, in words."""
-        return f"one output [1, anchors * (5 + classes), rows, columns] a head, as the metadata '{KEY}' tells"
+        darknet = f"one output [1, anchors * (5 + classes), rows, columns] a head, as the metadata '{KEY}' tells"
+        return f"{darknet}, or {keras_expected(height, width)}"
 
     @classmethod
     def count_classes(cls, signature: Signature) -> int | None:
-        """The number of classes that the metadata tells, or None if the shapes are others."""
-        layout = read_heads(signature.metadata)
+        """The number of classes that the metadata or Keras' shapes tell, or None if the shapes are others."""
+        layout = _layout(signature)
         if layout is None or {head.output for head in layout.heads} != set(signature.outputs):
             return None
         _, height, width = signature.image_input()
@@ -82,7 +90,7 @@ class YOLOv4(Family):
     def scores(self, outputs: Outputs) -> Floats:
         """Scores [cells, classes], objectness times class; cells by head, anchor, row and column."""
         maps = [self._by_anchor(outputs, head)[:, 4:] for head in self.layout.heads]
-        chance = _sigmoid(np.concatenate([_cells(one) for one in maps]))
+        chance = sigmoid(np.concatenate([_cells(one) for one in maps]))
         return chance[:, :1] * chance[:, 1:]
 
     def boxes(self, outputs: Outputs) -> Floats:
@@ -97,18 +105,32 @@ class YOLOv4(Family):
         step = np.array(head.stride, np.float32).reshape(1, 2, 1, 1)
         anchor = np.array(head.anchors, np.float32).reshape(-1, 2, 1, 1)
         scale = head.scale_x_y
-        centre = (_sigmoid(box[:, :2]) * scale - (scale - 1) / 2 + place) * step
+        centre = (sigmoid(box[:, :2]) * scale - (scale - 1) / 2 + place) * step
         half = np.exp(np.minimum(box[:, 2:], LARGEST_LOG_SIZE)) * anchor / 2
         return _cells(np.concatenate([centre - half, centre + half], axis=1))
 
     def _by_anchor(self, outputs: Outputs, head: YoloHead) -> Floats:
         """One head as [anchors, 5 + classes, rows, columns]."""
         array = np.asarray(outputs[head.output], np.float32)
-        return array.reshape(len(head.anchors), BOX_AND_OBJECT + self.num_classes, *array.shape[-2:])
+        anchors, values = len(head.anchors), BOX_AND_OBJECT + self.num_classes
+        if not head.channels_last:
+            return array.reshape(anchors, values, *array.shape[-2:])
+        rows, columns = round(self.height / head.stride[1]), round(self.width / head.stride[0])
+        return array.reshape(rows, columns, anchors, values).transpose(2, 3, 0, 1)
+
+
+def _layout(signature: Signature) -> YoloHeads | None:
+    return read_heads(signature.metadata) or keras_heads(signature)
 
 
 def _fits(head: YoloHead, shape: Shape, layout: YoloHeads, height: int, width: int) -> bool:
-    if is_dynamic(shape) or len(shape) != 4 or shape[:2] != (1, len(head.anchors) * (BOX_AND_OBJECT + layout.classes)):
+    anchors, values = len(head.anchors), BOX_AND_OBJECT + layout.classes
+    if is_dynamic(shape):
+        return False
+    if head.channels_last:
+        rows, columns = round(height / head.stride[1]), round(width / head.stride[0])
+        return shape in ((1, rows, columns, anchors * values), (1, rows, columns, anchors, values))
+    if len(shape) != 4 or shape[:2] != (1, anchors * values):
         return False
     rows, columns = int(shape[2] or 0), int(shape[3] or 0)
     return bool(np.allclose((columns * head.stride[0], rows * head.stride[1]), (width, height)))
@@ -117,7 +139,3 @@ def _fits(head: YoloHead, shape: Shape, layout: YoloHeads, height: int, width: i
 def _cells(maps: Floats) -> Floats:
     """[anchors, values, rows, columns] as [anchors * rows * columns, values]."""
     return maps.transpose(0, 2, 3, 1).reshape(-1, maps.shape[1])
-
-
-def _sigmoid(logits: npt.NDArray[Any]) -> Floats:
-    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -LARGEST_LOGIT, LARGEST_LOGIT))), np.float32)

@@ -1,8 +1,8 @@
 """State dicts of torch and safetensors: the weights alone, whose names and shapes tell the network.
 
 Known are YOLOv8 in all its scales, ResNets for CIFAR (He et al., 2016, section 4.2) with shortcuts without weights,
-and torchvision's ResNets. The tensors may be the whole file, or lie under "state_dict", "model_state_dict", "model" or
-"ema".
+torchvision's ResNets, and SSD300 with a ResNet as NVIDIA's DeepLearningExamples have it. The tensors may be the whole
+file, or lie under "state_dict", "model_state_dict", "model" or "ema".
 """
 
 from __future__ import annotations
@@ -21,9 +21,16 @@ from detquant.importers.checkpoint.network import Network, Tensors, export, impo
 YOLOV8_SCALES = {8: "pico", 16: "n", 32: "s", 48: "m", 64: "l", 80: "x"}
 YOLOV8_SIDE, YOLOV8_STRIDE = 640, 32
 CIFAR_SIDE, IMAGENET_SIDE = 32, 224
+SSD_SIDE, SSD_BOXES = 300, 4  # default boxes a cell of the first map
+# Blocks of the three stages that SSD300 takes of a ResNet, and how many layers the whole one has.
+SSD_TRUNKS = {(3, 4, 6): 50, (3, 4, 23): 101, (3, 8, 36): 152}
+_TRUNK = "feature_extractor.feature_extractor"
 MAX_BLOCKS = 200  # of a stage: ResNet-1202 has as many
+MAX_WIDTH = 1 << 16  # channels or classes: none has more, and torch cannot count the weights of absurd ones
 
-_KNOWN = "YOLOv8 detection, ResNet for CIFAR with option A shortcuts, torchvision's ResNet"
+_KNOWN = (
+    "YOLOv8 detection, ResNet for CIFAR with option A shortcuts, torchvision's ResNet, NVIDIA's SSD300 with a ResNet"
+)
 
 
 def matches(path: Path) -> bool:
@@ -36,7 +43,7 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
 
     Args:
         path: the file.
-        imgsz: side of the input, pixels; by default 640 for YOLOv8, 32 and 224 for ResNets.
+        imgsz: side of the input, pixels; by default 640 for YOLOv8, 300 for SSD300, 32 and 224 for ResNets.
 
     Raises:
         ModelError: the file is damaged, or of no network that is known.
@@ -50,13 +57,14 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
     facts = {"imgsz": str([side, side])}
     if network.preprocess:
         facts["detquant.preprocess"] = network.preprocess
-    return imported(path, content, export(path, network, tensors, side), reason, facts)
+    return imported(path, content, export(path, content, network, tensors, side), reason, facts)
 
 
 def onnx_bytes(path: Path, imgsz: int | None = None) -> bytes:
-    """The network of a state dict as an ONNX file: input "images", output "output0"; see `load`."""
-    tensors = _tensors(path, read_file(path))
-    return export(path, tell(path, tensors), tensors, imgsz)
+    """The network of a state dict as an ONNX file, input "images"; see `load`."""
+    content = read_file(path)
+    tensors = _tensors(path, content)
+    return export(path, content, tell(path, tensors), tensors, imgsz)
 
 
 def tell(path: Path, tensors: Tensors) -> Network:
@@ -124,7 +132,25 @@ def torchvision_resnet(tensors: Tensors) -> Network | None:
     )
 
 
-_NETWORKS: tuple[Callable[[Tensors], Network | None], ...] = (yolov8, cifar_resnet, torchvision_resnet)
+def ssd300(tensors: Tensors) -> Network | None:
+    """An SSD300 of NVIDIA's with a ResNet of bottlenecks; one of other blocks is compared with that of ResNet-50."""
+    shapes = _shapes(tensors, f"{_TRUNK}.0.weight", f"{_TRUNK}.4.0.conv3.weight", "conf.0.bias")
+    labels, rest = divmod(shapes[2][0], SSD_BOXES) if shapes else (0, 0)
+    if labels < 2 or rest:  # with the background
+        return None
+    found = _blocks(tensors, rf"{re.escape(_TRUNK)}\.([4-6])")
+    blocks = found if found in SSD_TRUNKS else next(iter(SSD_TRUNKS))
+    return Network(
+        title=f"an SSD300 with a ResNet-{SSD_TRUNKS[blocks]} of {labels - 1} classes",
+        architecture="ssd300",
+        options={"blocks": blocks, "labels": labels},
+        side=SSD_SIDE,
+        resizable=False,
+        outputs=("locs", "confs"),
+    )
+
+
+_NETWORKS: tuple[Callable[[Tensors], Network | None], ...] = (yolov8, cifar_resnet, torchvision_resnet, ssd300)
 
 
 def _tensors(path: Path, content: bytes) -> Tensors:
@@ -140,19 +166,20 @@ def _tensors(path: Path, content: bytes) -> Tensors:
 
 
 def _shapes(tensors: Tensors, *names: str) -> list[tuple[int, ...]] | None:
-    """Shapes of these tensors; None where one is missing or has no dimension."""
+    """Shapes of these tensors; None where one is missing, has no dimension, or sides that no layer has."""
     shapes = [tensors[name].shape for name in names if name in tensors]
-    return shapes if len(shapes) == len(names) and all(shapes) else None
+    proper = all(shape and min(shape) > 0 and max(shape) <= MAX_WIDTH for shape in shapes)
+    return shapes if len(shapes) == len(names) and proper else None
 
 
-def _blocks(tensors: Tensors) -> tuple[int, ...]:
-    """How many blocks layer1, layer2 ... have; nothing where that is no ResNet's."""
+def _blocks(tensors: Tensors, stage: str = "layer([1-9])") -> tuple[int, ...]:
+    """How many blocks each stage has, by the expression for its name and number; nothing where that is no ResNet's."""
     places: dict[int, set[int]] = {}
     for name in tensors:
-        found = re.match(r"layer([1-9])\.([0-9]{1,3})\.", name)
+        found = re.match(rf"{stage}\.([0-9]{{1,3}})\.", name)
         if found:
             places.setdefault(int(found[1]), set()).add(int(found[2]))
     stages = sorted(places)
     counts = tuple(len(places[stage]) for stage in stages)
-    proper = stages == list(range(1, len(stages) + 1)) and all(count <= MAX_BLOCKS for count in counts)
-    return counts if proper else ()
+    gapless = not stages or stages[-1] - stages[0] == len(stages) - 1
+    return counts if gapless and all(count <= MAX_BLOCKS for count in counts) else ()

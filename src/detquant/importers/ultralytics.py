@@ -80,7 +80,7 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
     tensors = {name: member for name, member in members if isinstance(member, StoredTensor)}
     network = _network(path, tensors)
     side = imgsz or _side(tree, model) or network.side
-    exported = export(path, network, tensors, side, _names(model, network.options["classes"]))
+    exported = export(path, content, network, tensors, side, _names(model, network.options["classes"]))
     reason = f"'{source}' is {shown(model.name)}, with the names and shapes of {network.title}"
     return imported(path, content, exported, reason, _facts(tree, network))
 

@@ -11,7 +11,7 @@ from detquant.errors import ModelError
 from detquant.families import Family, Signature, find_family
 from detquant.families.classifier import KEY
 from detquant.families.preprocessing import chosen_preprocessing
-from detquant.graph import prepare
+from detquant.graph import operators_at_ends, prepare
 from detquant.importers import ImportedModel, load_model
 from detquant.targets import Runner, load_target
 
@@ -95,6 +95,7 @@ def _signature(model: ir.Model, imported: ImportedModel) -> Signature:
         inputs={value.name or "": _shape(value) for value in model.graph.inputs if value.name not in weights},
         outputs={value.name or "": _shape(value) for value in model.graph.outputs},
         metadata=imported.metadata,
+        ends=operators_at_ends(model.graph),
     )
 
 

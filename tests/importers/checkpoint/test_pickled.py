@@ -180,6 +180,8 @@ def test_bfloat16_is_read_as_float32(writer, zip_of):
         (b"N" * (MAX_INSTRUCTIONS + 1) + b".", "more than 1000000 pickle instructions"),
         # a list of many, copied many times
         (b"](" + b"N" * 50_000 + b"eq\0" + b"c__builtin__\nset\nh\0\x85R" * 1000 + b".", "pickle instructions"),
+        # a call of many values, many times
+        (b"(" + b"N" * 50_000 + b"tq\0" + b"cpathlib\nPath\nh\0R" * 1000 + b".", "pickle instructions"),
         (b"}(]]u.", "key of type list"),
         (b"}(G?\xf0\0\0\0\0\0\0Nu.", "key of type float"),
         (b"}(\x8a\x09" + b"\x01" * 9 + b"Nu.", "key of type int"),

@@ -50,6 +50,11 @@ def test_headers_that_lie(header, words):
     assert "\n" not in str(error.value)
 
 
+def test_a_header_larger_than_any_detectors_has():
+    with pytest.raises(ModelError, match=r"its header claims 3000\d+ bytes"):
+        parse_checkpoint(FILE, content(b'{"a":[' + b"[]," * 1_000_000 + b"1]}"))
+
+
 def test_a_header_longer_than_the_file():
     with pytest.raises(ModelError, match="its header claims"):
         parse_checkpoint(FILE, struct.pack("<Q", 2**60) + b"{}")

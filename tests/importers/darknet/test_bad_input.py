@@ -212,6 +212,14 @@ def test_absurd_sizes_cost_no_memory(net: Path) -> None:
     assert peak < 20e6
 
 
+def test_a_small_cfg_cannot_ask_for_a_million_operators(net: Path) -> None:
+    route = "[route]\ngroups=256\nlayers=" + ",".join(["-1"] * 256) + "\n"
+    net.write_text("[net]\nwidth=32\nheight=32\n[convolutional]\nfilters=256\n" + route * 1200)
+    began = time.monotonic()
+    assert "[route]: the net has more than 4096 operators up to here" in refused(net)
+    assert time.monotonic() - began < 30
+
+
 def mutated(content: bytes, rng: np.random.Generator) -> bytes:
     """Bytes changed, cut out, doubled, or a number made another."""
     kind, start, length = rng.integers(5), int(rng.integers(len(content))), int(rng.integers(1, 40))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from detquant.architectures import load_architecture
 from detquant.errors import ModelError
 from detquant.importers._base import ImportedModel
 from detquant.importers.checkpoint._base import StoredTensor, shown
+from detquant.importers.checkpoint.export_cache import remembered
 
 MIN_SIDE, MAX_SIDE = 32, 4096
 # Counts the batches seen in training; older checkpoints lack it, and nothing depends on it.
@@ -38,6 +39,8 @@ class Network:
         options: that its class takes.
         side: of the square input where neither the file nor the user names one, pixels.
         multiple: of which the side must be.
+        resizable: whether it works at other sides too.
+        outputs: names of what it gives.
         preprocess: a classifier's, by its name in `detquant.families.preprocessing`.
     """
 
@@ -46,6 +49,8 @@ class Network:
     options: Mapping[str, Any]
     side: int
     multiple: int = 1
+    resizable: bool = True
+    outputs: tuple[str, ...] = ("output0",)
     preprocess: str = ""
 
 
@@ -62,12 +67,18 @@ def read_file(path: Path) -> bytes:
 
 
 def export(
-    path: Path, network: Network, tensors: Tensors, side: int | None = None, names: tuple[str, ...] = ()
+    path: Path,
+    content: bytes,
+    network: Network,
+    tensors: Tensors,
+    side: int | None = None,
+    names: tuple[str, ...] = (),
 ) -> bytes:
-    """The network with these weights as an ONNX file.
+    """The network with these weights as an ONNX file, made now or kept from before (`export_cache`).
 
     Args:
         path: for the sentences only.
+        content: of the checkpoint.
         network: what the weights are of.
         tensors: the state dict.
         side: of the square input, pixels; by default the network's.
@@ -77,11 +88,16 @@ def export(
         ModelError: the weights are not those of the network, or it cannot have that side.
         MissingExtra: torch or onnxscript is not installed.
     """
-    side = _checked_side(path, network, side or network.side)
-    module = fit(path, network, tensors)
-    from detquant.architectures.export import detector_metadata, export_onnx  # these import torch, which fit found
+    pixels = _checked_side(path, network, side or network.side)
 
-    return export_onnx(module, (1, 3, side, side), detector_metadata(names, side) if names else None)
+    def make() -> bytes:
+        module = fit(path, network, tensors)
+        from detquant.architectures.export import detector_metadata, export_onnx  # torch, which fit has found
+
+        metadata = detector_metadata(names, pixels) if names else None
+        return export_onnx(module, (1, 3, pixels, pixels), metadata, network.outputs)
+
+    return remembered(content, [asdict(network), pixels, names], make)
 
 
 def imported(path: Path, content: bytes, exported: bytes, reason: str, facts: Mapping[str, str]) -> ImportedModel:
@@ -131,6 +147,11 @@ def fit(path: Path, network: Network, tensors: Tensors) -> Any:
 
 
 def _checked_side(path: Path, network: Network, side: int) -> int:
+    if not network.resizable and side != network.side:
+        raise ModelError(
+            f"'{path}' is {network.title}, whose input has {network.side} pixels and cannot have {shown(str(side))}: "
+            "leave --imgsz out."
+        )
     if not MIN_SIDE <= side <= MAX_SIDE or side % network.multiple:
         multiple = f"a multiple of {network.multiple} " if network.multiple > 1 else ""
         raise ModelError(

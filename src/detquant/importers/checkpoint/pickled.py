@@ -119,8 +119,8 @@ class Pickle:
     def make(self, _: object) -> None:
         """Case 3."""
         name, args = self.last(2)
-        if isinstance(args, tuple):  # what makes a list or a dict of another one copies it
-            self._spend(sum(len(arg) for arg in args if isinstance(arg, (list, dict, tuple))))
+        if isinstance(args, tuple):  # they are handed over one by one; a list or a dict of another one copies it
+            self._spend(len(args) + sum(len(arg) for arg in args if isinstance(arg, (list, dict, tuple))))
         self._stack.append(make(name, args))
 
     def build(self, _: object) -> None:

@@ -31,6 +31,7 @@ INERT_NAMES = frozenset(
         "__builtin__.bytes",  # how bytes are written in the pickle protocol that torch uses
         "_codecs.encode",
         "argparse.Namespace",
+        "collections.Counter",  # in the state of torch's MultiStepLR
         "datetime.datetime",
         "numpy.core.multiarray._reconstruct",
         "numpy._core.multiarray._reconstruct",

@@ -18,6 +18,8 @@ INPUT = "images"
 COLOURS = 3
 # Eight times YOLOv4's largest map at 1536 pixels: more is a mistake in the cfg, and nothing could run it.
 _MOST_VALUES = 1 << 29
+# Several times those of the largest nets that there are; a [route] of one line can ask for hundreds.
+_MOST_NODES = 1 << 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,10 @@ class Network:
             attributes: ONNX's.
 
         Raises:
-            ModelError: nothing is left of the map, or it is absurdly large.
+            ModelError: nothing is left of the map, or it is absurdly large, or there are absurdly many nodes.
         """
+        if len(self.nodes) == _MOST_NODES:
+            section.refuse(f"the net has more than {_MOST_NODES} operators up to here: no detector has so many.")
         if min(size) < 1 or math.prod(size) > _MOST_VALUES:
             section.refuse(
                 f"the layer makes a map of {size[0]} channels and {size[1]}x{size[2]} cells, which is "

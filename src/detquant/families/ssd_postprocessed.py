@@ -1,0 +1,151 @@
+"""SSD of TensorFlow with its post-processing in the graph: boxes, classes, scores and their number come out.
+
+The boxes are ymin, xmin, ymax, xmax in parts of the image; the graph has done NMS. The shapes leave three things open:
+
+1. which of the two [1, n] outputs are the classes: the one that says so in its name ("class" or "categor", while the
+   other has "score"); else, as in TFLite_Detection_PostProcess, the first of the two, unless one of them stands
+   before the boxes: that one are the scores, as TensorFlow 2 sorts them;
+2. whether classes count from 1 (`detection_classes` of the Object Detection API) or from 0 (all else, as TFLite has
+   it); `detquant.label_base` in the metadata, "0" or "1", overrules;
+3. how many classes there are: as many as the metadata names, else COCO's 80. Of 80 the labels are COCO's ids, which
+   have holes; of any other number there are none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from detquant.families._base import Family, Floats, Geometry, Ints, Outputs, Pixels, Shape, Signature, is_dynamic
+from detquant.families.class_names import COCO_NAMES, written_names
+from detquant.families.coco_ids import HIGHEST_ID, ids_of_classes
+from detquant.families.tf_input import input_range, takes_pixels, tf_input
+
+BASE_KEY = "detquant.label_base"
+XY_FROM_YX = (1, 0, 3, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The names of the outputs, by what they hold."""
+
+    boxes: str
+    classes: str
+    scores: str
+    count: str
+
+
+class SSDPostprocessed(Family):
+    """RGB -1 to 1, stretched; boxes [1, n, 4], classes [1, n], scores [1, n], their number [1].
+
+    Attributes:
+        ranked: the rows are what was found, best first: the same object may be in another row of another run.
+    """
+
+    name = "ssd-postprocessed"
+    nms_iou = 1.0  # the graph has done NMS, and no IoU is above 1
+    max_detections = 100
+    ranked = True
+    pixels: bool
+    roles: Roles
+    label_base: int
+    class_of_label: Ints
+
+    @classmethod
+    def from_signature(cls, signature: Signature, classes: tuple[str, ...] | None = None) -> Self:
+        """Makes the family for one model, with what its names and its metadata tell.
+
+        Args:
+            signature: of the model.
+            classes: class names, whose number counts; by default those in the file's metadata, else COCO's.
+
+        Raises:
+            ModelError: the model is not of this family.
+        """
+        if classes is not None:
+            said = {**signature.metadata, "detquant.classes": json.dumps(classes)}
+            signature = replace(signature, metadata=said)
+        family = super().from_signature(signature)
+        roles = find_roles(signature.outputs)
+        assert roles is not None, "count_classes has found them"
+        family.pixels, family.roles = takes_pixels(signature), roles
+        family.label_base = _label_base(signature, roles)
+        family.class_of_label = _classes_by_label(family.num_classes, family.label_base)
+        return family
+
+    def facts(self) -> dict[str, str]:
+        """What the graph has told, for graphs that tell it no more."""
+        return {**input_range(self.pixels), BASE_KEY: str(self.label_base)}
+
+    @classmethod
+    def expected(cls, height: int, width: int) -> str:
+        """The output shapes of the family for an input size, in words."""
+        return "boxes [1, n, 4], classes [1, n], scores [1, n] and their number [1]"
+
+    @classmethod
+    def count_classes(cls, signature: Signature) -> int | None:
+        """The number of classes that the metadata names, else COCO's; None if the shapes are not this family's."""
+        if find_roles(signature.outputs) is None:
+            return None
+        return len(written_names(signature.metadata) or COCO_NAMES)
+
+    def preprocess(self, image: Pixels) -> tuple[Floats, Geometry]:
+        """Stretches a BGR image to the input; RGB, -1 to 1, or 0 to 255 where the graph normalises."""
+        return tf_input(image, self.height, self.width, self.pixels)
+
+    def scores(self, outputs: Outputs) -> Floats:
+        """Scores [n, classes]: that of the row's class, 0 elsewhere and in rows that hold nothing."""
+        label, score, count = (
+            np.nan_to_num(np.asarray(outputs[name], np.float64).reshape(-1))
+            for name in (self.roles.classes, self.roles.scores, self.roles.count)
+        )
+        known = np.clip(label, -1, len(self.class_of_label) - 1).astype(np.int64)
+        classes = np.where(known == label, self.class_of_label[known], -1)
+        rows = np.flatnonzero((classes >= 0) & (np.arange(len(score)) < count.max(initial=0)))
+        found = np.zeros((len(score), self.num_classes), np.float32)
+        found[rows, classes[rows]] = score[rows]
+        return found
+
+    def boxes(self, outputs: Outputs) -> Floats:
+        """Boxes [n, 4] as xyxy in input pixels."""
+        parts = np.asarray(outputs[self.roles.boxes], np.float32).reshape(-1, 4)[:, XY_FROM_YX]
+        return parts * np.array([self.width, self.height] * 2, np.float32)
+
+
+def find_roles(shapes: Mapping[str, Shape]) -> Roles | None:
+    """Case 1 at the top of this file, or None if the shapes are others."""
+    if len(shapes) != 4 or any(is_dynamic(shape) for shape in shapes.values()):
+        return None
+    boxes = [name for name, shape in shapes.items() if len(shape) == 3 and shape[::2] == (1, 4)]
+    count = [name for name, shape in shapes.items() if shape in ((), (1,), (1, 1))]
+    rows = shapes[boxes[0]][1] if boxes else None
+    pair = [name for name, shape in shapes.items() if shape == (1, rows) and name not in count[:1]]
+    if len(boxes) != 1 or not count or len(pair) != 2:
+        return None
+    order = list(shapes)
+    classes, scores = pair
+    if _says_class(scores) or (not _says_class(classes) and order.index(classes) < order.index(boxes[0])):
+        classes, scores = scores, classes
+    return Roles(boxes[0], classes, scores, count[0])
+
+
+def _says_class(name: str) -> bool:
+    return "class" in name.lower() or "categor" in name.lower()
+
+
+def _label_base(signature: Signature, roles: Roles) -> int:
+    """Case 2."""
+    said = signature.metadata.get(BASE_KEY, "")
+    return int(said) if said in ("0", "1") else int("detection_classes" in roles.classes.lower())
+
+
+def _classes_by_label(count: int, base: int) -> Ints:
+    """Case 3: the class_id of each label, -1 for holes and, at the end, for all that is out of range."""
+    slots = HIGHEST_ID if count == len(COCO_NAMES) else count
+    table = np.full(slots + base + 1, -1, np.int64)
+    table[ids_of_classes(count, slots) - 1 + base] = np.arange(count)
+    return table

@@ -1,0 +1,50 @@
+"""The same strategies for the suite, where every run draws the same examples, and for `make fuzz`, which goes on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from detquant.architectures import load_architecture
+from detquant.errors import ModelError
+from detquant.importers import state_dicts, ultralytics
+from detquant.importers.checkpoint.network import Network, Tensors, fit
+
+sys.path.append(str(Path(__file__).parent))  # the tests share strategies and bounds
+sys.path.append(str(Path(__file__).parent.parent / "darknet"))  # and Darknet's nets
+
+if find_spec("hypothesis"):
+    from hypothesis import HealthCheck, settings
+
+    CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
+    settings.register_profile(
+        "suite", max_examples=100, deadline=None, derandomize=True, database=None, suppress_health_check=CHECKS
+    )
+    settings.register_profile("long", max_examples=2000, deadline=None, print_blob=True, suppress_health_check=CHECKS)
+    settings.load_profile("suite")
+else:
+    collect_ignore_glob = ["test_*.py"]
+
+
+@pytest.fixture
+def no_export() -> Iterator[None]:
+    """What is told is compared with its network, but not exported, which takes seconds."""
+
+    if find_spec("torch"):  # it loads libraries, which is not a file's doing
+        import torch
+
+        with torch.device("meta"):
+            load_architecture("yolov8")()
+
+    def refuse(path: Path, _: bytes, network: Network, tensors: Tensors, *__: object) -> bytes:
+        if find_spec("torch"):
+            fit(path, network, tensors)
+        raise ModelError(f"'{path}' has been read.")
+
+    with mock.patch.object(state_dicts, "export", refuse), mock.patch.object(ultralytics, "export", refuse):
+        yield
