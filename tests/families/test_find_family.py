@@ -84,8 +84,15 @@ def test_the_file_may_say_its_family() -> None:
         (IMAGE | {"j": (1,)}, YOLOV8, {}, "auto", "one image input"),
         (IMAGE, {"o": (1, 84, "anchors")}, {}, "auto", "dynamic outputs"),
         (IMAGE, {}, {}, "auto", "no known family"),
+        (IMAGE, YOLOV8, {}, "ssd", r"of no family ssd: found .* Known: ssd-mobilenet: .*; ssd300: "),
     ],
 )
 def test_refused(inputs: dict, outputs: dict, metadata: dict, name: str, words: str) -> None:
     with pytest.raises(ModelError, match=words):
         find_family(Signature(inputs, outputs, metadata), name)
+
+
+def test_a_kind_stands_for_the_family_that_fits() -> None:
+    heads = {"locs": (1, 4, 8732), "confs": (1, 81, 8732)}
+    family, _ = find_family(Signature({"i": (1, 3, 300, 300)}, heads), "ssd")
+    assert family.name == "ssd300"

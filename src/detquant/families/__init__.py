@@ -41,6 +41,9 @@ FAMILIES = {
     "classifier": "detquant.families.classifier:Classifier",
 }
 
+KINDS = {"ssd": ("ssd-mobilenet", "ssd-postprocessed", "ssd300")}
+"""Names that stand for several families: the one whose shapes fit is meant."""
+
 TASKS = ("detect", "classify")
 
 
@@ -51,7 +54,7 @@ def load_family(name: str) -> type[Family]:
         ModelError: there is none of that name.
     """
     if name not in FAMILIES:
-        raise ModelError(unknown_name("family", name, FAMILIES))
+        raise ModelError(unknown_name("family", name, [*FAMILIES, *KINDS]))
     module, _, attribute = FAMILIES[name].partition(":")
     family: type[Family] = getattr(importlib.import_module(module), attribute)
     return family
@@ -62,7 +65,7 @@ def find_family(signature: Signature, name: str = "auto", classes: tuple[str, ..
 
     Args:
         signature: of the model.
-        name: a key of FAMILIES, or "auto".
+        name: a key of FAMILIES or KINDS, or "auto".
         classes: class names that overrule the file's.
 
     Returns:
@@ -72,8 +75,9 @@ def find_family(signature: Signature, name: str = "auto", classes: tuple[str, ..
         ModelError: the model has another task than `TASKS`, has dynamic dimensions, is not of the family named, or
             is of none.
     """
-    written = signature.metadata.get("detquant.family", "")
-    wanted = load_family(name if name != "auto" else written) if name != "auto" or written else None
+    candidates = KINDS.get(name, tuple(FAMILIES))
+    named = signature.metadata.get("detquant.family", "") if name == "auto" else name
+    wanted = load_family(named) if named and named not in KINDS else None
     _refuse_other_kinds(signature)
     _, height, width = signature.image_input()
     _refuse_dynamic_outputs(signature)
@@ -84,14 +88,15 @@ def find_family(signature: Signature, name: str = "auto", classes: tuple[str, ..
         if name == "auto":
             reason = f"The file says so (detquant.family). {reason}"
         return wanted.from_signature(signature, classes), reason
-    for family in map(load_family, FAMILIES):
+    for family in map(load_family, candidates):
         reason = family.matches(signature)
         if reason is not None:
             return family.from_signature(signature, classes), reason
-    known = "; ".join(f"{key}: {load_family(key).expected(height, width)}" for key in FAMILIES)
+    known = "; ".join(f"{key}: {load_family(key).expected(height, width)}" for key in candidates)
+    none = f"no family {name}" if name in KINDS else "no known family"
     raise ModelError(
-        f"The model is of no known family: found {shapes_text(signature.outputs)} for an input of "
-        f"{height}x{width}.{_hint(signature)} Known: {known}."
+        f"The model is of {none}: found {shapes_text(signature.outputs)} for an input of {height}x{width}."
+        f"{_hint(signature)} Known: {known}."
     )
 
 
