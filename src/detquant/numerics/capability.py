@@ -18,6 +18,7 @@ class Capability:
             them: their one grid is at their output, and none stands between the two.
         activation_steps: composite activations (silu, ...) that run as several integer operators, each with
             a grid of its own; what is not listed runs in float between DQ and Q.
+        symmetric: grids of activations are signed with zero point 0, whatever the recipe says.
         float_results: an integer kernel with weights may write float, so what only float operators read has no grid.
         pair_saturation: 8-bit products are added in pairs in 16 bits on some of its processors, so weights
             are chosen such that no pair can overflow.
@@ -29,6 +30,7 @@ class Capability:
     fused: frozenset[str] = field(default_factory=frozenset)
     fused_activations: frozenset[str] = field(default_factory=frozenset)
     activation_steps: frozenset[str] = field(default_factory=frozenset)
+    symmetric: bool = False
     float_results: bool = False
     pair_saturation: bool = False
     opset: int = 21

@@ -77,8 +77,8 @@ def choose(
     notes: list[str] = []
     entries: list[Entry] = []
     for place in map(load_target, TARGETS):
-        if not place.is_installed():
-            notes.append(f"{place.name} is not installed: pip install 'detquant[{place.extra}]'")
+        if missing := place.missing():
+            notes.append(f"{place.name} is {missing}.")
             continue
         for made in (
             _float(detector, place, threads),

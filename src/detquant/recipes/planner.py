@@ -14,13 +14,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import onnx_ir as ir
 
 from detquant.errors import RecipeError
 from detquant.graph import Activation, DecodeTail, find_activations, find_decode_tail
 from detquant.graph.traits import OPS, WEIGHTED, activation_inputs, bias_of, is_constant, weight_of
-from detquant.numerics import Capability, QuantSpec
+from detquant.numerics import Capability, QType, QuantSpec
 from detquant.recipes.plan import Derived, Fixed, Own, Plan, Point, Shared
 from detquant.recipes.recipe import Recipe
 
@@ -254,8 +255,14 @@ class _Planner:
             for node in readers if producer is None else [producer, *readers]:
                 rule = self.recipe.rule_for(node) if id(node) in self.integer else None
                 if rule is not None and rule.activation is not None:
-                    return rule.activation
+                    return self.taken(rule.activation)
         raise AssertionError("a grid without an integer operator")
+
+    def taken(self, spec: QuantSpec) -> QuantSpec:
+        """The wish for an activation as the target takes it."""
+        if not self.capability.symmetric:
+            return spec
+        return replace(spec, qtype=QType(spec.qtype.bits, True), symmetric=True)
 
     def fixed_range(self, value: ir.Value) -> tuple[float, float] | None:
         producer = value.producer()

@@ -200,7 +200,7 @@ def choice(figures: Figures) -> Sheet:
 def targets(figures: Figures) -> Sheet:
     """Places to run."""
     rows = [
-        (one["name"], one["title"], ", ".join(one["precisions"]), one["version"] or f"not installed: {one['install']}")
+        (one["name"], one["title"], ", ".join(one["precisions"]), one["version"] or one["missing"])
         for one in figures["targets"]
     ]
     return Sheet("Targets", ("target", "", "takes", "runtime here"), rows, False)

@@ -13,6 +13,7 @@ TARGETS = {
     "ort": "detquant.targets.ort:Ort",
     "openvino": "detquant.targets.openvino:OpenVino",
     "opencv": "detquant.targets.opencv:OpenCv",
+    "tensorrt": "detquant.targets.tensorrt:TensorRt",
 }
 
 
@@ -30,20 +31,17 @@ def load_target(name: str) -> Target:
 
 
 def target_figures() -> dict[str, Any]:
-    """The targets as plain values: "name", "title", "precisions", "version" of the runtime (or None), "install"."""
-    rows = []
-    for target in map(load_target, TARGETS):
-        installed = version(target.package) if target.is_installed() else None
-        install = f"pip install 'detquant[{target.extra}]'" if target.extra and installed is None else None
-        rows.append(
-            {
-                "name": target.name,
-                "title": target.title,
-                "precisions": ["int8", *target.precisions],
-                "version": installed,
-                "install": install,
-            }
-        )
+    """The targets as plain values: "name", "title", "precisions", "version" of the runtime or what is "missing"."""
+    rows = [
+        {
+            "name": target.name,
+            "title": target.title,
+            "precisions": ["int8", *target.precisions],
+            "version": None if target.missing() else version(target.package),
+            "missing": target.missing(),
+        }
+        for target in map(load_target, TARGETS)
+    ]
     return {"targets": rows}
 
 

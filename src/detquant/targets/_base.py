@@ -60,6 +60,7 @@ class Target(ABC):
         package: the runtime's distribution, whose version is told.
         capability: of its integer kernels.
         precisions: of float artefacts.
+        runs_here: whether detquant runs the real runtime; where it does not, another one stands in and it is said so.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Target(ABC):
     package: str
     capability: Capability
     precisions: tuple[str, ...] = ("fp32",)
+    runs_here: bool = True
 
     def rewrite(self, model: ir.Model) -> ir.Model:
         """The float graph as this place runs it best: the same function, perhaps in other operators."""
@@ -86,13 +88,15 @@ class Target(ABC):
         self.require(precision)
         return self.lower(model)
 
-    def is_installed(self) -> bool:
-        """Whether the runtime can be used here."""
+    def missing(self) -> str | None:
+        """Why the runtime cannot be used here, in a few words; None where it can."""
+        if not self.runs_here:
+            return "not run by detquant"
         try:
             version(self.package)
         except PackageNotFoundError:
-            return False
-        return True
+            return f"not installed: pip install 'detquant[{self.extra}]'" if self.extra else "not installed"
+        return None
 
     def open_float(self, model: ir.Model, threads: int = 1) -> Iterator[tuple[str, Artefact, Runner]]:
         """The ways in which this place runs a float graph: what to call each, its files, and the open model."""
