@@ -52,7 +52,7 @@ $(VENV)/bench.stamp: $(VENV)/core.stamp
 	@touch $@
 
 bench: $(VENV)/bench.stamp
-	$(BIN)/python benchmarks/int8_ort.py $(BENCH)
+	$(BIN)/python benchmarks/int8.py $(BENCH)
 
 clean:
 	rm -rf $(VENV) build dist demo-out .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

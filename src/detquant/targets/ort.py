@@ -1,6 +1,6 @@
 """ONNX Runtime on a CPU: QDQ ONNX that its optimiser turns into QLinear kernels.
 
-What the facts rest on (onnxruntime 1.31, x86-64; ``benchmarks/int8_ort.py`` prints the comparison):
+What the facts rest on (onnxruntime 1.31, x86-64; ``benchmarks/int8.py`` prints the comparison):
 
 * A convolution becomes QLinearConv only between a DQ and a Q, so a grid stands between it and SiLU. SiLU as
   QLinearSigmoid and QLinearMul is then cheaper than DQ, float SiLU and Q over a large map.
