@@ -1,0 +1,123 @@
+"""The table: what each operation of OpenVINO is in ONNX.
+
+A row is a function that writes nodes and gives what the operation gives. An operation without a row is refused by name.
+"""
+
+from __future__ import annotations
+
+from detquant.importers.openvino import elementwise, quantizing, reducing, resizing, selecting, shaping, windows
+from detquant.importers.openvino.elementwise import Row, same
+from detquant.importers.openvino.reducing import along, reduce, reduce_logical
+
+__all__ = ["OPERATORS"]
+
+OPERATORS: dict[str, Row] = {
+    # arithmetic
+    "Abs": same("Abs"),
+    "Add": same("Add"),
+    "Ceiling": same("Ceil"),
+    "Cos": same("Cos"),
+    "Divide": elementwise.divide,
+    "Erf": same("Erf"),
+    "Exp": same("Exp"),
+    "Floor": same("Floor"),
+    "FloorMod": elementwise.floor_mod,
+    "Log": same("Log"),
+    "Maximum": same("Max"),
+    "Minimum": same("Min"),
+    "Mod": same("Mod", fmod=1),
+    "Multiply": elementwise.multiply,
+    "Negative": same("Neg"),
+    "Power": same("Pow"),
+    "Round": elementwise.rounding,
+    "Sign": same("Sign"),
+    "Sin": same("Sin"),
+    "Sqrt": same("Sqrt"),
+    "SquaredDifference": elementwise.squared_difference,
+    "Subtract": same("Sub"),
+    # comparisons and logic
+    "Equal": same("Equal"),
+    "Greater": same("Greater"),
+    "GreaterEqual": same("GreaterOrEqual"),
+    "Less": same("Less"),
+    "LessEqual": same("LessOrEqual"),
+    "LogicalAnd": same("And"),
+    "LogicalNot": same("Not"),
+    "LogicalOr": same("Or"),
+    "LogicalXor": same("Xor"),
+    "NotEqual": elementwise.not_equal,
+    "Select": same("Where"),
+    # activations
+    "Clamp": elementwise.clamp,
+    "Elu": elementwise.elu,
+    "Gelu": elementwise.gelu,
+    "HSigmoid": elementwise.hsigmoid,
+    "HSwish": same("HardSwish"),
+    "HardSigmoid": elementwise.hard_sigmoid,
+    "LogSoftmax": along("LogSoftmax", -1),
+    "Mish": same("Mish"),
+    "PRelu": elementwise.prelu,
+    "Relu": same("Relu"),
+    "Selu": elementwise.selu,
+    "Sigmoid": same("Sigmoid"),
+    "SoftPlus": same("Softplus"),
+    "SoftSign": same("Softsign"),
+    "Softmax": along("Softmax"),
+    "Swish": elementwise.swish,
+    "Tanh": same("Tanh"),
+    # types and grids
+    "Convert": elementwise.convert,
+    "ConvertLike": elementwise.convert_like,
+    "FakeQuantize": quantizing.fake_quantize,
+    # windows and statistics
+    "AvgPool": windows.avg_pool,
+    "BatchNormInference": windows.batch_norm,
+    "Convolution": windows.convolution,
+    "ConvolutionBackpropData": windows.deconvolution,
+    "GroupConvolution": windows.group_convolution,
+    "GroupConvolutionBackpropData": windows.group_deconvolution,
+    "Interpolate": resizing.interpolate,
+    "LRN": windows.local_response,
+    "MaxPool": windows.max_pool,
+    "NormalizeL2": windows.normalize_l2,
+    # products and sums
+    "AdaptiveAvgPool": reducing.adaptive_average,
+    "CumSum": selecting.cumulative_sum,
+    "MatMul": shaping.matmul,
+    "ReduceL1": reduce("ReduceL1"),
+    "ReduceL2": reduce("ReduceL2"),
+    "ReduceLogicalAnd": reduce_logical("ReduceMin"),
+    "ReduceLogicalOr": reduce_logical("ReduceMax"),
+    "ReduceMax": reduce("ReduceMax"),
+    "ReduceMean": reduce("ReduceMean"),
+    "ReduceMin": reduce("ReduceMin"),
+    "ReduceProd": reduce("ReduceProd"),
+    "ReduceSum": reduce("ReduceSum"),
+    # shapes
+    "Broadcast": shaping.broadcast,
+    "Concat": shaping.concat,
+    "DepthToSpace": shaping.depth_to_space,
+    "Pad": shaping.pad,
+    "Range": shaping.ranges,
+    "Reshape": shaping.reshape,
+    "ShapeOf": shaping.shape_of,
+    "Slice": shaping.slices,
+    "SpaceToDepth": shaping.space_to_depth,
+    "Split": shaping.split,
+    "Squeeze": shaping.squeeze,
+    "StridedSlice": shaping.strided_slice,
+    "Tile": shaping.tile,
+    "Transpose": shaping.transpose,
+    "Unsqueeze": shaping.unsqueeze,
+    "VariadicSplit": shaping.variadic_split,
+    # selection
+    "Gather": selecting.gather,
+    "GatherElements": selecting.gather_elements,
+    "GatherND": selecting.gather_nd,
+    "NonMaxSuppression": selecting.non_max_suppression,
+    "NonZero": selecting.non_zero,
+    "OneHot": selecting.one_hot,
+    "ScatterElementsUpdate": selecting.scatter_elements,
+    "ScatterNDUpdate": selecting.scatter_nd,
+    "TopK": selecting.top_k,
+}
