@@ -57,7 +57,13 @@ def combined_non_max_suppression(context: Any) -> list[Any]:
     zeros = ops.constant(np.float32(0))
     nothing = ops.broadcast(zeros, padding)
     found = ops.concat([found, nothing], 0)
-    flags = ops.concat([ops.broadcast(ops.constant(np.float32(1)), ops.shape_of(class_id, "i32")), ops.unsqueeze(nothing, integers(1))], 0)
+    flags = ops.concat(
+        [
+            ops.broadcast(ops.constant(np.float32(1)), ops.shape_of(class_id, "i32")),
+            ops.unsqueeze(nothing, integers(1)),
+        ],
+        0,
+    )
     class_id = ops.concat([ops.convert(class_id, "f32"), ops.unsqueeze(nothing, integers(1))], 0)
     corners = ops.concat([corners, ops.broadcast(zeros, ops.concat([padding, integers(4)], 0))], 0)
     # Of equal scores the earlier comes first, so a kept box of score 0 is before what was added.

@@ -48,7 +48,8 @@ class _Ranges:
         inner, outer = (self.input_low, self.input_high), (self.output_low, self.output_high)
         width = np.abs(self.input_high - self.input_low).max()
         return all(
-            a.shape == b.shape and np.allclose(a, b, rtol=0, atol=1e-6 * width) for a, b in zip(inner, outer, strict=True)
+            a.shape == b.shape and np.allclose(a, b, rtol=0, atol=1e-6 * width)
+            for a, b in zip(inner, outer, strict=True)
         )
 
 

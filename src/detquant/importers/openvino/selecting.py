@@ -116,9 +116,7 @@ def non_max_suppression(writer: Writer, operation: Operation) -> list[ir.Value]:
         operation.refuse("it lowers scores (soft NMS)")
     boxes, scores = operation.inputs[:2]
     centres = str(operation.attribute("box_encoding", "corner")).lower() == "center"
-    chosen = writer.add(
-        "NonMaxSuppression", boxes, scores, limit, iou, threshold, center_point_box=int(centres)
-    )
+    chosen = writer.add("NonMaxSuppression", boxes, scores, limit, iou, threshold, center_point_box=int(centres))
     confidence = writer.add("GatherND", scores, chosen)
     if operation.attribute("sort_result_descending", True):
         count = writer.add("Shape", confidence)

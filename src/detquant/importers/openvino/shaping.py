@@ -174,7 +174,9 @@ def space_to_depth(writer: Writer, operation: Operation) -> ir.Value:
 def matmul(writer: Writer, operation: Operation) -> ir.Value:
     """MatMul; operands are transposed first where they are to be."""
     a, b = (
-        _turned(writer, value, operation.rank(position)) if operation.attribute(f"transpose_{'ab'[position]}") else value
+        _turned(writer, value, operation.rank(position))
+        if operation.attribute(f"transpose_{'ab'[position]}")
+        else value
         for position, value in enumerate(operation.inputs)
     )
     return writer.add("MatMul", a, b)
