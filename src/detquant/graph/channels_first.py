@@ -1,4 +1,4 @@
-"""Give image inputs their channels first: TensorFlow's nets take [1, height, width, 3], the house [1, 3, height, width].
+"""Give image inputs their channels first: TensorFlow's nets take [1, height, width, 3], the house [1, 3, h, w].
 
 The input is turned, and a Transpose behind it gives the graph what it had. Then the Transpose is pushed on:
 

@@ -39,7 +39,8 @@ def load_model(path: str | os.PathLike[str], imgsz: int | None = None) -> Import
     """Read a model file with the importer that knows its kind. Nothing in the file is executed.
 
     Args:
-        path: a model file, the folder of a SavedModel or an OpenVINO IR, or the name of an embedded model where no file has that name.
+        path: a model file, the folder of a SavedModel or an OpenVINO IR, or the name of an embedded model where
+            no file has that name.
         imgsz: side of the input in pixels, for files that hold weights without a size.
 
     Returns:

@@ -1,4 +1,6 @@
-"""Keras: .keras and .h5, built by TensorFlow and frozen, then read as a frozen graph. Needs `tensorflow` and `openvino`.
+"""Keras: .keras and .h5, built by TensorFlow and frozen, then read as a frozen graph.
+
+Needs the extras `tensorflow` and `openvino`.
 
 Such a file holds a description of layers, and weights. The description is read and judged before TensorFlow sees the
 file: a layer that carries code (Lambda), or that is not Keras's own, is refused.

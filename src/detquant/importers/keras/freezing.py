@@ -41,7 +41,8 @@ def freeze(path: Path, graph: Path, imgsz: int | None) -> list[str]:
             model = tensorflow.keras.models.load_model(str(path), compile=False, safe_mode=True)
     except Exception as error:  # whatever a damaged file trips over, the user gets a sentence
         raise ModelError(
-            f"'{path}' cannot be built by Keras: {_sentence(error)}. Save it again with this Keras, or export it to ONNX."
+            f"'{path}' cannot be built by Keras: {_sentence(error)}. Save it again with this Keras, or export it "
+            "to ONNX."
         ) from error
     shape = _input_shape(path, model, imgsz)
     try:

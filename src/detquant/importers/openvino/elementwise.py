@@ -11,12 +11,12 @@ from detquant.importers.openvino.operation import Operation
 from detquant.importers.openvino.quantizing import codes_behind, is_to_codes
 from detquant.importers.openvino.writer import Writer
 
-Row = Callable[[Writer, Operation], "ir.Value | list[ir.Value]"]
+Row = Callable[[Writer, Operation], ir.Value | list[ir.Value]]
 
 _FLOATS = (ir.DataType.FLOAT, ir.DataType.DOUBLE)
 
 
-def same(op_type: str, **attributes: object) -> Row:
+def same(op_type: str, **attributes: object) -> Callable[[Writer, Operation], ir.Value]:
     """A row for an operation that ONNX has under this name, with the same inputs."""
 
     def row(writer: Writer, operation: Operation) -> ir.Value:
@@ -89,7 +89,7 @@ def elu(writer: Writer, operation: Operation) -> ir.Value:
 
 
 def swish(writer: Writer, operation: Operation) -> ir.Value:
-    """x sigmoid(beta x), in the form that detquant.graph.activations knows as one operator."""
+    """The product x sigmoid(beta x), in the form that detquant.graph.activations knows as one operator."""
     x, *beta = operation.inputs
     array = operation.array(1)
     inner = x if not beta or (array is not None and np.all(array == 1)) else writer.add("Mul", x, beta[0])

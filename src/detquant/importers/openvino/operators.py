@@ -77,7 +77,6 @@ OPERATORS: dict[str, Row] = {
     "GroupConvolution": windows.group_convolution,
     "GroupConvolutionBackpropData": windows.group_deconvolution,
     "Interpolate": resizing.interpolate,
-    "LRN": windows.local_response,
     "MaxPool": windows.max_pool,
     "NormalizeL2": windows.normalize_l2,
     # products and sums

@@ -30,7 +30,8 @@ Floats = npt.NDArray[np.float64]
 
 # How far a zero point may be from a whole number, in codes; ranges are float32, so it never is one exactly.
 _WHOLE = 1e-3
-_BOUNDS = {(-128.0, 127.0): np.int8, (0.0, 255.0): np.uint8}
+_Kind = type[np.int8] | type[np.uint8]
+_BOUNDS: dict[tuple[float, float], _Kind] = {(-128.0, 127.0): np.int8, (0.0, 255.0): np.uint8}
 _CODES = ("i8", "u8")
 
 
@@ -70,8 +71,8 @@ def fake_quantize(writer: Writer, operation: Operation) -> ir.Value:
             return made
         grid = _grid(writer, ranges.input_low, ranges.input_high, np.uint8) if ranges.same() else None
         if grid is not None:
-            scale, zero_point, axis = grid
-            return writer.add("DequantizeLinear", writer.add("QuantizeLinear", x, *grid[:2], **axis), *grid[:2], **axis)
+            codes = writer.add("QuantizeLinear", x, *grid[:2], **grid[2])
+            return writer.add("DequantizeLinear", codes, *grid[:2], **grid[2])
     return _spelled_out(writer, x, ranges)
 
 
@@ -166,9 +167,7 @@ def _to_codes(writer: Writer, operation: Operation, ranges: _Ranges) -> ir.Value
     return writer.add("QuantizeLinear", operation.inputs[0], *grid[:2], **grid[2])
 
 
-def _grid(
-    writer: Writer, low: Floats, high: Floats, kind: type[np.integer[Any]]
-) -> tuple[ir.Value, ir.Value, dict[str, int]] | None:
+def _grid(writer: Writer, low: Floats, high: Floats, kind: _Kind) -> tuple[ir.Value, ir.Value, dict[str, int]] | None:
     """Scale, zero point and axis of 256 levels from low to high, or None if QuantizeLinear cannot say them."""
     scale = (high - low) / 255
     if np.any(scale <= 0) or not np.isfinite(scale).all():

@@ -172,6 +172,6 @@ def _no_row(path: Path, node: Any) -> str:
     near = nearest_name(kind, OPERATORS, 0.8)
     hint = f" (there is {near})" if near else ""
     return (
-        f"'{path}' has the operation {kind} ('{node.get_friendly_name()}'), which cannot be translated{hint}: cut it off, "
-        "or export the model to ONNX and give that file."
+        f"'{path}' has the operation {kind} ('{node.get_friendly_name()}'), which cannot be translated{hint}: cut it "
+        "off, or export the model to ONNX and give that file."
     )

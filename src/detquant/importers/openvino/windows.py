@@ -95,15 +95,12 @@ def group_deconvolution(writer: Writer, operation: Operation) -> ir.Value:
 def _deconv(writer: Writer, operation: Operation, weight: ir.Value, shape: Sequence[int], groups: int) -> ir.Value:
     """Paddings follow from the size of the result, which OpenVINO has worked out."""
     kernel = list(shape[2:])
-    strides, dilations, begin, end, auto = _window(operation, len(kernel))
+    strides, dilations, begin, end, _ = _window(operation, len(kernel))
     extra = [int(value) for value in operation.attribute("output_padding") or [0] * len(kernel)]
     wanted = operation.output_shape()[2:]
     for axis, (side, size, out) in enumerate(zip(operation.shape()[2:], kernel, wanted, strict=True)):
         whole = strides[axis] * (side - 1) + (size - 1) * dilations[axis] + 1
-        if auto.startswith("same"):
-            total = max(whole + extra[axis] - out, 0)
-            small, large = total // 2, total - total // 2
-            begin[axis], end[axis] = (large, small) if auto == "same_lower" else (small, large)
+        # "same" puts the larger half first here; OpenVINO has worked it out, and keeps it in pads_begin
         extra[axis] = out - (whole - begin[axis] - end[axis])
         if extra[axis] < 0:
             end[axis], extra[axis] = end[axis] - extra[axis], 0
@@ -156,17 +153,8 @@ def batch_norm(writer: Writer, operation: Operation) -> ir.Value:
     return writer.add("BatchNormalization", *inputs, epsilon=epsilon)
 
 
-def local_response(writer: Writer, operation: Operation) -> ir.Value:
-    """LRN across channels."""
-    if operation.ints(1, "axes") != (1,):
-        operation.refuse("it does not run across channels")
-    names = {"alpha": "alpha", "beta": "beta", "bias": "bias"}
-    numbers = {name: float(operation.attribute(key)) for name, key in names.items()}
-    return writer.add("LRN", operation.inputs[0], size=int(operation.attribute("size")), **numbers)
-
-
 def normalize_l2(writer: Writer, operation: Operation) -> ir.Value:
-    """x / sqrt(sum(x^2) + eps), or with the larger of sum and eps."""
+    """The quotient x / sqrt(sum(x^2) + eps), or with the larger of sum and eps."""
     x, axes = operation.inputs[0], writer.int64(operation.ints(1, "axes"))
     total = writer.add("ReduceSumSquare", x, axes, keepdims=1)
     mode = operation.one_of("eps_mode", str(operation.attribute("eps_mode", "add")).lower(), ("add", "max"))

@@ -98,7 +98,7 @@ class Writer:
         self.nodes.append(node)
         return list(node.outputs)
 
-    def constant(self, array: npt.ArrayLike, dtype: npt.DTypeLike = None, name: str = "constant") -> ir.Value:
+    def constant(self, array: npt.ArrayLike, dtype: npt.DTypeLike | None = None, name: str = "constant") -> ir.Value:
         """An initializer of the operation that is being written."""
         contents = np.ascontiguousarray(array, dtype).reshape(np.shape(array))
         full = fresh_name(f"{self.scope}/{name}", self.taken)
