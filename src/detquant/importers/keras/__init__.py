@@ -44,7 +44,7 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
     with tempfile.TemporaryDirectory(prefix="detquant-keras-") as folder:
         graph = Path(folder) / "model.pb"
         names = freeze(path, graph, imgsz)
-        model = read(graph, "tf")
+        model = read(graph, "tf", shown=path)
         translated = to_onnx(model, path, {})
     for value, name in zip(translated.graph.outputs, names, strict=False):
         value.name = name

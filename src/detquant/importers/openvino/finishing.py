@@ -11,8 +11,20 @@ import onnx_ir as ir
 from detquant.graph.channels_first import channels_first
 from detquant.graph.float_interface import float_interface
 from detquant.graph.fold_affine import fold_affine
+from detquant.graph.infer_shapes import infer_shapes
 from detquant.graph.prepare import remove_unused
+from detquant.graph.upsampling import find_upsampling
 from detquant.importers.openvino.translation import translate
+
+_PASSES = (
+    remove_unused,
+    infer_shapes,
+    find_upsampling,
+    channels_first,
+    float_interface,
+    fold_affine,
+    remove_unused,
+)
 
 
 def to_onnx(model: Any, path: Path, metadata: Mapping[str, str]) -> ir.Model:
@@ -27,7 +39,7 @@ def to_onnx(model: Any, path: Path, metadata: Mapping[str, str]) -> ir.Model:
         UnsupportedOperator: an operation that cannot be translated.
     """
     translated = translate(model, path)
-    for each in (remove_unused, channels_first, float_interface, fold_affine, remove_unused):
+    for each in _PASSES:
         translated = each(translated)
     translated.metadata_props.update(metadata)
     return translated

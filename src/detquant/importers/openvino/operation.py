@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -39,11 +39,13 @@ class Operation:
         node: OpenVINO's own.
         inputs: what was translated of its inputs, in order.
         path: of the file, for messages.
+        made: gives what was made of any output of OpenVINO's graph that comes before this node.
     """
 
     node: Any
     inputs: tuple[ir.Value, ...]
     path: Path
+    made: Callable[[Any], ir.Value]
 
     @property
     def kind(self) -> str:

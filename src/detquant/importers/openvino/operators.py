@@ -5,7 +5,16 @@ A row is a function that writes nodes and gives what the operation gives. An ope
 
 from __future__ import annotations
 
-from detquant.importers.openvino import elementwise, quantizing, reducing, resizing, selecting, shaping, windows
+from detquant.importers.openvino import (
+    batches,
+    elementwise,
+    quantizing,
+    reducing,
+    resizing,
+    selecting,
+    shaping,
+    windows,
+)
 from detquant.importers.openvino.elementwise import Row, same
 from detquant.importers.openvino.reducing import along, reduce, reduce_logical
 
@@ -93,6 +102,7 @@ OPERATORS: dict[str, Row] = {
     "ReduceProd": reduce("ReduceProd"),
     "ReduceSum": reduce("ReduceSum"),
     # shapes
+    "BatchToSpace": batches.batch_to_space,
     "Broadcast": shaping.broadcast,
     "Concat": shaping.concat,
     "DepthToSpace": shaping.depth_to_space,
@@ -101,6 +111,7 @@ OPERATORS: dict[str, Row] = {
     "Reshape": shaping.reshape,
     "ShapeOf": shaping.shape_of,
     "Slice": shaping.slices,
+    "SpaceToBatch": batches.space_to_batch,
     "SpaceToDepth": shaping.space_to_depth,
     "Split": shaping.split,
     "Squeeze": shaping.squeeze,

@@ -18,10 +18,18 @@ from detquant.importers.openvino.quantizing import integer_converts
 
 # The key under which OpenVINO's ConstantFolding finds that it should leave a node alone.
 _KEEP = "DisableConstantFolding_0"
+# How the lines of OpenVINO's messages begin that say where it was, not what was wrong.
+_FRAMES = ("Exception from", "Check '", "FrontEnd API", "Model wasn't fully converted", "-- ", "While validating")
 _WHAT = {"ir": "an OpenVINO IR", "tf": "a TensorFlow graph", "tflite": "a TFLite model"}
 
 
-def read(path: Path, framework: str, imgsz: int | None = None, metadata: Mapping[str, str] | None = None) -> Any:
+def read(
+    path: Path,
+    framework: str,
+    imgsz: int | None = None,
+    metadata: Mapping[str, str] | None = None,
+    shown: Path | None = None,
+) -> Any:
     """Reads a file with one of OpenVINO's frontends.
 
     Args:
@@ -29,6 +37,7 @@ def read(path: Path, framework: str, imgsz: int | None = None, metadata: Mapping
         framework: "ir", "tf" or "tflite".
         imgsz: side of the input in pixels, for models that leave it open.
         metadata: may have "imgsz", see `detquant.graph.fix_shapes`.
+        shown: what the user named, for messages; by default the path.
 
     Returns:
         An `openvino.Model` with fixed input shapes.
@@ -42,7 +51,8 @@ def read(path: Path, framework: str, imgsz: int | None = None, metadata: Mapping
         from openvino.frontend import FrontEndManager
     except ImportError as error:
         raise MissingExtra("openvino", "openvino") from error
-    with _sentences(path, framework):
+    named = shown or path
+    with _sentences(named, framework):
         frontend = FrontEndManager().load_by_framework(framework)
         if framework == "tf":
             from openvino.frontend.tensorflow import ConversionExtension
@@ -50,8 +60,8 @@ def read(path: Path, framework: str, imgsz: int | None = None, metadata: Mapping
             frontend.add_extension(ConversionExtension("CombinedNonMaxSuppression", combined_non_max_suppression))
         model = frontend.convert(frontend.load(str(path)))
         frontend.normalize(model)
-    _fix_shapes(model, path, imgsz, metadata or {})
-    with _sentences(path, framework):
+    _fix_shapes(model, named, imgsz, metadata or {})
+    with _sentences(named, framework):
         _fold(model)
     return model
 
@@ -99,7 +109,7 @@ def _sentences(path: Path, framework: str) -> Iterator[None]:
                 f"'{path}' has operations that cannot be translated ({operations}): cut them off, or export the model "
                 "to ONNX and give that file."
             ) from error
-        said = [line for line in lines if not line.startswith(("Exception from", "Check '", "FrontEnd API"))]
+        said = [line for line in lines if not line.startswith(_FRAMES)]
         reason = (said or lines or [type(error).__name__])[0].rstrip(".: ")
         if framework == "shape":
             raise ModelError(f"'{path}' cannot take the input size that was asked for: {reason}.") from error

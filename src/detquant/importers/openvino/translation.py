@@ -76,7 +76,7 @@ class _Translation:
         return self.ids[port.get_node().get_name()], int(port.get_index())
 
     def parameter(self, node: Any) -> ir.Value:
-        operation = Operation(node, (), self.path)
+        operation = Operation(node, (), self.path, self.read)
         shape = static_dims(node.get_output_partial_shape(0))
         assert shape is not None, "shapes were fixed before"
         name = fresh_name(_plain(_tensor_name(node.output(0)) or node.get_friendly_name()), self.writer.taken)
@@ -109,7 +109,7 @@ class _Translation:
         self.kinds[kind] += 1
         self.writer.scope = stem
         inputs = tuple(self.read(node.input_value(position)) for position in range(node.get_input_size()))
-        made = OPERATORS[kind](self.writer, Operation(node, inputs, self.path))
+        made = OPERATORS[kind](self.writer, Operation(node, inputs, self.path, self.read))
         outputs = made if isinstance(made, list) else [made]
         for position, value in enumerate(outputs):
             self.values[self.key(node.output(position))] = value
@@ -145,7 +145,7 @@ class _Translation:
             self.writer.scope = name
             value = self.writer.add("Identity", value)
         self.given.add(value)
-        value.name, value.type = name, ir.TensorType(Operation(port.get_node(), (), self.path).input_dtype())
+        value.name, value.type = name, ir.TensorType(Operation(port.get_node(), (), self.path, self.read).input_dtype())
         shape = static_dims(port.get_partial_shape())
         if shape is not None:
             value.shape = ir.Shape(shape)

@@ -5,6 +5,7 @@ TensorFlow itself is not needed, and nothing of the graph is run.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from detquant.errors import ModelError
@@ -15,6 +16,7 @@ from detquant.importers.openvino.metadata import beside
 from detquant.importers.openvino.reading import read
 from detquant.importers.openvino.ultralytics_boxes import boxes_in_pixels
 from detquant.importers.tensorflow.messages import check_graph, check_saved_model
+from detquant.importers.tensorflow.variables import with_readable_variables
 
 __all__ = ["load", "matches"]
 
@@ -40,12 +42,13 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
     folder = path if path.is_dir() else path.parent if path.name == SAVED_MODEL else None
     if folder is None:
         check_graph(path)
-        files, source, metadata = [path], path, beside(path.parent)
+        files, metadata = [path], beside(path.parent)
     else:
         check_saved_model(folder)
-        files, source, metadata = _files(folder), folder, beside(folder)
+        files, metadata = _files(folder), beside(folder)
     sha256, size = digest(files)
-    model = read(source, "tf", imgsz, metadata)
+    with nullcontext(path) if folder is None else with_readable_variables(folder) as source:
+        model = read(source, "tf", imgsz, metadata, shown=path)
     translated = boxes_in_pixels(to_onnx(model, path, metadata), metadata)
     kind = "a frozen graph" if folder is None else "a SavedModel"
     return ImportedModel(

@@ -22,8 +22,8 @@ _LONGEST_VARINT = 10
 _MOST_FIELDS = 10_000_000
 
 
-class _Damage(Exception):
-    """Where the row of fields goes wrong."""
+class Damage(Exception):
+    """Where a row of fields goes wrong."""
 
 
 def check_graph(path: Path) -> None:
@@ -71,12 +71,12 @@ def _fields(path: Path, known: set[tuple[int, int]], what: str) -> set[tuple[int
             found: set[tuple[int, int]] = set()
             for field in _walk(content):
                 if field not in known:
-                    raise _Damage
+                    raise Damage
                 found.add(field)
             return found
     except OSError as error:
         raise ModelError(f"'{path}' cannot be read: {error.strerror}.") from error
-    except _Damage as error:
+    except Damage as error:
         size = path.stat().st_size
         raise ModelError(
             f"'{path}' is not {what}, or is truncated or damaged ({size} bytes): copy, download or export it again."
@@ -89,31 +89,35 @@ def _walk(content: mmap.mmap) -> Iterator[tuple[int, int]]:
     for _ in range(_MOST_FIELDS):
         if place == size:
             return
-        tag, place = _varint(content, place)
+        tag, place = varint(content, place)
         number, kind = tag >> 3, tag & 7
         if kind == _VARINT:
-            _, place = _varint(content, place)
+            _, place = varint(content, place)
         elif kind == _BYTES:
-            length, place = _varint(content, place)
+            length, place = varint(content, place)
             place += length
         elif kind in (_EIGHT, _FOUR):
             place += 8 if kind == _EIGHT else 4
         else:
-            raise _Damage
+            raise Damage
         if place > size:
-            raise _Damage
+            raise Damage
         yield number, kind
-    raise _Damage
+    raise Damage
 
 
-def _varint(content: mmap.mmap, place: int) -> tuple[int, int]:
-    """A number in groups of seven bits, and where it ends."""
+def varint(content: mmap.mmap | bytes, place: int) -> tuple[int, int]:
+    """A number in groups of seven bits, and where it ends.
+
+    Raises:
+        Damage: it does not end.
+    """
     value = 0
     for shift in range(_LONGEST_VARINT):
         if place + shift >= len(content):
-            raise _Damage
+            raise Damage
         byte = content[place + shift]
         value |= (byte & 0x7F) << 7 * shift
         if byte < 0x80:
             return value, place + shift + 1
-    raise _Damage
+    raise Damage
