@@ -2,7 +2,8 @@
 
 1. An integer input becomes a float one. Casts of it to float vanish; a DequantizeLinear of it gets a QuantizeLinear
    in front, so that the caller gives the numbers that the codes stand for; whoever else reads it reads a Cast.
-2. An output that a QuantizeLinear makes gets a DequantizeLinear behind it, under the same name.
+2. An output that a QuantizeLinear makes, perhaps turned or reshaped, gets a DequantizeLinear behind it, under the
+   same name.
 
 Whole numbers such as counts and class indices, which no QuantizeLinear makes, stay.
 """
@@ -11,9 +12,10 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from detquant.graph.values import fresh_name, is_op, static_shape, used_names
+from detquant.graph.values import constant, fresh_name, is_op, static_shape, used_names
 
 _IMAGE_RANK = 4
+_MOVES = ("Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten")
 
 
 def float_interface(model: ir.Model) -> ir.Model:
@@ -24,10 +26,21 @@ def float_interface(model: ir.Model) -> ir.Model:
         if shape is not None and len(shape) == _IMAGE_RANK and value.dtype is not None and value.dtype.is_integer():
             _float_input(model.graph, value, taken)
     for position, value in enumerate(model.graph.outputs):
-        producer = value.producer()
-        if producer is not None and is_op(producer, "QuantizeLinear"):
-            model.graph.outputs[position] = _float_output(model.graph, value, producer, taken)
+        maker = _quantized_by(value)
+        if maker is not None:
+            model.graph.outputs[position] = _float_output(model.graph, value, maker, taken)
     return model
+
+
+def _quantized_by(value: ir.Value) -> ir.Node | None:
+    """The QuantizeLinear that makes an output, perhaps with moves behind it that keep its one scale."""
+    node, moved = value.producer(), False
+    while node is not None and is_op(node, *_MOVES) and node.inputs[0] is not None:
+        node, moved = node.inputs[0].producer(), True
+    if node is None or not is_op(node, "QuantizeLinear"):
+        return None
+    scale = constant(node.inputs[1])
+    return None if moved and (scale is None or scale.size != 1) else node
 
 
 def _float_input(graph: ir.Graph, value: ir.Value, taken: set[str]) -> None:
@@ -56,14 +69,16 @@ def _float_input(graph: ir.Graph, value: ir.Value, taken: set[str]) -> None:
         graph.insert_before(graph[0], _made_by(cast))
 
 
-def _float_output(graph: ir.Graph, value: ir.Value, producer: ir.Node, taken: set[str]) -> ir.Value:
+def _float_output(graph: ir.Graph, value: ir.Value, maker: ir.Node, taken: set[str]) -> ir.Value:
     """Case 2."""
+    producer = value.producer()
+    assert producer is not None, "the maker is behind it"
     name = value.name or "output"
     value.name = fresh_name(f"{name}_codes", taken)
     found = _new(
-        graph, "DequantizeLinear", f"{name}_float", [value, *producer.inputs[1:]], ir.DataType.FLOAT, value, taken
+        graph, "DequantizeLinear", f"{name}_float", [value, *maker.inputs[1:]], ir.DataType.FLOAT, value, taken
     )
-    axis = producer.attributes.get_int("axis", 1)
+    axis = maker.attributes.get_int("axis", 1)
     _made_by(found).attributes["axis"] = ir.AttrInt64("axis", axis)
     graph.insert_after(producer, _made_by(found))
     found.name = name

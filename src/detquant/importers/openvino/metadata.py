@@ -36,6 +36,9 @@ def as_texts(tree: object) -> dict[str, str]:
     """Entries as ONNX's metadata has them: Python literals, lists of numbers among them."""
     if not isinstance(tree, dict):
         return {}
+    named = tree.get("names")
+    if isinstance(named, dict) and all(isinstance(key, str) and key.isdecimal() for key in named):  # as JSON has them
+        tree = tree | {"names": {int(key): name for key, name in named.items()}}
     return {str(key): value if isinstance(value, str) else str(value) for key, value in tree.items()}
 
 

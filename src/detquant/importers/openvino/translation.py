@@ -22,6 +22,7 @@ from detquant.importers.openvino.operators import OPERATORS
 from detquant.importers.openvino.writer import IR_VERSION, OPSET, Writer
 
 _COUNTED = re.compile(r"[A-Za-z]+_\d+")
+_RESULT = re.compile(r"Result_\d+")
 
 
 def translate(model: Any, path: Path) -> ir.Model:
@@ -89,6 +90,7 @@ class _Translation:
         result = port.get_node()
         source = result.input_value(0)
         names = {_plain(name) for name in (*port.get_names(), *source.get_names())}
+        names = {name for name in names if not _RESULT.fullmatch(name)}
         friendly = _plain(result.get_friendly_name())
         if friendly in names:
             chosen = friendly

@@ -66,7 +66,7 @@ def _fields(path: Path, known: set[tuple[int, int]], what: str) -> set[tuple[int
         if not path.stat().st_size:
             raise ModelError(f"'{path}' is empty (0 bytes): expected {what}; copy or export it again.")
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            if all(byte >= 32 or byte in b"\t\r\n" for byte in content[:256]):
+            if all(32 <= byte < 127 or byte in b"\t\r\n" for byte in content[:256]):
                 raise ModelError(f"'{path}' is text: expected {what} in its binary form.")
             found: set[tuple[int, int]] = set()
             for field in _walk(content):
