@@ -25,6 +25,9 @@ IMPORTERS = {
     "state_dicts": "detquant.importers.state_dicts",
 }
 
+OF_FOLDERS = ("openvino", "tensorflow")
+"""Those that take a folder too: an exported IR, a SavedModel."""
+
 # Someone who names a file of their own that is not there is told of it, not of ours.
 _LIKENESS = 0.8
 
@@ -58,13 +61,15 @@ def load_model(path: str | os.PathLike[str], imgsz: int | None = None) -> Import
         near = nearest_name(str(file), MODELS, _LIKENESS)
         hint = f", or did you mean the embedded '{near}'?" if near else "."
         raise ModelError(f"'{file}' does not exist: expected a model file{hint}")
-    for name, module in IMPORTERS.items():
-        importer = cast(_Importer, importlib.import_module(module))
+    for name in OF_FOLDERS if file.is_dir() else IMPORTERS:
+        importer = cast(_Importer, importlib.import_module(IMPORTERS[name]))
         if importer.matches(file):
             imported = importer.load(file, imgsz)
             return replace(imported, reason=f"{name}: {imported.reason}" if imported.reason else name)
     if file.is_dir():
-        raise ModelError(f"'{file}' is a folder: expected a model file in it, such as '{file / 'model.onnx'}'.")
+        raise ModelError(
+            f"'{file}' is a folder: expected a model file in it, such as '{file / 'model.onnx'}', or a SavedModel."
+        )
     raise ModelError(
         f"'{file}' is not a model that can be read: expected a file of a known kind ({', '.join(IMPORTERS)})."
     )
