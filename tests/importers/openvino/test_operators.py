@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 pytest.importorskip("openvino", reason="the extra openvino is not installed")
-from openvino import opset1, opset3, opset8, opset9, opset11, opset13, opset14, opset15
+from openvino import opset1, opset2, opset3, opset8, opset9, opset11, opset13, opset14, opset15
 
 from detquant.errors import UnsupportedOperator
+from detquant.graph.prepare import remove_unused
 from detquant.importers.openvino.operators import OPERATORS
 from detquant.importers.openvino.translation import translate
 
@@ -83,6 +84,14 @@ def resize(x: Any, mode: str, way: str, rounding: str = "round_prefer_floor", by
         nearest_mode=rounding,
         **options,
     )
+
+
+def to_batch(x: Any, block: int = 2, begin: tuple[int, int] = (0, 0), end: tuple[int, int] = (1, 1)) -> Any:
+    return opset2.space_to_batch(x, integers(1, 1, block, block), integers(0, 0, *begin), integers(0, 0, *end))
+
+
+def from_batch(x: Any, block: int = 2, begin: tuple[int, int] = (0, 0), end: tuple[int, int] = (0, 0)) -> Any:
+    return opset2.batch_to_space(x, integers(1, 1, block, block), integers(0, 0, *begin), integers(0, 0, *end))
 
 
 def batch_norm(x: Any) -> Any:
@@ -210,6 +219,9 @@ SAME = {
     "reduce nothing": lambda x: ops.relu(ops.reduce_sum(x, ops.constant(np.zeros(0, np.int64)), True)),
     "reduce and": lambda x: ops.reduce_logical_and(ops.less(x, scalar(0.5)), integers(3), False),
     "reduce or": lambda x: ops.reduce_logical_or(ops.less(x, scalar(-1)), integers(2, 3), True),
+    "space to batch": lambda x: to_batch(x, 3, (1, 0), (2, 2)),
+    "batch to space": lambda x: from_batch(ops.exp(to_batch(x)), 2, (1, 0), (0, 1)),
+    "dilated by batches": lambda x: from_batch(conv(to_batch(x, 2, (2, 2), (3, 3))), 2, (0, 0), (1, 1)),
     "broadcast": lambda x: ops.broadcast(x, integers(3, 4, 9, 7)),
     "broadcast both ways": lambda x: opset3.broadcast(x, integers(5, 1, 1, 9, 1), broadcast_spec="BIDIRECTIONAL"),
     "broadcast explicit": lambda x: ops.broadcast(
@@ -374,3 +386,13 @@ def test_every_row_is_compared_here_or_in_test_quantizing() -> None:
         x = ops.parameter(MAP, np.float32)
         covered |= {node.get_type_name() for node in Model([make(x)], [x], "net").get_ops()}
     assert set(OPERATORS) <= covered
+
+
+def test_a_convolution_between_batches_is_one_that_is_dilated(compare) -> None:
+    x = ops.parameter(MAP, np.float32)
+    image = np.random.default_rng(0).standard_normal(MAP).astype(np.float32)
+    model = remove_unused(compare([SAME["dilated by batches"](x)], [x], [image]))
+    [node] = list(model.graph)
+    assert node.op_type == "Conv"
+    assert list(node.attributes.get_ints("dilations") or ()) == [2, 2]
+    assert list(node.attributes.get_ints("pads") or ()) == [2, 2, 2, 2]
