@@ -114,6 +114,23 @@ def test_variables_that_openvino_does_not_find_by_itself(tensorflow: Any, tmp_pa
     assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file()} == before
 
 
+def test_suppression_inside_a_function(tensorflow: Any, tmp_path: Path, compare: Any) -> None:
+    """Its outputs are told apart, and have their own names."""
+    tf, rng = tensorflow, np.random.default_rng(0)
+    corner = rng.uniform(0, 0.8, (1, 16, 1, 2)).astype(np.float32)
+    boxes = tf.constant(np.concatenate([corner, corner + 0.3], axis=-1))
+
+    def call(x: Any) -> Any:
+        scores = tf.reshape(x[:, :4, :4, :], (1, 16, 3))
+        found = tf.image.combined_non_max_suppression(boxes + 0 * tf.reduce_mean(x), scores, 5, 30, 0.4, 0.3)
+        return dict(zip(("a_boxes", "b_scores", "c_classes", "d_count"), found, strict=True))
+
+    path = saved_model(tensorflow, None, call, (1, 16, 16, 3), tmp_path / "nms")
+    images = rng.random((1, 16, 16, 3)).astype(np.float32)
+    imported = compare(path, images, [np.asarray(one) for _, one in sorted(call(images).items())])
+    assert [value.name for value in imported.model.graph.outputs] == ["a_boxes", "b_scores", "c_classes", "d_count"]
+
+
 def test_a_table_of_variables_is_written_as_it_was_read(folder: Path) -> None:
     entries = _read(folder / "variables" / "variables.index")
     assert [name for name, _ in entries][:2] == [b"", b"_CHECKPOINTABLE_OBJECT_GRAPH"]

@@ -5,7 +5,6 @@ TensorFlow itself is not needed, and nothing of the graph is run.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
 
 from detquant.errors import ModelError
@@ -16,6 +15,7 @@ from detquant.importers.openvino.metadata import beside
 from detquant.importers.openvino.reading import read
 from detquant.importers.openvino.ultralytics_boxes import boxes_in_pixels
 from detquant.importers.tensorflow.messages import check_graph, check_saved_model
+from detquant.importers.tensorflow.suppression import with_numbered_outputs
 from detquant.importers.tensorflow.variables import with_readable_variables
 
 __all__ = ["load", "matches"]
@@ -47,7 +47,7 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
         check_saved_model(folder)
         files, metadata = _files(folder), beside(folder)
     sha256, size = digest(files)
-    with nullcontext(path) if folder is None else with_readable_variables(folder) as source:
+    with with_numbered_outputs(path) if folder is None else with_readable_variables(folder) as source:
         model = read(source, "tf", imgsz, metadata, shown=path)
     translated = boxes_in_pixels(to_onnx(model, path, metadata), metadata)
     kind = "a frozen graph" if folder is None else "a SavedModel"

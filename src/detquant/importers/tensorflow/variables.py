@@ -7,7 +7,8 @@ string that ties the names in the graph to the names in the table. A string tens
 model whose string is longer than 16383 bytes, as that of most detectors. The cure: a table that says the string
 begins as many bytes later as the length has more than 2.
 
-The folder that was named stays as it is: a temporary one beside it holds the new table and links to the rest.
+The folder that was named stays as it is: a temporary one holds the new table, the graph as `suppression` has it, and
+links to the rest.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 
 from detquant.errors import ModelError
 from detquant.importers.tensorflow.messages import Damage, varint
+from detquant.importers.tensorflow.suppression import numbered
 
 _OBJECTS = b"_CHECKPOINTABLE_OBJECT_GRAPH"
 _EXPECTED_BYTES = 2
@@ -44,19 +46,23 @@ def with_readable_variables(folder: Path) -> Iterator[Path]:
     entries = _read(index) if index.is_file() else []
     objects = dict(entries).get(_OBJECTS)
     surplus = 0 if objects is None else _surplus(folder, objects)
-    if objects is None or surplus <= 0:
+    graph = (folder / "saved_model.pb").read_bytes()
+    changed = numbered(graph)
+    if surplus <= 0 and changed == graph:
         yield folder
         return
-    fields = _fields(index, objects)
-    moved = _shifted(objects, {_OFFSET: fields.get(_OFFSET, 0) + surplus, _SIZE: fields.get(_SIZE, 0) - surplus})
+    if objects is not None and surplus > 0:
+        fields = _fields(index, objects)
+        moved = {_OFFSET: fields.get(_OFFSET, 0) + surplus, _SIZE: fields.get(_SIZE, 0) - surplus}
+        entries = [(key, _shifted(value, moved) if key == _OBJECTS else value) for key, value in entries]
     with tempfile.TemporaryDirectory(prefix="detquant-saved-model-") as name:
         copy = Path(name)
         (copy / "variables").mkdir()
-        _link(folder / "saved_model.pb", copy / "saved_model.pb")
+        (copy / "saved_model.pb").write_bytes(changed)
         for file in (folder / "variables").glob("variables.data-*"):
             _link(file, copy / "variables" / file.name)
-        table = _written([(key, moved if key == _OBJECTS else value) for key, value in entries])
-        (copy / "variables" / "variables.index").write_bytes(table)
+        if entries:
+            (copy / "variables" / "variables.index").write_bytes(_written(entries))
         yield copy
 
 
