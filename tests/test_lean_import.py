@@ -16,7 +16,16 @@ print(json.dumps(list(sys.modules)))
 """
 
 
-@pytest.mark.parametrize("module", ["detquant", "detquant.graph", "detquant.importers.onnx"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "detquant",
+        "detquant.graph",
+        "detquant.importers.onnx",
+        "detquant.importers.keras",
+        "detquant.importers.openvino",
+    ],
+)
 def test_import_loads_no_toolchain(module):
     run = subprocess.run([sys.executable, "-c", PROGRAM, module], capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in json.loads(run.stdout)}

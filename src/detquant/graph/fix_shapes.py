@@ -40,13 +40,24 @@ def fix_shapes(model: ir.Model, imgsz: int | tuple[int, int] | None = None) -> i
         if value.shape is None:
             raise ModelError(f"The model's input '{value.name}' has no shape: export it with one.")
         was_free |= static_shape(value) is None
-        value.shape = ir.Shape(_fixed(value.name or "", list(value.shape), wanted, model.metadata_props))
+        value.shape = ir.Shape(fixed_shape(value.name or "", list(value.shape), wanted, model.metadata_props))
     if was_free:
         _forget_free_shapes(model.graph)
     return model
 
 
-def _fixed(name: str, dims: list[object], wanted: tuple[int, int] | None, metadata: dict[str, str]) -> list[int]:
+def fixed_shape(name: str, dims: list[object], wanted: tuple[int, int] | None, metadata: dict[str, str]) -> list[int]:
+    """The shape of one input, by the cases at the top of this file.
+
+    Args:
+        name: of the input, for messages.
+        dims: its dimensions; what is not an int is free. Changed.
+        wanted: height and width in pixels.
+        metadata: of the file.
+
+    Raises:
+        ModelError: a free dimension that nothing fixes, or a size that is not the model's.
+    """
     if dims and not isinstance(dims[0], int):  # case 1
         dims[0] = 1
     if len(dims) == 4:

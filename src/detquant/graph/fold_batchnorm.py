@@ -39,16 +39,34 @@ def fold_batchnorm(model: ir.Model) -> ir.Model:
 
 
 def _fold(graph: ir.Graph, batchnorm: ir.Node) -> None:
-    value = batchnorm.inputs[0]
-    layer = value.producer() if value is not None else None
-    if value is None or layer is None or layer.op_type not in _FOLDS or layer.domain != batchnorm.domain:
-        return
     affine = _affine(batchnorm)
-    if affine is None or layer.graph is not graph or not is_used_once(value):
-        return
-    folded = _FOLDS[layer.op_type](layer, *affine)
+    if affine is not None:
+        fold_into_layer(graph, batchnorm, batchnorm.inputs[0], *affine)
+
+
+def fold_into_layer(
+    graph: ir.Graph, follower: ir.Node, value: ir.Value | None, slope: Float64, offset: Float64
+) -> bool:
+    """Fold slope * x + offset into the layer that makes x, if that can be done.
+
+    Args:
+        graph: is changed.
+        follower: the node that computes it; vanishes.
+        value: x.
+        slope: a number for each channel of x.
+        offset: alike.
+
+    Returns:
+        Whether it was folded.
+    """
+    layer = value.producer() if value is not None else None
+    if value is None or layer is None or layer.op_type not in _FOLDS or layer.domain != follower.domain:
+        return False
+    if layer.graph is not graph or not is_used_once(value):
+        return False
+    folded = _FOLDS[layer.op_type](layer, slope, offset)
     if folded is None:
-        return
+        return False
     weight, bias = folded
     old = layer.inputs[1]
     dtype = _dtype(old)
@@ -58,7 +76,8 @@ def _fold(graph: ir.Graph, batchnorm: ir.Node) -> None:
     layer.resize_inputs(3)
     layer.replace_input_with(1, weight_value)
     layer.replace_input_with(2, bias_value)
-    _take_place(layer, batchnorm)
+    _take_place(layer, follower)
+    return True
 
 
 def _dtype(value: ir.Value | None) -> np.dtype[np.generic]:

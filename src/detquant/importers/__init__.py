@@ -16,10 +16,17 @@ __all__ = ["IMPORTERS", "ImportedModel", "load_model"]
 
 IMPORTERS = {
     "onnx": "detquant.importers.onnx",
+    "openvino": "detquant.importers.openvino",
+    "tensorflow": "detquant.importers.tensorflow",
+    "tflite": "detquant.importers.tflite",
+    "keras": "detquant.importers.keras",
     "darknet": "detquant.importers.darknet",
     "ultralytics": "detquant.importers.ultralytics",
     "state_dicts": "detquant.importers.state_dicts",
 }
+
+OF_FOLDERS = ("openvino", "tensorflow")
+"""Those that take a folder too: an exported IR, a SavedModel."""
 
 # Someone who names a file of their own that is not there is told of it, not of ours.
 _LIKENESS = 0.8
@@ -35,7 +42,8 @@ def load_model(path: str | os.PathLike[str], imgsz: int | None = None) -> Import
     """Read a model file with the importer that knows its kind. Nothing in the file is executed.
 
     Args:
-        path: a model file, or the name of an embedded model where no file has that name.
+        path: a model file, the folder of a SavedModel or an OpenVINO IR, or the name of an embedded model where
+            no file has that name.
         imgsz: side of the input in pixels, for files that hold weights without a size.
 
     Returns:
@@ -43,22 +51,25 @@ def load_model(path: str | os.PathLike[str], imgsz: int | None = None) -> Import
 
     Raises:
         ModelError: there is no such file, it is of no known kind, or it is damaged.
-        MissingExtra: the file holds weights only, and torch, which builds their network, is not installed.
+        MissingExtra: the file holds weights only, and torch, which builds their network, is not installed; or
+            OpenVINO or TensorFlow are not, which read theirs.
     """
     file = Path(path)
     if str(file) in MODELS and not file.is_file():
         return replace(load_model(embedded_model(str(file))), path=file)  # reports show the name
-    if file.is_dir():
-        raise ModelError(f"'{file}' is a folder: expected a model file in it, such as '{file / 'model.onnx'}'.")
     if not file.exists():
         near = nearest_name(str(file), MODELS, _LIKENESS)
         hint = f", or did you mean the embedded '{near}'?" if near else "."
         raise ModelError(f"'{file}' does not exist: expected a model file{hint}")
-    for name, module in IMPORTERS.items():
-        importer = cast(_Importer, importlib.import_module(module))
+    for name in OF_FOLDERS if file.is_dir() else IMPORTERS:
+        importer = cast(_Importer, importlib.import_module(IMPORTERS[name]))
         if importer.matches(file):
             imported = importer.load(file, imgsz)
             return replace(imported, reason=f"{name}: {imported.reason}" if imported.reason else name)
+    if file.is_dir():
+        raise ModelError(
+            f"'{file}' is a folder: expected a model file in it, such as '{file / 'model.onnx'}', or a SavedModel."
+        )
     raise ModelError(
         f"'{file}' is not a model that can be read: expected a file of a known kind ({', '.join(IMPORTERS)})."
     )

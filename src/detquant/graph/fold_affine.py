@@ -1,0 +1,67 @@
+"""Fold a constant product or sum behind a convolution into it.
+
+TensorFlow has no bias in its convolutions, and its exporters write BatchNormalization as a product and a sum. With
+one number c, or one a channel, and z = W x + b,
+
+1. z + c and c + z:  W' = W,  b' = b + c
+2. z - c:  W' = W,  b' = b - c
+3. z c and c z:  W' = c W,  b' = c b
+4. z / c:  W' = W / c,  b' = b / c, where c is not 0
+
+Chains are folded one after the other. Not folded: what someone else reads too, weights that are computed or
+quantised, and constants that differ within a channel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import onnx_ir as ir
+
+from detquant.graph.fold_batchnorm import fold_into_layer
+from detquant.graph.values import constant, is_op, static_shape
+
+Float64 = npt.NDArray[np.float64]
+_Affine = tuple[Float64, Float64]
+
+_FORMS: dict[str, Callable[[Float64], _Affine]] = {
+    "Add": lambda c: (np.ones_like(c), c),
+    "Sub": lambda c: (np.ones_like(c), -c),
+    "Mul": lambda c: (c, np.zeros_like(c)),
+    "Div": lambda c: (1 / c, np.zeros_like(c)),
+}
+_EITHER_SIDE = ("Add", "Mul")
+_LAYERS = ("Conv", "ConvTranspose")
+
+
+def fold_affine(model: ir.Model) -> ir.Model:
+    """Fold every constant product and sum directly behind a convolution, in place."""
+    for node in tuple(model.graph):
+        if is_op(node, *_FORMS):
+            _fold(model.graph, node)
+    return model
+
+
+def _fold(graph: ir.Graph, node: ir.Node) -> None:
+    first, second = node.inputs
+    value, other = (second, first) if constant(first) is not None and node.op_type in _EITHER_SIDE else (first, second)
+    layer, array, shape = value.producer() if value is not None else None, constant(other), static_shape(value)
+    if not is_op(layer, *_LAYERS) or array is None or shape is None:
+        return
+    numbers = _by_channel(np.asarray(array, np.float64), shape)
+    if numbers is None or (node.op_type == "Div" and not numbers.all()):
+        return
+    fold_into_layer(graph, node, value, *_FORMS[node.op_type](numbers))
+
+
+def _by_channel(array: Float64, shape: tuple[int, ...]) -> Float64 | None:
+    """A number for each channel of a map, or None if the constant is not of this form."""
+    channels = shape[1]
+    if array.ndim > len(shape):
+        return None
+    full = array.reshape((1,) * (len(shape) - array.ndim) + array.shape)
+    if full.size == 1:
+        return np.full(channels, full.item())
+    return full.reshape(-1) if full.shape[1] == full.size == channels else None

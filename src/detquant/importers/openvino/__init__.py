@@ -1,0 +1,84 @@
+"""OpenVINO IR: an .xml that tells the operations, and a .bin with their numbers. Needs the extra `openvino`.
+
+The user names the .xml, or the folder that it is in, as Ultralytics exports it. Halves become float32; an IR that
+NNCF has quantised keeps its 8-bit weights and gets QuantizeLinear and DequantizeLinear for its FakeQuantize.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from detquant.errors import ModelError
+from detquant.importers._base import ImportedModel
+from detquant.importers.digest import digest
+from detquant.importers.openvino.finishing import to_onnx
+from detquant.importers.openvino.metadata import beside, inside
+from detquant.importers.openvino.reading import read
+
+__all__ = ["load", "matches"]
+
+_HEAD = 4096
+
+
+def matches(path: Path) -> bool:
+    """Whether the file is named .xml, or is a folder with one .xml and its .bin."""
+    return _only_ir(path) is not None if path.is_dir() else path.suffix.lower() == ".xml"
+
+
+def load(path: Path, imgsz: int | None = None) -> ImportedModel:
+    """Read an IR.
+
+    Args:
+        path: the .xml, or its folder.
+        imgsz: side of the input in pixels, where the file leaves it open.
+
+    Returns:
+        The model; its digest is that of the .xml followed by the .bin.
+
+    Raises:
+        ModelError: a file is missing, damaged, or has what cannot be translated.
+        MissingExtra: OpenVINO is not installed.
+    """
+    file = _only_ir(path) if path.is_dir() else path
+    if file is None:
+        raise ModelError(f"'{path}' is a folder without an OpenVINO IR: expected one .xml in it, and its .bin.")
+    weights = file.with_suffix(".bin")
+    _check(file, weights)
+    metadata = beside(file.parent)
+    model = read(file, "ir", imgsz, metadata)
+    metadata |= inside(model, metadata)
+    sha256, size = digest((file, weights))
+    translated = to_onnx(model, file, metadata)
+    return ImportedModel(
+        model=translated,
+        path=path,
+        sha256=sha256,
+        size_bytes=size,
+        metadata=metadata,
+        reason=f"an IR of {len(model.get_ops())} operations",
+    )
+
+
+def _only_ir(folder: Path) -> Path | None:
+    try:
+        found = [file for file in folder.iterdir() if file.suffix == ".xml" and file.with_suffix(".bin").is_file()]
+    except OSError:
+        return None
+    return found[0] if len(found) == 1 else None
+
+
+def _check(file: Path, weights: Path) -> None:
+    """Says what is wrong before OpenVINO says it in its way."""
+    try:
+        with file.open("rb") as handle:
+            head = handle.read(_HEAD)
+    except OSError as error:
+        raise ModelError(f"'{file}' cannot be read: {error.strerror}.") from error
+    if b"<net" not in head:
+        kind = "another XML file" if head.lstrip().startswith(b"<") else "another kind of file" if head else "empty"
+        raise ModelError(f"'{file}' is not an OpenVINO IR but {kind}: expected <net name=... version=...> in it.")
+    if not weights.is_file():
+        raise ModelError(
+            f"'{file}' is one half of an OpenVINO IR, and its other half is missing: expected '{weights.name}' in the "
+            "same folder; put it there."
+        )

@@ -1,0 +1,55 @@
+"""What is written beside or inside a model's file about it.
+
+1. `metadata.yaml` in the same folder, as Ultralytics writes beside its exports: names, imgsz, stride, task.
+2. The `rt_info` of an IR: Open Model Zoo and OpenVINO's Model API keep the class names there, with "_" for blanks.
+
+Files come from anyone: they are read within bounds, and what makes no sense is left out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+LARGEST = 1 << 20
+"""Bytes of metadata that are read; names of thousands of classes fit."""
+
+_LABELS = ["model_info", "labels"]
+
+
+def beside(folder: Path) -> dict[str, str]:
+    """Case 1; empty where there is no such file."""
+    file = folder / "metadata.yaml"
+    try:
+        if not file.is_file() or file.stat().st_size > LARGEST:
+            return {}
+        return as_texts(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        return {}
+
+
+def as_texts(tree: object) -> dict[str, str]:
+    """Entries as ONNX's metadata has them: Python literals, lists of numbers among them."""
+    if not isinstance(tree, dict):
+        return {}
+    named = tree.get("names")
+    if isinstance(named, dict) and all(isinstance(key, str) and key.isdecimal() for key in named):  # as JSON has them
+        tree = tree | {"names": {int(key): name for key, name in named.items()}}
+    return {str(key): value if isinstance(value, str) else str(value) for key, value in tree.items()}
+
+
+def inside(model: Any, known: Mapping[str, str]) -> dict[str, str]:
+    """Case 2, where the class names are not known.
+
+    Args:
+        model: an `openvino.Model`.
+        known: metadata that there is already.
+    """
+    if "names" in known or not model.has_rt_info(_LABELS):
+        return {}
+    labels = str(model.get_rt_info(_LABELS).value).split()
+    return {"detquant.classes": json.dumps([label.replace("_", " ") for label in labels])} if labels else {}

@@ -1,0 +1,118 @@
+"""Files read by OpenVINO, and its model made ready to be translated: shapes fixed, constants folded.
+
+OpenVINO reads its own IR, TensorFlow's frozen graphs and SavedModels, and TFLite, each with a frontend; only the
+frontend that was asked for sees the file. It runs nothing, and knows no operation that would read another file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from detquant.errors import MissingExtra, ModelError, UnsupportedOperator
+from detquant.graph.fix_shapes import fixed_shape
+from detquant.importers.openvino.combined_nms import combined_non_max_suppression
+from detquant.importers.openvino.quantizing import integer_converts
+
+# The key under which OpenVINO's ConstantFolding finds that it should leave a node alone.
+_KEEP = "DisableConstantFolding_0"
+# How the lines of OpenVINO's messages begin that say where it was, not what was wrong.
+_FRAMES = ("Exception from", "Check '", "FrontEnd API", "Model wasn't fully converted", "-- ", "While validating")
+_WHAT = {"ir": "an OpenVINO IR", "tf": "a TensorFlow graph", "tflite": "a TFLite model"}
+
+
+def read(
+    path: Path,
+    framework: str,
+    imgsz: int | None = None,
+    metadata: Mapping[str, str] | None = None,
+    shown: Path | None = None,
+) -> Any:
+    """Reads a file with one of OpenVINO's frontends.
+
+    Args:
+        path: of the file, or of the folder of a SavedModel.
+        framework: "ir", "tf" or "tflite".
+        imgsz: side of the input in pixels, for models that leave it open.
+        metadata: may have "imgsz", see `detquant.graph.fix_shapes`.
+        shown: what the user named, for messages; by default the path.
+
+    Returns:
+        An `openvino.Model` with fixed input shapes.
+
+    Raises:
+        MissingExtra: OpenVINO is not installed.
+        ModelError: the file is damaged, or has what its frontend does not know.
+    """
+    try:
+        import openvino  # noqa: F401
+        from openvino.frontend import FrontEndManager
+    except ImportError as error:
+        raise MissingExtra("openvino", "openvino") from error
+    named = shown or path
+    with _sentences(named, framework):
+        frontend = FrontEndManager().load_by_framework(framework)
+        if framework == "tf":
+            from openvino.frontend.tensorflow import ConversionExtension
+
+            frontend.add_extension(ConversionExtension("CombinedNonMaxSuppression", combined_non_max_suppression))
+        model = frontend.convert(frontend.load(str(path)))
+        frontend.normalize(model)
+    _fix_shapes(model, named, imgsz, metadata or {})
+    with _sentences(named, framework):
+        _fold(model)
+    return model
+
+
+def _fix_shapes(model: Any, path: Path, imgsz: int | None, metadata: Mapping[str, str]) -> None:
+    """As `detquant.graph.fix_shapes` does, but before OpenVINO's constants are folded."""
+    wanted = None if imgsz is None else (imgsz, imgsz)
+    shapes = {}
+    for port in model.inputs:
+        shape = port.get_partial_shape()
+        name = port.get_any_name() if port.get_names() else port.get_node().get_friendly_name()
+        if shape.rank.is_dynamic:
+            raise ModelError(f"The input '{name}' of '{path}' has no shape: export the model with one.")
+        dims: list[object] = [dim.get_length() if dim.is_static else "?" for dim in shape]
+        shapes[port] = fixed_shape(name, dims, wanted, dict(metadata))
+    if any(port.get_partial_shape().is_dynamic for port in shapes):
+        with _sentences(path, "shape"):
+            model.reshape(shapes)
+
+
+def _fold(model: Any) -> None:
+    """Folds constants; those in integers with a scale stay, for they become DequantizeLinear."""
+    from openvino.passes import ConstantFolding, Manager
+
+    for node in integer_converts(model):
+        node.get_rt_info()[_KEEP] = True
+    manager = Manager()
+    manager.register_pass(ConstantFolding())
+    manager.run_passes(model)
+
+
+@contextmanager
+def _sentences(path: Path, framework: str) -> Iterator[None]:
+    """What OpenVINO raises as one sentence; its messages are several lines, the last of which say what is wrong."""
+    try:
+        yield
+    except (MissingExtra, ModelError):
+        raise
+    except Exception as error:  # RuntimeError mostly, but a damaged file may raise anything
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        missing = next((line for line in lines if "No conversion rule" in line), None)
+        if missing is not None:
+            operations = missing.partition(":")[2].strip()
+            raise UnsupportedOperator(
+                f"'{path}' has operations that cannot be translated ({operations}): cut them off, or export the model "
+                "to ONNX and give that file."
+            ) from error
+        said = [line for line in lines if not line.startswith(_FRAMES)]
+        reason = (said or lines or [type(error).__name__])[0].rstrip(".: ")
+        if framework == "shape":
+            raise ModelError(f"'{path}' cannot take the input size that was asked for: {reason}.") from error
+        raise ModelError(
+            f"'{path}' cannot be read as {_WHAT[framework]}: {reason}. Copy, download or export it again."
+        ) from error

@@ -1,0 +1,70 @@
+"""TensorFlow: a frozen graph (.pb), or a SavedModel's folder, read by OpenVINO. Needs the extra `openvino`.
+
+TensorFlow itself is not needed, and nothing of the graph is run.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from detquant.errors import ModelError
+from detquant.importers._base import ImportedModel
+from detquant.importers.digest import digest
+from detquant.importers.openvino.finishing import to_onnx
+from detquant.importers.openvino.metadata import beside
+from detquant.importers.openvino.reading import read
+from detquant.importers.openvino.ultralytics_boxes import boxes_in_pixels
+from detquant.importers.tensorflow.messages import check_graph, check_saved_model
+from detquant.importers.tensorflow.suppression import with_numbered_outputs
+from detquant.importers.tensorflow.variables import with_readable_variables
+
+__all__ = ["load", "matches"]
+
+SAVED_MODEL = "saved_model.pb"
+
+
+def matches(path: Path) -> bool:
+    """Whether the file is named .pb, or is a folder with a saved_model.pb."""
+    return (path / SAVED_MODEL).is_file() if path.is_dir() else path.suffix.lower() == ".pb"
+
+
+def load(path: Path, imgsz: int | None = None) -> ImportedModel:
+    """Read a frozen graph or a SavedModel.
+
+    Args:
+        path: the .pb, or the folder of a SavedModel (or the saved_model.pb in it).
+        imgsz: side of the input in pixels, where the graph leaves it open.
+
+    Raises:
+        ModelError: the files are damaged or incomplete, or have what cannot be translated.
+        MissingExtra: OpenVINO is not installed.
+    """
+    folder = path if path.is_dir() else path.parent if path.name == SAVED_MODEL else None
+    if folder is None:
+        check_graph(path)
+        files, metadata = [path], beside(path.parent)
+    else:
+        check_saved_model(folder)
+        files, metadata = _files(folder), beside(folder)
+    sha256, size = digest(files)
+    with with_numbered_outputs(path) if folder is None else with_readable_variables(folder) as source:
+        model = read(source, "tf", imgsz, metadata, shown=path)
+    translated = boxes_in_pixels(to_onnx(model, path, metadata), metadata)
+    kind = "a frozen graph" if folder is None else "a SavedModel"
+    return ImportedModel(
+        model=translated,
+        path=path,
+        sha256=sha256,
+        size_bytes=size,
+        metadata=metadata,
+        reason=f"{kind} that became {len(translated.graph)} nodes",
+    )
+
+
+def _files(folder: Path) -> list[Path]:
+    """The graph, then the variables in the order of their names."""
+    try:
+        variables = sorted(file for file in (folder / "variables").glob("variables.*") if file.is_file())
+    except OSError as error:
+        raise ModelError(f"'{folder}' cannot be read: {error.strerror}.") from error
+    return [folder / SAVED_MODEL, *variables]

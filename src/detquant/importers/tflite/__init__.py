@@ -1,0 +1,67 @@
+"""TFLite: a flatbuffer, float or quantised to 8 bits, read by OpenVINO. Needs the extra `openvino`.
+
+A quantised file becomes a graph of QuantizeLinear and DequantizeLinear with the same grids. It takes and gives
+float32, and computes what lies between two grids in float32: TFLite's own kernels, which do it in integers, may
+differ from it by a step of a grid.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from detquant.errors import ModelError
+from detquant.importers._base import ImportedModel
+from detquant.importers.digest import digest
+from detquant.importers.openvino.finishing import to_onnx
+from detquant.importers.openvino.reading import read
+from detquant.importers.openvino.ultralytics_boxes import boxes_in_pixels
+from detquant.importers.tflite.metadata import appended
+
+__all__ = ["load", "matches"]
+
+_MAGIC = b"TFL3"
+_HEAD = 8
+_SMALLEST = 32
+
+
+def matches(path: Path) -> bool:
+    """Whether the file is named .tflite, or has the mark of TFLite's flatbuffers."""
+    if path.is_dir():
+        return False
+    return path.suffix.lower() in (".tflite", ".lite") or _head(path)[4:] == _MAGIC
+
+
+def load(path: Path, imgsz: int | None = None) -> ImportedModel:
+    """Read a TFLite model.
+
+    Args:
+        path: the file.
+        imgsz: side of the input in pixels, where the file leaves it open.
+
+    Raises:
+        ModelError: the file is damaged, or has what cannot be translated.
+        MissingExtra: OpenVINO is not installed.
+    """
+    sha256, size = digest((path,))
+    if _head(path)[4:] != _MAGIC or size < _SMALLEST:
+        found = "empty" if not size else f"another kind of file ({size} bytes)"
+        raise ModelError(f"'{path}' is not a TFLite model but {found}: expected 'TFL3' at its fifth byte.")
+    metadata = appended(path)
+    model = read(path, "tflite", imgsz, metadata)
+    translated = boxes_in_pixels(to_onnx(model, path, metadata), metadata)
+    return ImportedModel(
+        model=translated,
+        path=path,
+        sha256=sha256,
+        size_bytes=size,
+        metadata=metadata,
+        reason=f"a flatbuffer that became {len(translated.graph)} nodes",
+    )
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(_HEAD)
+    except OSError:
+        return b""

@@ -1,0 +1,55 @@
+"""The ZIP archive that is appended to many TFLite files.
+
+1. Ultralytics' `metadata.json`, or a Python literal in `temp_meta.txt` in older ones: names, imgsz, stride, task.
+2. A list of labels, one a line, as TensorFlow's Task Library keeps it: `labelmap.txt` or `labels.txt`.
+
+It is read within bounds; what makes no sense is left out.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import zipfile
+import zlib
+from pathlib import Path
+
+from detquant.importers.openvino.metadata import LARGEST, as_texts
+
+_MOST_ENTRIES = 100
+_ULTRALYTICS = ("metadata.json", "temp_meta.txt")
+_LABELS = ("labelmap.txt", "labels.txt", "label_map.txt")
+
+
+def appended(path: Path) -> dict[str, str]:
+    """What the archive behind a TFLite model says; empty if there is none."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            if len(entries) > _MOST_ENTRIES:
+                return {}
+            texts = {entry.filename: _text(archive, entry) for entry in entries if entry.file_size <= LARGEST}
+    except (OSError, ValueError, NotImplementedError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error):
+        return {}
+    found = next((texts[name] for name in _ULTRALYTICS if name in texts), None)
+    if found is not None:
+        return as_texts(_literal(found))
+    labels = next((texts[name].splitlines() for name in _LABELS if name in texts), [])
+    return {"detquant.classes": json.dumps(labels)} if labels else {}
+
+
+def _text(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> str:
+    with archive.open(entry) as file:
+        return file.read(LARGEST).decode("utf-8")
+
+
+def _literal(text: str) -> object:
+    """JSON or a Python literal: never an expression."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return None
