@@ -6,17 +6,19 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from keras_nets import ANCHORS, CLASSES, detections, small, ssd_mobilenet_v1, yolov4
 from saving import frozen, saved_model
 
+from detquant.data.scenes import scene
 from detquant.errors import ModelError
-from detquant.families import find_family
 from detquant.graph import find_decode_tail, prepare
 from detquant.graph.activations import find_activations
 from detquant.importers import load_model
-from detquant.pipeline.detector import _signature
+from detquant.pipeline.detector import load
+from detquant.pipeline.quantize import quantize
 from detquant.recipes import load_recipe, plan
 from detquant.targets import load_target
 
@@ -89,6 +91,15 @@ def test_ssd_mobilenet_v1_as_saved_model(tensorflow, ssd, tmp_path, compare) -> 
     assert {node.op_type for node in prepared.graph} == {
         *("Mul", "Add", "Conv", "Clip", "Transpose", "Reshape", "Concat")
     }
+    detector = load(path)
+    assert detector.family.name == "ssd-mobilenet" and detector.family.num_classes == 80
+    (tmp_path / "pictures").mkdir()
+    for index in range(4):
+        cv2.imwrite(str(tmp_path / f"pictures/{index}.png"), scene("train", index).image)
+    result = quantize(detector, tmp_path / "pictures", calib=4)
+    assert result.report["images"] == 4 and result.report["int8"]["macs_percent"] > 0
+    result.save(tmp_path / "out")
+    assert load(tmp_path / "out/model.onnx").family.name == "ssd-mobilenet"
 
 
 @pytest.mark.parametrize("kind", ["frozen", pytest.param("saved", marks=pytest.mark.slow)])
@@ -117,8 +128,10 @@ def test_ssd_mobilenet_v1_with_its_detections(kind, tensorflow, ssd, tmp_path, c
     assert len(tail.head_convs) == 12
     decided = plan(prepared, load_recipe("w8a8"), load_target("ort").capability)
     assert all(decided.kept_float[node.name or ""] == "decode tail" for node in behind)
-    with pytest.raises(ModelError, match="no known family"):
-        find_family(_signature(prepared, imported))
+    detector = load(path)
+    assert detector.family.name == "ssd-postprocessed" and detector.family.num_classes == 80
+    feed, geometry = detector.family.preprocess(scene("train", 0).image)
+    assert len(detector.family.decode(detector.open().run({detector.family.input_name: feed}), geometry)) <= 100
 
 
 def test_yolov4_with_a_quarter_of_its_channels(tensorflow, tmp_path, compare) -> None:
@@ -132,6 +145,7 @@ def test_yolov4_with_a_quarter_of_its_channels(tensorflow, tmp_path, compare) ->
     assert kinds.count("Conv") == 110
     assert kinds.count("Resize") == 2
     assert "Tile" not in kinds
+    assert load(path).family.name == "yolov4"
 
 
 @pytest.mark.slow
