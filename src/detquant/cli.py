@@ -59,7 +59,7 @@ def quantize(
     """Quantise a detector or classifier, and measure it beside the float model.
 
     Args:
-        model: The float detector: ONNX, Darknet .cfg, YOLOv8 .pt, or yolov8-pico, which ships with detquant.
+        model: The float model: ONNX, Darknet .cfg, checkpoint, TensorFlow, OpenVINO; or yolov8-pico, resnet-pico.
         data: A data.yaml, a COCO .json, a folder of images (perhaps in folders for each class), a .csv of class
             labels, or what ships with detquant: scenes, and crops for classifiers.
         recipe: A built-in recipe or a .toml file.
@@ -122,7 +122,7 @@ def evaluate(
     """Measure a model, float or quantised: AP or top-1, and the time of preprocessing, inference and decoding.
 
     Args:
-        model: ONNX, Darknet .cfg, YOLOv8 .pt, or yolov8-pico, which ships with detquant.
+        model: ONNX, Darknet .cfg, checkpoint, TensorFlow, OpenVINO; or yolov8-pico, resnet-pico.
         data: A data.yaml, a COCO .json, a folder of images (perhaps in folders for each class), a .csv of class
             labels, or what ships with detquant: scenes, and crops for classifiers.
         target: Whose runtime it runs in, see detquant targets.
@@ -170,7 +170,7 @@ def choose(
     """Show what to run on this machine: the model in float and quantised on every runtime that is installed.
 
     Args:
-        model: The float model: ONNX, Darknet .cfg, YOLOv8 .pt, or yolov8-pico, which ships with detquant.
+        model: The float model: ONNX, Darknet .cfg, checkpoint, TensorFlow, OpenVINO; or yolov8-pico, resnet-pico.
         data: As for detquant quantize.
         recipe: A built-in recipe or a .toml file.
         family: Detector family, found from the model by default.
@@ -246,7 +246,7 @@ def inspect(
     """Show what a detector is made of, and how much of it would be quantised.
 
     Args:
-        model: ONNX, Darknet .cfg, YOLOv8 .pt, or yolov8-pico, which ships with detquant.
+        model: ONNX, Darknet .cfg, checkpoint, TensorFlow, OpenVINO; or yolov8-pico, resnet-pico.
         recipe: A built-in recipe or a .toml file.
         target: Where the result would run.
         family: Detector family, found from the model by default.
@@ -277,7 +277,7 @@ def plan(
     """Show what a recipe comes to on a detector and a target, tensor by tensor, before any image is read.
 
     Args:
-        model: The float detector: ONNX, Darknet .cfg, YOLOv8 .pt, or yolov8-pico, which ships with detquant.
+        model: The float model: ONNX, Darknet .cfg, checkpoint, TensorFlow, OpenVINO; or yolov8-pico, resnet-pico.
         recipe: A built-in recipe or a .toml file.
         target: Where the result would run.
         family: Detector family, found from the model by default.
@@ -312,7 +312,7 @@ def predict(
     """Find objects in images and draw them.
 
     Args:
-        model: ONNX, Darknet .cfg or YOLOv8 .pt, float or quantised.
+        model: ONNX, Darknet .cfg, checkpoint, TensorFlow or OpenVINO file, float or quantised.
         images: Image files, or folders of them.
         out: Folder for the drawn images.
         confidence: Objects score more than this.
@@ -368,7 +368,7 @@ def export(
     """Write a float model in a target's own format, and run it there beside the original before saying so.
 
     Args:
-        model: ONNX, Darknet .cfg, YOLOv8 .pt, or yolov8-pico, which ships with detquant.
+        model: ONNX, Darknet .cfg, checkpoint, TensorFlow, OpenVINO; or yolov8-pico, resnet-pico.
         target: Where it is to run, see detquant targets.
         precision: fp32, or fp16 where the target takes it.
         out: Folder for the files; by default MODEL-TARGET-PRECISION in the current one.

@@ -3,10 +3,11 @@ from __future__ import annotations
 import onnx
 import pytest
 
-from detquant.data.scenes import CLASSES, SIZE
+from detquant.data.scenes import CLASSES, SIZE, open_crops
 from detquant.embedded import MODELS, embedded_model
 from detquant.errors import ModelError
 from detquant.pipeline.detector import load
+from detquant.pipeline.evaluate import evaluate
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -27,6 +28,16 @@ def test_the_detector_fits_the_scenes():
     assert family.name == "yolov8" and family.classes == CLASSES and (family.height, family.width) == (SIZE, SIZE)
     assert not detector.is_quantized and str(detector.imported.path) == "yolov8-pico"
     assert any(node.op_type == "BatchNormalization" for node in detector.imported.model.graph)
+
+
+def test_the_classifier_fits_the_crops():
+    detector = load("resnet-pico")
+    assert detector.family.task == "classify" and detector.family.classes == CLASSES
+    assert any(node.op_type == "BatchNormalization" for node in detector.imported.model.graph)
+    parameters = sum(value.const_value.size for value in detector.model.graph.initializers.values())
+    assert parameters < 300_000
+    found = evaluate(detector, open_crops(calibration=1, validation=30)).accuracy
+    assert found.figures()["top1"] > 75
 
 
 def test_a_file_of_that_name_comes_first(tmp_path, monkeypatch, square_model):

@@ -27,6 +27,10 @@ MODELS = {
         "yolov8-pico.onnx",
         "A YOLOv8 of 0.57 million parameters for the embedded scenes: 256x256, 10 classes, BatchNorm not folded.",
     ),
+    "resnet-pico": Embedded(
+        "resnet-pico.onnx",
+        "A ResNet-20 of 0.27 million parameters for the embedded crops: 32x32, 10 classes, BatchNorm not folded.",
+    ),
 }
 """By the name that stands for a path where no file has that name."""
 
