@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -19,6 +20,9 @@ class Capability:
         activation_steps: composite activations (silu, ...) that run as several integer operators, each with
             a grid of its own; what is not listed runs in float between DQ and Q.
         float_results: an integer kernel with weights may write float, so what only float operators read has no grid.
+        keeps_grid: operators, besides those that move values, whose kernel writes on the grid it reads.
+        fixed_ranges: the range of an operator's result where its kernel writes one grid only, and not the one that
+            the operator's own range would give.
         pair_saturation: 8-bit products are added in pairs in 16 bits on some of its processors, so weights
             are chosen such that no pair can overflow.
         opset: the ONNX opset that is written.
@@ -30,5 +34,7 @@ class Capability:
     fused_activations: frozenset[str] = field(default_factory=frozenset)
     activation_steps: frozenset[str] = field(default_factory=frozenset)
     float_results: bool = False
+    keeps_grid: frozenset[str] = field(default_factory=frozenset)
+    fixed_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     pair_saturation: bool = False
     opset: int = 21

@@ -13,6 +13,7 @@ TARGETS = {
     "ort": "detquant.targets.ort:Ort",
     "openvino": "detquant.targets.openvino:OpenVino",
     "opencv": "detquant.targets.opencv:OpenCv",
+    "tflite": "detquant.targets.tflite.target:TfLite",
 }
 
 
