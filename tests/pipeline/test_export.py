@@ -12,11 +12,18 @@ from detquant.pipeline import export as module
 from detquant.pipeline.export import export
 from detquant.targets import TARGETS
 
+RUNTIMES = {"openvino": "openvino", "tflite": "ai_edge_litert"}
+
+
+def needs(target):
+    """Skips where the target's runtime is not installed."""
+    if target in RUNTIMES:
+        pytest.importorskip(RUNTIMES[target], reason=f"the extra {target} is not installed")
+
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_float_model_in_each_format(square_model, target, tmp_path, capsys):
-    if target == "openvino":
-        pytest.importorskip("openvino", reason="the extra openvino is not installed")
+    needs(target)
     out, figures = tmp_path / "out", tmp_path / "f.json"
     assert main(["export", str(square_model), "--target", target, "--out", str(out), "--json", str(figures)]) == 0
     found = json.loads(figures.read_text())
@@ -41,10 +48,9 @@ def test_evaluating_on_another_runtime(square_model, square_data, tmp_path):
     assert json.loads(figures.read_text())["ap"] == pytest.approx(100)
 
 
-@pytest.mark.parametrize("target", ["openvino", "opencv"])
+@pytest.mark.parametrize("target", ["openvino", "opencv", "tflite"])
 def test_quantizing_for_another_runtime(square_model, square_data, target, tmp_path):
-    if target == "openvino":
-        pytest.importorskip("openvino", reason="the extra openvino is not installed")
+    needs(target)
     result = detquant.quantize(square_model, square_data(), target=target, calib=4)
     assert result.report["target"] == target and result.report["float"]["ap"] == pytest.approx(100)
     assert result.report["quantized"]["ap"] > 90 and np.isfinite(result.report["quantized"]["latency_ms"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -20,6 +21,9 @@ class Capability:
             a grid of its own; what is not listed runs in float between DQ and Q.
         symmetric: grids of activations are signed with zero point 0, whatever the recipe says.
         float_results: an integer kernel with weights may write float, so what only float operators read has no grid.
+        keeps_grid: operators, besides those that move values, whose kernel writes on the grid it reads.
+        fixed_ranges: the range of an operator's result where its kernel writes one grid only, and not the one that
+            the operator's own range would give.
         pair_saturation: 8-bit products are added in pairs in 16 bits on some of its processors, so weights
             are chosen such that no pair can overflow.
         opset: the ONNX opset that is written.
@@ -32,5 +36,7 @@ class Capability:
     activation_steps: frozenset[str] = field(default_factory=frozenset)
     symmetric: bool = False
     float_results: bool = False
+    keeps_grid: frozenset[str] = field(default_factory=frozenset)
+    fixed_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     pair_saturation: bool = False
     opset: int = 21

@@ -137,8 +137,7 @@ class _Planner:
             if id(node) in self.float or id(node) in self.integer or traits is None:
                 continue
             readers = [u.node for o in node.outputs for u in o.uses()]
-            moves = traits.keeps_grid or traits.joins
-            if moves and readers and all(id(r) in self.integer for r in readers):
+            if self.one_grid(node) and readers and all(id(r) in self.integer for r in readers):
                 self.integer[id(node)] = node
         for node in self.graph:
             if id(node) not in self.integer:
@@ -197,8 +196,7 @@ class _Planner:
         for node in self.integer.values():
             edges = [*activation_inputs(node), *node.outputs]
             values |= {v.name or "": v for v in edges if not self.fused_away(v) and not self.leaves(v)}
-            traits = OPS[node.op_type]
-            if traits.keeps_grid or traits.joins:
+            if self.one_grid(node):
                 first = find(edges[0].name or "")
                 for v in edges[1:]:
                     parent[find(v.name or "")] = first
@@ -244,8 +242,13 @@ class _Planner:
         producer = value.producer()
         if producer is None or id(producer) not in self.integer:
             return False
-        traits = OPS[producer.op_type]
-        return traits.keeps_grid or (traits.joins and not any(map(is_constant, producer.inputs)))
+        joins = OPS[producer.op_type].joins
+        return self.one_grid(producer) and not (joins and any(map(is_constant, producer.inputs)))
+
+    def one_grid(self, node: ir.Node) -> bool:
+        """Whether all that the operator reads and writes lies on one grid."""
+        traits = OPS[node.op_type]
+        return traits.keeps_grid or traits.joins or node.op_type in self.capability.keeps_grid
 
     def spec_of(self, group: Iterable[ir.Value]) -> QuantSpec:
         """The wish of the first integer operator at the group's edge."""
@@ -267,4 +270,6 @@ class _Planner:
     def fixed_range(self, value: ir.Value) -> tuple[float, float] | None:
         producer = value.producer()
         traits = OPS.get(producer.op_type) if producer is not None else None
-        return None if traits is None else traits.fixed_range
+        if producer is None or traits is None:
+            return None
+        return self.capability.fixed_ranges.get(producer.op_type, traits.fixed_range)

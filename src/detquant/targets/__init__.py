@@ -14,6 +14,7 @@ TARGETS = {
     "openvino": "detquant.targets.openvino:OpenVino",
     "opencv": "detquant.targets.opencv:OpenCv",
     "tensorrt": "detquant.targets.tensorrt:TensorRt",
+    "tflite": "detquant.targets.tflite.target:TfLite",
 }
 
 

@@ -1,0 +1,50 @@
+"""What LiteRT's integer kernels can do (LiteRT 2.3; the TFLite quantisation specification says the same).
+
+* Codes are int8. A uint8 grid of the plan is the same grid with its zero point moved by 128, so nothing is lost.
+* LOGISTIC and TANH write one grid each, 1/256 and 1/128 wide, and refuse every other.
+* AVERAGE_POOL_2D, like MAX_POOL_2D, CONCATENATION and all that moves codes, writes on the grid that it reads.
+* A convolution takes RELU, RELU6 and the like into its own requantisation; LEAKY_RELU is an operator of its own.
+* SiLU is LOGISTIC and MUL, both in 8 bits.
+* An integer kernel with weights writes 8 bits; float readers behind it need a DEQUANTIZE.
+* Products of 8-bit codes are widened before they are added (XNNPACK, ruy): no pair can overflow.
+"""
+
+from __future__ import annotations
+
+from detquant.numerics import Capability
+
+CAPABILITY = Capability(
+    name="tflite",
+    int8_ops=frozenset(
+        [
+            "Conv",
+            "Gemm",
+            "MatMul",
+            "Add",
+            "Sub",
+            "Mul",
+            "Concat",
+            "Sigmoid",
+            "Tanh",
+            "LeakyRelu",
+            "Relu",
+            "Clip",
+            "AveragePool",
+            "GlobalAveragePool",
+            "MaxPool",
+            "Resize",
+            "Reshape",
+            "Transpose",
+            "Squeeze",
+            "Unsqueeze",
+            "Flatten",
+            "Slice",
+            "Split",
+            "Pad",
+        ]
+    ),
+    fused=frozenset({"Relu", "Clip"}),
+    activation_steps=frozenset({"silu"}),
+    keeps_grid=frozenset({"AveragePool"}),
+    fixed_ranges={"Sigmoid": (0.0, 255 / 256), "Tanh": (-1.0, 127 / 128)},
+)

@@ -1,0 +1,87 @@
+"""Conv and ConvTranspose.
+
+Weights are ``[out, in / groups, kh, kw]`` in ONNX and ``[out, kh, kw, in / groups]`` in TFLite; those of a depthwise
+convolution ``[1, kh, kw, out]``. Padding that is not TFLite's own becomes a PAD, which pads codes with their zero
+point, hence with zero; XNNPACK takes it into the convolution.
+"""
+
+from __future__ import annotations
+
+from detquant.targets.tflite.flatbuffer import Options, Tensor
+from detquant.targets.tflite.layout import Order, channels_last
+from detquant.targets.tflite.operators.window import Window, window_of
+from detquant.targets.tflite.site import Site
+
+
+def conv(site: Site) -> None:
+    """CONV_2D or DEPTHWISE_CONV_2D."""
+    shape, out, weight = site.shape(), site.out_shape(), site.shape(1)
+    window = window_of(site, weight[2:], shape, out)
+    order = _order(site, window)
+    x = padded(site, site.read(0, order), window)
+    padding = site.padding("VALID" if window.padding == "EXPLICIT" else window.padding)
+    groups = site.attributes.get_int("group", 1)
+    fields = {
+        "padding": padding,
+        "strideH": window.strides[0],
+        "strideW": window.strides[1],
+        "dilationHFactor": window.dilations[0],
+        "dilationWFactor": window.dilations[1],
+        "fusedActivationFunction": site.fused(),
+    }
+    if groups == shape[1] and groups > 1:
+        taps = site.weight(1, (1, 2, 3, 0))
+        options = Options("DepthwiseConv2D", {**fields, "depthMultiplier": out[1] // groups})
+        special = "dilated" if max(window.dilations) > 1 and not site.codes else None
+        name = "DEPTHWISE_CONV_2D"
+    else:
+        taps = site.weight(1, (0, 2, 3, 1))
+        options, special, name = Options("Conv2D", fields), "grouped" if groups > 1 else None, "CONV_2D"
+    bias = site.bias(2, out[1], taps)
+    site.add(name, [x, taps, bias], [site.result(order)], options, special)
+
+
+def conv_transpose(site: Site) -> None:
+    """TRANSPOSE_CONV without padding, and a SLICE that takes ONNX's padding off the result."""
+    shape, out, weight = site.shape(), site.out_shape(), site.shape(1)
+    words = site.attributes
+    if len(shape) != 4 or words.get_int("group", 1) != 1 or max(words.get_ints("dilations", (1, 1))) > 1:
+        raise site.unsupported("has groups, dilations or other than two axes of places")
+    if words.get_string("auto_pad", "NOTSET") != "NOTSET":
+        raise site.unsupported("leaves its padding to the runtime")
+    strides, top, left = words.get_ints("strides", (1, 1)), *words.get_ints("pads", (0, 0, 0, 0))[:2]
+    full = [(size - 1) * s + k for size, s, k in zip(shape[2:], strides, weight[2:], strict=True)]
+    if full[0] < top + out[2] or full[1] < left + out[3]:
+        raise site.unsupported("pads its output beyond what its kernel reaches")
+    order = channels_last(4)
+    taps = site.weight(1, (1, 2, 3, 0))
+    bias = site.bias(2, out[1], taps)
+    whole = [1, full[0], full[1], out[1]]
+    x = site.read(0, order)
+    result = site.result(order)
+    cut = whole != [1, out[2], out[3], out[1]]
+    raw = site.inside("whole", whole, result) if cut else result
+    fields = {"padding": site.padding("VALID"), "strideH": int(strides[0]), "strideW": int(strides[1])}
+    site.add("TRANSPOSE_CONV", [site.ints("shape", whole), taps, x, bias], [raw], Options("TransposeConv", fields))
+    if cut:
+        begin, size = site.ints("begin", [0, top, left, 0]), site.ints("size", result.shape)
+        site.add("SLICE", [raw, begin, size], [result], Options("Slice", {}))
+
+
+def padded(site: Site, x: Tensor, window: Window) -> Tensor:
+    """The map with zeros around it, where the window asks for other ones than TFLite's kernels put there."""
+    if window.padding != "EXPLICIT":
+        return x
+    (top, bottom), (left, right) = window.pads
+    n, h, w, c = x.shape
+    made = site.inside("padded", [n, h + top + bottom, w + left + right, c], x)
+    sides = site.ints("pads", [[0, 0], [top, bottom], [left, right], [0, 0]])
+    site.add("PAD", [x, sides], [made], Options("Pad", {}))
+    return made
+
+
+def _order(site: Site, window: Window) -> Order:
+    """Channels last; a 1x1 convolution takes the places in any order, so they stay where they are."""
+    order = site.order()
+    point = window.kernel == window.strides == (1, 1) and window.padding == "VALID"
+    return order if point and order[0] == 0 and order[-1] == 1 else channels_last(4)

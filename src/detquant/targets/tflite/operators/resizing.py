@@ -1,0 +1,93 @@
+"""Resize: RESIZE_NEAREST_NEIGHBOR and RESIZE_BILINEAR.
+
+ONNX has six ways to compute the place that a pixel is read from and four to round it; TFLite has three in all. Which
+of them comes to the same is not looked up but computed: both places of every row and column are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from detquant.targets.tflite.flatbuffer import Options
+from detquant.targets.tflite.layout import channels_last
+from detquant.targets.tflite.site import Site
+
+Places = npt.NDArray[np.float64]
+
+WAYS = ("asymmetric", "half_pixel", "align_corners")
+"""TFLite's; also names of ONNX's."""
+
+ROUNDINGS: dict[str, Callable[[Places], Places]] = {
+    "round_prefer_floor": lambda x: np.ceil(x - 0.5),
+    "round_prefer_ceil": lambda x: np.floor(x + 0.5),
+    "floor": np.floor,
+    "ceil": np.ceil,
+}
+NAMES = {
+    "nearest": ("RESIZE_NEAREST_NEIGHBOR", "ResizeNearestNeighbor"),
+    "linear": ("RESIZE_BILINEAR", "ResizeBilinear"),
+}
+
+
+def resize(site: Site) -> None:
+    """Height and width of a map."""
+    shape, out, mode = site.shape(), site.out_shape(), site.attributes.get_string("mode", "nearest")
+    if len(shape) != 4 or shape[:2] != out[:2] or mode not in NAMES or site.attributes.get_int("antialias"):
+        raise site.unsupported(f"is more than a {mode} resizing of height and width")
+    scales = _scales(site, shape, out)
+    way = next((way for way in WAYS if _agrees(site, mode, way, shape[2:], out[2:], scales)), None)
+    if way is None:
+        how = site.attributes.get_string("coordinate_transformation_mode", "half_pixel")
+        raise site.unsupported(f"reads its pixels from places of its own ({mode}, {how})")
+    name, kind = NAMES[mode]
+    order = channels_last(4)
+    options = Options(kind, {"alignCorners": way == "align_corners", "halfPixelCenters": way == "half_pixel"})
+    inputs = [site.read(0, order), site.ints("size", list(out[2:]))]
+    site.add(name, inputs, [site.result(order)], options, None if way == "asymmetric" else "half pixel")
+
+
+def _scales(site: Site, shape: tuple[int, ...], out: tuple[int, ...]) -> list[float]:
+    """How much larger each axis becomes, as the model says or as its sizes do."""
+    given = site.constant(2)
+    if given is not None and given.size == 4:
+        return [float(scale) for scale in given[2:]]
+    return [after / before for before, after in zip(shape[2:], out[2:], strict=True)]
+
+
+def _agrees(
+    site: Site, mode: str, way: str, sizes: tuple[int, ...], outs: tuple[int, ...], scales: list[float]
+) -> bool:
+    how = site.attributes.get_string("coordinate_transformation_mode", "half_pixel")
+    rounding = ROUNDINGS[site.attributes.get_string("nearest_mode", "round_prefer_floor")]
+    for size, out, scale in zip(sizes, outs, scales, strict=True):
+        wanted, found = _places(how, size, out, scale), _places(way, size, out, out / size)
+        if wanted is None or found is None:
+            return False
+        if mode == "nearest":
+            wanted, found = rounding(wanted), _nearest(way, found)
+        if not np.allclose(np.clip(wanted, 0, size - 1), np.clip(found, 0, size - 1), atol=1e-4):
+            return False
+    return True
+
+
+def _places(how: str, size: int, out: int, scale: float) -> Places | None:
+    """Where output pixels are read from, before rounding."""
+    x = np.arange(out, dtype=np.float64)
+    if how == "asymmetric":
+        return x / scale
+    if how == "half_pixel" or (how == "pytorch_half_pixel" and out > 1):
+        return (x + 0.5) / scale - 0.5
+    if how == "pytorch_half_pixel":
+        return np.zeros_like(x)
+    if how == "align_corners":
+        return x * (size - 1) / max(out - 1, 1)
+    return None
+
+
+def _nearest(way: str, places: Places) -> Places:
+    """TFLite's rounding: half a pixel is added back before it cuts off; corners that are aligned round."""
+    offset = {"asymmetric": 0.0, "half_pixel": 0.5, "align_corners": 0.5}[way]
+    return np.floor(places + offset)

@@ -1,0 +1,100 @@
+"""LiteRT, which was TensorFlow Lite, on CPUs.
+
+A ``.tflite`` file of detquant has NHWC float32 images as input, since that is what everything made for TFLite feeds;
+its outputs have the names, shapes and meaning of the ONNX model's. The signature "serving_default" names both. The
+metadata entry "detquant" holds what the ONNX file told about itself, as JSON.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import Any
+
+import onnx_ir as ir
+
+from detquant.errors import MissingExtra, TargetError
+from detquant.graph import prepare
+from detquant.targets._base import Artefact, Runner, Target
+from detquant.targets.tflite.capability import CAPABILITY
+from detquant.targets.tflite.lowering import lower
+from detquant.targets.tflite.runner import Opened
+
+FILE = "model.tflite"
+TOLD = (
+    "CONV_2D",
+    "DEPTHWISE_CONV_2D",
+    "FULLY_CONNECTED",
+    "LOGISTIC",
+    "MUL",
+    "ADD",
+    "LEAKY_RELU",
+    "CONCATENATION",
+    "MAX_POOL_2D",
+    "TRANSPOSE",
+    "QUANTIZE",
+    "DEQUANTIZE",
+)
+
+
+class TfLite(Target):
+    """LiteRT's interpreter with its default delegate, XNNPACK."""
+
+    name = "tflite"
+    title = "LiteRT on CPUs: TFLite of INT8, FP32 or FP16"
+    extra = "tflite"
+    package = "ai-edge-litert"
+    precisions = ("fp32", "fp16")
+    capability = CAPABILITY
+
+    def lower(self, qdq: ir.Model) -> Artefact:
+        """``model.tflite``, with builtin operators only.
+
+        Raises:
+            MissingExtra: LiteRT is not installed.
+            UnsupportedOperator: there is no such builtin operator.
+        """
+        return Artefact({FILE: lower(prepare(qdq))})
+
+    def lower_float(self, model: ir.Model, precision: str) -> Artefact:
+        """The same of a float graph; fp16 stores weights in half the bytes and computes in float32."""
+        self.require(precision)
+        return Artefact({FILE: lower(prepare(model), half=precision == "fp16")})
+
+    def remarks(self, runner: Runner) -> tuple[str, ...]:
+        """How many operators the file has in which precision, and whether XNNPACK took a part of them."""
+        if not isinstance(runner, Opened):
+            return ()
+        counts, parts = runner.precisions(), runner.delegates()
+        kinds = {kind: counts[kind] for kind in TOLD if kind in counts}
+        told = (f"{kind} {' '.join(f'{n} {name}' for name, n in found.items())}" for kind, found in kinds.items())
+        where = f"XNNPACK ran {parts} part{'s' * (parts != 1)} of the graph" if parts else "no delegate took part"
+        return (f"LiteRT {version(self.package)} has: {', '.join(told)}; {where}.",)
+
+    def open(self, artefact: Artefact, threads: int = 1) -> Opened:
+        """An interpreter with XNNPACK, on this many threads.
+
+        Raises:
+            MissingExtra: LiteRT is not installed.
+            TargetError: LiteRT cannot open the model.
+        """
+        content = artefact.files[FILE]
+        try:
+            interpreter = _interpreter()(model_content=content, num_threads=threads)
+            interpreter.allocate_tensors()
+            return Opened(interpreter, content)
+        except (RuntimeError, ValueError) as error:
+            raise TargetError(f"LiteRT cannot open the model: {_first_line(error)}.") from error
+
+
+def _interpreter() -> Any:
+    if find_spec("ai_edge_litert") is None:
+        raise MissingExtra("LiteRT", "tflite")
+    from ai_edge_litert.interpreter import Interpreter
+
+    return Interpreter
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0].rstrip(".") if lines else type(error).__name__
