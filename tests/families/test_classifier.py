@@ -34,9 +34,9 @@ def classifier(count: int = 10, side: int = 224, metadata: dict[str, str] | None
 )
 def test_preprocessing_is_told_or_assumed(count: int, side: int, metadata: dict[str, str], name: str) -> None:
     family = classifier(count, side, metadata)
-    assert family.preprocessing == PREPROCESSING[name]
+    assert family.form == PREPROCESSING[name]
     again = classifier(count, side, family.facts())
-    assert again.preprocessing == family.preprocessing
+    assert again.form == family.form
     _, reason = find_family(Signature({"i": (1, 3, side, side)}, {"o": (1, count)}, metadata))
     assert ("--preprocess" in reason) == ("detquant.preprocess" not in metadata)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,9 @@ import numpy.typing as npt
 from detquant.errors import ModelError
 from detquant.families.class_names import class_names
 from detquant.families.nms import class_aware_nms
+
+if TYPE_CHECKING:
+    from detquant.families.input_form import Form
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -158,7 +161,7 @@ def shapes_text(shapes: Mapping[str, Shape]) -> str:
 class Family(ABC):
     """A detector family: how its input is made and how its raw outputs become boxes.
 
-    A member gives the facts below, `preprocess`, `scores`, `boxes` and what its shapes look like; the rest
+    A member gives the facts below, `scores`, `boxes` and what its shapes look like; the rest
     (threshold, NMS, mapping back) is the same for all.
 
     Attributes:
@@ -166,6 +169,7 @@ class Family(ABC):
         task: "detect", or "classify" for the one family without boxes; said as Ultralytics' metadata says it.
         nms_iou: IoU above which the validation protocol of the family drops the lesser box.
         max_detections: boxes an image that protocol keeps.
+        form: how an image becomes the network's input.
         classes: class names, by class_id.
         input_name: name of the image input.
         height: of the network input, pixels.
@@ -176,6 +180,7 @@ class Family(ABC):
     task: ClassVar[str] = "detect"
     nms_iou: ClassVar[float]
     max_detections: ClassVar[int]
+    form: Form
 
     def __init__(self, *, input_name: str, height: int, width: int, classes: tuple[str, ...]) -> None:
         self.input_name = input_name
@@ -242,7 +247,6 @@ class Family(ABC):
     def count_classes(cls, signature: Signature) -> int | None:
         """The number of classes the shapes tell, or None if they are not this family's."""
 
-    @abstractmethod
     def preprocess(self, image: Pixels) -> tuple[Floats, Geometry]:
         """Makes the network input.
 
@@ -252,6 +256,7 @@ class Family(ABC):
         Returns:
             float32 [1, 3, self.height, self.width], and how the image was mapped.
         """
+        return self.form(image, self.height, self.width)
 
     @abstractmethod
     def scores(self, outputs: Outputs) -> Floats:

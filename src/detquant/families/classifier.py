@@ -14,7 +14,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from detquant.families._base import Detections, Family, Floats, Geometry, Outputs, Pixels, Signature, is_dynamic
+from detquant.families._base import Detections, Family, Floats, Geometry, Outputs, Signature, is_dynamic
 from detquant.families.preprocessing import Preprocessing, written_preprocessing
 
 KEY = "detquant.preprocess"
@@ -31,7 +31,7 @@ class Classifier(Family):
     task = "classify"
     nms_iou = 1.0
     max_detections = TOP
-    preprocessing: Preprocessing
+    form: Preprocessing
     skipped: ClassVar[Mapping[int, int]] = {WITH_BACKGROUND: 1}
 
     @classmethod
@@ -46,7 +46,7 @@ class Classifier(Family):
             ModelError: the model is no classifier, or the number of names or the preprocessing is wrong.
         """
         family = super().from_signature(signature, classes)
-        family.preprocessing = written_preprocessing(_told(signature)[0])
+        family.form = written_preprocessing(_told(signature)[0])
         return family
 
     @classmethod
@@ -68,15 +68,11 @@ class Classifier(Family):
 
     def facts(self) -> dict[str, str]:
         """The preprocessing, so that a file made from this model needs no assumption."""
-        return {KEY: self.preprocessing.to_json()}
+        return {KEY: self.form.to_json()}
 
     def surest(self, found: Detections) -> Detections:
         """The likeliest class, however likely."""
         return found.select(np.arange(min(1, len(found))))
-
-    def preprocess(self, image: Pixels) -> tuple[Floats, Geometry]:
-        """Resizes, crops the centre, normalises."""
-        return self.preprocessing(image, self.height, self.width)
 
     def scores(self, outputs: Outputs) -> Floats:
         """Probabilities [1, classes]; logits go through a softmax."""

@@ -62,8 +62,8 @@ def as_tensor(
     image: Pixels,
     *,
     rgb: bool,
-    mean: tuple[float, float, float] | None = None,
-    std: tuple[float, float, float] | float = 1.0,
+    mean: tuple[float, float, float],
+    std: tuple[float, float, float],
 ) -> Floats:
     """(image - mean) / std with channels first.
 
@@ -71,15 +71,15 @@ def as_tensor(
         image: uint8 [h, w, 3], BGR.
         rgb: whether to swap the channels.
         mean: in the order of the result's channels, 0 to 255.
-        std: likewise, or one for all.
+        std: likewise.
 
     Returns:
         float32 [1, 3, h, w], contiguous.
     """
     tensor = np.asarray(cv2.dnn.blobFromImage(image, swapRB=rgb), np.float32)
-    if mean is not None:
+    if any(mean):
         tensor -= np.array(mean, np.float32).reshape(1, 3, 1, 1)
-    if std != 1.0:
+    if std != (1.0, 1.0, 1.0):
         tensor /= np.array(std, np.float32).reshape(1, -1, 1, 1)
     return tensor
 

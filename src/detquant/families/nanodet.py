@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from detquant.families._base import Family, Floats, Geometry, Outputs, Pixels, Shape, Signature, is_dynamic
+from detquant.families._base import Family, Floats, Outputs, Shape, Signature, is_dynamic
 from detquant.families.grid import BINS, SIDES, cells, distance_boxes, map_sizes
-from detquant.families.letterbox import as_tensor, stretch
+from detquant.families.input_form import WholeImage
 
 STRIDES = (8, 16, 32)
 DISTRIBUTION = SIDES * BINS
@@ -26,6 +26,7 @@ class NanoDet(Family):
     name = "nanodet"
     nms_iou = 0.6
     max_detections = 100
+    form = WholeImage(rgb=False, mean=MEAN_BGR, std=STD_BGR)
 
     @classmethod
     def expected(cls, height: int, width: int) -> str:
@@ -44,11 +45,6 @@ class NanoDet(Family):
             return None
         counts = {signature.outputs[classes][-1] for classes, _ in pairs}
         return int(counts.pop() or 0) if len(counts) == 1 else None
-
-    def preprocess(self, image: Pixels) -> tuple[Floats, Geometry]:
-        """Stretches a BGR image to the input; BGR, normalised."""
-        canvas, geometry = stretch(image, self.height, self.width)
-        return as_tensor(canvas, rgb=False, mean=MEAN_BGR, std=STD_BGR), geometry
 
     def scores(self, outputs: Outputs) -> Floats:
         """Class scores [cells, classes]; the graph has applied the sigmoid."""

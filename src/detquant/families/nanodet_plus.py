@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from detquant.families._base import Family, Floats, Geometry, Outputs, Pixels, Signature, is_dynamic
+from detquant.families._base import Family, Floats, Outputs, Signature, is_dynamic
 from detquant.families.grid import cells, count_cells, distance_boxes
-from detquant.families.letterbox import as_tensor, stretch
+from detquant.families.input_form import WholeImage
 from detquant.families.nanodet import DISTRIBUTION, MEAN_BGR, STD_BGR
 
 STRIDES = (8, 16, 32, 64)
@@ -18,6 +18,7 @@ class NanoDetPlus(Family):
     name = "nanodet-plus"
     nms_iou = 0.6
     max_detections = 100
+    form = WholeImage(rgb=False, mean=MEAN_BGR, std=STD_BGR)
 
     @classmethod
     def expected(cls, height: int, width: int) -> str:
@@ -35,11 +36,6 @@ class NanoDetPlus(Family):
             return None
         count = int(shape[2] or 0) - DISTRIBUTION
         return count if count > 0 else None
-
-    def preprocess(self, image: Pixels) -> tuple[Floats, Geometry]:
-        """Stretches a BGR image to the input; BGR, normalised."""
-        canvas, geometry = stretch(image, self.height, self.width)
-        return as_tensor(canvas, rgb=False, mean=MEAN_BGR, std=STD_BGR), geometry
 
     def scores(self, outputs: Outputs) -> Floats:
         """Class scores [cells, classes]; the graph has applied the sigmoid."""

@@ -22,9 +22,9 @@ import numpy as np
 
 from detquant.errors import ModelError, unknown_name
 from detquant.families._base import Floats, Geometry, Pixels
+from detquant.families.input_form import Triple
 from detquant.families.letterbox import as_tensor
 
-Triple = tuple[float, float, float]
 _GREY_LEVELS = (255.0, 255.0, 255.0)
 _IMAGENET_MEAN, _IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 _KEYS = "rgb (true or false), mean and std (three numbers each, std not 0) and crop (above 0, at most 1)"
@@ -45,6 +45,11 @@ class Preprocessing:
     mean: Triple = (0.0, 0.0, 0.0)
     std: Triple = _GREY_LEVELS
     crop: float = 1.0
+
+    @property
+    def resize(self) -> str:
+        """The short side fits, and the rest is cut off."""
+        return "crop"
 
     def __call__(self, image: Pixels, height: int, width: int) -> tuple[Floats, Geometry]:
         """Makes a network input.

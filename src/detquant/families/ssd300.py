@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Self
 
-from detquant.families._base import Family, Floats, Geometry, Outputs, Pixels, Signature
-from detquant.families.letterbox import as_tensor, stretch
+from detquant.families._base import Family, Floats, Outputs, Signature
+from detquant.families.input_form import WholeImage
 from detquant.families.ssd_anchors import SIDE, default_boxes
 from detquant.families.ssd_heads import (
     CONVERTER_KEY,
@@ -34,6 +34,7 @@ class SSD300(Family):
     name = "ssd300"
     nms_iou = 0.5
     max_detections = 200
+    form = WholeImage(rgb=True, mean=MEAN, std=STD)
     converter: str
 
     @classmethod
@@ -71,11 +72,6 @@ class SSD300(Family):
         if names is None or (height, width) != (SIDE, SIDE):
             return None
         return values_of_an_anchor(signature.outputs[names[1]], anchors) - 1
-
-    def preprocess(self, image: Pixels) -> tuple[Floats, Geometry]:
-        """Stretches a BGR image to the input; RGB, normalised."""
-        canvas, geometry = stretch(image, self.height, self.width)
-        return as_tensor(canvas, rgb=True, mean=MEAN, std=STD), geometry
 
     def scores(self, outputs: Outputs) -> Floats:
         """Scores [anchors, classes], without the background."""

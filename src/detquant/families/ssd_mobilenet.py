@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from detquant.families._base import Family, Floats, Geometry, Outputs, Pixels, Signature
+from detquant.families._base import Family, Floats, Outputs, Signature
 from detquant.families.class_names import written_names
 from detquant.families.coco_ids import count_of_slots, ids_of_classes
 from detquant.families.ssd_anchors import count_grid_anchors, grid_anchors
@@ -22,7 +22,7 @@ from detquant.families.ssd_heads import (
     head_rows,
     values_of_an_anchor,
 )
-from detquant.families.tf_input import input_range, takes_pixels, tf_input
+from detquant.families.tf_input import input_range, tf_form
 
 VARIANCES = (1 / 10, 1 / 5)
 XY_FROM_YX = (1, 0, 3, 2)
@@ -37,7 +37,6 @@ class SSDMobileNet(Family):
     name = "ssd-mobilenet"
     nms_iou = 0.6
     max_detections = 100
-    pixels: bool
     converter: str
 
     @classmethod
@@ -53,12 +52,12 @@ class SSDMobileNet(Family):
         """
         family = super().from_signature(signature, classes)
         family.converter = find_converter(signature, count_grid_anchors(family.height, family.width), "sigmoid")
-        family.pixels = takes_pixels(signature)
+        family.form = tf_form(signature)
         return family
 
     def facts(self) -> dict[str, str]:
         """What the graph has told, for graphs that tell it no more."""
-        return {**input_range(self.pixels), CONVERTER_KEY: self.converter}
+        return {**input_range(self.form), CONVERTER_KEY: self.converter}
 
     @classmethod
     def expected(cls, height: int, width: int) -> str:
@@ -77,10 +76,6 @@ class SSDMobileNet(Family):
         named = written_names(signature.metadata)
         slots = values_of_an_anchor(signature.outputs[names[1]], anchors) - 1
         return count_of_slots(slots, len(named) if named else None)
-
-    def preprocess(self, image: Pixels) -> tuple[Floats, Geometry]:
-        """Stretches a BGR image to the input; RGB, -1 to 1, or 0 to 255 where the graph normalises."""
-        return tf_input(image, self.height, self.width, self.pixels)
 
     def scores(self, outputs: Outputs) -> Floats:
         """Scores [anchors, classes], without the background and the holes among the ids."""

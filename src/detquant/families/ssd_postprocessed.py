@@ -20,10 +20,10 @@ from typing import Self
 
 import numpy as np
 
-from detquant.families._base import Family, Floats, Geometry, Ints, Outputs, Pixels, Shape, Signature, is_dynamic
+from detquant.families._base import Family, Floats, Ints, Outputs, Shape, Signature, is_dynamic
 from detquant.families.class_names import COCO_NAMES, written_names
 from detquant.families.coco_ids import HIGHEST_ID, ids_of_classes
-from detquant.families.tf_input import input_range, takes_pixels, tf_input
+from detquant.families.tf_input import input_range, tf_form
 
 BASE_KEY = "detquant.label_base"
 XY_FROM_YX = (1, 0, 3, 2)
@@ -50,7 +50,6 @@ class SSDPostprocessed(Family):
     nms_iou = 1.0  # the graph has done NMS, and no IoU is above 1
     max_detections = 100
     ranked = True
-    pixels: bool
     roles: Roles
     label_base: int
     class_of_label: Ints
@@ -72,14 +71,14 @@ class SSDPostprocessed(Family):
         family = super().from_signature(signature)
         roles = find_roles(signature.outputs)
         assert roles is not None, "count_classes has found them"
-        family.pixels, family.roles = takes_pixels(signature), roles
+        family.form, family.roles = tf_form(signature), roles
         family.label_base = _label_base(signature, roles)
         family.class_of_label = _classes_by_label(family.num_classes, family.label_base)
         return family
 
     def facts(self) -> dict[str, str]:
         """What the graph has told, for graphs that tell it no more."""
-        return {**input_range(self.pixels), BASE_KEY: str(self.label_base)}
+        return {**input_range(self.form), BASE_KEY: str(self.label_base)}
 
     @classmethod
     def expected(cls, height: int, width: int) -> str:
@@ -92,10 +91,6 @@ class SSDPostprocessed(Family):
         if find_roles(signature.outputs) is None:
             return None
         return len(written_names(signature.metadata) or COCO_NAMES)
-
-    def preprocess(self, image: Pixels) -> tuple[Floats, Geometry]:
-        """Stretches a BGR image to the input; RGB, -1 to 1, or 0 to 255 where the graph normalises."""
-        return tf_input(image, self.height, self.width, self.pixels)
 
     def scores(self, outputs: Outputs) -> Floats:
         """Scores [n, classes]: that of the row's class, 0 elsewhere and in rows that hold nothing."""

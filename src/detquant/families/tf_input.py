@@ -7,36 +7,24 @@ Where that step has been folded into the first layer, nothing in the graph tells
 
 from __future__ import annotations
 
-from detquant.families._base import Floats, Geometry, Pixels, Signature
-from detquant.families.letterbox import as_tensor, stretch
+from detquant.families._base import Signature
+from detquant.families.input_form import Form, WholeImage
 
 RANGE_KEY = "detquant.input_range"
 PIXELS, UNIT = "0..255", "-1..1"
-HALF = 127.5
+AS_IT_IS, CENTRED = WholeImage(rgb=True), WholeImage(rgb=True, mean=(127.5,) * 3, std=(127.5,) * 3)
 _SCALES_OR_SHIFTS = frozenset({"Add", "BatchNormalization", "Div", "Mul", "Sub"})
 
 
-def takes_pixels(signature: Signature) -> bool:
-    """Whether the graph wants 0 to 255: the file says so, or the graph scales or shifts before all else."""
+def tf_form(signature: Signature) -> Form:
+    """0 to 255 where the file says so, or where the graph scales or shifts before all else; else -1 to 1."""
     said = signature.metadata.get(RANGE_KEY)
     if said in (PIXELS, UNIT):
-        return said == PIXELS
+        return AS_IT_IS if said == PIXELS else CENTRED
     name, _, _ = signature.image_input()
-    return signature.ends.get(name) in _SCALES_OR_SHIFTS
+    return AS_IT_IS if signature.ends.get(name) in _SCALES_OR_SHIFTS else CENTRED
 
 
-def input_range(pixels: bool) -> dict[str, str]:
+def input_range(form: Form) -> dict[str, str]:
     """The entry for the metadata."""
-    return {RANGE_KEY: PIXELS if pixels else UNIT}
-
-
-def tf_input(image: Pixels, height: int, width: int, pixels: bool) -> tuple[Floats, Geometry]:
-    """Stretches a BGR image to the input; RGB, 0 to 255 or (x - 127.5) / 127.5.
-
-    Returns:
-        float32 [1, 3, height, width], and how the image was mapped.
-    """
-    canvas, geometry = stretch(image, height, width)
-    if pixels:
-        return as_tensor(canvas, rgb=True), geometry
-    return as_tensor(canvas, rgb=True, mean=(HALF, HALF, HALF), std=HALF), geometry
+    return {RANGE_KEY: PIXELS if form == AS_IT_IS else UNIT}

@@ -21,13 +21,13 @@ from typing import Self
 
 import numpy as np
 
-from detquant.families._base import Family, Floats, Geometry, Outputs, Pixels, Shape, Signature, is_dynamic
-from detquant.families.letterbox import as_tensor, letterbox_centred, stretch
+from detquant.families._base import Family, Floats, Outputs, Shape, Signature, is_dynamic
+from detquant.families.input_form import WholeImage
 from detquant.families.logits import sigmoid
 from detquant.families.yolo_heads import BOX_AND_OBJECT, KEY, YoloHead, YoloHeads, read_heads
 from detquant.families.yolov4_keras import keras_expected, keras_heads
 
-PAD_HALF = 128  # Darknet fills with 0.5
+RESIZES = {"letterbox": "letterbox-128"}  # Darknet fills with 0.5
 LARGEST_LOG_SIZE = 12.0  # exp(12) anchors is wider than any image; float32 overflows at exp(89)
 
 
@@ -57,6 +57,8 @@ class YOLOv4(Family):
         layout = _layout(signature)
         assert layout is not None, "count_classes has read it"
         family.layout = layout
+        resize = RESIZES.get(layout.resize, layout.resize)
+        family.form = WholeImage(rgb=True, resize=resize, std=(255.0,) * 3)
         return family
 
     def facts(self) -> dict[str, str]:
@@ -78,14 +80,6 @@ class YOLOv4(Family):
         _, height, width = signature.image_input()
         fit = all(_fits(head, signature.outputs[head.output], layout, height, width) for head in layout.heads)
         return layout.classes if fit else None
-
-    def preprocess(self, image: Pixels) -> tuple[Floats, Geometry]:
-        """Stretches (or letterboxes, as the metadata says) a BGR image; RGB, 0 to 1."""
-        if self.layout.resize == "letterbox":
-            canvas, geometry = letterbox_centred(image, self.height, self.width, PAD_HALF)
-        else:
-            canvas, geometry = stretch(image, self.height, self.width)
-        return as_tensor(canvas, rgb=True, std=255.0), geometry
 
     def scores(self, outputs: Outputs) -> Floats:
         """Scores [cells, classes], objectness times class; cells by head, anchor, row and column."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from detquant.families._base import Family, Floats, Geometry, Outputs, Pixels, Signature, is_dynamic
+from detquant.families._base import Family, Floats, Outputs, Signature, is_dynamic
 from detquant.families.grid import count_cells
-from detquant.families.letterbox import as_tensor, letterbox_centred
+from detquant.families.input_form import WholeImage
 
 BOX = 4
 # The graph decodes its boxes, so strides only serve to know the family: heads from P3, P2 and to P6.
@@ -19,6 +19,7 @@ class YOLOv8(Family):
     name = "yolov8"
     nms_iou = 0.7
     max_detections = 300
+    form = WholeImage(rgb=True, resize="letterbox", std=(255.0,) * 3)
 
     @classmethod
     def expected(cls, height: int, width: int) -> str:
@@ -36,11 +37,6 @@ class YOLOv8(Family):
             return None
         count = int(shape[1] or 0) - BOX
         return count if count > 0 else None
-
-    def preprocess(self, image: Pixels) -> tuple[Floats, Geometry]:
-        """Letterboxes a BGR image to the centre; RGB, 0 to 1."""
-        canvas, geometry = letterbox_centred(image, self.height, self.width)
-        return as_tensor(canvas, rgb=True, std=255.0), geometry
 
     def scores(self, outputs: Outputs) -> Floats:
         """Class scores [cells, classes]; the graph has applied the sigmoid."""

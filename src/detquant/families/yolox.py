@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from detquant.families._base import Family, Floats, Geometry, Outputs, Pixels, Signature, is_dynamic
+from detquant.families._base import Family, Floats, Outputs, Signature, is_dynamic
 from detquant.families.grid import cells, count_cells
-from detquant.families.letterbox import as_tensor, letterbox_top_left
+from detquant.families.input_form import WholeImage
 
 STRIDES = (8, 16, 32)
 BOX_AND_OBJECT = 5
@@ -20,6 +20,7 @@ class YOLOX(Family):
     name = "yolox"
     nms_iou = 0.65
     max_detections = 300
+    form = WholeImage(rgb=False, resize="letterbox-top-left")
 
     @classmethod
     def expected(cls, height: int, width: int) -> str:
@@ -37,11 +38,6 @@ class YOLOX(Family):
             return None
         count = int(shape[2] or 0) - BOX_AND_OBJECT
         return count if count > 0 else None
-
-    def preprocess(self, image: Pixels) -> tuple[Floats, Geometry]:
-        """Letterboxes a BGR image to the top left; BGR, 0 to 255."""
-        canvas, geometry = letterbox_top_left(image, self.height, self.width)
-        return as_tensor(canvas, rgb=False), geometry
 
     def scores(self, outputs: Outputs) -> Floats:
         """Scores [cells, classes], objectness times class."""
