@@ -358,7 +358,7 @@ def export(
     /,
     *,
     target: str,
-    precision: str = "fp32",
+    precision: str | None = None,
     out: Path | None = None,
     family: str = "auto",
     imgsz: Count | None = None,
@@ -370,8 +370,8 @@ def export(
     Args:
         model: ONNX, Darknet .cfg, checkpoint, TensorFlow, OpenVINO; or yolov8-pico, resnet-pico.
         target: Where it is to run, see detquant targets.
-        precision: fp32, or fp16 where the target takes it.
-        out: Folder for the files; by default MODEL-TARGET-PRECISION in the current one.
+        precision: fp32 or fp16, by default the first that the target takes.
+        out: Folder for the files; by default MODEL-TARGET in the current one.
         family: Detector family, found from the model by default.
         imgsz: Side of the input in pixels, for models that leave it open.
         preprocess: Of a classifier whose file does not tell it, see detquant quantize.
@@ -382,7 +382,7 @@ def export(
     from detquant.report.files import require_writable, staged
     from detquant.report.table import show_export
 
-    folder = out or Path(f"{model.stem}-{target}-{precision}")
+    folder = out or Path("-".join(filter(None, (model.stem, target, precision))))
     require_writable(folder)
     _check_json(json_file)
     artefact, figures = run(load(model, family=family, imgsz=imgsz, preprocess=preprocess), target, precision)

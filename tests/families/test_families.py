@@ -21,6 +21,7 @@ FINE = 24 * 20
 CELLS = FINE + 12 * 10 + 6 * 5
 OUTPUTS = {
     "yolov8": {"out": (1, 4 + CLASSES, CELLS)},
+    "yolov8-maps": {f"m{n}": (1, 5 + CLASSES, HEIGHT // n, WIDTH // n) for n in (8, 16, 32)},
     "yolox": {"out": (1, CELLS, 5 + CLASSES)},
     "nanodet": {
         **{f"a{n}": (1, n, CLASSES) for n in (480, 120, 30)},
@@ -63,6 +64,14 @@ def family_of(name: str) -> Family:
 def write_yolov8(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
     outputs["out"][0, :4, cell] = [*(box[:2] + box[2:]) / 2, *(box[2:] - box[:2])]
     outputs["out"][0, 4 + k, cell] = score
+
+
+def write_yolov8_maps(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
+    place, stride = (part[cell] for part in cells(HEIGHT, WIDTH, (8, 16, 32)))
+    centre, step = (place + 0.5) * stride, int(stride[0])
+    column, row = place.astype(int)
+    found = outputs[f"m{step}"][0, :, row, column]
+    found[:4], found[4], found[5 + k] = [*(centre - box[:2]) / step, *(box[2:] - centre) / step], score, score
 
 
 def write_yolox(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
@@ -140,6 +149,7 @@ def write_ssd300(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, sco
 
 WRITERS: dict[str, Callable[..., None]] = {
     "yolov8": write_yolov8,
+    "yolov8-maps": write_yolov8_maps,
     "yolox": write_yolox,
     "nanodet": write_nanodet,
     "nanodet-plus": write_plus,

@@ -27,14 +27,15 @@ def test_a_float_model_in_each_format(square_model, target, tmp_path, capsys):
     out, figures = tmp_path / "out", tmp_path / "f.json"
     assert main(["export", str(square_model), "--target", target, "--out", str(out), "--json", str(figures)]) == 0
     found = json.loads(figures.read_text())
-    assert found["difference"] < 1e-4 and {path.name for path in out.iterdir()} == set(found["files"])
+    assert found["difference"] < (1e-3 if found["precision"] == "fp16" else 1e-4)
+    assert {path.name for path in out.iterdir()} == set(found["files"])
     assert found["size_bytes"] == sum(path.stat().st_size for path in out.iterdir())
     assert "Written to" in capsys.readouterr().out
 
 
 def test_a_model_that_computes_something_else_is_not_written(square_model, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(module, "_difference", lambda *_: 0.5)
-    with pytest.raises(TargetError, match="computes something else on ort: its outputs are off"):
+    with pytest.raises(TargetError, match="computes something else on ort: its boxes or scores are off"):
         export(detquant.load(square_model), "ort")
     out = tmp_path / "out"
     assert main(["export", str(square_model), "--target", "ort", "--out", str(out)]) == 2

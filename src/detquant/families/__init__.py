@@ -31,6 +31,7 @@ __all__ = [
 
 FAMILIES = {
     "yolov8": "detquant.families.yolov8:YOLOv8",
+    "yolov8-maps": "detquant.families.yolov8_maps:YOLOv8Maps",
     "yolox": "detquant.families.yolox:YOLOX",
     "nanodet": "detquant.families.nanodet:NanoDet",
     "nanodet-plus": "detquant.families.nanodet_plus:NanoDetPlus",

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 import onnx_ir as ir
 
 from detquant.errors import ModelError
-from detquant.families import Family, Signature, find_family
+from detquant.families import Family, find_family
 from detquant.families.classifier import KEY
 from detquant.families.preprocessing import chosen_preprocessing
-from detquant.graph import operators_at_ends, prepare
+from detquant.graph import prepare
 from detquant.importers import ImportedModel, load_model
+from detquant.importers.signature import signature_of
 from detquant.targets import Runner, load_target
 
 _QDQ = frozenset({"QuantizeLinear", "DequantizeLinear"})
@@ -81,28 +82,12 @@ def load(
     imported = load_model(path, imgsz)
     imported = replace(imported, metadata={**imported.metadata, **chosen})
     model = prepare(imported.model, imgsz)
-    found, reason = find_family(_signature(model, imported), family)
+    found, reason = find_family(signature_of(model, imported.metadata), family)
     if preprocess and found.task != "classify":
         raise ModelError(
             f"'{path}' is of the family {found.name}, which has its own preprocessing: leave out the option."
         )
     return Detector(imported=imported, model=model, family=found, reason=reason)
-
-
-def _signature(model: ir.Model, imported: ImportedModel) -> Signature:
-    weights = set(model.graph.initializers)  # old files list them among the inputs too
-    return Signature(
-        inputs={value.name or "": _shape(value) for value in model.graph.inputs if value.name not in weights},
-        outputs={value.name or "": _shape(value) for value in model.graph.outputs},
-        metadata=imported.metadata,
-        ends=operators_at_ends(model.graph),
-    )
-
-
-def _shape(value: ir.Value) -> tuple[int | str | None, ...]:
-    if value.shape is None:
-        return (None,)
-    return tuple(dim if isinstance(dim, int) else dim.value for dim in value.shape)
 
 
 def _is_static(value: ir.Value) -> bool:

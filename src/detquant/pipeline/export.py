@@ -9,19 +9,23 @@ import numpy as np
 from detquant.errors import TargetError
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.evidence import label
-from detquant.targets import Artefact, load_target
+from detquant.targets import Artefact, Target, load_target
 
 TOLERANCE = {"fp32": 1e-3, "fp16": 5e-2}
-"""Of each output's largest value: what another order of summation, and half precision, may change."""
+"""Of the largest box or score: what another order of summation, and half precision, may change."""
 
 
-def export(detector: Detector, target: str, precision: str = "fp32") -> tuple[Artefact, dict[str, Any]]:
+LOW_SCORE = 0.05
+"""Noise may hold nothing that looks like an object; scores below this are compared as if the best were this."""
+
+
+def export(detector: Detector, target: str, precision: str | None = None) -> tuple[Artefact, dict[str, Any]]:
     """Writes a float model for a target and runs it there beside the original.
 
     Args:
         detector: float.
         target: a key of TARGETS.
-        precision: of the artefact.
+        precision: of the artefact; by default the first that the target takes.
 
     Returns:
         The artefact, and its figures as plain values.
@@ -31,15 +35,19 @@ def export(detector: Detector, target: str, precision: str = "fp32") -> tuple[Ar
         MissingExtra: its runtime is not installed.
     """
     place = load_target(target)
+    precision = precision or place.precisions[0]
+    place.require(precision)
     model = place.rewrite(detector.model).clone()
     label(model, detector, precision, place.name)
     artefact = place.lower_float(model, precision)
-    difference = _difference(detector, artefact, target)
+    difference = _difference(detector, artefact, place)
     if difference > TOLERANCE[precision]:
         raise TargetError(
-            f"The {precision} model computes something else on {target}: its outputs are off by {difference:.1e} of "
-            f"the largest value, and {TOLERANCE[precision]:.0e} was expected at most. Nothing was written."
+            f"The {precision} model computes something else on {target}: its boxes or scores are off by "
+            f"{difference:.1e} of the largest, and {TOLERANCE[precision]:.0e} was expected at most. Nothing was "
+            f"written."
         )
+    artefact, notes = place.finish(artefact, detector.family)
     figures = {
         "model": detector.imported.path.name,
         "model_sha256": detector.imported.sha256,
@@ -49,15 +57,18 @@ def export(detector: Detector, target: str, precision: str = "fp32") -> tuple[Ar
         "size_bytes": artefact.size_bytes,
         "artefact_digest": artefact.digest(),
         "difference": difference,
+        "notes": list(notes),
     }
     return artefact, figures
 
 
-def _difference(detector: Detector, artefact: Artefact, target: str) -> float:
-    """The largest difference of an output, as a share of its largest value, on noise."""
-    family = detector.family
+def _difference(detector: Detector, artefact: Artefact, place: Target) -> float:
+    """The largest difference of a box or a score, as a share of the largest, on noise."""
+    family, theirs = detector.family, place.decoded_by(artefact, detector.family)
     noise = np.random.default_rng(0).integers(0, 256, (family.height, family.width, 3), np.uint8)
     feed = {family.input_name: family.preprocess(noise)[0]}
-    expected, found = detector.open().run(feed), load_target(target).open(artefact).run(feed)
-    pairs = [(np.asarray(expected[name], np.float32), np.asarray(found[name], np.float32)) for name in expected]
-    return max(float(np.abs(a - b.reshape(a.shape)).max() / max(float(np.abs(a).max()), 1e-9)) for a, b in pairs)
+    expected, found = detector.open().run(feed), place.open(artefact).run(feed)
+    boxes = np.abs(family.boxes(expected) - theirs.boxes(found)).max() / np.abs(family.boxes(expected)).max()
+    scores = family.scores(expected)
+    apart = np.abs(scores - theirs.scores(found)).max() / max(float(scores.max()), LOW_SCORE)
+    return float(max(boxes, apart))

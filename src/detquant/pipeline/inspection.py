@@ -62,12 +62,13 @@ def make_plan(detector: Detector, recipe: str, target: str) -> Plan:
         ModelError: the detector is quantised already.
         RecipeError, TargetError: unknown, or nothing would be quantised.
     """
-    wish, facts = load_recipe(recipe), load_target(target).capability
+    wish, place = load_recipe(recipe), load_target(target)
+    place.require_integers()
     if detector.is_quantized:
         raise ModelError(
             f"'{detector.imported.path}' is quantised already (it has Q and DQ nodes): give the float model."
         )
-    return plan(detector.model, wish, facts)
+    return plan(detector.model, wish, place.capability)
 
 
 def int8_share(model: ir.Model, decided: Plan) -> dict[str, Any]:

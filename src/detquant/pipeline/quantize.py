@@ -99,6 +99,7 @@ def quantize(
         require_writable(work)
     wish = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     place = load_target(target)
+    place.require_integers()
     detector = model if isinstance(model, Detector) else load(model, family=family, imgsz=imgsz, preprocess=preprocess)
     if detector.is_quantized:
         where = detector.imported.path

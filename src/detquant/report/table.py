@@ -78,6 +78,7 @@ def show_targets(figures: Mapping[str, Any]) -> None:
 def show_export(figures: Mapping[str, Any]) -> None:
     """Prints what was written, and how near it is to the original."""
     _show([sheets.export(figures)])
+    _say(figures["notes"], ())
 
 
 def show_fetch(figures: Mapping[str, Any]) -> None:

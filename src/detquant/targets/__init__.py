@@ -14,6 +14,7 @@ TARGETS = {
     "openvino": "detquant.targets.openvino:OpenVino",
     "opencv": "detquant.targets.opencv:OpenCv",
     "tensorrt": "detquant.targets.tensorrt:TensorRt",
+    "oak": "detquant.targets.oak.target:Oak",
     "tflite": "detquant.targets.tflite.target:TfLite",
 }
 
@@ -37,7 +38,7 @@ def target_figures() -> dict[str, Any]:
         {
             "name": target.name,
             "title": target.title,
-            "precisions": ["int8", *target.precisions],
+            "precisions": [*([] if target.float_only else ["int8"]), *target.precisions],
             "version": None if target.missing() else version(target.package),
             "missing": target.missing(),
         }

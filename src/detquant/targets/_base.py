@@ -14,6 +14,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from detquant.errors import TargetError, unknown_name
+from detquant.families import Family
 from detquant.numerics import Capability
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
@@ -60,6 +61,7 @@ class Target(ABC):
         package: the runtime's distribution, whose version is told.
         capability: of its integer kernels.
         precisions: of float artefacts.
+        float_only: why it takes no integer model; empty where it does.
         runs_here: whether detquant runs the real runtime; where it does not, another one stands in and it is said so.
     """
 
@@ -69,6 +71,7 @@ class Target(ABC):
     package: str
     capability: Capability
     precisions: tuple[str, ...] = ("fp32",)
+    float_only: str = ""
     runs_here: bool = True
 
     def rewrite(self, model: ir.Model) -> ir.Model:
@@ -112,6 +115,29 @@ class Target(ABC):
         """
         if precision not in self.precisions:
             raise TargetError(unknown_name(f"precision of target {self.name}", precision, self.precisions))
+
+    def require_integers(self) -> None:
+        """Refuses to quantise for a place that takes no integer model.
+
+        Raises:
+            TargetError: it does not, with the reason.
+        """
+        if self.float_only:
+            how = f"detquant export MODEL --target {self.name} --precision {self.precisions[0]}"
+            raise TargetError(f"Target {self.name} takes no INT8 model: {self.float_only}. Instead:  {how}")
+
+    def decoded_by(self, artefact: Artefact, family: Family) -> Family:
+        """What decodes the artefact's outputs: the model's own family, unless lowering gives it other outputs."""
+        return family
+
+    def finish(self, artefact: Artefact, family: Family) -> tuple[Artefact, tuple[str, ...]]:
+        """What the vendor's own compiler adds to a float artefact where it is at hand, and sentences on what is left.
+
+        Args:
+            artefact: of `lower_float`, shown to compute what it should.
+            family: of the model.
+        """
+        return artefact, ()
 
     def remarks(self, runner: Runner) -> tuple[str, ...]:
         """What the runtime itself says of a model of this place that is open, one sentence each."""
