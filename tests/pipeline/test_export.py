@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import onnx
 import pytest
 
 import detquant
@@ -64,3 +65,11 @@ def test_the_targets_are_listed(tmp_path, capsys):
     assert rows.keys() == TARGETS.keys() and rows["ort"]["version"]
     assert all((row["version"] is None) == bool(row["missing"]) for row in rows.values())
     assert "onnx" in capsys.readouterr().out.lower()
+
+
+@pytest.mark.parametrize("target", ["ort", "opencv"])
+def test_half_precision_halves_the_file(square_model, target):
+    detector = detquant.load(square_model)
+    full, half = (export(detector, target, precision)[0] for precision in ("fp32", "fp16"))
+    weights = {one.data_type for one in onnx.load_from_string(half.files["model.onnx"]).graph.initializer}
+    assert onnx.TensorProto.FLOAT not in weights and half.size_bytes < full.size_bytes

@@ -77,6 +77,8 @@ def choose(
     notes: list[str] = []
     entries: list[Entry] = []
     for place in map(load_target, TARGETS):
+        if place.variant_of:
+            continue
         if missing := place.missing():
             notes.append(f"{place.name} is {missing}.")
             continue

@@ -11,6 +11,7 @@ from detquant.targets._base import Artefact, Runner, Target
 
 TARGETS = {
     "ort": "detquant.targets.ort:Ort",
+    "ort-qoperator": "detquant.targets.ort_qoperator:OrtQOperator",
     "openvino": "detquant.targets.openvino:OpenVino",
     "opencv": "detquant.targets.opencv:OpenCv",
     "tensorrt": "detquant.targets.tensorrt:TensorRt",

@@ -62,6 +62,7 @@ class Target(ABC):
         capability: of its integer kernels.
         precisions: of float artefacts.
         float_only: why it takes no integer model; empty where it does.
+        variant_of: the target that it is another form of, as fast in the same runtime; empty where it is none.
         runs_here: whether detquant runs the real runtime; where it does not, another one stands in and it is said so.
     """
 
@@ -72,6 +73,7 @@ class Target(ABC):
     capability: Capability
     precisions: tuple[str, ...] = ("fp32",)
     float_only: str = ""
+    variant_of: str = ""
     runs_here: bool = True
 
     def rewrite(self, model: ir.Model) -> ir.Model:

@@ -14,14 +14,11 @@ from typing import Any
 import cv2
 import numpy as np
 import onnx
-import onnx_ir as ir
 
 from detquant.errors import TargetError
-from detquant.graph.expectation import expectation_as_ratio
-from detquant.graph.nearest import nearest_as_concat
-from detquant.graph.running import as_bytes
 from detquant.numerics import Capability
-from detquant.targets._base import Arrays, Artefact, Target
+from detquant.targets._base import Arrays, Artefact
+from detquant.targets.onnx_file import FILE, OnnxFile
 
 CAPABILITY = Capability(
     name="opencv",
@@ -56,7 +53,7 @@ CAPABILITY = Capability(
 )
 
 
-class OpenCv(Target):
+class OpenCv(OnnxFile):
     """cv2.dnn on a CPU, with the engine that it chooses itself."""
 
     name = "opencv"
@@ -65,14 +62,6 @@ class OpenCv(Target):
     package = "opencv-python-headless"
     capability = CAPABILITY
 
-    def rewrite(self, model: ir.Model) -> ir.Model:
-        """Two operators written as others, as for ONNX Runtime; its importer knows what they are made of."""
-        return nearest_as_concat(expectation_as_ratio(model))
-
-    def lower(self, qdq: ir.Model) -> Artefact:
-        """``model.onnx``: the graph as it is."""
-        return Artefact({"model.onnx": as_bytes(qdq)})
-
     def open(self, artefact: Artefact, threads: int = 1) -> Net:
         """The model in cv2; the number of threads is OpenCV's own, for the whole process.
 
@@ -80,7 +69,7 @@ class OpenCv(Target):
             TargetError: OpenCV's importer refuses the model.
         """
         cv2.setNumThreads(threads)
-        content = artefact.files["model.onnx"]
+        content = artefact.files[FILE]
         names = [value.name for value in onnx.load_from_string(content).graph.output]
         try:
             with silent():

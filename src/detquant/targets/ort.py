@@ -9,13 +9,10 @@ What the facts rest on (onnxruntime 1.31, x86-64; ``benchmarks/int8.py`` prints 
 
 from __future__ import annotations
 
-import onnx_ir as ir
-
-from detquant.graph.expectation import expectation_as_ratio
-from detquant.graph.nearest import nearest_as_concat
-from detquant.graph.running import Runner, as_bytes
+from detquant.graph.running import Runner
 from detquant.numerics import Capability
-from detquant.targets._base import Artefact, Target
+from detquant.targets._base import Artefact
+from detquant.targets.onnx_file import FILE, OnnxFile
 
 CAPABILITY = Capability(
     name="ort",
@@ -50,7 +47,7 @@ CAPABILITY = Capability(
 )
 
 
-class Ort(Target):
+class Ort(OnnxFile):
     """ONNX Runtime, CPU execution provider."""
 
     name = "ort"
@@ -59,14 +56,6 @@ class Ort(Target):
     package = "onnxruntime"
     capability = CAPABILITY
 
-    def rewrite(self, model: ir.Model) -> ir.Model:
-        """Two operators that its kernels handle value by value, written as others; see the passes."""
-        return nearest_as_concat(expectation_as_ratio(model))
-
-    def lower(self, qdq: ir.Model) -> Artefact:
-        """``model.onnx``: the QDQ graph as it is."""
-        return Artefact({"model.onnx": as_bytes(qdq)})
-
     def open(self, artefact: Artefact, threads: int = 1) -> Runner:
         """A session at full graph optimisation."""
-        return Runner(artefact.files["model.onnx"], threads)
+        return Runner(artefact.files[FILE], threads)

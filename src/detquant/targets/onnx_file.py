@@ -1,0 +1,37 @@
+"""Places that take an ONNX file as it is, in single or in half precision."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from detquant.graph.expectation import expectation_as_ratio
+from detquant.graph.half_precision import to_half
+from detquant.graph.nearest import nearest_as_concat
+from detquant.graph.running import as_bytes
+from detquant.targets._base import Artefact, Target
+
+FILE = "model.onnx"
+
+
+class OnnxFile(Target):
+    """A target whose artefact is the graph as it is, in one file."""
+
+    precisions: tuple[str, ...] = ("fp32", "fp16")
+
+    def rewrite(self, model: ir.Model) -> ir.Model:
+        """Two operators that these places' kernels handle value by value, written as others; see the passes."""
+        return nearest_as_concat(expectation_as_ratio(model))
+
+    def lower(self, qdq: ir.Model) -> Artefact:
+        """``model.onnx``."""
+        return Artefact({FILE: as_bytes(qdq)})
+
+    def lower_float(self, model: ir.Model, precision: str) -> Artefact:
+        """The same; in fp16 between inputs and outputs that stay float32.
+
+        Raises:
+            TargetError: the place does not take that precision.
+            ModelError: a weight is too large for half precision.
+        """
+        self.require(precision)
+        return self.lower(to_half(model) if precision == "fp16" else model)

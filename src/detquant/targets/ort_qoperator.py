@@ -1,0 +1,35 @@
+"""ONNX Runtime with operators on codes (QLinearConv, ...) instead of Q and DQ around float ones.
+
+The runtime rewrites a QDQ graph into these whenever it opens one; here the result is kept as the file, so it opens
+sooner, and older runtimes that do not know the pattern run it too. It computes the same codes. Among its operators
+are those of ONNX Runtime's own domain, so no other runtime reads it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import onnx_ir as ir
+
+from detquant.graph.running import optimised
+from detquant.targets._base import Artefact
+from detquant.targets.onnx_file import FILE
+from detquant.targets.ort import CAPABILITY, Ort
+
+
+class OrtQOperator(Ort):
+    """ONNX Runtime, CPU execution provider, QOperator form."""
+
+    name = "ort-qoperator"
+    title = "ONNX Runtime on CPUs: QOperator ONNX, for it alone"
+    precisions = ("fp32",)
+    variant_of = "ort"
+    capability = replace(CAPABILITY, name="ort-qoperator")
+
+    def lower(self, qdq: ir.Model) -> Artefact:
+        """``model.onnx`` as the runtime rewrites it.
+
+        Raises:
+            ModelError: the runtime refuses the graph.
+        """
+        return Artefact({FILE: optimised(qdq)})
