@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,28 @@ _FRAMES = ("Exception from", "Check '", "FrontEnd API", "Model wasn't fully conv
 _WHAT = {"ir": "an OpenVINO IR", "tf": "a TensorFlow graph", "tflite": "a TFLite model"}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What to read of a file's graph, by names of tensors.
+
+    Attributes:
+        image: becomes the one input, float32.
+        shape: of it; None for a dimension that is left open.
+        outputs: the only ones.
+    """
+
+    image: str
+    shape: tuple[int | None, ...]
+    outputs: tuple[str, ...]
+
+
 def read(
     path: Path,
     framework: str,
     imgsz: int | None = None,
     metadata: Mapping[str, str] | None = None,
     shown: Path | None = None,
+    part: Part | None = None,
 ) -> Any:
     """Reads a file with one of OpenVINO's frontends.
 
@@ -38,6 +55,7 @@ def read(
         imgsz: side of the input in pixels, for models that leave it open.
         metadata: may have "imgsz", see `detquant.graph.fix_shapes`.
         shown: what the user named, for messages; by default the path.
+        part: of the graph; by default all of it.
 
     Returns:
         An `openvino.Model` with fixed input shapes.
@@ -58,12 +76,35 @@ def read(
             from openvino.frontend.tensorflow import ConversionExtension
 
             frontend.add_extension(ConversionExtension("CombinedNonMaxSuppression", combined_non_max_suppression))
-        model = frontend.convert(frontend.load(str(path)))
+        source = frontend.load(str(path))
+        if part is not None:
+            _take(source, part)
+        model = frontend.convert(source)
         frontend.normalize(model)
+        if part is not None:  # inputs that nothing reads any more are still there
+            model = _with_one_input(model, part)
     _fix_shapes(model, named, imgsz, metadata or {})
     with _sentences(named, framework):
         _fold(model)
     return model
+
+
+def _take(source: Any, part: Part) -> None:
+    """Leaves a part of a graph that has been loaded."""
+    from openvino import PartialShape, Type
+
+    image, *outputs = (source.get_place_by_tensor_name(name) for name in (part.image, *part.outputs))
+    source.override_all_inputs([image])
+    source.override_all_outputs(outputs)
+    source.set_partial_shape(image, PartialShape([-1 if size is None else size for size in part.shape]))
+    source.set_element_type(image, Type.f32)
+
+
+def _with_one_input(model: Any, part: Part) -> Any:
+    from openvino import Model
+
+    [image] = [port.get_node() for port in model.inputs if part.image in port.get_names()]
+    return Model(model.get_results(), [image], model.get_friendly_name())
 
 
 def _fix_shapes(model: Any, path: Path, imgsz: int | None, metadata: Mapping[str, str]) -> None:

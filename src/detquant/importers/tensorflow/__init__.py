@@ -14,7 +14,9 @@ from detquant.importers.openvino.finishing import to_onnx
 from detquant.importers.openvino.metadata import beside
 from detquant.importers.openvino.reading import read
 from detquant.importers.openvino.ultralytics_boxes import boxes_in_pixels
+from detquant.importers.tensorflow.graph_def import read_graph
 from detquant.importers.tensorflow.messages import check_graph, check_saved_model
+from detquant.importers.tensorflow.object_detection import find_cut, part_of, raw_heads
 from detquant.importers.tensorflow.suppression import with_numbered_outputs
 from detquant.importers.tensorflow.variables import with_readable_variables
 
@@ -47,17 +49,23 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
         check_saved_model(folder)
         files, metadata = _files(folder), beside(folder)
     sha256, size = digest(files)
+    graph = read_graph(path.read_bytes()) if folder is None else None
+    cut = None if graph is None else find_cut(graph)
     with with_numbered_outputs(path) if folder is None else with_readable_variables(folder) as source:
-        model = read(source, "tf", imgsz, metadata, shown=path)
+        model = read(source, "tf", imgsz, metadata, shown=path, part=None if cut is None else part_of(cut))
+    if cut is not None:
+        model, told = raw_heads(model, cut, path)
+        metadata = {**told, **metadata}
     translated = boxes_in_pixels(to_onnx(model, path, metadata), metadata)
     kind = "a frozen graph" if folder is None else "a SavedModel"
+    aside = "" if cut is None else ", its preprocessing and suppression cut off"
     return ImportedModel(
         model=translated,
         path=path,
         sha256=sha256,
         size_bytes=size,
         metadata=metadata,
-        reason=f"{kind} that became {len(translated.graph)} nodes",
+        reason=f"{kind} that became {len(translated.graph)} nodes{aside}",
     )
 
 

@@ -1,0 +1,186 @@
+"""SSDs frozen by the Object Detection API, loops and all, against TensorFlow's own execution of the graphs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from detection_api import frozen_ssd, run_graph
+
+from detquant.data.scenes import scene
+from detquant.errors import ModelError
+from detquant.families import Geometry
+from detquant.families.ssd_anchors import grid_anchors
+from detquant.graph import Runner
+from detquant.importers import load_model
+from detquant.importers.tensorflow.graph_def import Node, read_graph
+from detquant.importers.tensorflow.object_detection import find_cut
+from detquant.pipeline.detector import Detector, load
+from detquant.pipeline.quantize import quantize
+
+SMALL = {"width": 0.25, "classes": 5}
+HEADS = ("Squeeze", "concat_1")
+FOUND = ("detection_boxes", "detection_scores", "detection_classes", "num_detections")
+
+
+def picture(height: int = 240, width: int = 320) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (1, height, width, 3)).astype(np.uint8)
+
+
+def heads_of(detector: Detector, resized: np.ndarray) -> dict[str, np.ndarray]:
+    return detector.open().run({detector.family.input_name: np.ascontiguousarray(resized.transpose(0, 3, 1, 2))})
+
+
+def check_heads(tensorflow: Any, path: Path, resized: str = "Preprocessor/sub", tolerance: float = 1e-4) -> Detector:
+    """What the file gives for an image as the graph itself has resized it."""
+    detector = load(path)
+    given, *expected = run_graph(tensorflow, path, picture(), resized, *HEADS)
+    found = heads_of(detector, given)
+    assert list(found) == ["box_codes", "class_scores"]
+    for one, other in zip(found.values(), expected, strict=True):
+        assert one.shape == other.shape
+        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance * np.abs(other).max())
+    return detector
+
+
+def check_detections(tensorflow: Any, path: Path, detector: Detector) -> None:
+    """The family's boxes against those that the graph's own loops found."""
+    given, boxes, scores, labels, count = run_graph(tensorflow, path, picture(), "Preprocessor/sub", *FOUND)
+    size, kept = detector.family.height, int(count[0])
+    geometry = Geometry(height=size, width=size, scale_x=1, scale_y=1)
+    found = detector.family.decode(heads_of(detector, given), geometry, confidence=1e-8)
+    assert kept == len(found) == 100
+    np.testing.assert_allclose(found.confidence, scores[0], rtol=1e-3)
+    assert np.mean(found.class_id == labels[0] - 1) > 0.9  # scores that all but equal change places
+    same = np.flatnonzero(np.abs(found.confidence - scores[0]) < 1e-6)
+    corners = np.clip(boxes[0][:, [1, 0, 3, 2]] * size, 0, size)
+    overlap = [np.abs(corners - box).max(axis=1).min() for box in found.xyxy[same]]
+    assert max(overlap) < 0.05
+
+
+@pytest.mark.parametrize("loops", ["v1", "v2"])
+def test_the_network_between_the_loops(loops: str, tensorflow: Any, tmp_path: Path) -> None:
+    path = frozen_ssd(tensorflow, tmp_path / "frozen_inference_graph.pb", loops=loops, **SMALL)
+    kinds = {node.op for node in read_graph(path.read_bytes()).nodes.values()}
+    assert {"v1": {"Enter", "Exit", "Switch", "Merge"}, "v2": {"StatelessWhile"}}[loops] <= kinds
+    detector = check_heads(tensorflow, path)
+    family = detector.family
+    assert (family.name, family.num_classes, family.height, family.width) == ("ssd-raw", 5, 300, 300)
+    assert (family.form.mean, family.form.std, family.form.rgb) == ((127.5,) * 3, (127.5,) * 3, True)
+    layout = family.layout
+    assert (layout.order, layout.scores, layout.background, layout.nms_iou) == ("yxhw", "sigmoid", 0, 0.6)
+    np.testing.assert_allclose(layout.variances, [0.1, 0.1, 0.2, 0.2], rtol=1e-3)
+    np.testing.assert_allclose(layout.anchors * 300, grid_anchors(300, 300), atol=1e-3)
+    [corners] = run_graph(tensorflow, path, picture(), "MultipleGridAnchorGenerator/Concatenate/concat")
+    half = layout.anchors[:, 2:] / 2
+    made = np.concatenate([layout.anchors[:, :2] - half, layout.anchors[:, :2] + half], axis=1)
+    np.testing.assert_allclose(made[:, [1, 0, 3, 2]], corners, atol=1e-5)
+    assert {node.op_type for node in detector.model.graph} <= {"Conv", "Clip", "Transpose", "Reshape", "Concat"}
+    assert "its preprocessing and suppression cut off" in detector.imported.reason
+    check_detections(tensorflow, path, detector)
+
+
+@pytest.mark.slow
+def test_ssd_mobilenet_v1_at_its_full_size(tensorflow: Any, tmp_path: Path) -> None:
+    """Heads, detections, every layer in between; and the way to an INT8 file that still says how it is decoded."""
+    path = frozen_ssd(tensorflow, tmp_path / "frozen_inference_graph.pb")
+    detector = check_heads(tensorflow, path)
+    assert detector.family.num_classes == 80
+    check_detections(tensorflow, path, detector)
+    graph = read_graph(path.read_bytes())
+    named = {value.name for node in detector.imported.model.graph for value in node.outputs}
+    taps = [node.name for node in graph.nodes.values() if node.op in ("Relu6", "BiasAdd") and node.name in named]
+    assert len(taps) >= 35
+    given, *expected = run_graph(tensorflow, path, picture(), "Preprocessor/sub", *taps)
+    tapped = Runner(detector.imported.model, taps, optimisation="none")
+    found = tapped.run({"image": np.ascontiguousarray(given.transpose(0, 3, 1, 2))})
+    for name, other in zip(taps, expected, strict=True):
+        one = found[name].transpose(0, 2, 3, 1) if found[name].shape != other.shape else found[name]
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4 * np.abs(other).max(), err_msg=name)
+    (tmp_path / "pictures").mkdir()
+    for index in range(4):
+        cv2.imwrite(str(tmp_path / f"pictures/{index}.png"), scene("train", index).image)
+    quantize(detector, tmp_path / "pictures", calib=4).save(tmp_path / "out")
+    again = load(tmp_path / "out/model.onnx")
+    assert again.family.name == "ssd-raw" and again.is_quantized
+    np.testing.assert_array_equal(again.family.layout.anchors, detector.family.layout.anchors)
+
+
+def test_a_mean_of_each_channel_goes_to_the_form(tensorflow: Any, tmp_path: Path) -> None:
+    means = np.array([123.68, 116.779, 103.939], np.float32)
+
+    def change(what: str, value: Any) -> Any:
+        return (value + 1.0) * 127.5 - [[means.tolist()]] if what == "network" else value
+
+    path = frozen_ssd(tensorflow, tmp_path / "net.pb", change=change, **SMALL)
+    detector = check_heads(tensorflow, path, find_cut(read_graph(path.read_bytes())).image.removesuffix(":0"))
+    np.testing.assert_allclose(detector.family.form.mean, means, rtol=1e-4)
+    np.testing.assert_allclose(detector.family.form.std, 1, rtol=1e-4)
+
+
+def test_logits_that_are_scaled_stay_so(tensorflow: Any, tmp_path: Path) -> None:
+    path = frozen_ssd(
+        tensorflow, tmp_path / "net.pb", change=lambda what, x: x * 0.5 if what == "logits" else x, **SMALL
+    )
+    detector = load(path)
+    given, logits = run_graph(tensorflow, path, picture(), "Preprocessor/sub", "concat_1")
+    np.testing.assert_allclose(heads_of(detector, given)["class_scores"], logits / 2, rtol=1e-4, atol=1e-4)
+    assert detector.family.layout.scores == "sigmoid"
+
+
+def test_another_size(tensorflow: Any, tmp_path: Path) -> None:
+    path = frozen_ssd(tensorflow, tmp_path / "net.pb", side=160, **SMALL)
+    family = check_heads(tensorflow, path).family
+    assert (family.height, family.width) == (160, 160)
+    np.testing.assert_allclose(family.layout.anchors * 160, grid_anchors(160, 160), atol=1e-3)
+    with pytest.raises(ModelError, match=r"fixed to 160x160 .* 300x300 was asked for"):
+        load_model(path, 300)
+
+
+def test_boxes_that_are_coded_in_another_way(tensorflow: Any, tmp_path: Path) -> None:
+    tanh = tensorflow.tanh
+    path = frozen_ssd(
+        tensorflow, tmp_path / "net.pb", change=lambda what, x: tanh(x) if what == "codes" else x, **SMALL
+    )
+    with pytest.raises(
+        ModelError, match=r"decodes the boxes of 'concat:0' in another way than by anchors and variances"
+    ):
+        load_model(path)
+
+
+def test_a_network_that_does_not_begin_with_a_resized_image(tensorflow: Any, tmp_path: Path) -> None:
+    """Nothing is cut, so the loops are there to be refused."""
+
+    def change(what: str, value: Any) -> Any:
+        return tensorflow.reverse(value, [3]) if what == "network" else value
+
+    path = frozen_ssd(tensorflow, tmp_path / "net.pb", change=change, **SMALL)
+    assert find_cut(read_graph(path.read_bytes())) is None
+    with pytest.raises(ModelError) as caught:
+        load_model(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_constants_and_what_is_damaged() -> None:
+    class Attribute:
+        def __init__(self, **fields: Any) -> None:
+            self.__dict__ |= {"content": b"", "float_val": [], "int_val": [], "int64_val": []} | fields
+
+    class Value:
+        def __init__(self, *sizes: int, **fields: Any) -> None:
+            dims = [type("Dim", (), {"size": size}) for size in sizes]
+            self.tensor = Attribute(shape=type("Shape", (), {"dim": dims}), **fields)
+
+    def array(*sizes: int, **fields: Any) -> Any:
+        return Node("a", "Const", (), (), {"value": Value(*sizes, **fields)}).array
+
+    np.testing.assert_array_equal(array(2, 2, dtype=1, float_val=[1.5]), [[1.5, 1.5], [1.5, 1.5]])
+    np.testing.assert_array_equal(array(2, dtype=3, content=np.int32([7, 8]).tobytes()), [7, 8])
+    assert array(1 << 40, dtype=1, float_val=[1.0]) is None
+    assert array(-1, dtype=1, float_val=[1.0]) is None
+    assert array(1, dtype=7, float_val=[1.0]) is None
+    assert array(1, dtype=1, float_val=[1.0, 2.0]) is None
+    assert read_graph(b"\x0a\xff\xff\xff") is None
