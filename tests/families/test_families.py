@@ -53,7 +53,8 @@ METADATA = {
     "yolov4": {"detquant.yolo": json.dumps({"heads": HEADS, "classes": CLASSES, "resize": "stretch"})},
     "ssd-postprocessed": {"detquant.classes": json.dumps([f"class {number}" for number in range(CLASSES)])},
 }
-NOTHING = {"yolov4": -30.0, "ssd-mobilenet": -30.0, "ssd-raw": -30.0}  # raw where nothing is; 0 where the graph has applied the sigmoid
+# raw where nothing is; 0 where the graph has applied the sigmoid
+NOTHING = {"yolov4": -30.0, "ssd-mobilenet": -30.0, "ssd-raw": -30.0}
 IMAGE = np.random.default_rng(0).integers(0, 256, (300, 240, 3), np.uint8)
 # In pixels of IMAGE: two of one class apart, one of another class on the first.
 TRUTH = Detections(

@@ -9,12 +9,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import onnx_ir as ir
+
 from detquant.errors import ModelError
+from detquant.families.tf_input import tf_form
 from detquant.importers._base import ImportedModel
 from detquant.importers.digest import digest
 from detquant.importers.openvino.finishing import to_onnx
-from detquant.importers.openvino.reading import read
+from detquant.importers.openvino.reading import Part, read
+from detquant.importers.openvino.ssd_heads import entries, with_raw_heads
 from detquant.importers.openvino.ultralytics_boxes import boxes_in_pixels
+from detquant.importers.signature import signature_of
+from detquant.importers.tflite.detection import OPERATOR, Detection, find_detection, layout_of
 from detquant.importers.tflite.metadata import appended
 
 __all__ = ["load", "matches"]
@@ -47,16 +53,32 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
         found = "empty" if not size else f"another kind of file ({size} bytes)"
         raise ModelError(f"'{path}' is not a TFLite model but {found}: expected 'TFL3' at its fifth byte.")
     metadata = appended(path)
-    model = read(path, "tflite", imgsz, metadata)
-    translated = boxes_in_pixels(to_onnx(model, path, metadata), metadata)
+    detection = find_detection(path)
+    if detection is None:
+        translated = boxes_in_pixels(to_onnx(read(path, "tflite", imgsz, metadata), path, metadata), metadata)
+    else:
+        translated = _heads(path, detection, imgsz, metadata)
+        metadata = dict(translated.metadata_props)
     return ImportedModel(
         model=translated,
         path=path,
         sha256=sha256,
         size_bytes=size,
         metadata=metadata,
-        reason=f"a flatbuffer that became {len(translated.graph)} nodes",
+        reason=f"a flatbuffer that became {len(translated.graph)} nodes{f', {OPERATOR} cut off' if detection else ''}",
     )
+
+
+def _heads(path: Path, detection: Detection, imgsz: int | None, metadata: dict[str, str]) -> ir.Model:
+    """An SSD without its last operator, which goes to the metadata."""
+    model = read(
+        path, "tflite", imgsz, metadata, part=Part(outputs=(detection.codes, detection.scores), beyond=OPERATOR)
+    )
+    codes, scores = (port.get_node().input_value(0) for port in model.outputs)
+    translated = to_onnx(with_raw_heads(model, codes, scores), path, metadata)
+    form = detection.form or tf_form(signature_of(translated, metadata))
+    translated.metadata_props.update({**entries(layout_of(detection, form)), **metadata})
+    return translated
 
 
 def _head(path: Path) -> bytes:

@@ -1,7 +1,8 @@
 """The ZIP archive that is appended to many TFLite files.
 
 1. Ultralytics' `metadata.json`, or a Python literal in `temp_meta.txt` in older ones: names, imgsz, stride, task.
-2. A list of labels, one a line, as TensorFlow's Task Library keeps it: `labelmap.txt` or `labels.txt`.
+2. A list of labels, one a line, as TensorFlow's Task Library keeps it: `labelmap.txt` or `labels.txt`; "???" stands
+   for the background and for COCO's holes, and is no name.
 
 It is read within bounds; what makes no sense is left out.
 """
@@ -18,6 +19,7 @@ from detquant.importers.openvino.metadata import LARGEST, as_texts
 
 _MOST_ENTRIES = 100
 _ULTRALYTICS = ("metadata.json", "temp_meta.txt")
+_NO_LABEL = "???"
 _LABELS = ("labelmap.txt", "labels.txt", "label_map.txt")
 
 
@@ -35,6 +37,7 @@ def appended(path: Path) -> dict[str, str]:
     if found is not None:
         return as_texts(_literal(found))
     labels = next((texts[name].splitlines() for name in _LABELS if name in texts), [])
+    labels = [label for label in labels if label != _NO_LABEL]
     return {"detquant.classes": json.dumps(labels)} if labels else {}
 
 
