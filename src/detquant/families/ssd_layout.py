@@ -49,7 +49,7 @@ class SSDLayout:
         order: in which order codes speak of x, y, w, h; of corners, "xywh" is left, top, right, bottom.
         scores: what is left to be done to them, a key of `ssd_heads.CONVERTERS`.
         background: the class that is none; None if all are.
-        best_only: whether an anchor counts for its best class alone.
+        best_only: whether an anchor counts for the best of its classes alone.
         clip: whether boxes end at the image's border before they are compared.
         nms_iou: IoU above which the lesser box is dropped.
         max_detections: boxes an image.

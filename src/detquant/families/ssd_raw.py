@@ -78,9 +78,9 @@ class SSDRaw(Family):
         """Scores [anchors, classes], without the background and the holes among COCO's ids."""
         layout = self.layout
         values = CONVERTERS[layout.scores](self._rows(outputs, layout.classes))
-        if layout.best_only:
-            values = np.where(values == values.max(axis=1, keepdims=True), values, np.float32(0))
         things = values if layout.background is None else np.delete(values, layout.background, axis=1)
+        if layout.best_only:
+            things = np.where(things == things.max(axis=1, keepdims=True), things, np.float32(0))
         return np.asarray(things[:, ids_of_classes(self.num_classes, things.shape[1]) - 1])
 
     def boxes(self, outputs: Outputs) -> Floats:

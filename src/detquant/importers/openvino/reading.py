@@ -17,6 +17,7 @@ import numpy as np
 
 from detquant.errors import MissingExtra, ModelError, UnsupportedOperator
 from detquant.graph.fix_shapes import fixed_shape
+from detquant.importers.openvino.branches import inline_branches
 from detquant.importers.openvino.combined_nms import combined_non_max_suppression
 from detquant.importers.openvino.quantizing import integer_converts
 
@@ -146,14 +147,17 @@ def _fix_shapes(model: Any, path: Path, imgsz: int | None, metadata: Mapping[str
 
 
 def _fold(model: Any) -> None:
-    """Folds constants; those in integers with a scale stay, for they become DequantizeLinear."""
+    """Folds constants, and branches on them; those in integers with a scale stay: they become DequantizeLinear."""
     from openvino.passes import ConstantFolding, Manager
 
-    for node in integer_converts(model):
-        node.get_rt_info()[_KEEP] = True
     manager = Manager()
     manager.register_pass(ConstantFolding())
-    manager.run_passes(model)
+    while True:
+        for node in integer_converts(model):
+            node.get_rt_info()[_KEEP] = True
+        manager.run_passes(model)
+        if not inline_branches(model):
+            return
 
 
 @contextmanager
