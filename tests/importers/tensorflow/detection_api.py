@@ -71,12 +71,12 @@ class Graph:
         return features
 
 
-def preprocess(tf: Any, image: Any, side: int) -> Any:
+def preprocess(tf: Any, image: Any, side: int, change: Callable[[str, Any], Any]) -> Any:
     """A loop over the batch, each image to one size; then -1 to 1."""
 
     def resize(one: Any) -> list[Any]:
         with tf.name_scope("ResizeImage"):
-            small = tf.image.resize_images(one, tf.stack([side, side]), align_corners=False)
+            small = tf.image.resize_images(one, change("size", tf.stack([side, side])), align_corners=False)
             return [small, tf.stack([side, side, 3])]
 
     with tf.name_scope("Preprocessor"):
@@ -180,7 +180,7 @@ def frozen_ssd(
         side: that images are resized to.
         classes: without the background.
         seed: of the weights.
-        change: is given "image", "network", "codes", "logits", "corners" and may give another tensor.
+        change: is given "size", "network", "codes", "logits", "corners" and may give another tensor.
     """
     tf = tensorflow.compat.v1
     before = tensorflow.compat.v1.control_flow_v2_enabled()
@@ -189,7 +189,7 @@ def frozen_ssd(
         with tf.Graph().as_default() as made:
             graph = Graph(tensorflow, seed, width)
             image = tf.placeholder(tf.uint8, [None, None, None, 3], name="image_tensor")
-            given = change("network", preprocess(tf, tf.to_float(change("image", image)), side))
+            given = change("network", preprocess(tf, tf.to_float(image), side, change))
             features = graph.features(given)
             codes, logits = heads(graph, features, classes)
             codes = tf.squeeze(change("codes", codes), axis=2, name="Squeeze")

@@ -140,6 +140,26 @@ def test_another_size(tensorflow: Any, tmp_path: Path) -> None:
         load_model(path, 300)
 
 
+def test_padding_belongs_to_the_network(tensorflow: Any, tmp_path: Path) -> None:
+    def change(what: str, value: Any) -> Any:
+        return tensorflow.pad(value, [[0, 0], [3, 3], [3, 3], [0, 0]]) if what == "network" else value
+
+    family = check_heads(tensorflow, frozen_ssd(tensorflow, tmp_path / "net.pb", change=change, **SMALL)).family
+    assert (family.height, family.width) == (300, 300)
+
+
+def test_a_graph_that_keeps_the_aspect_wants_a_size(tensorflow: Any, tmp_path: Path) -> None:
+    def change(what: str, value: Any) -> Any:
+        computed = tensorflow.random.uniform([], 0, 1, tensorflow.int32)
+        return value + computed if what == "size" else value
+
+    path = frozen_ssd(tensorflow, tmp_path / "net.pb", change=change, **SMALL)
+    with pytest.raises(ModelError, match="pass --imgsz"):
+        load_model(path)
+    family = load(path, imgsz=160).family
+    assert (family.height, family.width, len(family.layout.anchors)) == (160, 160, len(grid_anchors(160, 160)))
+
+
 def test_boxes_that_are_coded_in_another_way(tensorflow: Any, tmp_path: Path) -> None:
     tanh = tensorflow.tanh
     path = frozen_ssd(

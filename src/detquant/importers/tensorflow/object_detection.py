@@ -42,7 +42,8 @@ _GIVES_IMAGES = (
 _RESIZES = ("ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic", "ResizeArea")
 _ARITHMETIC = ("Add", "AddV2", "Sub", "Mul", "RealDiv", "Div")
 _RESHAPES = ("Reshape", "Squeeze", "ExpandDims", "Identity", "Transpose")
-_BIASED = ("BiasAdd", "Add", "AddV2", *_RESHAPES)
+_BIASED = ("BiasAdd", "Add", "AddV2", "FakeQuantWithMinMaxVars", *_RESHAPES)
+_PADS = ("Pad", "PadV2")
 _JOINS = ("ConcatV2", "Concat", "Pack")
 _CONVERTERS = {"Sigmoid": "sigmoid", "Softmax": "softmax"}
 _SUPPRESSION = "NonMaxSuppression"
@@ -105,12 +106,19 @@ def find_cut(graph: GraphNodes) -> Cut | None:
 def _image(graph: GraphNodes) -> tuple[Node, Triple, Triple] | None:
     """Case 1: what the first convolution reads, and the mean and standard deviation that were taken out."""
     found = []
-    for node in graph.nodes.values():
-        sources = graph.sources(node) if node.op in _LAYERS else []
-        ends = _behind_arithmetic(graph, sources[0]) if sources else None
-        if ends is not None:
-            found.append((sources[0], *ends))
+    for layer in graph.nodes.values():
+        node = _source(graph, layer) if layer.op in _LAYERS else None
+        while node is not None and node.op in _PADS:  # belongs to the network
+            node = _source(graph, node)
+        ends = None if node is None else _behind_arithmetic(graph, node)
+        if node is not None and ends is not None:
+            found.append((node, *ends))
     return found[0] if len(found) == 1 else None
+
+
+def _source(graph: GraphNodes, node: Node, place: int = 0) -> Node | None:
+    """What a node reads at a place."""
+    return graph.nodes.get(node.inputs[place]) if place < len(node.inputs) else None
 
 
 def _behind_arithmetic(graph: GraphNodes, node: Node) -> tuple[Triple, Triple] | None:
@@ -130,9 +138,10 @@ def _behind_arithmetic(graph: GraphNodes, node: Node) -> tuple[Triple, Triple] |
             if outer is None:
                 return None
             factor, shift = factor * outer[0], factor * outer[1] + shift
-        if node.inputs[place] not in graph.nodes:
+        source = _source(graph, node, place)
+        if source is None:
             return None
-        node = graph.nodes[node.inputs[place]]
+        node = source
     if node.op not in _GIVES_IMAGES or np.any(factor <= 0):
         return None
     return _triple(-shift / factor), _triple(1 / factor)
@@ -196,9 +205,10 @@ def _is_head(graph: GraphNodes, node: Node) -> bool:
     for _ in range(len(graph.nodes)):  # a damaged graph may go in circles
         if node.op in _LAYERS:
             return True
-        if node.op not in _BIASED or not node.inputs or node.inputs[0] not in graph.nodes:
+        source = _source(graph, node) if node.op in _BIASED else None
+        if source is None:
             return False
-        node = graph.nodes[node.inputs[0]]
+        node = source
     return False
 
 
