@@ -19,6 +19,7 @@ from detquant.families.nms import class_aware_nms
 from detquant.families.ssd_anchors import grid_anchors
 from detquant.importers import load_model
 from detquant.importers.tflite.detection import find_detection
+from detquant.importers.tflite.metadata import written
 from detquant.pipeline.detector import Detector, load
 
 litert = pytest.importorskip("ai_edge_litert.interpreter", reason="the extra tflite is not installed")
@@ -203,6 +204,7 @@ def test_damaged_files(make: Any) -> None:
         damaged = np.frombuffer(content, np.uint8).copy()
         damaged[rng.integers(8, len(damaged), 8 + turn)] = rng.integers(0, 256, 8 + turn)
         path.write_bytes(damaged.tobytes()[: len(damaged) if turn % 3 else rng.integers(40, len(damaged))])
+        assert isinstance(written(path), dict)
         try:
             find_detection(path)
         except ModelError as error:

@@ -21,7 +21,7 @@ from detquant.importers.openvino.ssd_heads import entries, with_raw_heads
 from detquant.importers.openvino.ultralytics_boxes import boxes_in_pixels
 from detquant.importers.signature import signature_of
 from detquant.importers.tflite.detection import OPERATOR, Detection, find_detection, layout_of
-from detquant.importers.tflite.metadata import appended
+from detquant.importers.tflite.metadata import appended, written
 
 __all__ = ["load", "matches"]
 
@@ -52,10 +52,13 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
     if _head(path)[4:] != _MAGIC or size < _SMALLEST:
         found = "empty" if not size else f"another kind of file ({size} bytes)"
         raise ModelError(f"'{path}' is not a TFLite model but {found}: expected 'TFL3' at its fifth byte.")
-    metadata = appended(path)
+    archive = appended(path)
+    metadata = written(path) | archive
     detection = find_detection(path)
     if detection is None:
-        translated = boxes_in_pixels(to_onnx(read(path, "tflite", imgsz, metadata), path, metadata), metadata)
+        model = read(path, "tflite", imgsz, metadata)
+        # what detquant writes may say whose export it was made from, but has pixels
+        translated = boxes_in_pixels(to_onnx(model, path, metadata), archive)
     else:
         translated = _heads(path, detection, imgsz, metadata)
         metadata = dict(translated.metadata_props)

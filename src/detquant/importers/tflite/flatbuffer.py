@@ -23,10 +23,11 @@ DAMAGE = (struct.error, IndexError, TypeError, ValueError, OverflowError, Memory
 _MOST_RECORDS, _LONGEST_NAME = 1_000_000, 4096
 
 # Fields are counted from 0, in the order of the schema.
-_CODES, _GRAPHS, _BUFFERS = 1, 2, 4
+_CODES, _GRAPHS, _BUFFERS, _METADATA = 1, 2, 4, 6
 _TENSORS, _INPUTS, _OUTPUTS, _OPERATORS = 0, 1, 2, 3
 _SHAPE, _TYPE, _BUFFER, _NAME, _QUANTIZATION = range(5)
 _CODE, _READS, _GIVES, _OPTIONS = 0, 1, 2, 5
+_ENTRY_NAME, _ENTRY_BUFFER = 0, 1
 _CUSTOM_CODE, _DATA, _SCALE, _ZERO_POINT = 1, 0, 2, 3
 # TensorType: the numbers of it
 _TYPES: dict[int, type[Any]] = {0: np.float32, 3: np.uint8, 9: np.int8}
@@ -151,6 +152,21 @@ def custom_operators(content: bytes, name: str) -> list[CustomOperator]:
         )
         for one in found
     ]
+
+
+def metadata_entry(content: bytes, name: str, largest: int) -> bytes:
+    """An entry of a file's metadata; empty where there is none, or where it is longer than `largest` bytes.
+
+    Raises:
+        DAMAGE: the file is damaged.
+    """
+    model = _Record(content, Get(UOffsetTFlags.packer_type, content, 0))
+    buffers = list(model.records(_BUFFERS))
+    for entry in model.records(_METADATA):
+        if entry.text(_ENTRY_NAME) == name:
+            data = buffers[entry.number(_ENTRY_BUFFER, "<I")].array(_DATA, np.uint8)
+            return data.tobytes() if len(data) <= largest else b""
+    return b""
 
 
 def _tensor(record: _Record, buffers: list[_Record]) -> Tensor:
