@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from detection_api import frozen_ssd, run_graph
+from detection_api import Graph, frozen_ssd, heads, run_graph
 
 from detquant.data.scenes import scene
 from detquant.errors import ModelError
@@ -183,6 +183,64 @@ def test_a_network_that_does_not_begin_with_a_resized_image(tensorflow: Any, tmp
     with pytest.raises(ModelError) as caught:
         load_model(path)
     assert "\n" not in str(caught.value)
+
+
+def tflite_graph(tensorflow: Any, path: Path, anchors: str = "anchors", **changes: Any) -> Path:
+    """A frozen graph that ends in TFLite's operation, which TensorFlow cannot make."""
+    tf = tensorflow.compat.v1
+    with tf.Graph().as_default() as made:
+        graph = Graph(tensorflow, 0, 0.25)
+        image = tf.placeholder(tf.float32, [1, 300, 300, 3], name="normalized_input_image_tensor")
+        codes, logits = heads(graph, graph.features(image), 5)
+        tf.squeeze(codes, 2, name="raw_outputs/box_encodings")
+        tf.sigmoid(logits, "raw_outputs/class_predictions")
+        y, x, height, width = np.moveaxis(grid_anchors(300, 300)[:, [1, 0, 3, 2]] / 300, 1, 0)
+        tf.constant(np.stack([y, x, height, width], axis=1), tf.float32, name="anchors")
+    definition = made.as_graph_def()
+    node = definition.node.add(name="TFLite_Detection_PostProcess", op="TFLite_Detection_PostProcess")
+    node.input.extend(["raw_outputs/box_encodings", "raw_outputs/class_predictions:0", anchors])
+    floats = {"x_scale": 10, "y_scale": 10, "w_scale": 5, "h_scale": 5, "nms_iou_threshold": 0.6}
+    for name, value in (floats | changes).items():
+        node.attr[name].f = value
+    node.attr["num_classes"].i, node.attr["max_detections"].i = 5, 20
+    path.write_bytes(definition.SerializeToString())
+    return path
+
+
+def test_a_graph_on_its_way_to_tflite(tensorflow: Any, tmp_path: Path) -> None:
+    path = tflite_graph(tensorflow, tmp_path / "tflite_graph.pb")
+    detector = load(path)
+    family, layout = detector.family, detector.family.layout
+    assert (family.name, family.num_classes, family.nms_iou, family.max_detections) == ("ssd-raw", 5, 0.6, 20)
+    assert (family.form.mean, family.form.std, layout.background, layout.order) == (
+        (127.5,) * 3,
+        (127.5,) * 3,
+        0,
+        "yxhw",
+    )
+    np.testing.assert_allclose(layout.anchors * 300, grid_anchors(300, 300), atol=1e-3)
+    np.testing.assert_allclose(layout.variances, [0.1, 0.1, 0.2, 0.2])
+    assert "TFLite_Detection_PostProcess cut off" in detector.imported.reason
+    tf = tensorflow.compat.v1
+    definition = tf.GraphDef.FromString(path.read_bytes())
+    del definition.node[-1]
+    image = np.random.default_rng(0).uniform(-1, 1, (1, 300, 300, 3)).astype(np.float32)
+    names = [f"raw_outputs/{name}:0" for name in ("box_encodings", "class_predictions")]
+    with tf.Graph().as_default() as graph, tf.Session(graph=graph) as session:
+        tf.import_graph_def(definition, name="")
+        expected = session.run(names, {"normalized_input_image_tensor:0": image})
+    for one, other in zip(heads_of(detector, image).values(), expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [({"w_scale": 0.0}, "scales 10.0, 10.0, 0.0, 5.0"), ({"anchors": "raw_outputs/box_encodings"}, "no constant")],
+)
+def test_a_graph_on_its_way_that_makes_no_sense(options: Any, what: str, tensorflow: Any, tmp_path: Path) -> None:
+    path = tflite_graph(tensorflow, tmp_path / "tflite_graph.pb", **options)
+    with pytest.raises(ModelError, match=rf"has TFLite_Detection_PostProcess with options or anchors .*{what}"):
+        load_model(path)
 
 
 def test_bytes_turned_over(tensorflow: Any, tmp_path: Path) -> None:

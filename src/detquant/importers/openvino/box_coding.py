@@ -60,9 +60,9 @@ def box_coding(model: Any, codes: int, decoded: int) -> BoxCoding | None:
         reader.replace_source_output(given.output(0))
     try:
         alone = Model([boxes], [given], "decoding")
+        compiled = Core().compile_model(alone, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     except RuntimeError:  # it reads the image too
         return None
-    compiled = Core().compile_model(alone, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
     def decode(values: Floats) -> Floats:
         return _rows(np.array(compiled([np.ascontiguousarray(values.reshape(shape), np.float32)])[0]), len(values))

@@ -29,7 +29,7 @@ _FIELDS: dict[str, tuple[tuple[str, int, str | int, bool], ...]] = {
         ("attr", 5, "Attribute", True),
     ),
     "Attribute": (("key", 1, _STRING, False), ("value", 2, "AttrValue", False)),
-    "AttrValue": (("f", 4, _FLOAT, False), ("tensor", 8, "Tensor", False)),
+    "AttrValue": (("i", 3, _INT64, False), ("f", 4, _FLOAT, False), ("tensor", 8, "Tensor", False)),
     "Tensor": (
         ("dtype", 1, _INT32, False),
         ("shape", 2, "Shape", False),
@@ -43,7 +43,7 @@ _FIELDS: dict[str, tuple[tuple[str, int, str | int, bool], ...]] = {
 }
 # TensorFlow's DataType: the type of the array, and the field that holds its numbers where they are not packed
 _TYPES = {1: (np.float32, "float_val"), 3: (np.int32, "int_val"), 9: (np.int64, "int64_val")}
-_LARGEST = 1 << 16
+_LARGEST = 1 << 20
 _PASSED = ("Identity", "Enter", "Snapshot")
 
 

@@ -9,18 +9,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import onnx_ir as ir
-
 from detquant.errors import ModelError
-from detquant.families.tf_input import tf_form
 from detquant.importers._base import ImportedModel
 from detquant.importers.digest import digest
 from detquant.importers.openvino.finishing import to_onnx
 from detquant.importers.openvino.reading import Part, read
-from detquant.importers.openvino.ssd_heads import entries, with_raw_heads
 from detquant.importers.openvino.ultralytics_boxes import boxes_in_pixels
-from detquant.importers.signature import signature_of
-from detquant.importers.tflite.detection import OPERATOR, Detection, find_detection, layout_of
+from detquant.importers.tflite.detection import OPERATOR, find_detection, with_detection_told
 from detquant.importers.tflite.metadata import appended, written
 
 __all__ = ["load", "matches"]
@@ -54,13 +49,15 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
         raise ModelError(f"'{path}' is not a TFLite model but {found}: expected 'TFL3' at its fifth byte.")
     archive = appended(path)
     metadata = written(path) | archive
-    detection = find_detection(path)
-    if detection is None:
+    ending = find_detection(path)
+    if ending is None:
         model = read(path, "tflite", imgsz, metadata)
         # what detquant writes may say whose export it was made from, but has pixels
         translated = boxes_in_pixels(to_onnx(model, path, metadata), archive)
     else:
-        translated = _heads(path, detection, imgsz, metadata)
+        part = Part(outputs=(ending.codes, ending.scores), beyond=OPERATOR)
+        model = read(path, "tflite", imgsz, metadata, part=part)
+        translated = with_detection_told(model, ending.detection, path, metadata, ending.form)
         metadata = dict(translated.metadata_props)
     return ImportedModel(
         model=translated,
@@ -68,20 +65,8 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
         sha256=sha256,
         size_bytes=size,
         metadata=metadata,
-        reason=f"a flatbuffer that became {len(translated.graph)} nodes{f', {OPERATOR} cut off' if detection else ''}",
+        reason=f"a flatbuffer that became {len(translated.graph)} nodes{f', {OPERATOR} cut off' if ending else ''}",
     )
-
-
-def _heads(path: Path, detection: Detection, imgsz: int | None, metadata: dict[str, str]) -> ir.Model:
-    """An SSD without its last operator, which goes to the metadata."""
-    model = read(
-        path, "tflite", imgsz, metadata, part=Part(outputs=(detection.codes, detection.scores), beyond=OPERATOR)
-    )
-    codes, scores = (port.get_node().input_value(0) for port in model.outputs)
-    translated = to_onnx(with_raw_heads(model, codes, scores), path, metadata)
-    form = detection.form or tf_form(signature_of(translated, metadata))
-    translated.metadata_props.update({**entries(layout_of(detection, form)), **metadata})
-    return translated
 
 
 def _head(path: Path) -> bytes:
