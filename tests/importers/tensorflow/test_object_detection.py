@@ -14,8 +14,10 @@ from detection_api import Graph, frozen_ssd, heads, run_graph
 from detquant.data.scenes import scene
 from detquant.errors import ModelError
 from detquant.families import Geometry
+from detquant.families.coco_ids import COCO_IDS
 from detquant.families.ssd_anchors import grid_anchors
 from detquant.graph import Runner
+from detquant.graph.taps import with_taps_only
 from detquant.importers import load_model
 from detquant.importers.tensorflow.graph_def import GraphNodes, Node, read_graph
 from detquant.importers.tensorflow.object_detection import find_cut
@@ -54,12 +56,16 @@ def check_detections(tensorflow: Any, path: Path, detector: Detector) -> None:
     geometry = Geometry(height=size, width=size, scale_x=1, scale_y=1)
     found = detector.family.decode(heads_of(detector, given), geometry, confidence=1e-8)
     assert kept == len(found) == 100
-    np.testing.assert_allclose(found.confidence, scores[0], rtol=1e-3)
-    assert np.mean(found.class_id == labels[0] - 1) > 0.9  # scores that all but equal change places
-    same = np.flatnonzero(np.abs(found.confidence - scores[0]) < 1e-6)
-    corners = np.clip(boxes[0][:, [1, 0, 3, 2]] * size, 0, size)
-    overlap = [np.abs(corners - box).max(axis=1).min() for box in found.xyxy[same]]
-    assert max(overlap) < 0.05
+    # with weights by chance the holes among COCO's ids are found too, which the family leaves out
+    ids = COCO_IDS if detector.family.num_classes == len(COCO_IDS) else tuple(range(1, detector.family.num_classes + 1))
+    rows = np.flatnonzero(np.isin(labels[0], ids))
+    found = found.select(np.arange(len(rows)))
+    assert len(rows) > 50
+    np.testing.assert_allclose(found.confidence, scores[0][rows], rtol=1e-3)
+    # scores that all but equal change places
+    assert np.mean(found.class_id == [ids.index(label) for label in labels[0][rows]]) > 0.9
+    corners = np.clip(boxes[0][rows][:, [1, 0, 3, 2]] * size, 0, size)
+    assert max(np.abs(corners - box).max(axis=1).min() for box in found.xyxy) < 0.05
 
 
 @pytest.mark.parametrize("loops", ["v1", "v2"])
@@ -91,15 +97,15 @@ def test_ssd_mobilenet_v1_at_its_full_size(tensorflow: Any, tmp_path: Path) -> N
     detector = check_heads(tensorflow, path)
     assert detector.family.num_classes == 80
     check_detections(tensorflow, path, detector)
-    graph = read_graph(path.read_bytes())
-    named = {value.name for node in detector.imported.model.graph for value in node.outputs}
-    taps = [node.name for node in graph.nodes.values() if node.op in ("Relu6", "BiasAdd") and node.name in named]
-    assert len(taps) >= 35
-    given, *expected = run_graph(tensorflow, path, picture(), "Preprocessor/sub", *taps)
-    tapped = Runner(detector.imported.model, taps, optimisation="none")
+    # Tensors that OpenVINO has turned have lost their names; of these there is one chain, in order.
+    layers = [node.outputs[0].name for node in detector.imported.model.graph if node.op_type == "Clip"]
+    theirs = [node.name for node in read_graph(path.read_bytes()).nodes.values() if node.op == "Relu6"]
+    assert len(layers) == len(theirs) == 35
+    given, *expected = run_graph(tensorflow, path, picture(), "Preprocessor/sub", *theirs)
+    tapped = Runner(with_taps_only(detector.imported.model, layers), optimisation="none")
     found = tapped.run({"image": np.ascontiguousarray(given.transpose(0, 3, 1, 2))})
-    for name, other in zip(taps, expected, strict=True):
-        one = found[name].transpose(0, 2, 3, 1) if found[name].shape != other.shape else found[name]
+    for mine, name, other in zip(layers, theirs, expected, strict=True):
+        one = found[mine].transpose(0, 2, 3, 1)
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4 * np.abs(other).max(), err_msg=name)
     (tmp_path / "pictures").mkdir()
     for index in range(4):
