@@ -271,6 +271,24 @@ def test_bytes_turned_over(tensorflow: Any, tmp_path: Path) -> None:
         find_cut(GraphNodes(turned.values()))
 
 
+def test_circles() -> None:
+    def node(name: str, op: str, *inputs: str) -> Node:
+        return Node(name, op, inputs, (0,) * len(inputs), {})
+
+    nodes = [
+        *(node("loop", "Enter"), node("a", "Identity", "b"), node("b", "Identity", "a"), node("p", "Pad", "p")),
+        *(node("c", "Conv2D", "a"), node("d", "Conv2D", "p"), node("r", "Reshape", "r"), node("e", "Exp", "j")),
+        *(
+            node("j", "ConcatV2", "r", "e"),
+            node("k", "ConcatV2", "r"),
+            node("s", "Enter", "s"),
+            node("t", "Mul", "s", "s"),
+        ),
+        node("u", "Conv2D", "t"),
+    ]
+    assert find_cut(GraphNodes(nodes)) is None
+
+
 def test_constants_and_what_is_damaged() -> None:
     class Attribute:
         def __init__(self, **fields: Any) -> None:

@@ -3,8 +3,7 @@
 In front of the network each image of the batch is resized in a loop; behind it boxes are decoded and suppressed class
 by class in another. What is between is found by its form:
 
-1. the image is what the only convolution reads that has none before it, less the arithmetic by constants in between
-   (2 / 255 x - 1), which becomes the form of the input; something that resizes, stacks or leaves a loop gives it;
+1. the image is found by `network_input`;
 2. the heads are the two joins all of whose parts come from convolutions, reshaped and no more;
 3. the codes are the one from which an exponential is reached; they are decoded where all that follows from
    exponentials meets for the first time;
@@ -24,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from detquant.errors import ModelError
 from detquant.families.ssd_layout import SSDLayout, Triple
@@ -32,18 +30,11 @@ from detquant.importers.openvino.box_coding import box_coding
 from detquant.importers.openvino.reading import Part
 from detquant.importers.openvino.ssd_heads import BOXES, CLASSES, entries, with_raw_heads
 from detquant.importers.tensorflow.graph_def import GraphNodes, Node
+from detquant.importers.tensorflow.network_input import ARITHMETIC, LAYERS, find_image, image_size, source_of
 
-_LAYERS = ("Conv2D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "MatMul")
 _LOOPS = ("Enter", "While", "StatelessWhile")
-_GIVES_IMAGES = (
-    *("TensorArrayGatherV3", "TensorListStack", "Exit", "While", "StatelessWhile", "Pack"),
-    *("ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic", "ResizeArea"),
-)
-_RESIZES = ("ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic", "ResizeArea")
-_ARITHMETIC = ("Add", "AddV2", "Sub", "Mul", "RealDiv", "Div")
 _RESHAPES = ("Reshape", "Squeeze", "ExpandDims", "Identity", "Transpose")
 _BIASED = ("BiasAdd", "Add", "AddV2", "FakeQuantWithMinMaxVars", *_RESHAPES)
-_PADS = ("Pad", "PadV2")
 _JOINS = ("ConcatV2", "Concat", "Pack")
 _CONVERTERS = {"Sigmoid": "sigmoid", "Softmax": "softmax"}
 _SUPPRESSION = "NonMaxSuppression"
@@ -83,7 +74,7 @@ def find_cut(graph: GraphNodes) -> Cut | None:
     """Where to cut an SSD of the Object Detection API; None for all other graphs."""
     if not any(node.op in _LOOPS or node.op.startswith(_SUPPRESSION) for node in graph.nodes.values()):
         return None
-    image, heads = _image(graph), _heads(graph)
+    image, heads = find_image(graph), _heads(graph)
     if image is None or heads is None:
         return None
     codes, decoded, classes = heads
@@ -91,7 +82,7 @@ def find_cut(graph: GraphNodes) -> Cut | None:
     scores, converter, background = _scores(graph, classes)
     return Cut(
         image=f"{network.name}:0",
-        size=_size(graph),
+        size=image_size(graph),
         codes=f"{codes.name}:0",
         scores=f"{scores.name}:0",
         decoded=f"{decoded.name}:0",
@@ -101,81 +92,6 @@ def find_cut(graph: GraphNodes) -> Cut | None:
         mean=mean,
         std=std,
     )
-
-
-def _image(graph: GraphNodes) -> tuple[Node, Triple, Triple] | None:
-    """Case 1: what the first convolution reads, and the mean and standard deviation that were taken out."""
-    found = []
-    for layer in graph.nodes.values():
-        node = _source(graph, layer) if layer.op in _LAYERS else None
-        while node is not None and node.op in _PADS:  # belongs to the network
-            node = _source(graph, node)
-        ends = None if node is None else _behind_arithmetic(graph, node)
-        if node is not None and ends is not None:
-            found.append((node, *ends))
-    return found[0] if len(found) == 1 else None
-
-
-def _source(graph: GraphNodes, node: Node, place: int = 0) -> Node | None:
-    """What a node reads at a place."""
-    return graph.nodes.get(node.inputs[place]) if place < len(node.inputs) else None
-
-
-def _behind_arithmetic(graph: GraphNodes, node: Node) -> tuple[Triple, Triple] | None:
-    """Mean and std by which an image came to be a node's output, y = factor x + shift; None if it is no image."""
-    factor, shift = np.ones(1), np.zeros(1)
-    while node.op in (*_ARITHMETIC, "Identity"):
-        if node.op == "Identity":
-            place = 0
-        else:
-            constants = [graph.constant(node, position) for position in (0, 1)]
-            if (constants[0] is None) == (constants[1] is None):
-                return None
-            place = 0 if constants[0] is None else 1
-            constant = constants[1 - place]
-            assert constant is not None, "one of them is"
-            outer = _affine(node.op, place, constant.astype(np.float64))
-            if outer is None:
-                return None
-            factor, shift = factor * outer[0], factor * outer[1] + shift
-        source = _source(graph, node, place)
-        if source is None:
-            return None
-        node = source
-    if node.op not in _GIVES_IMAGES or np.any(factor <= 0):
-        return None
-    return _triple(-shift / factor), _triple(1 / factor)
-
-
-def _affine(op: str, place: int, constant: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], ...] | None:
-    """Factor and shift of one operation on x, which it reads at a place; None if it is not of that form."""
-    number = constant.ravel()
-    if number.size not in (1, 3):
-        return None
-    one, zero = np.ones(1), np.zeros(1)
-    if op in ("Add", "AddV2"):
-        return one, number
-    if op == "Sub":
-        return (one, -number) if place == 0 else (-one, number)
-    if op == "Mul":
-        return number, zero
-    return (1 / number, zero) if place == 0 and np.all(number != 0) else None
-
-
-def _triple(values: npt.NDArray[np.float64]) -> Triple:
-    red, green, blue = (float(f"{value:.6g}") for value in np.broadcast_to(values, 3))  # constants are float32
-    return red, green, blue
-
-
-def _size(graph: GraphNodes) -> tuple[int, int] | None:
-    """Height and width that images are resized to."""
-    sizes = set()
-    for scope in (graph, *graph.functions):
-        for node in scope.nodes.values():
-            array = scope.constant(node, 1) if node.op in _RESIZES else None
-            if array is not None and array.size == 2:
-                sizes.add((int(array[0]), int(array[1])))
-    return sizes.pop() if len(sizes) == 1 and min(min(sizes)) > 0 else None
 
 
 def _heads(graph: GraphNodes) -> tuple[Node, Node, Node] | None:
@@ -203,9 +119,9 @@ def _joins_heads(graph: GraphNodes, join: Node) -> bool:
 
 def _is_head(graph: GraphNodes, node: Node) -> bool:
     for _ in range(len(graph.nodes)):  # a damaged graph may go in circles
-        if node.op in _LAYERS:
+        if node.op in LAYERS:
             return True
-        source = _source(graph, node) if node.op in _BIASED else None
+        source = source_of(graph, node) if node.op in _BIASED else None
         if source is None:
             return False
         node = source
@@ -241,7 +157,7 @@ def _scores(graph: GraphNodes, head: Node) -> tuple[Node, str, int | None]:
     """Case 4: the node to take, how scores are made of it, and the background."""
     node, taken, converter, background = head, head, "none", None
     for _ in range(len(graph.nodes)):
-        readers = [one for one in graph.readers[node.name] if one.op in (*_RESHAPES, *_CONVERTERS, *_ARITHMETIC)]
+        readers = [one for one in graph.readers[node.name] if one.op in (*_RESHAPES, *_CONVERTERS, *ARITHMETIC)]
         slices = [one for one in graph.readers[node.name] if one.op in ("Slice", "StridedSlice")]
         if any(_leaves_out_first(graph, one) for one in slices):
             background = 0
@@ -250,7 +166,7 @@ def _scores(graph: GraphNodes, head: Node) -> tuple[Node, str, int | None]:
         [node] = readers
         if node.op in _CONVERTERS:
             converter = _CONVERTERS[node.op]
-        elif node.op in _ARITHMETIC and converter == "none" and not _changes_nothing(graph, node):
+        elif node.op in ARITHMETIC and converter == "none" and not _changes_nothing(graph, node):
             taken = node
     return taken, converter, background
 
