@@ -82,10 +82,12 @@ def choose(
         if missing := place.missing():
             notes.append(f"{place.name} is {missing}.")
             continue
-        for made in (
-            _float(detector, place, threads),
-            _quantized(detector, dataset, wish, place, calib, threads, progress),
-        ):
+        ways = [_float(detector, place, threads)]
+        if place.emulates:
+            notes.append(f"{place.name} has no row of {wish.name}: {place.emulates}.")
+        else:
+            ways.append(_quantized(detector, dataset, wish, place, calib, threads, progress))
+        for made in ways:
             try:
                 entries += made
             except DetquantError as error:

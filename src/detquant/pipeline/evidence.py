@@ -44,6 +44,8 @@ def report(
     measured: Measured,
     skipped: Sequence[Skip],
     threads: int,
+    *,
+    timed: bool = True,
 ) -> dict[str, Any]:
     """Everything but the run's own settings.
 
@@ -55,6 +57,7 @@ def report(
         measured: sides "float" and "quantized".
         skipped: calibration images that could not be read.
         threads: of the measurement.
+        timed: whether the latencies tell anything about the place.
     """
     before, after = measured.sides["float"], measured.sides["quantized"]
     task, main = detector.family.task, headline(detector.family.task)
@@ -78,7 +81,7 @@ def report(
         "kept_float": dict(qm.plan.kept_float),
         "guard": list(dict.fromkeys(why for why in qm.kept.values() if why.startswith("guard"))),
         "notes": [*_placed(qm), *qm.notes, *dataset.notes, *_no_truth(task, before)],
-        "warnings": [SLOWER.format(ratio=ratio, threads=sheets.threads(threads))] if ratio > 1.0 else [],
+        "warnings": [SLOWER.format(ratio=ratio, threads=sheets.threads(threads))] if timed and ratio > 1.0 else [],
         "skipped": skip_figures(everything.values()),
         "plan_digest": hashlib.sha256(to_json(describe_plan(qm.plan)).encode()).hexdigest(),
         "artefact_digest": artefact.digest(),

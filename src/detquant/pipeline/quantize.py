@@ -122,7 +122,7 @@ def quantize(
     artefact = place.lower(qdq)
     runners = {"float": detector.open(threads, place.name), "quantized": place.open(artefact, threads)}
     measured = run_over(detector.family, runners, dataset, limit=val_limit, progress=progress)
-    figures = report(detector, dataset, made.model, artefact, measured, made.skipped, threads)
+    figures = report(detector, dataset, made.model, artefact, measured, made.skipped, threads, timed=not place.untimed)
     figures |= {
         "calibration": {"images": made.images, "seconds": made.seconds, "peak_rss_mb": made.peak_rss_mb},
         "sqnr_db": sqnr(made.model, qdq, made.context.feeds, made.context.threads),
