@@ -37,9 +37,9 @@ from detquant.graph import find_decode_tail
 from detquant.pipeline.calibration_images import choose_images, stream
 from detquant.pipeline.detector import Detector, load
 from detquant.pipeline.evaluate import Side, run_over
+from detquant.pipeline.job import Job
 from detquant.pipeline.memory import peak_rss_mb, processor_name
 from detquant.pipeline.naive import quantize_naively
-from detquant.pipeline.quantize import Job
 from detquant.recipes import load_recipe
 from detquant.targets import Artefact, Runner, load_target, target_figures
 from detquant.targets.latency import Latency, compare_latency, ratio, stopwatch

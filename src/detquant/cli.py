@@ -46,6 +46,7 @@ def quantize(
     data: Path,
     recipe: str = "w8a8",
     target: str = "ort",
+    engine: str = "detquant",
     family: str = "auto",
     calib: Count = 128,
     out: Path | None = None,
@@ -64,6 +65,7 @@ def quantize(
             labels, or what ships with detquant: scenes, and crops for classifiers.
         recipe: A built-in recipe or a .toml file.
         target: Where the result is to run.
+        engine: Who quantises: detquant, or nncf (for ort and openvino) to compare with; it follows no recipe.
         family: Detector family, found from the model by default.
         calib: Number of calibration images.
         out: Folder for the result; by default MODEL-RECIPE in the current one.
@@ -80,7 +82,7 @@ def quantize(
     from detquant.report.progress import show_progress
     from detquant.report.table import show_quantization
 
-    folder = out or Path(f"{model.stem}-{Path(recipe).stem}")
+    folder = out or Path(f"{model.stem}-{Path(recipe).stem if engine == 'detquant' else engine}")
     require_writable(folder)
     _check_json(json_file)
     with show_progress() as progress:
@@ -89,6 +91,7 @@ def quantize(
             data,
             recipe=recipe,
             target=target,
+            engine=engine,
             family=family,
             imgsz=imgsz,
             preprocess=preprocess,

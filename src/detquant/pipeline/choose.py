@@ -18,7 +18,7 @@ from detquant.pipeline.detector import Detector
 from detquant.pipeline.evaluate import Measured, Side, measurable, run_over
 from detquant.pipeline.evidence import label
 from detquant.pipeline.figures import skip_figures
-from detquant.pipeline.quantize import Job, Progress
+from detquant.pipeline.job import Job, Progress
 from detquant.recipes import Recipe, load_recipe
 from detquant.targets import TARGETS, Runner, Target, load_target
 
