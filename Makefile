@@ -48,7 +48,7 @@ fuzz: $(VENV)/dev.stamp
 
 # NNCF is optional: where it cannot be installed, its row says so
 $(VENV)/bench.stamp: $(VENV)/core.stamp
-	$(PIP_INSTALL) -e '.[bench]' || echo "NNCF could not be installed: the table goes without it."
+	$(PIP_INSTALL) -e '.[bench,openvino,tflite,torch]' || echo "NNCF could not be installed: the table goes without it."
 	@touch $@
 
 bench: $(VENV)/bench.stamp

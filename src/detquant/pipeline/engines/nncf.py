@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
+from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,6 +39,8 @@ from detquant.targets.openvino import BIN, XML
 
 OPSET = 19
 """Below 13 DequantizeLinear has no axis; at 21 onnxruntime refuses what NNCF makes of YOLOX."""
+Quantise = Callable[[Any], Any]
+"""From a model in NNCF's terms to the same, quantised."""
 _LONGEST = 200  # characters of what NNCF says when it fails
 
 
@@ -51,7 +54,9 @@ def quantize(job: Job) -> Product:
     """
     started, skipped = time.perf_counter(), list[Skip]()
     paths = choose_images(job.dataset, job.calib, skipped)
-    artefact = quantize_for(job.target.name, job.detector, list(stream(job.detector.family, paths)))
+    artefact = quantize_for(
+        job.target.name, job.detector, list(stream(job.detector.family, paths)), ignored=decode_part(job.detector)
+    )
     seconds = round(time.perf_counter() - started, 3)
     return Product(
         artefact=artefact,
@@ -64,14 +69,23 @@ def quantize(job: Job) -> Product:
     )
 
 
-def quantize_for(target: str, detector: Detector, feeds: Sequence[Feed], *, ignore_tail: bool = True) -> Artefact:
+def decode_part(detector: Detector) -> dict[str, Any]:
+    """The scope that users learn to ignore: the decode tail and the convolutions that feed it."""
+    tail = find_decode_tail(detector.model.graph)
+    return {"names": [node.name or "" for node in (*tail.nodes, *tail.head_convs)]}
+
+
+def quantize_for(
+    target: str, detector: Detector, feeds: Sequence[Feed], *, ignored: Mapping[str, Any] | None = None, **options: Any
+) -> Artefact:
     """The model as NNCF quantises it for a runtime.
 
     Args:
         target: a key of `MAKERS`.
         detector: float.
         feeds: calibration images as network inputs.
-        ignore_tail: whether the decode tail and the head outputs stay float.
+        ignored: arguments of `nncf.IgnoredScope`.
+        options: further arguments of `nncf.quantize`.
 
     Raises:
         MissingExtra, TargetError, ModelError: as `quantize`.
@@ -80,49 +94,47 @@ def quantize_for(target: str, detector: Detector, feeds: Sequence[Feed], *, igno
         raise TargetError(f"NNCF makes models for {' and '.join(MAKERS)}, not for {target}: leave out --engine.")
     if not find_spec("nncf"):
         raise MissingExtra("NNCF", "bench")
-    tail = find_decode_tail(detector.model.graph)
-    ignored = [node.name or "" for node in (*tail.nodes, *tail.head_convs)] if ignore_tail else []
     graph = detector.model.clone()
     label(graph, detector, "nncf", target)
-    return MAKERS[target](graph, feeds, ignored)
+    return MAKERS[target](graph, partial(_nncf, feeds=feeds, ignored=ignored or {}, options=options))
 
 
-def _for_onnx(graph: ir.Model, feeds: Sequence[Feed], ignored: Sequence[str]) -> Artefact:
+def _for_onnx(graph: ir.Model, quantise: Quantise) -> Artefact:
     read = convert_version(ir.to_proto(graph), OPSET)
     for key, text in graph.metadata_props.items():  # the converter forgets them
         if key not in {entry.key for entry in read.metadata_props}:
             read.metadata_props.add(key=key, value=text)
-    made: ModelProto = _nncf(read, feeds, ignored)
+    made: ModelProto = quantise(read)
     return Artefact({FILE: made.SerializeToString(deterministic=True)})
 
 
-def _for_openvino(graph: ir.Model, feeds: Sequence[Feed], ignored: Sequence[str]) -> Artefact:
+def _for_openvino(graph: ir.Model, quantise: Quantise) -> Artefact:
     import openvino
 
     read = openvino.Core().read_model(as_bytes(graph))
     for key, text in graph.metadata_props.items():
         read.set_rt_info(text, key.split("."))
-    made = _nncf(read, feeds, ignored)
+    made = quantise(read)
     with tempfile.TemporaryDirectory() as folder:
         openvino.save_model(made, Path(folder, XML), compress_to_fp16=False)
         return Artefact({name: Path(folder, name).read_bytes() for name in (XML, BIN)})
 
 
-MAKERS: Mapping[str, Callable[[ir.Model, Sequence[Feed], Sequence[str]], Artefact]] = {
+MAKERS: Mapping[str, Callable[[ir.Model, Quantise], Artefact]] = {
     "ort": _for_onnx,
     "openvino": _for_openvino,
 }
 
 
-def _nncf(model: Any, feeds: Sequence[Feed], ignored: Sequence[str]) -> Any:
+def _nncf(model: Any, *, feeds: Sequence[Feed], ignored: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
     logging.getLogger("nncf").setLevel(logging.ERROR)  # the graph is prepared, so its advice is moot
     import nncf
 
     logging.getLogger("nncf").setLevel(logging.ERROR)
-    scope = nncf.IgnoredScope(names=list(ignored), validate=False)
+    scope, data = nncf.IgnoredScope(**ignored, validate=False), nncf.Dataset(list(feeds))
     try:
         with redirect_stdout(sys.stderr):  # its progress; stdout is for figures
-            return nncf.quantize(model, nncf.Dataset(list(feeds)), subset_size=len(feeds), ignored_scope=scope)
+            return nncf.quantize(model, data, subset_size=len(feeds), ignored_scope=scope, **options)
     except Exception as error:  # its failures have no common class
         said = " ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST].rstrip(".")
         raise ModelError(f"NNCF fails with {said}.") from error
