@@ -29,7 +29,7 @@ NEXT = """Next, your own model:
   detquant inspect MODEL.onnx
   detquant quantize MODEL.onnx --data data.yaml
   detquant predict MODEL.onnx IMAGES"""
-RESUMABLE = ("quantize", "demo", "fetch")
+RESUMABLE = ("quantize", "demo", "fetch", "workflow")
 
 app = App(
     name="detquant",
@@ -411,6 +411,65 @@ def targets(*, json_file: Json = None) -> None:
     figures = target_figures()
     _write_json(json_file, figures)
     show_targets(figures)
+
+
+@app.command
+def workflow(
+    name: str,
+    /,
+    *,
+    out: Path | None = None,
+    model: list[Path] | None = None,
+    data: Path | None = None,
+    target: str | None = None,
+    recipe: str | None = None,
+    calib: Count | None = None,
+    val_limit: Count | None = None,
+    seed: Seed = 0,
+    threads: Count = 1,
+    runs: Count = 20,
+    json_file: Json = None,
+) -> None:
+    """Run a whole project: fetch, convert, quantise, predict, accuracy and latency before and after, in one table.
+
+    Args:
+        name: ssd-mobilenet-v1, yolov4, opencv-zoo, or a .toml file.
+        out: Folder for everything; by default of the workflow's name in the current one.
+        model: A file to take instead of the zoo's; may be given several times.
+        data: A data set to take instead of the zoo's, as for detquant quantize.
+        target: Instead of the workflow's.
+        recipe: Instead of the workflow's.
+        calib: Number of calibration images, instead of the workflow's.
+        val_limit: Measure on the first so many validation images, instead of the workflow's number.
+        seed: Chooses the calibration images.
+        threads: Of the runtime.
+        runs: Timed runs of each precision.
+        json_file: Write the figures to this file.
+    """
+    from dataclasses import replace
+
+    from detquant.pipeline.workflow import Settings, run_workflow
+    from detquant.recipes.workflow import load_workflow
+    from detquant.report.progress import show_progress
+    from detquant.report.table import show_workflow
+
+    _check_json(json_file)
+    found, folder = load_workflow(name), out or Path(Path(name).stem)
+    wanted = replace(
+        found,
+        target=target or found.target,
+        recipe=recipe or found.recipe,
+        calib=calib or found.calib,
+        images=val_limit or found.images,
+    )
+    with show_progress() as progress:
+        settings = Settings(
+            out=folder, models=model or (), data=data, threads=threads, runs=runs, seed=seed, progress=progress
+        )
+        figures = run_workflow(wanted, settings)
+    _write_json(json_file, figures)
+    show_workflow(figures)
+    print(f"Written to {folder}.")
 
 
 @app.command

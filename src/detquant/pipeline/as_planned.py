@@ -14,11 +14,11 @@ import onnx_ir as ir
 
 from detquant.data import Dataset
 from detquant.errors import TargetError
-from detquant.evaluation.agreement import agreement, same_guess
 from detquant.evaluation.scorers import headline
 from detquant.families import Family
 from detquant.graph import Runner
-from detquant.pipeline.evaluate import Measured, Side, run_over
+from detquant.pipeline.entries import agreement_percent
+from detquant.pipeline.evaluate import Side, run_over
 from detquant.targets import Target
 
 POINTS, IMAGES = 1.0, 2.0
@@ -40,8 +40,10 @@ def require_as_planned(
     family: Family,
     dataset: Dataset,
     qdq: ir.Model,
-    measured: Measured,
     place: Target,
+    *,
+    before: Side,
+    after: Side,
     limit: int | None = None,
     progress: Progress | None = None,
 ) -> None:
@@ -51,15 +53,17 @@ def require_as_planned(
         family: of the model.
         dataset: as it was measured on.
         qdq: the graph that the artefact was made of.
-        measured: its sides "float" and "quantized".
         place: where the artefact ran.
+        before: what the float model gave.
+        after: what the artefact gave.
         limit: as in the measurement.
         progress: called with (what, done, total).
 
     Raises:
         TargetError: it scores less by more than the tolerance; the sentence holds both figures.
     """
-    before, after, allowed = measured.sides["float"], measured.sides["quantized"], tolerance(measured.images)
+    images = len(after.confident)
+    allowed = tolerance(images)
     found = _points(family.task, before, after)
     if _points(family.task, before, before) - found <= allowed:
         return
@@ -70,15 +74,11 @@ def require_as_planned(
         what = MEASURED[headline(family.task)] if after.accuracy else "agreement with the float model"
         raise TargetError(
             f"The quantised model opens on {place.name} but does not compute what was planned: {what} is {found:.2f} "
-            f"there and {planned:.2f} where the plan is run in ONNX Runtime ({measured.images} images, tolerance "
+            f"there and {planned:.2f} where the plan is run in ONNX Runtime ({images} images, tolerance "
             f"{allowed:.2f}). Nothing was written: try another version of {place.package}, or another target."
         )
 
 
 def _points(task: str, reference: Side, side: Side) -> float:
     """The task's first measure, or how far two models agree; 0 to 100."""
-    if side.accuracy:
-        return side.accuracy.figures()[headline(task)]
-    if task == "classify":
-        return same_guess(reference.confident, side.confident)
-    return 100 * agreement(reference.confident, side.confident).f1
+    return side.accuracy.figures()[headline(task)] if side.accuracy else agreement_percent(task, reference, side)

@@ -114,7 +114,8 @@ def quantize(
     runners = {"float": detector.open(threads, place.name), "quantized": place.open(made.artefact, threads)}
     measured = run_over(detector.family, runners, dataset, limit=val_limit, progress=progress)
     if made.qdq is not None:
-        require_as_planned(detector.family, dataset, made.qdq, measured, place, val_limit, progress)
+        sides = {"before": measured.sides["float"], "after": measured.sides["quantized"]}
+        require_as_planned(detector.family, dataset, made.qdq, place, **sides, limit=val_limit, progress=progress)
     figures = report(detector, dataset, made.artefact, measured, made.skipped, threads, timed=not place.untimed)
     figures |= {
         **made.figures,
