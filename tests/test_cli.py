@@ -149,6 +149,7 @@ def test_quantize_passes_everything_on(square_model, square_data, tmp_path, monk
         "data": data,
         "recipe": "w8a8",
         "target": "ort",
+        "engine": "detquant",
         "family": "auto",
         "imgsz": None,
         "preprocess": None,
