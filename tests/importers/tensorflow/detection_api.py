@@ -71,6 +71,16 @@ class Graph:
         return features
 
 
+def each(tf: Any, function: Callable[[Any], Any], given: Any, dtype: list[Any]) -> list[Any]:
+    """The API's `static_or_dynamic_map_fn`: a loop over the batch, or without one where its size is known."""
+    first = given[0] if isinstance(given, list) else given
+    if first.shape[0] is None:
+        return tf.map_fn(function, given, dtype=dtype)
+    parts = [tf.unstack(one) for one in (given if isinstance(given, list) else [given])]
+    made = [function(list(one) if isinstance(given, list) else one[0]) for one in zip(*parts, strict=True)]
+    return [tf.stack(column) for column in zip(*made, strict=True)]
+
+
 def preprocess(tf: Any, image: Any, side: int, change: Callable[[str, Any], Any]) -> Any:
     """A loop over the batch, each image to one size; then -1 to 1."""
 
@@ -80,7 +90,7 @@ def preprocess(tf: Any, image: Any, side: int, change: Callable[[str, Any], Any]
             return [small, tf.stack([side, side, 3])]
 
     with tf.name_scope("Preprocessor"):
-        resized, _ = tf.map_fn(resize, image, dtype=[tf.float32, tf.int32])
+        resized, _ = each(tf, resize, image, [tf.float32, tf.int32])
         return (2.0 / 255.0) * resized - 1.0
 
 
@@ -130,7 +140,7 @@ def decode(tf: Any, codes: Any, corners: Any) -> Any:
         y, x = ty / 10.0 * height + y, tx / 10.0 * width + x
         h, w = tf.exp(th / 5.0) * height, tf.exp(tw / 5.0) * width
         boxes = tf.transpose(tf.stack([y - h / 2.0, x - w / 2.0, y + h / 2.0, x + w / 2.0]))
-    return tf.reshape(boxes, tf.stack([batch, -1, 4]))
+    return tf.reshape(boxes, tf.stack([codes.shape[0] or batch, -1, 4]))
 
 
 def suppress(tf: Any, boxes: Any, scores: Any, classes: int, total: int = 100) -> list[Any]:
@@ -156,7 +166,7 @@ def suppress(tf: Any, boxes: Any, scores: Any, classes: int, total: int = 100) -
 
     with tf.name_scope("BatchMultiClassNonMaxSuppression"):
         kinds = [tf.float32, tf.float32, tf.float32, tf.int32]
-        return tf.map_fn(one_image, [boxes, scores], dtype=kinds)
+        return each(tf, one_image, [boxes, scores], kinds)
 
 
 def frozen_ssd(
@@ -175,7 +185,7 @@ def frozen_ssd(
     Args:
         tensorflow: the module.
         path: of the .pb.
-        loops: "v1" for Enter, Switch, Merge and Exit, "v2" for While with functions.
+        loops: "v1" for Enter, Switch, Merge and Exit, "v2" for While with functions, "none" for a batch of 1.
         width: share of the channels.
         side: that images are resized to.
         classes: without the background.
@@ -184,11 +194,11 @@ def frozen_ssd(
     """
     tf = tensorflow.compat.v1
     before = tensorflow.compat.v1.control_flow_v2_enabled()
-    (tf.disable_control_flow_v2 if loops == "v1" else tf.enable_control_flow_v2)()
+    (tf.enable_control_flow_v2 if loops == "v2" else tf.disable_control_flow_v2)()
     try:
         with tf.Graph().as_default() as made:
             graph = Graph(tensorflow, seed, width)
-            image = tf.placeholder(tf.uint8, [None, None, None, 3], name="image_tensor")
+            image = tf.placeholder(tf.uint8, [1 if loops == "none" else None, None, None, 3], name="image_tensor")
             given = change("network", preprocess(tf, tf.to_float(image), side, change))
             features = graph.features(given)
             codes, logits = heads(graph, features, classes)

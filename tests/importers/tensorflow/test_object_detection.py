@@ -26,6 +26,7 @@ from detquant.pipeline.quantize import quantize
 
 SMALL = {"width": 0.25, "classes": 5}
 HEADS = ("Squeeze", "concat_1")
+LOOPS = {"v1": {"Enter", "Exit", "Switch", "Merge"}, "v2": {"StatelessWhile"}, "none": {"NonMaxSuppressionV3"}}
 FOUND = ("detection_boxes", "detection_scores", "detection_classes", "num_detections")
 
 
@@ -68,11 +69,11 @@ def check_detections(tensorflow: Any, path: Path, detector: Detector) -> None:
     assert max(np.abs(corners - box).max(axis=1).min() for box in found.xyxy) < 0.05
 
 
-@pytest.mark.parametrize("loops", ["v1", "v2"])
+@pytest.mark.parametrize("loops", ["v1", "v2", "none"])
 def test_the_network_between_the_loops(loops: str, tensorflow: Any, tmp_path: Path) -> None:
     path = frozen_ssd(tensorflow, tmp_path / "frozen_inference_graph.pb", loops=loops, **SMALL)
     kinds = {node.op for node in read_graph(path.read_bytes()).nodes.values()}
-    assert {"v1": {"Enter", "Exit", "Switch", "Merge"}, "v2": {"StatelessWhile"}}[loops] <= kinds
+    assert LOOPS[loops] <= kinds
     detector = check_heads(tensorflow, path)
     family = detector.family
     assert (family.name, family.num_classes, family.height, family.width) == ("ssd-raw", 5, 300, 300)
