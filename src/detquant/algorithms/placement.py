@@ -62,6 +62,8 @@ class Placement:
         """The model with what does not pay in float."""
         if not context.target.runs_here:
             return qm.noted("placement: nothing was timed, since the target does not run here")
+        if context.target.capability.integer_only:
+            return qm
         remembered = context.memory.get(MEMORY)
         if remembered is not None:
             return keep_more_float(qm, remembered, context) if remembered else qm

@@ -68,7 +68,8 @@ def make_plan(detector: Detector, recipe: str, target: str) -> Plan:
         raise ModelError(
             f"'{detector.imported.path}' is quantised already (it has Q and DQ nodes): give the float model."
         )
-    return plan(detector.model, wish, place.capability)
+    ranges = {detector.family.input_name: detector.family.pixel_range}
+    return plan(detector.model, wish, place.capability, ranges=ranges)
 
 
 def int8_share(model: ir.Model, decided: Plan) -> dict[str, Any]:

@@ -174,7 +174,8 @@ class Job:
         started, threads = time.perf_counter(), os.cpu_count() or 1
         steps: list[Algorithm] = [build_algorithm(step.name, step.options) for step in self.recipe.steps]
         model, family = self.target.rewrite(self.detector.model), self.detector.family
-        decided = plan(model, self.recipe, self.target.capability)
+        ranges = {family.input_name: family.pixel_range}
+        decided = plan(model, self.recipe, self.target.capability, ranges=ranges)
         skipped: list[Skip] = []
         paths = choose_images(self.dataset, self.calib, skipped)
         inputs = {n.inputs[0].name or "" for n in model.graph if n.name in decided.weights and n.inputs[0]}
@@ -199,6 +200,7 @@ class Job:
                 target=self.target,
                 recipe=self.recipe,
                 feeds=feeds,
+                ranges=ranges,
                 damage=Damage(family, Runner(model).run, feeds, threads) if steps else None,
                 memory=memory.decisions,
                 threads=threads,

@@ -17,6 +17,7 @@ TARGETS = {
     "tensorrt": "detquant.targets.tensorrt:TensorRt",
     "oak": "detquant.targets.oak.target:Oak",
     "tflite": "detquant.targets.tflite.target:TfLite",
+    "tflite-integer": "detquant.targets.tflite.integer:TfLiteInteger",
 }
 
 

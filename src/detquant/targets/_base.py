@@ -62,6 +62,7 @@ class Target(ABC):
         capability: of its integer kernels.
         precisions: of float artefacts.
         float_only: why it takes no integer model; empty where it does.
+        integer_only: why it takes no float model; empty where it does.
         variant_of: the target that it is another form of, as fast in the same runtime; empty where it is none.
         runs_here: whether detquant runs the real runtime; where it does not, another one stands in and it is said so.
     """
@@ -73,6 +74,7 @@ class Target(ABC):
     capability: Capability
     precisions: tuple[str, ...] = ("fp32",)
     float_only: str = ""
+    integer_only: str = ""
     variant_of: str = ""
     runs_here: bool = True
 
@@ -115,6 +117,9 @@ class Target(ABC):
         Raises:
             TargetError: it does not.
         """
+        if self.integer_only:
+            how = f"detquant quantize MODEL --data DATA --target {self.name}"
+            raise TargetError(f"Target {self.name} takes no float model: {self.integer_only}. Instead:  {how}")
         if precision not in self.precisions:
             raise TargetError(unknown_name(f"precision of target {self.name}", precision, self.precisions))
 

@@ -44,7 +44,7 @@ class TfLite(Target):
     title = "LiteRT on CPUs: TFLite of INT8, FP32 or FP16"
     extra = "tflite"
     package = "ai-edge-litert"
-    precisions = ("fp32", "fp16")
+    precisions: tuple[str, ...] = ("fp32", "fp16")
     capability = CAPABILITY
 
     def lower(self, qdq: ir.Model) -> Artefact:
@@ -79,10 +79,19 @@ class TfLite(Target):
             TargetError: LiteRT cannot open the model.
         """
         content = artefact.files[FILE]
+        return Opened(self.interpreter(content, threads), content)
+
+    def interpreter(self, content: bytes, threads: int) -> Any:
+        """LiteRT's own, its tensors allocated.
+
+        Raises:
+            MissingExtra: LiteRT is not installed.
+            TargetError: LiteRT cannot open the model.
+        """
         try:
-            interpreter = _interpreter()(model_content=content, num_threads=threads)
-            interpreter.allocate_tensors()
-            return Opened(interpreter, content)
+            opened = _interpreter()(model_content=content, num_threads=threads)
+            opened.allocate_tensors()
+            return opened
         except (RuntimeError, ValueError) as error:
             raise TargetError(f"LiteRT cannot open the model: {_first_line(error)}.") from error
 
