@@ -123,12 +123,13 @@ def quantize(
     runners = {"float": detector.open(threads, place.name), "quantized": place.open(artefact, threads)}
     measured = run_over(detector.family, runners, dataset, limit=val_limit, progress=progress)
     figures = report(detector, dataset, made.model, artefact, measured, made.skipped, threads)
+    artefact, finished = place.finish(artefact, detector.family)
     figures |= {
         "calibration": {"images": made.images, "seconds": made.seconds, "peak_rss_mb": made.peak_rss_mb},
         "sqnr_db": sqnr(made.model, qdq, made.context.feeds, made.context.threads),
         "recipe": wish.name,
         "target": place.name,
-        "runtime": list(place.remarks(runners["quantized"])),
+        "runtime": [*place.remarks(runners["quantized"]), *finished],
         "seed": seed,
         "detquant_version": __version__,
     }

@@ -138,10 +138,10 @@ class Target(ABC):
         return family
 
     def finish(self, artefact: Artefact, family: Family) -> tuple[Artefact, tuple[str, ...]]:
-        """What the vendor's own compiler adds to a float artefact where it is at hand, and sentences on what is left.
+        """What the vendor's own compiler adds to an artefact where it is at hand, and sentences on what is left to do.
 
         Args:
-            artefact: of `lower_float`, shown to compute what it should.
+            artefact: of `lower` or `lower_float`, shown to compute what it should.
             family: of the model.
         """
         return artefact, ()

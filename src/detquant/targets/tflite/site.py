@@ -11,7 +11,7 @@ import numpy as np
 import onnx_ir as ir
 
 from detquant.errors import UnsupportedOperator
-from detquant.numerics import INT8, QuantParams, quantize
+from detquant.numerics import INT8, QuantParams, QuantSpec, grid_from_range, quantize
 from detquant.targets.tflite.flatbuffer import Array, Options, Tensor
 from detquant.targets.tflite.grids import (
     CLAMPS,
@@ -102,6 +102,15 @@ class Site:
             grid = self.grid()
             array = quantize(turned, grid).astype(np.int8)
         return self.file_constant(value.name or "constant", array, grid)
+
+    def channel_codes(self, position: int) -> Tensor:
+        """A constant with a number for each channel, ``[1, 1, channels]`` in int8 around zero."""
+        known = self.constant(position)
+        if known is None or known.size not in (1, self.shape()[1]):
+            raise self.unsupported("has slopes that are computed, or more than one for each channel")
+        array = np.broadcast_to(np.asarray(known, np.float32).reshape(1, 1, -1), (1, 1, self.shape()[1]))
+        grid = grid_from_range(array.min(), array.max(), QuantSpec(qtype=INT8))
+        return self.file_constant(self.value(position).name or "slopes", quantize(array, grid).astype(np.int8), grid)
 
     def read_wide(self, position: int, rank: int, order: Order) -> Tensor:
         """The same, with axes of length 1 before it, as broadcasting takes it."""

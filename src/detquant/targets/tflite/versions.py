@@ -37,6 +37,7 @@ INT8: dict[str, Version] = {
     "DEPTHWISE_CONV_2D": (3, "1.14.0"),
     "FULLY_CONNECTED": (4, "1.14.0"),
     "LEAKY_RELU": (1, "2.3.0"),
+    "PRELU": (1, "1.14.0"),
     "RELU": (2, "2.1.0"),
     "RELU_N1_TO_1": (1, "1.14.0"),
     "RESHAPE": (1, "1.5.0"),
