@@ -129,6 +129,7 @@ def quantize(
         "sqnr_db": sqnr(made.model, qdq, made.context.feeds, made.context.threads),
         "recipe": wish.name,
         "target": place.name,
+        "warnings": figures["warnings"] if place.runs_here else [],
         "runtime": [*place.remarks(runners["quantized"]), *finished],
         "seed": seed,
         "detquant_version": __version__,
