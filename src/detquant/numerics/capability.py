@@ -13,6 +13,7 @@ class Capability:
     Attributes:
         name: of the target.
         int8_ops: operators with an integer kernel between Q and DQ.
+        dynamic_ops: layers with a kernel that takes 8-bit weights and rounds a real activation as it runs.
         fused: operators that the runtime folds into an integer kernel before them, such as Relu after Conv;
             no grid stands between the two.
         fused_activations: composite activations (silu, ...) that run inside the integer kernel of the layer before
@@ -33,6 +34,7 @@ class Capability:
 
     name: str
     int8_ops: frozenset[str]
+    dynamic_ops: frozenset[str] = field(default_factory=frozenset)
     fused: frozenset[str] = field(default_factory=frozenset)
     fused_activations: frozenset[str] = field(default_factory=frozenset)
     activation_steps: frozenset[str] = field(default_factory=frozenset)

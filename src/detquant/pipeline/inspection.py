@@ -11,7 +11,7 @@ from detquant.errors import ModelError
 from detquant.graph import find_decode_tail, summarize
 from detquant.graph.summary import node_macs
 from detquant.pipeline.detector import Detector
-from detquant.recipes import Derived, Fixed, Own, Plan, Point, Shared, load_recipe, plan
+from detquant.recipes import Derived, Dynamic, Fixed, Own, Plan, Point, Shared, load_recipe, plan
 from detquant.targets import load_target
 
 
@@ -108,5 +108,7 @@ def _detail(point: Point) -> str:
             return f"the grid of {root}"
         case Derived(x, node):
             return f"scale of {x} × scale of the weight of {node}"
+        case Dynamic(spec):
+            return f"{spec.qtype}, found for each image as it runs"
         case Fixed(spec, low, high):
             return f"{spec.qtype}, {low:g} to {high:g}"

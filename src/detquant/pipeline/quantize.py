@@ -11,7 +11,7 @@ from typing import Any
 
 from detquant._version import __version__
 from detquant.algorithms import Algorithm, Context, Damage, build_algorithm
-from detquant.calibration import Collector, calibrate, statistics_key
+from detquant.calibration import Collector, Statistics, calibrate, statistics_key
 from detquant.data import Dataset, Skip, open_dataset
 from detquant.errors import CalibrationError, ModelError
 from detquant.graph import Runner
@@ -179,7 +179,8 @@ class Job:
         ranges = {family.input_name: family.pixel_range}
         decided = plan(model, self.recipe, self.target.capability, ranges=ranges)
         skipped: list[Skip] = []
-        paths = choose_images(self.dataset, self.calib, skipped)
+        needed = bool(decided.owned or steps)
+        paths = choose_images(self.dataset, self.calib, skipped) if needed else []
         inputs = {n.inputs[0].name or "" for n in model.graph if n.name in decided.weights and n.inputs[0]}
         settings = {
             "recipe": repr(self.recipe),
@@ -195,7 +196,11 @@ class Job:
                 store=memory.statistics,
                 progress=self.progress,
             )
-            statistics = collector.collect(lambda which: stream(family, [paths[k] for k in which]), len(paths))
+            statistics = (
+                collector.collect(lambda which: stream(family, [paths[k] for k in which]), len(paths))
+                if needed
+                else Statistics.empty()
+            )
             feeds = tuple(stream(family, paths[:FEEDS]))
             context = Context(
                 statistics=statistics,

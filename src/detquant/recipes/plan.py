@@ -39,7 +39,14 @@ class Fixed:
     high: float
 
 
-Point = Own | Shared | Derived | Fixed
+@dataclass(frozen=True, slots=True)
+class Dynamic:
+    """The tensor's grid is found anew for each image, by the layer that reads it as it runs."""
+
+    spec: QuantSpec
+
+
+Point = Own | Shared | Derived | Fixed | Dynamic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from detquant.errors import RecipeError, UnsupportedOperator
 from detquant.graph import Activation, DecodeTail, find_activations, find_decode_tail
 from detquant.graph.traits import OPS, WEIGHTED, activation_inputs, bias_of, is_constant, weight_of
 from detquant.numerics import Capability, QType, QuantSpec
+from detquant.recipes.on_the_fly import plan_on_the_fly
 from detquant.recipes.plan import Derived, Fixed, Own, Plan, Point, Shared
 from detquant.recipes.recipe import Recipe
 
@@ -52,6 +53,8 @@ def plan(
         RecipeError: nothing would be quantised, or the target has no kernel for the recipe's types.
         UnsupportedOperator: one would stay float on a target that computes in integers only.
     """
+    if recipe.dynamic:
+        return plan_on_the_fly(model.graph, recipe, capability)
     return _Planner(model.graph, recipe, capability, keep_float or {}, ranges or {}).plan()
 
 

@@ -35,7 +35,7 @@ class TfLiteInteger(TfLite):
     precisions: tuple[str, ...] = ()
     integer_only = "what it is for computes in integers only"
     variant_of = "tflite"
-    capability = replace(CAPABILITY, name="tflite-integer", integer_only=True)
+    capability = replace(CAPABILITY, name="tflite-integer", integer_only=True, dynamic_ops=frozenset())
 
     def lower(self, qdq: ir.Model) -> Artefact:
         """``model.tflite`` and ``decode.onnx``; a float model, which a quantised one is compared with, in one file.

@@ -21,6 +21,7 @@ from detquant.targets.tflite.flatbuffer import SIGNATURE, read_metadata
 from detquant.targets.tflite.lowering import LAYOUTS
 
 DELEGATE = "DELEGATE"
+ON_THE_FLY = "int8 on the fly"
 NHWC = (0, 2, 3, 1)
 NCHW = (0, 3, 1, 2)
 Array = npt.NDArray[np.generic]
@@ -76,12 +77,14 @@ class Opened:
         return np.ascontiguousarray(real.transpose(NCHW)) if name in self._turned else real
 
     def precisions(self) -> Mapping[str, Mapping[str, int]]:
-        """How many operators of each kind write int8, float32, ..., as the file has them."""
+        """How many operators of each kind write int8, float32, ..., or round floats to int8 as they run."""
         details = {one["index"]: np.dtype(one["dtype"]).name for one in self._interpreter.get_tensor_details()}
         found: dict[str, Counter[str]] = {}
         for one in self._interpreter._get_ops_details():
             if one["op_name"] != DELEGATE:
                 kind = details.get(int(one["outputs"][0]), "float32")
+                weights = details.get(int(one["inputs"][1]), kind) if len(one["inputs"]) > 1 else kind
+                kind = ON_THE_FLY if (kind, weights) == ("float32", "int8") else kind
                 found.setdefault(one["op_name"], Counter())[kind] += 1
         return {kind: dict(counts) for kind, counts in found.items()}
 
