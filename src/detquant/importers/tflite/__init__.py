@@ -2,7 +2,7 @@
 
 A quantised file becomes a graph of QuantizeLinear and DequantizeLinear with the same grids. It takes and gives
 float32, and computes what lies between two grids in float32: TFLite's own kernels, which do it in integers, may
-differ from it by a step of a grid.
+differ from it by a step of a grid. A file of integers only that detquant wrote is read with the decoding beside it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from detquant.importers.digest import digest
 from detquant.importers.openvino.finishing import to_onnx
 from detquant.importers.openvino.reading import read
 from detquant.importers.openvino.ultralytics_boxes import boxes_in_pixels
+from detquant.importers.tflite.decoding import DECODE, with_decoding
 from detquant.importers.tflite.metadata import appended
 
 __all__ = ["load", "matches"]
@@ -49,13 +50,16 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
     metadata = appended(path)
     model = read(path, "tflite", imgsz, metadata)
     translated = boxes_in_pixels(to_onnx(model, path, metadata), metadata)
+    whole, behind = with_decoding(translated, path), ""
+    if whole is not None:
+        translated, metadata, behind = whole, dict(whole.metadata_props), f", with {DECODE} behind it"
     return ImportedModel(
         model=translated,
         path=path,
         sha256=sha256,
         size_bytes=size,
         metadata=metadata,
-        reason=f"a flatbuffer that became {len(translated.graph)} nodes",
+        reason=f"a flatbuffer that became {len(translated.graph)} nodes{behind}",
     )
 
 
