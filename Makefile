@@ -23,7 +23,7 @@ $(VENV)/core.stamp: $(VENV)/python.stamp pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/python.stamp pyproject.toml constraints.txt
-	$(PIP_INSTALL) -e '.[dev,torch,openvino,tflite,tensorflow]'
+	$(PIP_INSTALL) -e '.[dev,torch,openvino,tflite,tensorflow,bench]'
 	@touch $@ $(VENV)/core.stamp
 
 # the core alone: no torch, no vendor toolchain, no files but its own
@@ -48,7 +48,7 @@ fuzz: $(VENV)/dev.stamp
 
 # NNCF is optional: where it cannot be installed, its row says so
 $(VENV)/bench.stamp: $(VENV)/core.stamp
-	$(PIP_INSTALL) -e '.[bench]' || echo "NNCF could not be installed: the table goes without it."
+	$(PIP_INSTALL) -e '.[bench,openvino,tflite,torch]' || echo "NNCF could not be installed: the table goes without it."
 	@touch $@
 
 bench: $(VENV)/bench.stamp

@@ -105,8 +105,8 @@ def test_plan(square_model, tmp_path, capsys):
     figures = json.loads((tmp_path / "p.json").read_text())
     assert figures["points"][0] == {
         "tensor": "images",
-        "grid": "own",
-        "detail": "uint8 asymmetric per tensor, mean",
+        "grid": "fixed",
+        "detail": "uint8, 0 to 1",
     }
     assert "head16" in capsys.readouterr().out
 
@@ -149,6 +149,7 @@ def test_quantize_passes_everything_on(square_model, square_data, tmp_path, monk
         "data": data,
         "recipe": "w8a8",
         "target": "ort",
+        "engine": "detquant",
         "family": "auto",
         "imgsz": None,
         "preprocess": None,

@@ -29,7 +29,7 @@ NEXT = """Next, your own model:
   detquant inspect MODEL.onnx
   detquant quantize MODEL.onnx --data data.yaml
   detquant predict MODEL.onnx IMAGES"""
-RESUMABLE = ("quantize", "demo", "fetch")
+RESUMABLE = ("quantize", "demo", "fetch", "workflow")
 
 app = App(
     name="detquant",
@@ -46,6 +46,7 @@ def quantize(
     data: Path,
     recipe: str = "w8a8",
     target: str = "ort",
+    engine: str = "detquant",
     family: str = "auto",
     calib: Count = 128,
     out: Path | None = None,
@@ -64,6 +65,7 @@ def quantize(
             labels, or what ships with detquant: scenes, and crops for classifiers.
         recipe: A built-in recipe or a .toml file.
         target: Where the result is to run.
+        engine: Who quantises: detquant, or nncf (for ort and openvino) to compare with; it follows no recipe.
         family: Detector family, found from the model by default.
         calib: Number of calibration images.
         out: Folder for the result; by default MODEL-RECIPE in the current one.
@@ -80,7 +82,7 @@ def quantize(
     from detquant.report.progress import show_progress
     from detquant.report.table import show_quantization
 
-    folder = out or Path(f"{model.stem}-{Path(recipe).stem}")
+    folder = out or Path(f"{model.stem}-{Path(recipe).stem if engine == 'detquant' else engine}")
     require_writable(folder)
     _check_json(json_file)
     with show_progress() as progress:
@@ -89,6 +91,7 @@ def quantize(
             data,
             recipe=recipe,
             target=target,
+            engine=engine,
             family=family,
             imgsz=imgsz,
             preprocess=preprocess,
@@ -408,6 +411,65 @@ def targets(*, json_file: Json = None) -> None:
     figures = target_figures()
     _write_json(json_file, figures)
     show_targets(figures)
+
+
+@app.command
+def workflow(
+    name: str,
+    /,
+    *,
+    out: Path | None = None,
+    model: list[Path] | None = None,
+    data: Path | None = None,
+    target: str | None = None,
+    recipe: str | None = None,
+    calib: Count | None = None,
+    val_limit: Count | None = None,
+    seed: Seed = 0,
+    threads: Count = 1,
+    runs: Count = 20,
+    json_file: Json = None,
+) -> None:
+    """Run a whole project: fetch, convert, quantise, predict, accuracy and latency before and after, in one table.
+
+    Args:
+        name: ssd-mobilenet-v1, yolov4, opencv-zoo, or a .toml file.
+        out: Folder for everything; by default of the workflow's name in the current one.
+        model: A file to take instead of the zoo's; may be given several times.
+        data: A data set to take instead of the zoo's, as for detquant quantize.
+        target: Instead of the workflow's.
+        recipe: Instead of the workflow's.
+        calib: Number of calibration images, instead of the workflow's.
+        val_limit: Measure on the first so many validation images, instead of the workflow's number.
+        seed: Chooses the calibration images.
+        threads: Of the runtime.
+        runs: Timed runs of each precision.
+        json_file: Write the figures to this file.
+    """
+    from dataclasses import replace
+
+    from detquant.pipeline.workflow import Settings, run_workflow
+    from detquant.recipes.workflow import load_workflow
+    from detquant.report.progress import show_progress
+    from detquant.report.table import show_workflow
+
+    _check_json(json_file)
+    found, folder = load_workflow(name), out or Path(Path(name).stem)
+    wanted = replace(
+        found,
+        target=target or found.target,
+        recipe=recipe or found.recipe,
+        calib=calib or found.calib,
+        images=val_limit or found.images,
+    )
+    with show_progress() as progress:
+        settings = Settings(
+            out=folder, models=model or (), data=data, threads=threads, runs=runs, seed=seed, progress=progress
+        )
+        figures = run_workflow(wanted, settings)
+    _write_json(json_file, figures)
+    show_workflow(figures)
+    print(f"Written to {folder}.")
 
 
 @app.command

@@ -11,6 +11,7 @@ import onnx
 import onnx_ir as ir
 import pytest
 
+from detquant.families.tf_input import AS_IT_IS, CENTRED
 from detquant.pipeline.detector import load
 from detquant.pipeline.quantize import quantize
 from detquant.recipes import load_recipe
@@ -58,7 +59,7 @@ def test_it_is_known_again(ssd: Path, tmp_path: Path) -> None:
         cv2.imwrite(str(tmp_path / "images" / f"{number}.png"), rng.integers(0, 256, (50, 70, 3), np.uint8))
     detector = load(ssd)
     assert detector.family.name == "ssd-mobilenet" and "80 classes" in detector.reason
-    assert detector.family.pixels and detector.family.converter == "none"
+    assert detector.family.form == AS_IT_IS and detector.family.converter == "none"
     recipe = load_recipe("w8a8")
     recipe = replace(recipe, steps=tuple(step for step in recipe.steps if step.name != "placement"))  # needs a clock
     result = quantize(detector, tmp_path / "images", recipe=recipe, calib=4)
@@ -66,7 +67,7 @@ def test_it_is_known_again(ssd: Path, tmp_path: Path) -> None:
     result.save(tmp_path / "out")
     again = load(tmp_path / "out" / "model.onnx")
     assert again.is_quantized and again.family.name == "ssd-mobilenet" and again.family.num_classes == 80
-    assert again.family.pixels and again.family.converter == "none"
+    assert again.family.form == AS_IT_IS and again.family.converter == "none"
     told = {"detquant.input_range": "0..255", "detquant.score_converter": "none"}
     assert told.items() <= again.imported.metadata.items()
 
@@ -113,7 +114,7 @@ def test_what_the_graph_suppresses_itself_is_guarded_by_object_not_by_row(postpr
     for number in range(4):
         cv2.imwrite(str(tmp_path / "images" / f"{number}.png"), rng.integers(0, 256, (50, 70, 3), np.uint8))
     detector = load(postprocessed)
-    assert detector.family.name == "ssd-postprocessed" and not detector.family.pixels
+    assert detector.family.name == "ssd-postprocessed" and detector.family.form == CENTRED
     recipe = load_recipe("w8a8")
     recipe = replace(recipe, steps=tuple(step for step in recipe.steps if step.name != "placement"))  # needs a clock
     result = quantize(detector, tmp_path / "images", recipe=recipe, calib=4)

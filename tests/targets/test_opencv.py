@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
+
 import cv2
 import numpy as np
 import onnx
 import pytest
 from onnx import helper
 
+from detquant.cli import main
 from detquant.errors import TargetError
 from detquant.graph.running import Runner
 from detquant.targets import Artefact, load_target
@@ -45,3 +48,11 @@ def test_the_log_level_comes_back():
     with silent():
         pass
     assert cv2.utils.logging.getLogLevel() == before
+
+
+def test_a_classifiers_last_layer_stays_in_float(tmp_path):
+    given = ["quantize", "resnet-pico", "--data", "crops", "--target", "opencv", "--calib", "8", "--val-limit", "60"]
+    assert main([*given, "--out", str(tmp_path / "out"), "--json", str(tmp_path / "figures.json")]) == 0
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["quantized"]["top1"] > figures["float"]["top1"] - 10
+    assert "Gemm has no integer kernel on opencv" in " ".join(figures["kept_float"].values())

@@ -60,8 +60,8 @@ class Placement:
 
     def __call__(self, qm: QuantModel, context: Context) -> QuantModel:
         """The model with what does not pay in float."""
-        if not context.target.runs_here:
-            return qm.noted("placement: nothing was timed, since the target does not run here")
+        if context.target.untimed:
+            return qm.noted(f"placement: nothing was timed, since {context.target.untimed}")
         if context.target.capability.integer_only:
             return qm
         remembered = context.memory.get(MEMORY)

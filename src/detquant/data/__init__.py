@@ -27,6 +27,7 @@ __all__ = [
     "fit_task",
     "image_size",
     "iter_images",
+    "open_coco",
     "open_crops",
     "open_dataset",
     "open_scenes",

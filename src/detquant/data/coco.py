@@ -34,7 +34,7 @@ class Annotated:
     notes: tuple[str, ...]
 
 
-def open_coco(path: Path, seed: int = 0) -> Dataset:
+def open_coco(path: Path, seed: int = 0, images: Path | None = None) -> Dataset:
     """Reads a COCO annotation file such as `annotations/instances_val2017.json`.
 
     The images are looked for in the folder that the file's name tells (`images/val2017` or `val2017`) and in
@@ -44,12 +44,13 @@ def open_coco(path: Path, seed: int = 0) -> Dataset:
     Args:
         path: of the JSON file.
         seed: of the order of the calibration images.
+        images: their folder, if it is elsewhere.
 
     Raises:
         DatasetError: the file is not such a file, or its images are not there.
     """
     content = load_coco(path)
-    found = read_annotations(content, path, _image_folder(content, path))
+    found = read_annotations(content, path, images or _image_folder(content, path))
     calibration, note = _calibration_split(path)
     if not calibration:
         calibration = list(found.paths)

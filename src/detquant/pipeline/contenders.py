@@ -19,8 +19,8 @@ from detquant.pipeline.calibration_images import choose_images, stream
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.evidence import label
 from detquant.pipeline.inspection import int8_share
+from detquant.pipeline.job import Job, Progress
 from detquant.pipeline.naive import quantize_naively
-from detquant.pipeline.quantize import Job, Progress
 from detquant.recipes import load_recipe
 from detquant.report import sheets
 from detquant.targets import load_target

@@ -24,7 +24,7 @@ from detquant.pipeline.contenders import FLOAT, NAIVE, Contender, Contest
 from detquant.pipeline.detector import Detector, load
 from detquant.pipeline.evaluate import Measured, Side, measurable, run_over
 from detquant.pipeline.evidence import SLOWER
-from detquant.pipeline.quantize import Progress
+from detquant.pipeline.job import Progress
 from detquant.recipes import builtin_recipes
 from detquant.report import sheets
 from detquant.report.files import staged, to_json

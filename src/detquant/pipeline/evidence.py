@@ -39,22 +39,23 @@ SLOWER = (
 def report(
     detector: Detector,
     dataset: Dataset,
-    qm: QuantModel,
     artefact: Artefact,
     measured: Measured,
     skipped: Sequence[Skip],
     threads: int,
+    *,
+    timed: bool = True,
 ) -> dict[str, Any]:
-    """Everything but the run's own settings.
+    """What was measured, whoever quantised.
 
     Args:
         detector: the float model.
         dataset: what was measured on.
-        qm: the quantised model.
         artefact: what was made of it.
         measured: sides "float" and "quantized".
         skipped: calibration images that could not be read.
         threads: of the measurement.
+        timed: whether the latencies tell anything about the place.
     """
     before, after = measured.sides["float"], measured.sides["quantized"]
     task, main = detector.family.task, headline(detector.family.task)
@@ -74,14 +75,21 @@ def report(
         "model_sha256": detector.imported.sha256,
         "family": detector.family.name,
         "family_reason": detector.reason,
+        "notes": [*dataset.notes, *_no_truth(task, before)],
+        "warnings": [SLOWER.format(ratio=ratio, threads=sheets.threads(threads))] if timed and ratio > 1.0 else [],
+        "skipped": skip_figures(everything.values()),
+        "artefact_digest": artefact.digest(),
+    }
+
+
+def decisions(qm: QuantModel) -> dict[str, Any]:
+    """What detquant decided about a model: how much runs in integers, what stayed float and why, and its plan."""
+    return {
         "int8": int8_share(qm.reference, qm.plan),
         "kept_float": dict(qm.plan.kept_float),
         "guard": list(dict.fromkeys(why for why in qm.kept.values() if why.startswith("guard"))),
-        "notes": [*_placed(qm), *qm.notes, *dataset.notes, *_no_truth(task, before)],
-        "warnings": [SLOWER.format(ratio=ratio, threads=sheets.threads(threads))] if ratio > 1.0 else [],
-        "skipped": skip_figures(everything.values()),
+        "notes": [*_placed(qm), *qm.notes],
         "plan_digest": hashlib.sha256(to_json(describe_plan(qm.plan)).encode()).hexdigest(),
-        "artefact_digest": artefact.digest(),
     }
 
 

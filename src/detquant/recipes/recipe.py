@@ -18,19 +18,16 @@ options = { mode = "fast" }
 from __future__ import annotations
 
 import fnmatch
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import onnx_ir as ir
 
 from detquant.errors import RecipeError, unknown_name
 from detquant.numerics import Granularity, PerAxis, PerTensor, QType, QuantSpec
-
-T = TypeVar("T")
+from detquant.recipes.toml_table import builtin_names, entry, list_of, load_table, only
 
 GRANULARITIES: dict[str, Granularity] = {"per_tensor": PerTensor(), "per_axis": PerAxis(0)}
 
@@ -92,8 +89,7 @@ class Recipe:
 
 def builtin_recipes() -> tuple[str, ...]:
     """Names of the recipes that come with detquant."""
-    folder = resources.files("detquant.recipes") / "builtin"
-    return tuple(sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")))
+    return builtin_names()
 
 
 def load_recipe(name: str) -> Recipe:
@@ -102,79 +98,42 @@ def load_recipe(name: str) -> Recipe:
     Raises:
         RecipeError: no such recipe (the nearest name is given), or the file does not say a recipe.
     """
-    if name in builtin_recipes():
-        text = (resources.files("detquant.recipes") / "builtin" / f"{name}.toml").read_text(encoding="utf-8")
-    elif name.endswith(".toml"):
-        try:
-            text = Path(name).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise RecipeError(f"Cannot read the recipe {name}: {error}.") from error
-    else:
-        raise RecipeError(unknown_name("recipe", name, builtin_recipes()))
-    try:
-        return parse_recipe(tomllib.loads(text), name)
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{name} is not valid TOML: {error}.") from error
+    return parse_recipe(load_table("recipe", name), name)
 
 
 def parse_recipe(table: Mapping[str, Any], source: str) -> Recipe:
     """A recipe from its TOML table; ``source`` names it in errors."""
-    _only(table, {"name", "description", "head", "rules", "steps"}, source)
+    only(table, {"name", "description", "head", "rules", "steps"}, source)
     head = table.get("head", "float")
     if head not in ("float", "int"):
         raise RecipeError(f"{source}: head = {head!r}, expected 'float' or 'int'.")
     if not table.get("rules"):
         raise RecipeError(f"{source} has no [[rules]]: without one nothing is quantised.")
-    rules, steps = _list_of(dict, table, "rules", [], source), _list_of(dict, table, "steps", [], source)
+    rules, steps = list_of(dict, table, "rules", [], source), list_of(dict, table, "steps", [], source)
     return Recipe(
-        name=_entry(str, table, "name", Path(source).stem, source),
-        description=_entry(str, table, "description", "", source),
+        name=entry(str, table, "name", Path(source).stem, source),
+        description=entry(str, table, "description", "", source),
         head=head,
         rules=tuple(_rule(rule, f"{source}, rule {k}") for k, rule in enumerate(rules, 1)),
         steps=tuple(_step(step, f"{source}, step {k}") for k, step in enumerate(steps, 1)),
     )
 
 
-KINDS = {str: "text", bool: "true or false", dict: "a table", list: "a list"}
-
-
-def _entry(kind: type[T], table: Mapping[str, Any], key: str, default: T, where: str) -> T:
-    """The entry ``key``, which must be of this kind."""
-    found = table.get(key, default)
-    if not isinstance(found, kind):
-        raise RecipeError(f"{where}: {key} = {found!r}, expected {KINDS[kind]}.")
-    return found
-
-
-def _list_of(kind: type[T], table: Mapping[str, Any], key: str, default: list[T], where: str) -> list[T]:
-    found = _entry(list, table, key, default, where)
-    for item in found:
-        if not isinstance(item, kind):
-            raise RecipeError(f"{where}: {key} = {found!r}, expected a list, each item {KINDS[kind]}.")
-    return found
-
-
-def _only(table: Mapping[str, Any], known: set[str], where: str) -> None:
-    for key in table:
-        if key not in known:
-            raise RecipeError(f"{where}: {unknown_name('key', key, known)}")
-
-
 def _rule(table: Mapping[str, Any], where: str) -> Rule:
-    _only(table, {"ops", "scope", "weight", "activation"}, where)
+    only(table, {"ops", "scope", "weight", "activation"}, where)
     return Rule(
-        ops=tuple(_list_of(str, table, "ops", ["*"], where)),
-        scope=_entry(str, table, "scope", "*", where),
+        ops=tuple(list_of(str, table, "ops", ["*"], where)),
+        scope=entry(str, table, "scope", "*", where),
         weight=_spec(table.get("weight", "float"), f"{where}, weight"),
         activation=_spec(table.get("activation", "float"), f"{where}, activation"),
     )
 
 
 def _step(table: Mapping[str, Any], where: str) -> Step:
-    _only(table, {"name", "options"}, where)
+    only(table, {"name", "options"}, where)
     if "name" not in table:
         raise RecipeError(f"{where} has no name.")
-    return Step(_entry(str, table, "name", "", where), _entry(dict, table, "options", {}, where))
+    return Step(entry(str, table, "name", "", where), entry(dict, table, "options", {}, where))
 
 
 def _spec(wish: object, where: str) -> QuantSpec | None:
@@ -182,16 +141,16 @@ def _spec(wish: object, where: str) -> QuantSpec | None:
         return None
     if not isinstance(wish, dict):
         raise RecipeError(f"{where} = {wish!r}: expected 'float' or a table with qtype.")
-    _only(wish, {"qtype", "symmetric", "granularity", "observer"}, where)
+    only(wish, {"qtype", "symmetric", "granularity", "observer"}, where)
     if "qtype" not in wish:
         raise RecipeError(f"{where} has no qtype.")
-    granularity = _entry(str, wish, "granularity", "per_tensor", where)
+    granularity = entry(str, wish, "granularity", "per_tensor", where)
     if granularity not in GRANULARITIES:
         raise RecipeError(f"{where}: {unknown_name('granularity', granularity, GRANULARITIES)}")
-    qtype = QType.parse(_entry(str, wish, "qtype", "", where))
+    qtype = QType.parse(entry(str, wish, "qtype", "", where))
     return QuantSpec(
         qtype=qtype,
-        symmetric=_entry(bool, wish, "symmetric", qtype.signed, where),
+        symmetric=entry(bool, wish, "symmetric", qtype.signed, where),
         granularity=GRANULARITIES[granularity],
-        observer=_entry(str, wish, "observer", "minmax", where),
+        observer=entry(str, wish, "observer", "minmax", where),
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from detquant.report import sheets
-from detquant.report.remarks import picture_remark, remarks, warnings
+from detquant.report.remarks import picture_remark, remarks, slower, warnings
 from detquant.report.sheets import Sheet
 
 
@@ -49,6 +49,24 @@ def demo_to_markdown(figures: Mapping[str, Any]) -> str:
         _section("Warnings", warnings(figures)),
         _table(_origin(figures)),
     ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def workflow_to_markdown(figures: Mapping[str, Any]) -> str:
+    """The report of a workflow.
+
+    Args:
+        figures: as `detquant.pipeline.workflow` makes them.
+
+    Returns:
+        Markdown text that ends in a newline.
+    """
+    parts = [f"# {_escape(figures['workflow'])}", _escape(figures["description"])]
+    for model in figures["models"]:
+        parts.append(_table(sheets.workflow(figures, model)))
+        parts.append(_bullets([*model["notes"], *slower(model), *warnings(model)]))
+        written = [path for row in model["rows"] for path in row["files"]]
+        parts.append(_bullets(["Written: " + ", ".join([*written, *model["predictions"]])]))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -23,6 +23,16 @@ def warnings(figures: Mapping[str, Any]) -> list[str]:
     return [*figures.get("warnings", ()), *skipped(figures.get("skipped", ()))]
 
 
+def slower(model: Mapping[str, Any]) -> list[str]:
+    """Which precisions of a workflow's model take longer than its first, one sentence each."""
+    first, *others = model["rows"]
+    return [
+        f"{one['precision']} takes {one['ratio']:.2f} times as long as {first['precision']} on this machine."
+        for one in others
+        if one["ratio"] > 1
+    ]
+
+
 def picture_remark(picture: Mapping[str, Any]) -> str:
     """What the demo's picture shows, and by what rule its scene was chosen."""
     reference, other, *_ = picture["found"]

@@ -197,6 +197,24 @@ def choice(figures: Figures) -> Sheet:
     return Sheet(title, ("", label, "latency", "size", ""), rows)
 
 
+def workflow(figures: Figures, model: Figures) -> Sheet:
+    """One model of a workflow in each precision; the first is what the others are compared with."""
+    known = [key for key in (*MEASURES, "agreement") if model["rows"][0].get(key) is not None]
+    rows = [
+        (
+            one["precision"],
+            *(f"{one[key]:.2f}" for key in known),
+            milliseconds(one["latency_ms"]),
+            f"{one['ratio']:.2f}×",
+            megabytes(one["size_bytes"]),
+        )
+        for one in model["rows"]
+    ]
+    title = f"{model['model']} on {figures['target']}: {model['images']} images of {figures['data']}"
+    header = (*(MEASURES.get(key, "agreement, %") for key in known), "latency", "to the first", "size")
+    return Sheet(f"{title}, {threads(figures['threads'])}", ("", *header), rows)
+
+
 def targets(figures: Figures) -> Sheet:
     """Places to run."""
     rows = [

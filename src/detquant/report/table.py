@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from detquant.report import sheets
-from detquant.report.remarks import fetch_remarks, picture_remark, remarks, unchecked, warnings, zoo_remarks
+from detquant.report.remarks import fetch_remarks, picture_remark, remarks, slower, unchecked, warnings, zoo_remarks
 from detquant.report.sheets import Sheet
 
 # Where no one looks at the width, names of tensors are better kept on one line.
@@ -68,6 +68,13 @@ def show_choice(figures: Mapping[str, Any]) -> None:
     """Prints what a model does on each runtime, and what was left out."""
     _show([sheets.choice(figures)])
     _say(figures["notes"], warnings(figures))
+
+
+def show_workflow(figures: Mapping[str, Any]) -> None:
+    """Prints each model of a workflow in each precision."""
+    for model in figures["models"]:
+        _show([sheets.workflow(figures, model)])
+        _say(model["notes"], [*slower(model), *warnings(model)])
 
 
 def show_targets(figures: Mapping[str, Any]) -> None:

@@ -15,6 +15,7 @@ TARGETS = {
     "openvino": "detquant.targets.openvino:OpenVino",
     "opencv": "detquant.targets.opencv:OpenCv",
     "tensorrt": "detquant.targets.tensorrt:TensorRt",
+    "pytorch": "detquant.targets.pytorch.target:PyTorch",
     "oak": "detquant.targets.oak.target:Oak",
     "tflite": "detquant.targets.tflite.target:TfLite",
     "tflite-integer": "detquant.targets.tflite.integer:TfLiteInteger",

@@ -65,6 +65,7 @@ class Target(ABC):
         integer_only: why it takes no float model; empty where it does.
         variant_of: the target that it is another form of, as fast in the same runtime; empty where it is none.
         runs_here: whether detquant runs the real runtime; where it does not, another one stands in and it is said so.
+        emulates: why its integers are no faster, where it computes them in float; empty where they are integers.
     """
 
     name: str
@@ -77,6 +78,12 @@ class Target(ABC):
     integer_only: str = ""
     variant_of: str = ""
     runs_here: bool = True
+    emulates: str = ""
+
+    @property
+    def untimed(self) -> str:
+        """Why a clock says nothing about integers here; empty where it does."""
+        return self.emulates if self.runs_here else "the target does not run here"
 
     def rewrite(self, model: ir.Model) -> ir.Model:
         """The float graph as this place runs it best: the same function, perhaps in other operators."""

@@ -1,8 +1,8 @@
 """OpenCV's DNN module, 4.x and 5.x: ONNX that it reads, run by cv2 itself.
 
-It reads QDQ graphs of 8-bit codes and of float. Which operators it refuses is known only to its importer, so a
-model is loaded before anything is said of it. Nothing in it is faster in 8 bits for certain (OpenCV 5.0, x86-64:
-NanoDet-m gains, YOLOv8n loses), so what `quantize` measures is what counts.
+It reads QDQ graphs of 8-bit codes and of float, but no Gemm between them (5.0: "bufidx >= 0"). Which operators it
+refuses is known only to its importer, so a model is loaded before anything is said of it. Nothing in it is faster in
+8 bits for certain (OpenCV 5.0, x86-64: NanoDet-m gains, YOLOv8n loses), so what `quantize` measures is what counts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ CAPABILITY = Capability(
     int8_ops=frozenset(
         [
             "Conv",
-            "Gemm",
             "MatMul",
             "Add",
             "Mul",

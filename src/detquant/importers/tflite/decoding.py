@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import onnx
 import onnx_ir as ir
 
 from detquant.errors import ModelError
 from detquant.graph.raise_opset import raise_opset
-from detquant.graph.values import static_shape
+from detquant.graph.values import constant, is_op, new_initializer, static_shape, used_names
 from detquant.importers import onnx as onnx_files
 
 DECODE = "decode.onnx"
 TO_FIRST = (0, 3, 1, 2)
+MOVES = ("Transpose", "Reshape")
+HALF = 128
 
 
 def with_decoding(network: ir.Model, path: Path) -> ir.Model | None:
@@ -50,7 +53,35 @@ def with_decoding(network: ir.Model, path: Path) -> ir.Model | None:
     except (ValueError, onnx.checker.ValidationError) as error:
         raise ModelError(f"'{beside}' does not go behind '{path}': {str(error).splitlines()[0]}.") from error
     whole.metadata_props.update(decode.metadata_props)
+    _unsigned(whole.graph)
     return whole
+
+
+def _unsigned(graph: ir.Graph) -> None:
+    """Maps' int8 codes as uint8, the same numbers: ONNX Runtime would make them so on the way, and stumbles over it.
+
+    (onnxruntime 1.31: a DequantizeLinear that is moved through a Reshape gets a QuantizeLinear whose zero point is
+    uint8 and whose output_dtype is not.)
+    """
+    names = used_names(graph)
+    for node in graph:
+        zero = constant(node.inputs[2]) if is_op(node, "QuantizeLinear") and len(node.inputs) > 2 else None
+        if zero is None or zero.dtype != np.int8:
+            continue
+        moved, ends, values = [node.outputs[0]], [], []
+        while moved:
+            values.append(moved.pop())
+            for reader in values[-1].consumers():
+                ends += [] if is_op(reader, *MOVES) else [reader]
+                moved += reader.outputs if is_op(reader, *MOVES) else []
+        if all(is_op(end, "DequantizeLinear") and len(end.inputs) > 2 for end in ends):
+            point = new_initializer(
+                graph, f"{node.name}_unsigned", (zero.astype(np.int16) + HALF).astype(np.uint8), names
+            )
+            for one in (node, *ends):
+                one.replace_input_with(2, point)
+            for value in values:
+                value.type = point.type
 
 
 def _fits(mine: ir.Value, value: ir.Value) -> bool:

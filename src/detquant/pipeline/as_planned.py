@@ -1,0 +1,84 @@
+"""An artefact that opens is not yet one that computes what was planned: where it loses much, the plan is asked.
+
+The plan is the QDQ graph in ONNX Runtime without fused kernels: Q and DQ around float operators, so nothing depends on
+how a place adds its integers. It is run only where the artefact loses more than the tolerance, so a good result costs
+nothing. If the plan loses as much, the recipe is to blame, and the figures say so; if it does not, the place is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import onnx_ir as ir
+
+from detquant.data import Dataset
+from detquant.errors import TargetError
+from detquant.evaluation.scorers import headline
+from detquant.families import Family
+from detquant.graph import Runner
+from detquant.pipeline.entries import agreement_percent
+from detquant.pipeline.evaluate import Side, run_over
+from detquant.targets import Target
+
+POINTS, IMAGES = 1.0, 2.0
+MEASURED = {"ap": "AP", "top1": "top-1"}
+
+Progress = Callable[[str, int, int], None]
+
+
+def tolerance(images: int) -> float:
+    """Points of accuracy, 0 to 100, by which an artefact may miss its plan: one, and what two images weigh.
+
+    Args:
+        images: that were measured; roundings at a limit change single detections, which weigh more among few.
+    """
+    return POINTS + 100 * IMAGES / images
+
+
+def require_as_planned(
+    family: Family,
+    dataset: Dataset,
+    qdq: ir.Model,
+    place: Target,
+    *,
+    before: Side,
+    after: Side,
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Refuses an artefact that scores less than its plan.
+
+    Args:
+        family: of the model.
+        dataset: as it was measured on.
+        qdq: the graph that the artefact was made of.
+        place: where the artefact ran.
+        before: what the float model gave.
+        after: what the artefact gave.
+        limit: as in the measurement.
+        progress: called with (what, done, total).
+
+    Raises:
+        TargetError: it scores less by more than the tolerance; the sentence holds both figures.
+    """
+    images = len(after.confident)
+    allowed = tolerance(images)
+    found = _points(family.task, before, after)
+    if _points(family.task, before, before) - found <= allowed:
+        return
+    runner = Runner(qdq, os.cpu_count() or 1, optimisation="basic")
+    plan = run_over(family, {"plan": runner}, dataset, limit=limit, progress=progress).sides["plan"]
+    planned = _points(family.task, before, plan)
+    if planned - found > allowed:
+        what = MEASURED[headline(family.task)] if after.accuracy else "agreement with the float model"
+        raise TargetError(
+            f"The quantised model opens on {place.name} but does not compute what was planned: {what} is {found:.2f} "
+            f"there and {planned:.2f} where the plan is run in ONNX Runtime ({images} images, tolerance "
+            f"{allowed:.2f}). Nothing was written: try another version of {place.package}, or another target."
+        )
+
+
+def _points(task: str, reference: Side, side: Side) -> float:
+    """The task's first measure, or how far two models agree; 0 to 100."""
+    return side.accuracy.figures()[headline(task)] if side.accuracy else agreement_percent(task, reference, side)

@@ -1,0 +1,45 @@
+"""What quantises: detquant itself, or a peer that is given the same images and measured by the same rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import onnx_ir as ir
+
+from detquant.data import Skip
+from detquant.pipeline.job import Job
+from detquant.recipes import QuantModel
+from detquant.targets import Artefact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Product:
+    """What an engine gives.
+
+    Attributes:
+        artefact: files for the job's target.
+        figures: what the engine has to report, as plain values: "calibration", "notes" and what it decided.
+        skipped: calibration images that could not be read.
+        qdq: the graph that the artefact was made of, to compare with; None where there is none.
+        model: the quantised model, for those who go on; None where the engine is not detquant's.
+    """
+
+    artefact: Artefact
+    figures: Mapping[str, Any]
+    skipped: tuple[Skip, ...]
+    qdq: ir.Model | None = None
+    model: QuantModel | None = None
+
+
+class Engine(Protocol):
+    """Makes an artefact of a job."""
+
+    def __call__(self, job: Job) -> Product:
+        """Quantises; nothing is measured.
+
+        Raises:
+            DetquantError: in a sentence.
+        """
+        ...

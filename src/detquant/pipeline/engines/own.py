@@ -1,0 +1,26 @@
+"""detquant's own way: the job's recipe, planned for its target."""
+
+from __future__ import annotations
+
+from detquant.pipeline.engines._base import Product
+from detquant.pipeline.evidence import decisions, label, sqnr
+from detquant.pipeline.job import Job
+
+
+def quantize(job: Job) -> Product:
+    """Plans, calibrates, takes the recipe's steps, and lowers what comes out."""
+    made = job.run()
+    qdq = made.model.qdq()
+    label(qdq, job.detector, job.recipe.name, job.target.name)
+    return Product(
+        artefact=job.target.lower(qdq),
+        figures={
+            **decisions(made.model),
+            "calibration": {"images": made.images, "seconds": made.seconds, "peak_rss_mb": made.peak_rss_mb},
+            "sqnr_db": sqnr(made.model, qdq, made.context.feeds, made.context.threads),
+            "recipe": job.recipe.name,
+        },
+        skipped=made.skipped,
+        qdq=qdq,
+        model=made.model,
+    )

@@ -1,0 +1,112 @@
+"""Calibration and a recipe's steps: from a float model to a quantised one, before anything is measured."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from detquant.algorithms import Algorithm, Context, Damage, build_algorithm
+from detquant.calibration import Collector, Statistics, calibrate, statistics_key
+from detquant.data import Dataset, Skip
+from detquant.graph import Runner
+from detquant.pipeline.calibration_images import choose_images, stream
+from detquant.pipeline.detector import Detector
+from detquant.pipeline.memory import peak_rss_mb, remembered
+from detquant.recipes import QuantModel, Recipe, plan
+from detquant.targets import Target
+
+Progress = Callable[[str, int, int], None]
+FEEDS = 4
+"""Images that algorithms look at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What a job gives: the model, and what it took."""
+
+    model: QuantModel
+    context: Context
+    skipped: tuple[Skip, ...]
+    images: int
+    seconds: float
+    peak_rss_mb: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Calibration and the recipe's steps, without measuring the result.
+
+    Attributes:
+        detector: the float model.
+        dataset: gives the calibration images.
+        recipe: the wish.
+        target: the place to run.
+        calib: number of calibration images.
+        work: where statistics are kept, or None.
+        progress: called with (what, done, total).
+    """
+
+    detector: Detector
+    dataset: Dataset
+    recipe: Recipe
+    target: Target
+    calib: int = 128
+    work: Path | None = None
+    progress: Progress | None = None
+
+    def run(self) -> Made:
+        """Plans, calibrates, and takes the steps in order."""
+        started, threads = time.perf_counter(), os.cpu_count() or 1
+        steps: list[Algorithm] = [build_algorithm(step.name, step.options) for step in self.recipe.steps]
+        model, family = self.target.rewrite(self.detector.model), self.detector.family
+        ranges = {family.input_name: family.pixel_range}
+        decided = plan(model, self.recipe, self.target.capability, ranges=ranges)
+        skipped: list[Skip] = []
+        needed = bool(decided.owned or steps)
+        paths = choose_images(self.dataset, self.calib, skipped) if needed else []
+        inputs = {n.inputs[0].name or "" for n in model.graph if n.name in decided.weights and n.inputs[0]}
+        settings = {
+            "recipe": repr(self.recipe),
+            "target": self.target.name,
+            "shape": [family.height, family.width],
+        }
+        with remembered(self.work, statistics_key(self.detector.imported.sha256, paths, settings)) as memory:
+            collector = Collector(
+                model=model,
+                plan=decided,
+                by_channel=sorted(inputs),
+                threads=threads,
+                store=memory.statistics,
+                progress=self.progress,
+            )
+            statistics = (
+                collector.collect(lambda which: stream(family, [paths[k] for k in which]), len(paths))
+                if needed
+                else Statistics.empty()
+            )
+            feeds = tuple(stream(family, paths[:FEEDS]))
+            context = Context(
+                statistics=statistics,
+                target=self.target,
+                recipe=self.recipe,
+                feeds=feeds,
+                ranges=ranges,
+                damage=Damage(family, Runner(model).run, feeds, threads) if steps else None,
+                memory=memory.decisions,
+                threads=threads,
+                progress=self.progress,
+            )
+            qm = calibrate(model, decided, statistics, self.target.capability)
+            for step in steps:
+                qm = step(qm, context)
+        return Made(
+            model=qm,
+            context=context,
+            skipped=tuple(skipped),
+            images=statistics.images,
+            seconds=round(time.perf_counter() - started, 3),
+            peak_rss_mb=round(peak_rss_mb(), 1),
+        )

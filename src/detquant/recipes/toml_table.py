@@ -1,0 +1,77 @@
+"""TOML files of a user, or of those that come with detquant: read, and each entry checked for what it should be."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from detquant.errors import RecipeError, unknown_name
+
+T = TypeVar("T")
+SUFFIX = ".toml"
+KINDS = {str: "text", bool: "true or false", int: "a whole number", dict: "a table", list: "a list"}
+
+
+def builtin_names(*folders: str) -> tuple[str, ...]:
+    """Names of the files that come with detquant, in a folder below ``recipes/builtin``."""
+    found = _builtin(*folders).iterdir()
+    return tuple(sorted(file.name.removesuffix(SUFFIX) for file in found if file.name.endswith(SUFFIX)))
+
+
+def load_table(kind: str, name: str, *folders: str) -> Mapping[str, Any]:
+    """The table of a file that comes with detquant, or of a user's.
+
+    Args:
+        kind: what it should be, for messages.
+        name: of a built-in one, or a path that ends in .toml.
+        folders: where the built-in ones are, below ``recipes/builtin``.
+
+    Raises:
+        RecipeError: there is no such file (the nearest name is given), or it is no TOML.
+    """
+    known = builtin_names(*folders)
+    if name in known:
+        text = (_builtin(*folders) / f"{name}{SUFFIX}").read_text(encoding="utf-8")
+    elif name.endswith(SUFFIX):
+        try:
+            text = Path(name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError(f"Cannot read the {kind} {name}: {error}.") from error
+    else:
+        raise RecipeError(unknown_name(kind, name, known))
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{name} is not valid TOML: {error}.") from error
+
+
+def only(table: Mapping[str, Any], known: set[str], where: str) -> None:
+    """Refuses keys that nobody reads."""
+    for key in table:
+        if key not in known:
+            raise RecipeError(f"{where}: {unknown_name('key', key, known)}")
+
+
+def entry(kind: type[T], table: Mapping[str, Any], key: str, default: T, where: str) -> T:
+    """The entry ``key``, which must be of this kind."""
+    found = table.get(key, default)
+    if not isinstance(found, kind):
+        raise RecipeError(f"{where}: {key} = {found!r}, expected {KINDS[kind]}.")
+    return found
+
+
+def list_of(kind: type[T], table: Mapping[str, Any], key: str, default: list[T], where: str) -> list[T]:
+    """The entry ``key``, a list of such items."""
+    found = entry(list, table, key, default, where)
+    for item in found:
+        if not isinstance(item, kind):
+            raise RecipeError(f"{where}: {key} = {found!r}, expected a list, each item {KINDS[kind]}.")
+    return found
+
+
+def _builtin(*folders: str) -> Traversable:
+    return resources.files("detquant.recipes").joinpath("builtin", *folders)

@@ -1,0 +1,108 @@
+"""A whole project, from what a server on this machine holds to the table."""
+
+from __future__ import annotations
+
+import json
+import threading
+import zipfile
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import onnx
+import pytest
+
+from detquant.cli import main
+from detquant.families import COCO_NAMES
+from detquant.pipeline import workflow as module
+from detquant.zoo import Entry, Source, fetch
+
+TOML = """
+name = "squares"
+description = "White squares."
+target = "ort"
+calib = 4
+predict = 2
+[[models]]
+zoo = "squares"
+[data]
+zoo = ["pictures", "boxes"]
+images = "pictures/val"
+annotations = "boxes/instances_val.json"
+"""
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch, square_proto, square_data):
+    """The files of a zoo behind a web server, and the path of a workflow that wants them."""
+    served, root = tmp_path / "served", square_data(images=8).parent
+    served.mkdir()
+    onnx.save(square_proto, served / "squares.onnx")
+    images, annotations = [], []
+    with zipfile.ZipFile(served / "pictures.zip", "w") as archive:
+        for number, path in enumerate(sorted((root / "images/val").iterdir())):
+            archive.write(path, f"val/{path.name}")
+            images.append({"id": number, "file_name": path.name, "height": 96, "width": 96})
+            for line in (root / f"labels/val/{path.stem}.txt").read_text().splitlines():
+                _, x, y, w, h = (float(word) * 96 for word in line.split())
+                box = {"id": len(annotations), "image_id": number, "category_id": 1, "area": w * h, "iscrowd": 0}
+                annotations.append({**box, "bbox": [x - w / 2, y - h / 2, w, h]})
+    categories = [{"id": place, "name": name} for place, name in enumerate(COCO_NAMES, 1)]
+    with zipfile.ZipFile(served / "boxes.zip", "w") as archive:
+        content = {"images": images, "annotations": annotations, "categories": categories}
+        archive.writestr("instances_val.json", json.dumps(content))
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(served)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    files = {"squares": "squares.onnx", "pictures": "pictures.zip", "boxes": "boxes.zip"}
+
+    def find(name):
+        source = Source(address=f"http://127.0.0.1:{server.server_address[1]}/{files[name]}")
+        return Entry(name=name, kind="detector", licence="MIT", page="https://example.org", sources=(source,))
+
+    monkeypatch.setattr(module, "find", find)
+    monkeypatch.setattr(module, "fetch", partial(fetch, schemes=("http",), timeout=5))
+    path = tmp_path / "squares.toml"
+    path.write_text(TOML)
+    yield path
+    server.shutdown()
+    server.server_close()
+
+
+def test_one_command_does_all_of_it(project, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["workflow", str(project), "--out", str(out), "--runs", "2"]) == 0
+    found = json.loads((out / "workflow.json").read_text())
+    [told] = found["models"]
+    assert found["workflow"] == "squares" and told["measure"] == "ap" and told["images"] == 8
+    assert [row["precision"] for row in told["rows"]] == ["fp32", "fp16", "w8a8"]
+    for row in told["rows"]:
+        assert row["ap"] > 90 and row["latency_ms"] > 0 and row["size_bytes"] > 0
+        assert all((out / name).is_file() for name in row["files"])
+    assert told["rows"][0]["ratio"] == 1.0
+    assert len(told["predictions"]) == 2 and all((out / name).is_file() for name in told["predictions"])
+    text = (out / "workflow.md").read_text()
+    assert text.startswith("# squares\n\nWhite squares.") and "| w8a8 |" in text
+    assert "squares.onnx on ort: 8 images of instances_val.json" in capsys.readouterr().out
+    names = [path.name for path in out.rglob("*")]
+    assert not [name for name in names if name.endswith(".partial")]
+
+
+def test_own_files_go_where_the_zoos_would(project, square_model, square_data, tmp_path, capsys):
+    given = ["--model", str(square_model), "--data", str(square_data().parent / "images/val"), "--val-limit", "3"]
+    out = tmp_path / "out"
+    assert main(["workflow", str(project), *given, "--target", "opencv", "--out", str(out), "--runs", "2"]) == 0
+    [told] = json.loads((out / "workflow.json").read_text())["models"]
+    assert told["measure"] == "agreement" and told["images"] == 3 and told["rows"][0]["agreement"] == 100
+    assert not (out / "fetched").exists()
+    assert "agreement, %" in capsys.readouterr().out
+
+
+def test_what_cannot_be_fetched_is_one_sentence(project, tmp_path, capsys):
+    project.write_text(TOML.replace('annotations = "boxes/', 'annotations = "boxes/not_'))
+    assert main(["workflow", str(project), "--out", str(tmp_path / "out")]) == 2
+    assert "not_instances_val.json cannot be read" in capsys.readouterr().err
