@@ -11,7 +11,7 @@ from detquant.cli import main
 from detquant.errors import TargetError
 from detquant.pipeline import export as module
 from detquant.pipeline.export import export
-from detquant.targets import TARGETS
+from detquant.targets import TARGETS, load_target
 
 RUNTIMES = {"openvino": "openvino", "tflite": "ai_edge_litert"}
 
