@@ -239,3 +239,13 @@ def test_the_grid_of_an_image_of_known_range_is_fixed(small_net):
     point = plan(small_net, W8A8, CPU, ranges={"x": (0.0, 1.0)}).points["x"]
     assert isinstance(point, Fixed) and (point.low, point.high) == (0.0, 1.0)
     assert isinstance(plan(small_net, W8A8, CPU, ranges={"c1": (0.0, 1.0)}).points["c1"], Own)
+
+
+def test_logits_of_scores_reach_to_the_largest_seen(small_net):
+    found = plan(small_net, W8A8, INTEGERS)
+    logits = found.points["logits"]
+    assert isinstance(logits, Own) and logits.spec.observer == "minmax"
+    assert found.preactivations["logits"] == "sigmoid"
+    others = {name: point.spec.observer for name, point in found.points.items() if isinstance(point, Own)}
+    assert others.pop("logits") == "minmax" and set(others.values()) == {"mean"}
+    assert "logits" not in plan(small_net, W8A8, CPU).points

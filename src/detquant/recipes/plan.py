@@ -59,7 +59,7 @@ class Plan:
         integer: names of the operators that run in integers, in graph order.
         kept_float: the other operators -> why.
         sources: root tensor -> the tensors whose ranges together are its range.
-        preactivations: tensor -> kind of the activation function that alone reads it ("silu"): its range is
+        preactivations: tensor -> kind of the function that alone reads it ("silu"; "sigmoid" of scores): its range is
             chosen by what survives that function.
         recipe: name.
         target: name.

@@ -12,6 +12,8 @@
 6. Grids: moved values share the grid of where they come from, joined values share one, a sigmoid's grid is fixed, and
    so is that of an image whose range is known, a bias's is derived, every other tensor at the edge of an integer
    operator has its own.
+7. The logits of scores, where they have a grid, reach from the smallest that is ever shown to the largest seen: an
+   object is rare, so the mean of the images' largest would cut it off.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import onnx_ir as ir
 
 from detquant.errors import RecipeError, UnsupportedOperator
 from detquant.graph import Activation, DecodeTail, find_activations, find_decode_tail
+from detquant.graph.channel_readers import channel_readers
 from detquant.graph.traits import OPS, WEIGHTED, activation_inputs, bias_of, is_constant, weight_of
 from detquant.numerics import Capability, QType, QuantSpec
 from detquant.recipes.on_the_fly import plan_on_the_fly
@@ -30,6 +33,7 @@ from detquant.recipes.plan import Derived, Fixed, Own, Plan, Point, Shared
 from detquant.recipes.recipe import Recipe
 
 FOLLOWS = "its producers run in float"
+SCORES = "sigmoid"
 Range = tuple[float, float]
 
 
@@ -256,22 +260,32 @@ class _Planner:
 
     def preactivations(self, points: Mapping[str, Point]) -> dict[str, str]:
         """What an activation reads and nobody else: others may need the values that it flattens."""
-        return {
+        inside = {
             a.input.name or "": a.kind
             for a in self.activations.values()
             if (a.input.name or "") in points
             and not a.input.is_graph_output()
             and all(use.node in a.nodes for use in a.input.uses())
         }
+        return inside | {name: SCORES for name in self.score_heads() if isinstance(points.get(name), Own)}
+
+    def score_heads(self) -> set[str]:
+        """Case 7: what head convolutions give and decoding takes for scores, all of it."""
+        heads = {node.outputs[0] for node in self.tail.head_convs if id(node) in self.integer}
+        readers = {value.name or "": channel_readers(value) for value in heads}
+        return {name for name, nodes in readers.items() if nodes and all(n.op_type == "Sigmoid" for n in nodes)}
 
     def points(self, groups: Mapping[str, list[ir.Value]]) -> tuple[dict[str, Point], dict[str, tuple[str, ...]]]:
         """Where each grid comes from, and whose ranges make up the range of each root."""
         points: dict[str, Point] = {}
         sources: dict[str, tuple[str, ...]] = {}
+        scores = self.score_heads()
         for root, group in groups.items():
             spec = self.spec_of(group)
             sources[root] = tuple(v.name or "" for v in group if not self.moved(v))
             fixed = self.fixed_range(group[0]) if sources[root] == (group[0].name,) else None
+            if scores.issuperset(sources[root]):
+                spec = replace(spec, observer="minmax")
             points[root] = Own(spec) if fixed is None else Fixed(spec, *fixed)
             points |= {v.name or "": Shared(root) for v in group[1:]}
         for node in self.integer.values():
