@@ -175,6 +175,6 @@ def test_it_tells_how_far_it_is(placed, clock):
 
 def test_where_all_is_integer_nothing_is_timed(placed, clock):
     qm, context = placed()
-    target = SimpleNamespace(runs_here=True, capability=replace(context.target.capability, integer_only=True))
+    target = SimpleNamespace(untimed="", capability=replace(context.target.capability, integer_only=True))
     asked = clock(2.0)
     assert Placement()(qm, replace(context, target=target)) is qm and not asked and not context.memory
