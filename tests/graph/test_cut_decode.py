@@ -8,7 +8,7 @@ import pytest
 
 from detquant.calibration import Collector, calibrate
 from detquant.errors import UnsupportedOperator
-from detquant.graph.cut_decode import cut_decode
+from detquant.graph.cut_decode import cut_decode, cut_float_decode
 from detquant.graph.running import Runner
 from detquant.graph.values import constant
 from detquant.numerics import Capability
@@ -73,6 +73,34 @@ def test_a_map_that_is_decoded_and_given_out_too(build, images):
     expected = Runner(qdq, optimisation="none").run(feed)
     assert list(found) == ["map", "scores"]
     assert all(np.allclose(found[name], expected[name], atol=1e-6) for name in found)
+
+
+def test_a_float_graph_is_cut_at_its_decode_tail(build, images):
+    rows = [
+        ("Conv", ["x", "w"], ["map"], {"name": "head"}),
+        ("Conv", ["x", "w"], ["raw"], {"name": "other"}),
+        ("Sigmoid", ["map"], ["scores"], {"name": "tail"}),
+        ("Add", ["scores", "x"], ["y"], {"name": "beside"}),
+    ]
+    outputs = {"map": [1, 3, 16, 16], "raw": [1, 3, 16, 16], "y": [1, 3, 16, 16]}
+    model = build(rows, {"x": [1, 3, 16, 16]}, outputs, {"w": np.ones((3, 3, 1, 1), np.float32)})
+    network, decode = cut_float_decode(model)
+    feed = images(1)[0]
+    maps = Runner(network).run(feed)
+    assert sorted(value.name for value in decode.graph.inputs) == sorted(["x", *maps]) and len(maps) == 2
+    found, expected = Runner(decode).run({**feed, **maps}), Runner(model).run(feed)
+    assert [*found] == [*expected] and all(np.allclose(found[name], expected[name]) for name in found)
+
+
+def test_a_float_graph_without_a_tail_stays_whole(build):
+    model = build(
+        [("Conv", ["x", "w"], ["map"], {})],
+        {"x": [1, 3, 8, 8]},
+        {"map": None},
+        {"w": np.ones((2, 3, 1, 1), np.float32)},
+    )
+    network, decode = cut_float_decode(model)
+    assert decode is None and [value.name for value in network.graph.outputs] == ["map"]
 
 
 def test_decoding_that_reads_floats_of_the_network_is_refused(small_net, images):

@@ -14,6 +14,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from detquant.errors import UnsupportedOperator
+from detquant.graph.decode_tail import find_decode_tail
 from detquant.graph.taps import only_outputs
 from detquant.graph.values import constant, fresh_name, is_op, used_names
 
@@ -37,7 +38,37 @@ def cut_decode(qdq: ir.Model) -> tuple[ir.Model, ir.Model | None]:
     names = used_names(decode.graph)
     given = {_codes(node): _name(node, names) for node in after if _reads_codes(node)}
     _require_codes(decode.graph, after)
-    return _network(network, given), _decode(decode, given)
+    reals = {node.outputs[0]: given[_codes(node)] for node in after if _reads_codes(node)}
+    return _network(network, given), _decode(decode, reals, set(after))
+
+
+def cut_float_decode(model: ir.Model) -> tuple[ir.Model, ir.Model | None]:
+    """The same of a float graph, at its decode tail: what a graph that was cut is compared with.
+
+    Args:
+        model: prepared. Not changed.
+    """
+    network, decode = model.clone(), model.clone()
+    after = set(find_decode_tail(decode.graph).nodes)
+    given = [
+        value for value in _values(decode.graph) if after & set(value.consumers()) and value.producer() not in after
+    ]
+    if not after or not given:
+        return network, None
+    names = used_names(decode.graph)
+    reals = {v: fresh_name(f"{v.name}_given", names) if v.is_graph_output() else v.name or "" for v in given}
+    straight = [value for value in decode.graph.outputs if value.producer() not in after and value not in reals]
+    reals |= {value: fresh_name(f"{value.name}_given", names) for value in straight}
+    asked = {value.name: name for value, name in reals.items()}
+    outputs = [value for value in _values(network.graph) if value.name in asked]
+    only_outputs(network, outputs)
+    for value in outputs:
+        value.name = asked[value.name]
+    return network, _decode(decode, reals, after)
+
+
+def _values(graph: ir.Graph) -> list[ir.Value]:
+    return [value for node in graph for value in node.outputs]
 
 
 def _network(model: ir.Model, given: dict[str, str]) -> ir.Model:
@@ -52,19 +83,17 @@ def _network(model: ir.Model, given: dict[str, str]) -> ir.Model:
     return only_outputs(model, [codes[name] for name in given])
 
 
-def _decode(model: ir.Model, given: dict[str, str]) -> ir.Model:
-    """Case 2."""
+def _decode(model: ir.Model, reals: dict[ir.Value, str], after: set[ir.Node]) -> ir.Model:
+    """Case 2: what the real values are called outside, and the nodes that decode them."""
     graph = model.graph
-    after = set(_decoding(graph))
     inputs: dict[str, ir.Value] = {}
-    for node in [node for node in graph if node in after and _reads_codes(node)]:
-        real, name = node.outputs[0], given[_codes(node)]
+    for real, name in reals.items():
         value = inputs.setdefault(name, ir.Value(name=name, shape=real.shape, type=real.type))
         if real.is_graph_output():  # decoding only passes it on
             same = ir.node("Identity", [value], name=f"{name}/Identity")
             same.outputs[0].name, same.outputs[0].shape, same.outputs[0].type = real.name, real.shape, real.type
-            real.name = f"{real.name}_dequantized"
-            graph.insert_after(node, same)
+            real.name = f"{real.name}_inside"
+            graph.append(same)
             graph.outputs[list(graph.outputs).index(real)] = same.outputs[0]
         for use in list(real.uses()):
             use.node.replace_input_with(use.idx, value)

@@ -115,7 +115,8 @@ def test_from_the_command_line(square_model, square_data, tmp_path, capsys):
 
 def test_a_float_model_is_what_it_is_compared_with(small_net, images):
     artefact = TARGET.lower(small_net)
-    assert list(artefact.files) == [FILE]
+    assert list(artefact.files) == [FILE, DECODE]
+    assert details(artefact.files[FILE])[0][0]["dtype"] is np.float32
     found, expected = TARGET.open(artefact).run(images(1)[0]), Runner(small_net).run(images(1)[0])
     assert np.allclose(found["scores"], expected["scores"], atol=1e-5)
     with pytest.raises(TargetError, match=r"takes no float model.*detquant quantize MODEL --data DATA --target"):

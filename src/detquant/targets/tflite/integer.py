@@ -14,7 +14,7 @@ from dataclasses import replace
 import onnx_ir as ir
 
 from detquant.graph import prepare
-from detquant.graph.cut_decode import cut_decode
+from detquant.graph.cut_decode import cut_decode, cut_float_decode
 from detquant.graph.running import Runner as Decode
 from detquant.graph.running import as_bytes
 from detquant.graph.values import is_op
@@ -38,17 +38,19 @@ class TfLiteInteger(TfLite):
     capability = replace(CAPABILITY, name="tflite-integer", integer_only=True, dynamic_ops=frozenset())
 
     def lower(self, qdq: ir.Model) -> Artefact:
-        """``model.tflite`` and ``decode.onnx``; a float model, which a quantised one is compared with, in one file.
+        """``model.tflite`` and ``decode.onnx``; a float model too, which a quantised one is compared with.
 
         Raises:
             MissingExtra: LiteRT is not installed.
             UnsupportedOperator: there is no such builtin operator for codes.
         """
-        if not any(is_op(node, "QuantizeLinear") for node in qdq.graph):
-            return super().lower(qdq)
-        network, decode = cut_decode(qdq)
-        files = {FILE: self.write(prepare(network))}
-        return Artefact({**files, DECODE: as_bytes(decode)} if decode is not None else files)
+        if any(is_op(node, "QuantizeLinear") for node in qdq.graph):
+            network, decode = cut_decode(qdq)
+            content = self.write(prepare(network))
+        else:
+            network, decode = cut_float_decode(prepare(qdq))
+            content = super().lower(network).files[FILE]
+        return Artefact({FILE: content, **({DECODE: as_bytes(decode)} if decode is not None else {})})
 
     def write(self, network: ir.Model) -> bytes:
         """The file of the part that is all integers."""
