@@ -1,0 +1,12 @@
+"""The command line: each command is a plain function that calls the pipeline and shows what comes back.
+
+What a command needs is imported inside it, so `detquant --help` is quick.
+"""
+
+from __future__ import annotations
+
+from detquant.cli import fetching, measuring, places, quantising
+from detquant.cli.app import app
+from detquant.cli.program import main
+
+__all__ = ["app", "fetching", "main", "measuring", "places", "quantising"]

@@ -1,0 +1,239 @@
+"""Commands that quantise, or show what quantising would do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from detquant.cli.app import app
+from detquant.cli.options import Count, Json, Seed, check_json, write_figures
+
+NEXT = """Next, your own model:
+  detquant inspect MODEL.onnx
+  detquant quantize MODEL.onnx --data data.yaml
+  detquant predict MODEL.onnx IMAGES"""
+
+
+@app.command
+def quantize(
+    model: Path,
+    /,
+    *,
+    data: Path,
+    recipe: str = "w8a8",
+    target: str = "ort",
+    engine: str = "detquant",
+    family: str = "auto",
+    calib: Count = 128,
+    out: Path | None = None,
+    seed: Seed = 0,
+    imgsz: Count | None = None,
+    preprocess: str | None = None,
+    threads: Count = 1,
+    val_limit: Count | None = None,
+    json_file: Json = None,
+) -> None:
+    """Quantise a detector or classifier, and measure it beside the float model.
+
+    Args:
+        model: The float model: ONNX, Darknet .cfg, checkpoint, TensorFlow, OpenVINO; or yolov8-pico, resnet-pico.
+        data: A data.yaml, a COCO .json, a folder of images (perhaps in folders for each class), a .csv of class
+            labels, or what ships with detquant: scenes, and crops for classifiers.
+        recipe: A built-in recipe or a .toml file.
+        target: Where the result is to run.
+        engine: Who quantises: detquant, or nncf (for ort and openvino) to compare with; it follows no recipe.
+        family: Detector family, found from the model by default.
+        calib: Number of calibration images.
+        out: Folder for the result; by default MODEL-RECIPE in the current one.
+        seed: Chooses the calibration images.
+        imgsz: Side of the input in pixels, for models that leave it open.
+        preprocess: Of a classifier whose file does not tell it: unit, imagenet, imagenet-uncropped, tensorflow,
+            caffe, or a .toml file.
+        threads: Of the runtime.
+        val_limit: Measure on the first so many validation images only.
+        json_file: Write the figures to this file.
+    """
+    from detquant.pipeline.quantize import quantize as run
+    from detquant.report.files import require_writable
+    from detquant.report.progress import show_progress
+    from detquant.report.table import show_quantization
+
+    folder = out or Path(f"{model.stem}-{Path(recipe).stem if engine == 'detquant' else engine}")
+    require_writable(folder)
+    check_json(json_file)
+    with show_progress() as progress:
+        result = run(
+            model,
+            data,
+            recipe=recipe,
+            target=target,
+            engine=engine,
+            family=family,
+            imgsz=imgsz,
+            preprocess=preprocess,
+            calib=calib,
+            seed=seed,
+            threads=threads,
+            val_limit=val_limit,
+            work=folder,
+            progress=progress,
+        )
+    result.save(folder)
+    write_figures(json_file, result.report)
+    show_quantization(result.report)
+    print(f"Written to {folder}.")
+
+
+@app.command
+def plan(
+    model: Path,
+    /,
+    *,
+    recipe: str = "w8a8",
+    target: str = "ort",
+    family: str = "auto",
+    imgsz: Count | None = None,
+    json_file: Json = None,
+) -> None:
+    """Show what a recipe comes to on a detector and a target, tensor by tensor, before any image is read.
+
+    Args:
+        model: The float model: ONNX, Darknet .cfg, checkpoint, TensorFlow, OpenVINO; or yolov8-pico, resnet-pico.
+        recipe: A built-in recipe or a .toml file.
+        target: Where the result would run.
+        family: Detector family, found from the model by default.
+        imgsz: Side of the input in pixels, for models that leave it open.
+        json_file: Write the plan to this file.
+    """
+    from detquant.pipeline.detector import load
+    from detquant.pipeline.inspection import describe_plan, make_plan
+    from detquant.report.table import show_plan
+
+    check_json(json_file)
+    figures = describe_plan(make_plan(load(model, family=family, imgsz=imgsz), recipe, target))
+    write_figures(json_file, figures)
+    show_plan(figures)
+
+
+@app.command
+def inspect(
+    model: Path,
+    /,
+    *,
+    recipe: str = "w8a8",
+    target: str = "ort",
+    family: str = "auto",
+    imgsz: Count | None = None,
+    json_file: Json = None,
+) -> None:
+    """Show what a detector is made of, and how much of it would be quantised.
+
+    Args:
+        model: ONNX, Darknet .cfg, checkpoint, TensorFlow, OpenVINO; or yolov8-pico, resnet-pico.
+        recipe: A built-in recipe or a .toml file.
+        target: Where the result would run.
+        family: Detector family, found from the model by default.
+        imgsz: Side of the input in pixels, for models that leave it open.
+        json_file: Write the figures to this file.
+    """
+    from detquant.pipeline.detector import load
+    from detquant.pipeline.inspection import inspect as run
+    from detquant.report.table import show_inspection
+
+    check_json(json_file)
+    figures = run(load(model, family=family, imgsz=imgsz), recipe=recipe, target=target)
+    write_figures(json_file, figures)
+    show_inspection(figures)
+
+
+@app.command
+def demo(
+    *,
+    out: Path = Path("demo-out"),
+    images: Count = 300,
+    calib: Count = 128,
+    threads: Count = 1,
+    seed: Seed = 0,
+    json_file: Json = None,
+) -> None:
+    """Show on the embedded detector and scenes what quantisation costs: done naively, and done by detquant.
+
+    Args:
+        out: Folder for the models, the report and the picture.
+        images: Number of scenes to measure on.
+        calib: Number of calibration images.
+        threads: Of the runtime.
+        seed: Chooses the calibration images.
+        json_file: Write the figures to this file.
+    """
+    from detquant.pipeline.demo import demo as run
+    from detquant.report.files import require_writable
+    from detquant.report.progress import show_progress
+    from detquant.report.table import show_demo
+
+    require_writable(out)
+    check_json(json_file)
+    with show_progress() as progress:
+        result = run(images=images, calib=calib, threads=threads, seed=seed, work=out, progress=progress)
+    result.save(out)
+    write_figures(json_file, result.report)
+    show_demo(result.report)
+    print(f"Written to {out}; look at {out / result.report['picture']['file']}.\n{NEXT}")
+
+
+@app.command
+def workflow(
+    name: str,
+    /,
+    *,
+    out: Path | None = None,
+    model: list[Path] | None = None,
+    data: Path | None = None,
+    target: str | None = None,
+    recipe: str | None = None,
+    calib: Count | None = None,
+    val_limit: Count | None = None,
+    seed: Seed = 0,
+    threads: Count = 1,
+    runs: Count = 20,
+    json_file: Json = None,
+) -> None:
+    """Run a whole project: fetch, convert, quantise, predict, accuracy and latency before and after, in one table.
+
+    Args:
+        name: ssd-mobilenet-v1, yolov4, opencv-zoo, or a .toml file.
+        out: Folder for everything; by default of the workflow's name in the current one.
+        model: A file to take instead of the zoo's; may be given several times.
+        data: A data set to take instead of the zoo's, as for detquant quantize.
+        target: Instead of the workflow's.
+        recipe: Instead of the workflow's.
+        calib: Number of calibration images, instead of the workflow's.
+        val_limit: Measure on the first so many validation images, instead of the workflow's number.
+        seed: Chooses the calibration images.
+        threads: Of the runtime.
+        runs: Timed runs of each precision.
+        json_file: Write the figures to this file.
+    """
+    from dataclasses import replace
+
+    from detquant.pipeline.workflow import Settings, run_workflow
+    from detquant.recipes.workflow import load_workflow
+    from detquant.report.progress import show_progress
+    from detquant.report.table import show_workflow
+
+    check_json(json_file)
+    found, folder = load_workflow(name), out or Path(Path(name).stem)
+    wanted = replace(
+        found,
+        target=target or found.target,
+        recipe=recipe or found.recipe,
+        calib=calib or found.calib,
+        images=val_limit or found.images,
+    )
+    with show_progress() as progress:
+        settings = Settings(
+            out=folder, models=model or (), data=data, threads=threads, runs=runs, seed=seed, progress=progress
+        )
+        figures = run_workflow(wanted, settings)
+    write_figures(json_file, figures)
+    show_workflow(figures)
+    print(f"Written to {folder}.")
