@@ -131,7 +131,7 @@ def test_moving_operators_before_an_integer_one_are_integer(build):
         ("Slice", ["x", "zero", "big", "axis", "two"], ["even"], {"name": "even"}),
         ("Slice", ["x", "one", "big", "axis", "two"], ["odd"], {"name": "odd"}),
         ("Concat", ["even", "odd"], ["both"], {"name": "join", "axis": 1}),
-        ("Conv", ["both", "w"], ["c"], {"name": "conv"}),
+        ("Conv", ["both", "w"], ["c"], {"name": "conv", "dilations": [2, 2]}),
         ("Conv", ["c", "v"], ["y"], {"name": "head"}),
     ]
     weights = {name: np.array([n], np.int64) for name, n in [("zero", 0), ("one", 1), ("two", 2), ("axis", 3)]}
