@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from detquant.families import FAMILIES, Detections, Family, Signature, find_fami
 from detquant.families.grid import cells
 from detquant.families.letterbox import letterbox_centred, letterbox_top_left, stretch
 from detquant.families.ssd_anchors import default_boxes, grid_anchors
+from detquant.families.ssd_layout import SSDLayout
 
 HEIGHT, WIDTH, CLASSES = 160, 192, 7
 SIZES = {"ssd300": (300, 300)}  # of the others, HEIGHT and WIDTH
@@ -29,17 +31,30 @@ OUTPUTS = {
     },
     "nanodet-plus": {"out": (1, CELLS + 3 * 3, CLASSES + 32)},
     "yolov4": {f"m{n}": (1, 2 * (5 + CLASSES), HEIGHT // n, WIDTH // n) for n in (32, 16)},
+    "ssd-raw": {"boxes": (1, CELLS + 1, 4), "classes": (1, CELLS + 1, 1 + CLASSES)},
     "ssd-mobilenet": {"boxes": (1, 630, 4), "classes": (1, 630, 1 + CLASSES)},
     "ssd-postprocessed": {"boxes": (1, 20, 4), "classes": (1, 20), "scores": (1, 20), "count": (1,)},
     "ssd300": {"boxes": (1, 4, 8732), "classes": (1, 1 + CLASSES, 8732)},
 }
 ANCHORS = [[20, 30], [40, 60]]
 HEADS = [{"output": f"m{n}", "anchors": ANCHORS, "stride": [n, n], "scale_x_y": 1.05} for n in (32, 16)]
+RAW = SSDLayout(
+    boxes="boxes",
+    classes="classes",
+    anchors=np.random.default_rng(5).uniform(0.2, 0.6, (CELLS + 1, 4)).astype(np.float32),
+    variances=(0.1, 0.2, 0.3, 0.4),
+    order="yxhw",
+    scores="sigmoid",
+    background=CLASSES,
+    nms_iou=0.5,
+)
 METADATA = {
+    "ssd-raw": {"detquant.ssd": RAW.to_json()},
     "yolov4": {"detquant.yolo": json.dumps({"heads": HEADS, "classes": CLASSES, "resize": "stretch"})},
     "ssd-postprocessed": {"detquant.classes": json.dumps([f"class {number}" for number in range(CLASSES)])},
 }
-NOTHING = {"yolov4": -30.0, "ssd-mobilenet": -30.0}  # raw where nothing is; 0 where the graph has applied the sigmoid
+# raw where nothing is; 0 where the graph has applied the sigmoid
+NOTHING = {"yolov4": -30.0, "ssd-mobilenet": -30.0, "ssd-raw": -30.0}
 IMAGE = np.random.default_rng(0).integers(0, 256, (300, 240, 3), np.uint8)
 # In pixels of IMAGE: two of one class apart, one of another class on the first.
 TRUTH = Detections(
@@ -120,11 +135,18 @@ def write_yolov4(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, sco
     values[5 + k] = logit(score / 0.95)
 
 
-def code(box: np.ndarray, anchor: np.ndarray, variances: tuple[float, float]) -> np.ndarray:
+def code(box: np.ndarray, anchor: np.ndarray, variances: tuple[Any, Any]) -> np.ndarray:
     """x, y, w, h as an SSD's head tells them."""
     centre, size = (box[:2] + box[2:]) / 2, box[2:] - box[:2]
     place = (centre - anchor[:2]) / anchor[2:] / variances[0]
     return np.concatenate([place, np.log(size / anchor[2:]) / variances[1]])
+
+
+def write_raw(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
+    part = box / [WIDTH, HEIGHT, WIDTH, HEIGHT]
+    codes = code(part, RAW.anchors[cell], (np.array([0.1, 0.2]), np.array([0.3, 0.4])))
+    outputs["boxes"][0, cell] = codes[[1, 0, 3, 2]]
+    outputs["classes"][0, cell, k] = logit(score)  # the background comes last
 
 
 def write_mobilenet(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
@@ -154,6 +176,7 @@ WRITERS: dict[str, Callable[..., None]] = {
     "nanodet": write_nanodet,
     "nanodet-plus": write_plus,
     "yolov4": write_yolov4,
+    "ssd-raw": write_raw,
     "ssd-mobilenet": write_mobilenet,
     "ssd-postprocessed": write_postprocessed,
     "ssd300": write_ssd300,
@@ -219,6 +242,7 @@ def test_input_is_contiguous_float32(name: str) -> None:
         ("nanodet", [(10 - 103.53) / 57.375, (20 - 116.28) / 57.12, (30 - 123.675) / 58.395]),
         ("nanodet-plus", [(10 - 103.53) / 57.375, (20 - 116.28) / 57.12, (30 - 123.675) / 58.395]),
         ("yolov4", [30 / 255, 20 / 255, 10 / 255]),
+        ("ssd-raw", [30, 20, 10]),
         ("ssd-mobilenet", [(one - 127.5) / 127.5 for one in (30, 20, 10)]),
         ("ssd-postprocessed", [(one - 127.5) / 127.5 for one in (30, 20, 10)]),
         ("ssd300", [(30 / 255 - 0.485) / 0.229, (20 / 255 - 0.456) / 0.224, (10 / 255 - 0.406) / 0.225]),

@@ -84,7 +84,7 @@ def test_the_file_may_say_its_family() -> None:
         (IMAGE | {"j": (1,)}, YOLOV8, {}, "auto", "one image input"),
         (IMAGE, {"o": (1, 84, "anchors")}, {}, "auto", "dynamic outputs"),
         (IMAGE, {}, {}, "auto", "no known family"),
-        (IMAGE, YOLOV8, {}, "ssd", r"of no family ssd: found .* Known: ssd-mobilenet: .*; ssd300: "),
+        (IMAGE, YOLOV8, {}, "ssd", r"of no family ssd: found .* Known: ssd-raw: .*; ssd-mobilenet: .*; ssd300: "),
     ],
 )
 def test_refused(inputs: dict, outputs: dict, metadata: dict, name: str, words: str) -> None:

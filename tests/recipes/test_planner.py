@@ -41,6 +41,15 @@ def test_the_head_may_be_integer_but_never_the_tail(small_net):
     assert found.integer == (*ALL, "head") and found.kept_float == {"tail_sigmoid": "decode tail"}
 
 
+def test_an_integer_head_writes_float_where_kernels_can(small_net):
+    heads, writes_float = replace(W8A8, head="int"), replace(CPU, float_results=True)
+    [output] = [node.outputs[0].name for node in small_net.graph if node.name == "head"]
+    for facts, has_grid in ((CPU, True), (writes_float, False)):
+        found = plan(small_net, heads, facts)
+        assert "head" in found.integer and (output in found.points) is has_grid
+    assert "head" in plan(small_net, W8A8, writes_float).kept_float  # the recipe says so
+
+
 def test_where_each_grid_comes_from(small_net):
     found = plan(small_net, W8A8, CPU)
     kinds = {name: type(point) for name, point in found.points.items()}

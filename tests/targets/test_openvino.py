@@ -78,3 +78,17 @@ def test_without_openvino_the_extra_is_named(small_net, monkeypatch):
     monkeypatch.setattr("detquant.targets.openvino.find_spec", lambda _: None)
     with pytest.raises(MissingExtra, match=r"detquant\[openvino\]"):
         TARGET.lower(small_net)
+
+
+def test_outputs_keep_their_names_where_the_compiler_merges_tensors(build):
+    """Behind the softmax two reshapes come to nothing, and the compiler gives its output all their names."""
+    rows = [
+        ("Softmax", ["x"], ["a softmax"], {"axis": 2}),
+        ("Reshape", ["a softmax", "flat"], ["between"], {}),
+        ("Reshape", ["between", "back"], ["scores"], {}),
+    ]
+    shapes = {"flat": np.array([1, -1]), "back": np.array([1, 5, 4])}
+    model = build(rows, {"x": [1, 5, 4]}, {"scores": [1, 5, 4]}, shapes)
+    x = np.random.default_rng(0).random((1, 5, 4), np.float32)
+    found = TARGET.open(TARGET.lower_float(model, "fp32")).run({"x": x})
+    assert list(found) == ["scores"] and found["scores"].shape == (1, 5, 4)

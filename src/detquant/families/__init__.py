@@ -36,13 +36,14 @@ FAMILIES = {
     "nanodet": "detquant.families.nanodet:NanoDet",
     "nanodet-plus": "detquant.families.nanodet_plus:NanoDetPlus",
     "yolov4": "detquant.families.yolov4:YOLOv4",
+    "ssd-raw": "detquant.families.ssd_raw:SSDRaw",
     "ssd-mobilenet": "detquant.families.ssd_mobilenet:SSDMobileNet",
     "ssd-postprocessed": "detquant.families.ssd_postprocessed:SSDPostprocessed",
     "ssd300": "detquant.families.ssd300:SSD300",
     "classifier": "detquant.families.classifier:Classifier",
 }
 
-KINDS = {"ssd": ("ssd-mobilenet", "ssd-postprocessed", "ssd300")}
+KINDS = {"ssd": ("ssd-raw", "ssd-mobilenet", "ssd-postprocessed", "ssd300")}
 """Names that stand for several families: the one whose shapes fit is meant."""
 
 TASKS = ("detect", "classify")

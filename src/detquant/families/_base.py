@@ -178,8 +178,8 @@ class Family(ABC):
 
     name: ClassVar[str]
     task: ClassVar[str] = "detect"
-    nms_iou: ClassVar[float]
-    max_detections: ClassVar[int]
+    nms_iou: float
+    max_detections: int
     form: Form
 
     def __init__(self, *, input_name: str, height: int, width: int, classes: tuple[str, ...]) -> None:

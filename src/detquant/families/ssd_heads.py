@@ -72,18 +72,19 @@ def head_rows(outputs: Outputs, anchors: int) -> tuple[Floats, Floats]:
     return boxes, classes
 
 
-def centre_size_boxes(deltas: Floats, anchors: Floats, variances: tuple[float, float]) -> Floats:
+def centre_size_boxes(deltas: Floats, anchors: Floats, variances: tuple[float, ...]) -> Floats:
     """The formula at the top of this file.
 
     Args:
         deltas: t_x, t_y, t_w, t_h [anchors, 4].
         anchors: centre x, centre y, width, height [anchors, 4].
-        variances: of the centre and of the size.
+        variances: of the centre and of the size; or of x, y, w, h.
 
     Returns:
         xyxy [anchors, 4], in the units of the anchors.
     """
-    of_centre, of_size = variances
+    each = variances if len(variances) == BOX else np.repeat(variances, 2)
+    of_centre, of_size = np.array(each, np.float32).reshape(2, 2)
     centre = anchors[:, :2] + of_centre * deltas[:, :2] * anchors[:, 2:]
     half = anchors[:, 2:] * np.exp(np.minimum(of_size * deltas[:, 2:], LARGEST_LOG_SIZE)) / 2
     return np.concatenate([centre - half, centre + half], axis=1).astype(np.float32)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -124,23 +124,22 @@ class OpenVino(Target):
             with tempfile.TemporaryDirectory() as folder:
                 for name, content in artefact.files.items():
                     Path(folder, name).write_bytes(content)
-                compiled = core.compile_model(core.read_model(Path(folder, XML)), "CPU", config)
+                model = core.read_model(Path(folder, XML))
+                compiled = core.compile_model(model, "CPU", config)
         except RuntimeError as error:
             raise TargetError(f"OpenVINO cannot compile the model: {_first_line(error)}.") from error
-        return Compiled(compiled)
+        # IRs of old converters leave outputs without a name. The compiler gives tensors that it merges all their names.
+        names = [one.get_any_name() if one.get_names() else f"output{place}" for place, one in enumerate(model.outputs)]
+        return Compiled(compiled, names)
 
 
 class Compiled:
-    """A model that OpenVINO has compiled."""
+    """A model that OpenVINO has compiled, with the names of its outputs."""
 
-    def __init__(self, compiled: Any) -> None:
+    def __init__(self, compiled: Any, names: Sequence[str]) -> None:
         self._compiled = compiled
         self._request = compiled.create_infer_request()
-        # IRs of old converters leave outputs without a name.
-        self._names = [
-            output.get_any_name() if output.get_names() else f"output{place}"
-            for place, output in enumerate(compiled.outputs)
-        ]
+        self._names = names
 
     def run(self, feeds: Arrays) -> dict[str, np.ndarray[Any, Any]]:
         """Outputs by name for inputs by name."""

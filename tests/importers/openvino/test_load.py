@@ -112,6 +112,18 @@ def test_metadata_beside_and_inside(save, tmp_path: Path) -> None:
     assert load_model(other).metadata == {"detquant.classes": '["traffic light", "dog"]'}
 
 
+def test_what_the_onnx_file_said_that_an_ir_is_from(save, tmp_path: Path) -> None:
+    model = openvino.Core().read_model(save())
+    model.set_rt_info('["cat"]', ["framework", "detquant.classes"])
+    model.set_rt_info("[64, 64]", ["framework", "imgsz"])
+    model.set_rt_info("dog", ["model_info", "labels"])
+    other = tmp_path / "other.xml"
+    openvino.save_model(model, other)
+    assert load_model(other).metadata == {"detquant.classes": '["cat"]', "imgsz": "[64, 64]"}
+    (tmp_path / "metadata.yaml").write_text("imgsz: [32, 32]\n")  # beside it comes first
+    assert load_model(other).metadata == {"detquant.classes": '["cat"]', "imgsz": "[32, 32]"}
+
+
 def test_open_sizes(save) -> None:
     path = save(shape=(-1, 3, -1, -1))
     assert tuple(load_model(path, 64).model.graph.inputs[0].shape or ()) == (1, 3, 64, 64)

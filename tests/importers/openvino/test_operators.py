@@ -12,6 +12,7 @@ pytest.importorskip("openvino", reason="the extra openvino is not installed")
 from openvino import opset1, opset2, opset3, opset8, opset9, opset11, opset13, opset14, opset15
 
 from detquant.errors import UnsupportedOperator
+from detquant.graph import Runner
 from detquant.graph.prepare import remove_unused
 from detquant.importers.openvino.operators import OPERATORS
 from detquant.importers.openvino.translation import translate
@@ -203,6 +204,8 @@ SAME = {
     "batch norm": batch_norm,
     "normalize l2": lambda x: ops.normalize_l2(x, integers(1), 1e-3, "add"),
     "normalize l2 max": lambda x: ops.normalize_l2(ops.multiply(x, scalar(0.01)), integers(1, 2), 1e-2, "max"),
+    "lrn": lambda x: opset1.lrn(x, integers(1), 0.5, 0.75, 1.0, 3),  # OpenVINO's kernel takes any bias for 1
+    "lrn over the map": lambda x: opset1.lrn(x, integers(2, 3), 0.5, 0.75, 1.0, 5),
     "adaptive avg pool": lambda x: ops.adaptive_avg_pool(x, integers(1, 1)),
     "cum sum": lambda x: ops.cum_sum(x, whole(1), exclusive=True, reverse=True),
     "matmul": lambda x: ops.matmul(x, weights(7, 5), False, False),
@@ -234,6 +237,7 @@ SAME = {
     "pad": lambda x: ops.pad(x, integers(0, 0, 1, 2), integers(0, 0, 3, 0), "constant", scalar(0.3)),
     "pad edge": lambda x: ops.pad(x, integers(0, 0, 1, 2), integers(0, 0, 3, 0), "edge"),
     "pad reflect": lambda x: ops.pad(x, integers(0, 0, 1, 2), integers(0, 0, 3, 0), "reflect"),
+    "pad symmetric": lambda x: ops.pad(x, integers(0, 1, 9, 2), integers(0, 4, 3, 0), "symmetric"),
     "range": lambda x: ops.range(
         ops.convert(ops.reduce_max(ops.round(x), integers(0, 1, 2, 3), False), "i32"), 20, 3, "i32"
     ),
@@ -361,7 +365,9 @@ REFUSED = {
     "positions of maxima": lambda x: opset14.max_pool(
         x, [2, 2], [1, 1], [0, 0], [0, 0], [3, 3], "floor", "explicit"
     ).output(1),
-    "symmetric pad": lambda x: ops.pad(x, integers(0, 0, 1, 2), integers(0, 0, 3, 0), "symmetric"),
+    "symmetric pad that cuts": lambda x: ops.pad(x, integers(0, 0, 1, 2), integers(0, 0, -1, 0), "symmetric"),
+    "lrn of an even window": lambda x: opset1.lrn(x, integers(1), 1e-2, 0.75, 1.5, 4),
+    "lrn over the batch": lambda x: opset1.lrn(x, integers(0), 1e-2, 0.75, 1.5, 3),
     "adaptive pool": lambda x: ops.adaptive_avg_pool(x, integers(2, 2)),
     "axes that depend on the image": lambda x: ops.reduce_sum(
         x, ops.convert(ops.floor(ops.reduce_max(x, integers(0, 1, 2, 3), False)), "i64"), True
@@ -386,6 +392,86 @@ def test_every_row_is_compared_here_or_in_test_quantizing() -> None:
         x = ops.parameter(MAP, np.float32)
         covered |= {node.get_type_name() for node in Model([make(x)], [x], "net").get_ops()}
     assert set(OPERATORS) <= covered
+
+
+@pytest.mark.parametrize("axes", [(1,), (2, 3)])
+def test_lrn_adds_its_bias(axes: tuple[int, ...]) -> None:
+    """Its specification, for OpenVINO's kernel leaves the bias out."""
+    from openvino import Model
+
+    x = ops.parameter(MAP, np.float32)
+    image = np.random.default_rng(0).standard_normal(MAP).astype(np.float32)
+    model = translate(Model([opset1.lrn(x, integers(*axes), 0.5, 0.75, 1.5, 3)], [x], "net"), Path("net.xml"))
+    [found] = Runner(model).run({model.graph.inputs[0].name or "": image}).values()
+    padded = np.pad(image.astype(np.float64) ** 2, [(1, 1) if axis in axes else (0, 0) for axis in range(4)])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3,) * len(axes), axes)
+    total = windows.sum(axis=tuple(range(4, 4 + len(axes))))
+    np.testing.assert_allclose(found, image / (1.5 + 0.5 / 3 ** len(axes) * total) ** 0.75, rtol=1e-5)
+
+
+def branch(function: Any) -> tuple[Any, Any]:
+    from openvino import Model
+
+    given = ops.parameter(MAP, np.float32)
+    return given, Model([function(given), ops.relu(given)], [given], "branch")
+
+
+def either(condition: Any, x: Any, then: Any, otherwise: Any) -> list[Any]:
+    """An If of two results."""
+    node = opset8.if_op(condition.output(0))
+    (then_x, first), (else_x, second) = branch(then), branch(otherwise)
+    node.set_then_body(first)
+    node.set_else_body(second)
+    node.set_input(x.output(0), then_x, else_x)
+    return [node.set_output(*pair) for pair in zip(first.get_results(), second.get_results(), strict=True)]
+
+
+@pytest.mark.parametrize("inner", [False, True])
+@pytest.mark.parametrize("outer", [False, True])
+def test_branches_on_constants_are_gone(outer: bool, inner: bool, compare) -> None:
+    def nested(x: Any) -> Any:
+        sides = ops.reduce_prod(ops.shape_of(x, "i64"), integers(0), False)
+        one, two = either(ops.equal(sides, whole(252 if inner else 7)), x, ops.exp, ops.negative)
+        return ops.add(one, two)
+
+    x = ops.parameter(MAP, np.float32)
+    image = np.random.default_rng(0).standard_normal(MAP).astype(np.float32)
+    found = compare(either(ops.constant(np.array(outer)), x, nested, ops.abs), [x], [image])
+    kinds = {node.op_type for node in remove_unused(found).graph}
+    assert kinds == ({"Exp" if inner else "Neg", "Add", "Relu"} if outer else {"Abs", "Relu"})
+
+
+def suppression(name: str) -> Any:
+    from openvino import opset9
+
+    boxes, scores = ops.parameter([1, 40, 4], np.float32), ops.parameter([1, 3, 40], np.float32)
+    made = getattr(opset9, name)(boxes, scores)
+    return [made.output(0)], [boxes, scores]
+
+
+def branching() -> Any:
+    x = ops.parameter(MAP, np.float32)
+    condition = ops.greater(ops.reduce_max(x, integers(0, 1, 2, 3), False), scalar(0))
+    return either(condition, x, ops.exp, ops.negative), [x]
+
+
+@pytest.mark.parametrize(
+    ("made", "what"),
+    [
+        (lambda: suppression("matrix_nms"), r"MatrixNms \('.*'\), and ONNX has no suppression .*exclude_nms=True"),
+        (lambda: suppression("multiclass_nms"), r"MulticlassNms \('.*'\), and ONNX has no such .*exclude_nms=True"),
+        (branching, r"If \('.*'\), and which of its branches runs depends on the image: export"),
+    ],
+)
+def test_operations_that_are_known_and_cannot_be_had(made: Any, what: str) -> None:
+    from openvino import Model
+
+    from detquant.importers.openvino.reading import _fold
+
+    model = Model(*made(), "net")
+    _fold(model)
+    with pytest.raises(UnsupportedOperator, match=f"^'net.xml' has the operation {what}"):
+        translate(model, Path("net.xml"))
 
 
 def test_a_convolution_between_batches_is_one_that_is_dilated(compare) -> None:

@@ -33,14 +33,17 @@ def saved_model(tensorflow: Any, model: Any, function: Callable[..., Any], shape
     return path
 
 
-def tflite(tensorflow: Any, model: Any, path: Path, images: list[np.ndarray] | None = None) -> Path:
-    """A float TFLite model, or with images to calibrate with one in 8 bits throughout."""
+def tflite(
+    tensorflow: Any, model: Any, path: Path, images: list[np.ndarray] | None = None, floats_out: bool = False
+) -> Path:
+    """A float TFLite model, or with images to calibrate with one in 8 bits throughout, perhaps but for its outputs."""
     converter = tensorflow.lite.TFLiteConverter.from_keras_model(model)
     if images is not None:
         converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
         converter.representative_dataset = lambda: ([image] for image in images)
         converter.target_spec.supported_ops = [tensorflow.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = converter.inference_output_type = tensorflow.int8
+        converter.inference_input_type = tensorflow.int8
+        converter.inference_output_type = tensorflow.float32 if floats_out else tensorflow.int8
     with quiet():
         path.write_bytes(converter.convert())
     return path

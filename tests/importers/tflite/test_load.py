@@ -133,8 +133,9 @@ def test_ultralytics_metadata_and_boxes(form, relative_boxes) -> None:
     np.testing.assert_allclose(found[:, 4:], plain[:, 4:], rtol=1e-4)
 
 
-def test_labels_of_the_task_library(relative_boxes) -> None:
-    path = with_archive(relative_boxes, labelmap__txt="cat\ndog\n")
+@pytest.mark.parametrize("labels", ["cat\ndog\n", "???\ncat\n???\ndog"])
+def test_labels_of_the_task_library(labels, relative_boxes) -> None:
+    path = with_archive(relative_boxes, labelmap__txt=labels)
     assert appended(path) == {"detquant.classes": '["cat", "dog"]'}
     assert load(path).family.classes == ("cat", "dog")
 

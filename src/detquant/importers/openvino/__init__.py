@@ -11,9 +11,11 @@ from pathlib import Path
 from detquant.errors import ModelError
 from detquant.importers._base import ImportedModel
 from detquant.importers.digest import digest
+from detquant.importers.openvino.detection_output import KIND, without_detection_output
 from detquant.importers.openvino.finishing import to_onnx
 from detquant.importers.openvino.metadata import beside, inside
 from detquant.importers.openvino.reading import read
+from detquant.importers.openvino.ssd_heads import entries
 
 __all__ = ["load", "matches"]
 
@@ -48,6 +50,11 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
     model = read(file, "ir", imgsz, metadata)
     metadata |= inside(model, metadata)
     sha256, size = digest((file, weights))
+    operations, aside = len(model.get_ops()), ""
+    detection = without_detection_output(model, file)
+    if detection is not None:
+        model, layout = detection
+        metadata, aside = {**entries(layout), **metadata}, f", {KIND} cut off"
     translated = to_onnx(model, file, metadata)
     return ImportedModel(
         model=translated,
@@ -55,7 +62,7 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
         sha256=sha256,
         size_bytes=size,
         metadata=metadata,
-        reason=f"an IR of {len(model.get_ops())} operations",
+        reason=f"an IR of {operations} operations{aside}",
     )
 
 

@@ -1,7 +1,8 @@
 """What is written beside or inside a model's file about it.
 
 1. `metadata.yaml` in the same folder, as Ultralytics writes beside its exports: names, imgsz, stride, task.
-2. The `rt_info` of an IR: Open Model Zoo and OpenVINO's Model API keep the class names there, with "_" for blanks.
+2. The `rt_info` of an IR: what the ONNX file said that it was converted from, as detquant's own IRs are, under
+   "framework"; Open Model Zoo and OpenVINO's Model API keep the class names there, with "_" for blanks.
 
 Files come from anyone: they are read within bounds, and what makes no sense is left out.
 """
@@ -19,6 +20,7 @@ LARGEST = 1 << 20
 """Bytes of metadata that are read; names of thousands of classes fit."""
 
 _LABELS = ["model_info", "labels"]
+_OF_ONNX = "framework"
 
 
 def beside(folder: Path) -> dict[str, str]:
@@ -43,13 +45,26 @@ def as_texts(tree: object) -> dict[str, str]:
 
 
 def inside(model: Any, known: Mapping[str, str]) -> dict[str, str]:
-    """Case 2, where the class names are not known.
+    """Case 2, as far as it is not known.
 
     Args:
         model: an `openvino.Model`.
         known: metadata that there is already.
     """
-    if "names" in known or not model.has_rt_info(_LABELS):
-        return {}
+    told = {key: text for key, text in _of_onnx(model).items() if key not in known}
+    if "names" in known or "names" in told or "detquant.classes" in told or not model.has_rt_info(_LABELS):
+        return told
     labels = str(model.get_rt_info(_LABELS).value).split()
-    return {"detquant.classes": json.dumps([label.replace("_", " ") for label in labels])} if labels else {}
+    names = {"detquant.classes": json.dumps([label.replace("_", " ") for label in labels])} if labels else {}
+    return told | names
+
+
+def _of_onnx(model: Any) -> dict[str, str]:
+    """The metadata_props of the ONNX file that an IR was converted from."""
+    if not model.has_rt_info(_OF_ONNX):
+        return {}
+    tree = model.get_rt_info(_OF_ONNX).value
+    if not isinstance(tree, dict):
+        return {}
+    texts = {str(key): getattr(entry, "value", entry) for key, entry in tree.items()}
+    return {key: text for key, text in texts.items() if isinstance(text, str) and len(text) <= LARGEST}

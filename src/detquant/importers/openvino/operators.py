@@ -18,7 +18,7 @@ from detquant.importers.openvino import (
 from detquant.importers.openvino.elementwise import Row, same
 from detquant.importers.openvino.reducing import along, reduce, reduce_logical
 
-__all__ = ["OPERATORS"]
+__all__ = ["OPERATORS", "WITHOUT_COUNTERPART"]
 
 OPERATORS: dict[str, Row] = {
     # arithmetic
@@ -86,6 +86,7 @@ OPERATORS: dict[str, Row] = {
     "GroupConvolution": windows.group_convolution,
     "GroupConvolutionBackpropData": windows.group_deconvolution,
     "Interpolate": resizing.interpolate,
+    "LRN": windows.local_response,
     "MaxPool": windows.max_pool,
     "NormalizeL2": windows.normalize_l2,
     # products and sums
@@ -131,3 +132,17 @@ OPERATORS: dict[str, Row] = {
     "ScatterNDUpdate": selecting.scatter_nd,
     "TopK": selecting.top_k,
 }
+
+_NO_SUPPRESSION = "export the model without suppression (in PaddleDetection: exclude_nms=True), and give that file"
+_NO_LOOPS = "export the model without it, or to ONNX, and give that file"
+
+WITHOUT_COUNTERPART: dict[str, str] = {
+    "CTCGreedyDecoder": "it decodes text: give a detector or a classifier",
+    "If": f"which of its branches runs depends on the image: {_NO_LOOPS}",
+    "Loop": f"how often it runs depends on the image: {_NO_LOOPS}",
+    "MatrixNms": f"ONNX has no suppression that lowers scores: {_NO_SUPPRESSION}",
+    "MulticlassNms": f"ONNX has no such suppression of all classes at once: {_NO_SUPPRESSION}",
+    "Proposal": "detectors of two stages are not taken: give a detector of one stage, such as an SSD",
+    "TensorIterator": f"how often it runs is no part of an image net: {_NO_LOOPS}",
+}
+"""Operations that are known and cannot be had, with the reason and what to do."""

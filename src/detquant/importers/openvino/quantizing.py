@@ -164,7 +164,9 @@ def _to_codes(writer: Writer, operation: Operation, ranges: _Ranges) -> ir.Value
     grid = _grid(writer, ranges.input_low, ranges.input_high, kind)
     if grid is None:
         operation.refuse("the grid of a quantised output has no whole zero point")
-    return writer.add("QuantizeLinear", operation.inputs[0], *grid[:2], **grid[2])
+    codes = writer.add("QuantizeLinear", operation.inputs[0], *grid[:2], **grid[2])
+    codes.type = ir.TensorType(ir.DataType.INT8 if kind is np.int8 else ir.DataType.UINT8)  # OpenVINO has floats here
+    return codes
 
 
 def _grid(writer: Writer, low: Floats, high: Floats, kind: _Kind) -> tuple[ir.Value, ir.Value, dict[str, int]] | None:

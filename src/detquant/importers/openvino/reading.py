@@ -6,21 +6,45 @@ frontend that was asked for sees the file. It runs nothing, and knows no operati
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from detquant.errors import MissingExtra, ModelError, UnsupportedOperator
 from detquant.graph.fix_shapes import fixed_shape
+from detquant.importers.openvino.branches import inline_branches
 from detquant.importers.openvino.combined_nms import combined_non_max_suppression
 from detquant.importers.openvino.quantizing import integer_converts
 
+_MOST_OUTPUTS = 8
 # The key under which OpenVINO's ConstantFolding finds that it should leave a node alone.
 _KEEP = "DisableConstantFolding_0"
 # How the lines of OpenVINO's messages begin that say where it was, not what was wrong.
 _FRAMES = ("Exception from", "Check '", "FrontEnd API", "Model wasn't fully converted", "-- ", "While validating")
+_MISSING = re.compile(r"No conversion rule[^:]*:(?P<some>.*)|No translator found for (?P<one>.*) node")
 _WHAT = {"ir": "an OpenVINO IR", "tf": "a TensorFlow graph", "tflite": "a TFLite model"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What to read of a file's graph, by names of tensors.
+
+    Attributes:
+        outputs: the only ones.
+        image: becomes the one input, float32; None to leave the inputs as they are.
+        shape: of it; None for a dimension that is left open.
+        beyond: kind of an operation behind the outputs that the frontend does not know.
+    """
+
+    outputs: tuple[str, ...]
+    image: str | None = None
+    shape: tuple[int | None, ...] = ()
+    beyond: str | None = None
 
 
 def read(
@@ -29,6 +53,7 @@ def read(
     imgsz: int | None = None,
     metadata: Mapping[str, str] | None = None,
     shown: Path | None = None,
+    part: Part | None = None,
 ) -> Any:
     """Reads a file with one of OpenVINO's frontends.
 
@@ -38,6 +63,7 @@ def read(
         imgsz: side of the input in pixels, for models that leave it open.
         metadata: may have "imgsz", see `detquant.graph.fix_shapes`.
         shown: what the user named, for messages; by default the path.
+        part: of the graph; by default all of it.
 
     Returns:
         An `openvino.Model` with fixed input shapes.
@@ -58,12 +84,50 @@ def read(
             from openvino.frontend.tensorflow import ConversionExtension
 
             frontend.add_extension(ConversionExtension("CombinedNonMaxSuppression", combined_non_max_suppression))
-        model = frontend.convert(frontend.load(str(path)))
+        if part is not None and part.beyond is not None:
+            from openvino.frontend import ConversionExtension as AnyExtension
+
+            frontend.add_extension(AnyExtension(part.beyond, _nothing))
+        source = frontend.load(str(path))
+        if part is not None:
+            _take(source, part)
+        model = frontend.convert(source)
         frontend.normalize(model)
+        if part is not None and part.image is not None:  # inputs that nothing reads any more are still there
+            model = _with_one_input(model, part.image)
     _fix_shapes(model, named, imgsz, metadata or {})
     with _sentences(named, framework):
         _fold(model)
     return model
+
+
+def _nothing(context: Any) -> list[Any]:
+    """In place of an operation whose results nobody takes."""
+    from openvino import opset13 as ops
+
+    return [ops.constant(np.float32(0)).output(0) for _ in range(_MOST_OUTPUTS)]
+
+
+def _take(source: Any, part: Part) -> None:
+    """Leaves a part of a graph that has been loaded."""
+    from openvino import PartialShape, Type
+
+    outputs = [source.get_place_by_tensor_name(name) for name in part.outputs]
+    if part.image is None:
+        source.override_all_outputs(outputs)
+        return
+    image = source.get_place_by_tensor_name(part.image)
+    source.override_all_inputs([image])
+    source.override_all_outputs(outputs)
+    source.set_partial_shape(image, PartialShape([-1 if size is None else size for size in part.shape]))
+    source.set_element_type(image, Type.f32)
+
+
+def _with_one_input(model: Any, name: str) -> Any:
+    from openvino import Model
+
+    [image] = [port.get_node() for port in model.inputs if name in port.get_names()]
+    return Model(model.get_results(), [image], model.get_friendly_name())
 
 
 def _fix_shapes(model: Any, path: Path, imgsz: int | None, metadata: Mapping[str, str]) -> None:
@@ -83,14 +147,17 @@ def _fix_shapes(model: Any, path: Path, imgsz: int | None, metadata: Mapping[str
 
 
 def _fold(model: Any) -> None:
-    """Folds constants; those in integers with a scale stay, for they become DequantizeLinear."""
+    """Folds constants, and branches on them; those in integers with a scale stay: they become DequantizeLinear."""
     from openvino.passes import ConstantFolding, Manager
 
-    for node in integer_converts(model):
-        node.get_rt_info()[_KEEP] = True
     manager = Manager()
     manager.register_pass(ConstantFolding())
-    manager.run_passes(model)
+    while True:
+        for node in integer_converts(model):
+            node.get_rt_info()[_KEEP] = True
+        manager.run_passes(model)
+        if not inline_branches(model):
+            return
 
 
 @contextmanager
@@ -102,9 +169,9 @@ def _sentences(path: Path, framework: str) -> Iterator[None]:
         raise
     except Exception as error:  # RuntimeError mostly, but a damaged file may raise anything
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        missing = next((line for line in lines if "No conversion rule" in line), None)
+        missing = next((match for match in map(_MISSING.search, lines) if match is not None), None)
         if missing is not None:
-            operations = missing.partition(":")[2].strip()
+            operations = (missing["some"] or missing["one"]).strip()
             raise UnsupportedOperator(
                 f"'{path}' has operations that cannot be translated ({operations}): cut them off, or export the model "
                 "to ONNX and give that file."

@@ -124,11 +124,27 @@ def _mask(operation: Operation, name: str, length: int) -> list[bool]:
 
 
 def pad(writer: Writer, operation: Operation) -> ir.Value:
-    """Pad, by a constant, the edge or a reflection."""
-    mode = operation.one_of("mode", str(operation.attribute("pad_mode", "constant")).lower(), _PAD_MODES)
+    """Pad, by a constant, the edge or a reflection; one that repeats the edge is written as Gather."""
+    mode = str(operation.attribute("pad_mode", "constant")).lower()
+    if mode == "symmetric":
+        return _symmetric(writer, operation)
+    operation.one_of("mode", mode, _PAD_MODES)
     pads = writer.int64([*operation.ints(1, "paddings"), *operation.ints(2, "paddings")])
     value = operation.inputs[3] if len(operation.inputs) > 3 and mode == "constant" else None
     return writer.add("Pad", operation.inputs[0], pads, value, mode=_PAD_MODES[mode])
+
+
+def _symmetric(writer: Writer, operation: Operation) -> ir.Value:
+    """Along each axis the cells n-1 .. 0, 0 .. n-1, n-1 .. 0, as far as there are paddings."""
+    x, paddings = operation.inputs[0], zip(operation.ints(1, "paddings"), operation.ints(2, "paddings"), strict=True)
+    for axis, (begin, end) in enumerate(paddings):
+        side = operation.side(axis) if begin or end else 0
+        if min(begin, end) < 0 or max(begin, end) > side:
+            operation.refuse(f"it mirrors {begin} and {end} cells of {side} along axis {axis}")
+        if begin or end:
+            places = np.pad(np.arange(side), (begin, end), mode="symmetric")
+            x = writer.add("Gather", x, writer.int64(places.tolist()), axis=axis)
+    return x
 
 
 def tile(writer: Writer, operation: Operation) -> ir.Value:

@@ -18,7 +18,7 @@ import onnx_ir as ir
 from detquant.errors import ModelError, UnsupportedOperator, nearest_name
 from detquant.graph.values import fresh_name
 from detquant.importers.openvino.operation import TYPES, Operation, contents, static_dims
-from detquant.importers.openvino.operators import OPERATORS
+from detquant.importers.openvino.operators import OPERATORS, WITHOUT_COUNTERPART
 from detquant.importers.openvino.writer import IR_VERSION, OPSET, Writer
 
 _COUNTED = re.compile(r"[A-Za-z]+_\d+")
@@ -171,6 +171,9 @@ def _rank(name: str) -> tuple[bool, int, str]:
 
 def _no_row(path: Path, node: Any) -> str:
     kind = node.get_type_name()
+    known = WITHOUT_COUNTERPART.get(kind)
+    if known is not None:
+        return f"'{path}' has the operation {kind} ('{node.get_friendly_name()}'), and {known}."
     near = nearest_name(kind, OPERATORS, 0.8)
     hint = f" (there is {near})" if near else ""
     return (

@@ -161,3 +161,22 @@ def normalize_l2(writer: Writer, operation: Operation) -> ir.Value:
     floor = writer.constant(float(operation.attribute("eps")), np.float32)
     total = writer.add("Add" if mode == "add" else "Max", total, floor)
     return writer.add("Div", x, writer.add("Sqrt", total))
+
+
+def local_response(writer: Writer, operation: Operation) -> ir.Value:
+    """LRN, the quotient x / (bias + alpha mean)^beta, where the mean is of x^2 in a window around each cell.
+
+    Over the channels it is ONNX's; over height and width the mean is that of an AveragePool.
+    """
+    size, axes = int(operation.attribute("size")), tuple(sorted(axis % 4 for axis in operation.ints(1, "axes")))
+    alpha, beta, bias = (float(operation.attribute(name)) for name in ("alpha", "beta", "bias"))
+    x = operation.inputs[0]
+    if operation.rank() != 4 or size % 2 == 0 or axes not in ((1,), (2, 3)):
+        operation.refuse(f"it sums over windows of {size} along the axes {list(axes)}")
+    if axes == (1,):
+        return writer.add("LRN", x, size=size, alpha=alpha, beta=beta, bias=bias)
+    window = {"kernel_shape": [size] * 2, "pads": [size // 2] * 4}
+    mean = writer.add("AveragePool", writer.add("Mul", x, x), count_include_pad=1, **window)
+    scaled = writer.add("Mul", mean, writer.constant(alpha, np.float32))
+    total = writer.add("Add", scaled, writer.constant(bias, np.float32))
+    return writer.add("Div", x, writer.add("Pow", total, writer.constant(beta, np.float32)))

@@ -14,9 +14,13 @@ from detquant.importers.openvino.finishing import to_onnx
 from detquant.importers.openvino.metadata import beside
 from detquant.importers.openvino.reading import read
 from detquant.importers.openvino.ultralytics_boxes import boxes_in_pixels
+from detquant.importers.tensorflow.detection_graph import detection_of, find_detection_graph
+from detquant.importers.tensorflow.graph_def import read_graph
 from detquant.importers.tensorflow.messages import check_graph, check_saved_model
+from detquant.importers.tensorflow.object_detection import find_cut, part_of, raw_heads
 from detquant.importers.tensorflow.suppression import with_numbered_outputs
 from detquant.importers.tensorflow.variables import with_readable_variables
+from detquant.importers.tflite.detection import OPERATOR, with_detection_told
 
 __all__ = ["load", "matches"]
 
@@ -47,9 +51,20 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
         check_saved_model(folder)
         files, metadata = _files(folder), beside(folder)
     sha256, size = digest(files)
+    graph = read_graph(path.read_bytes()) if folder is None else None
+    cut, ending = (None, None) if graph is None else (find_cut(graph), find_detection_graph(graph))
+    part = part_of(cut) if cut is not None else None if ending is None else ending.part
     with with_numbered_outputs(path) if folder is None else with_readable_variables(folder) as source:
-        model = read(source, "tf", imgsz, metadata, shown=path)
-    translated = boxes_in_pixels(to_onnx(model, path, metadata), metadata)
+        model = read(source, "tf", imgsz, metadata, shown=path, part=part)
+    aside = ""
+    if cut is not None:
+        model, told = raw_heads(model, cut, path)
+        metadata, aside = {**told, **metadata}, ", its preprocessing and suppression cut off"
+    if cut is None and ending is not None:
+        translated = with_detection_told(model, detection_of(ending, model.outputs[1], path), path, metadata)
+        metadata, aside = dict(translated.metadata_props), f", {OPERATOR} cut off"
+    else:
+        translated = boxes_in_pixels(to_onnx(model, path, metadata), metadata)
     kind = "a frozen graph" if folder is None else "a SavedModel"
     return ImportedModel(
         model=translated,
@@ -57,7 +72,7 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
         sha256=sha256,
         size_bytes=size,
         metadata=metadata,
-        reason=f"{kind} that became {len(translated.graph)} nodes",
+        reason=f"{kind} that became {len(translated.graph)} nodes{aside}",
     )
 
 

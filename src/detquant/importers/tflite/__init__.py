@@ -13,10 +13,11 @@ from detquant.errors import ModelError
 from detquant.importers._base import ImportedModel
 from detquant.importers.digest import digest
 from detquant.importers.openvino.finishing import to_onnx
-from detquant.importers.openvino.reading import read
+from detquant.importers.openvino.reading import Part, read
 from detquant.importers.openvino.ultralytics_boxes import boxes_in_pixels
 from detquant.importers.tflite.decoding import DECODE, with_decoding
-from detquant.importers.tflite.metadata import appended
+from detquant.importers.tflite.detection import OPERATOR, find_detection, with_detection_told
+from detquant.importers.tflite.metadata import appended, written
 
 __all__ = ["load", "matches"]
 
@@ -47,12 +48,20 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
     if _head(path)[4:] != _MAGIC or size < _SMALLEST:
         found = "empty" if not size else f"another kind of file ({size} bytes)"
         raise ModelError(f"'{path}' is not a TFLite model but {found}: expected 'TFL3' at its fifth byte.")
-    metadata = appended(path)
-    model = read(path, "tflite", imgsz, metadata)
-    translated = boxes_in_pixels(to_onnx(model, path, metadata), metadata)
-    whole, behind = with_decoding(translated, path), ""
-    if whole is not None:
-        translated, metadata, behind = whole, dict(whole.metadata_props), f", with {DECODE} behind it"
+    archive = appended(path)
+    metadata, behind = written(path) | archive, ""
+    ending = find_detection(path)
+    if ending is not None:
+        part = Part(outputs=(ending.codes, ending.scores), beyond=OPERATOR)
+        model = read(path, "tflite", imgsz, metadata, part=part)
+        translated = with_detection_told(model, ending.detection, path, metadata, ending.form)
+        metadata, behind = dict(translated.metadata_props), f", {OPERATOR} cut off"
+    else:
+        model = read(path, "tflite", imgsz, metadata)
+        # what detquant writes may say whose export it was made from, but has pixels
+        translated = boxes_in_pixels(to_onnx(model, path, metadata), archive)
+        if (whole := with_decoding(translated, path)) is not None:
+            translated, metadata, behind = whole, dict(whole.metadata_props), f", with {DECODE} behind it"
     return ImportedModel(
         model=translated,
         path=path,

@@ -1,7 +1,9 @@
-"""The ZIP archive that is appended to many TFLite files.
+"""What TFLite files say about themselves: in a ZIP archive that is appended to many of them, and in their own entries.
 
 1. Ultralytics' `metadata.json`, or a Python literal in `temp_meta.txt` in older ones: names, imgsz, stride, task.
-2. A list of labels, one a line, as TensorFlow's Task Library keeps it: `labelmap.txt` or `labels.txt`.
+2. A list of labels, one a line, as TensorFlow's Task Library keeps it: `labelmap.txt` or `labels.txt`; "???" stands
+   for the background and for COCO's holes, and is no name.
+3. What detquant writes, as an entry "detquant" of the file itself: the metadata of the model that it was made from.
 
 It is read within bounds; what makes no sense is left out.
 """
@@ -15,10 +17,23 @@ import zlib
 from pathlib import Path
 
 from detquant.importers.openvino.metadata import LARGEST, as_texts
+from detquant.importers.tflite.flatbuffer import DAMAGE, metadata_entry
 
 _MOST_ENTRIES = 100
 _ULTRALYTICS = ("metadata.json", "temp_meta.txt")
+_OWN, _PROPERTIES = "detquant", "properties"
+_NO_LABEL = "???"
 _LABELS = ("labelmap.txt", "labels.txt", "label_map.txt")
+
+
+def written(path: Path) -> dict[str, str]:
+    """Case 3; empty for files of others."""
+    try:
+        entry = json.loads(metadata_entry(path.read_bytes(), _OWN, LARGEST) or b"{}")
+    except (*DAMAGE, OSError):
+        return {}
+    properties = entry.get(_PROPERTIES) if isinstance(entry, dict) else None
+    return as_texts(properties)
 
 
 def appended(path: Path) -> dict[str, str]:
@@ -35,6 +50,7 @@ def appended(path: Path) -> dict[str, str]:
     if found is not None:
         return as_texts(_literal(found))
     labels = next((texts[name].splitlines() for name in _LABELS if name in texts), [])
+    labels = [label for label in labels if label != _NO_LABEL]
     return {"detquant.classes": json.dumps(labels)} if labels else {}
 
 

@@ -1,0 +1,56 @@
+"""Files that detquant has written go in again, and say what they are: family, classes, decoding, preprocessing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("openvino", reason="the extra openvino is not installed")
+
+from detquant.data.scenes import scene
+from detquant.pipeline.detector import load
+from detquant.pipeline.export import export
+from detquant.pipeline.quantize import quantize
+from detquant.recipes import load_recipe
+
+
+@pytest.mark.parametrize(
+    ("target", "package", "name"),
+    [("openvino", "openvino", "model.xml"), ("tflite", "ai_edge_litert", "model.tflite")],
+)
+@pytest.mark.parametrize("model", ["yolov8-pico", "resnet-pico"])
+def test_there_and_back(target: str, package: str, name: str, model: str, tmp_path: Path) -> None:
+    pytest.importorskip(package, reason=f"the extra {target} is not installed")
+    detector = load(model)
+    artefact, _ = export(detector, target, "fp32")
+    for file, content in artefact.files.items():
+        (tmp_path / file).write_bytes(content)
+    again = load(tmp_path / name)
+    assert again.reason.startswith("The file says so (detquant.family).")
+    assert (again.family.name, again.family.classes) == (detector.family.name, detector.family.classes)
+    assert again.family.facts() == detector.family.facts()
+    pixels = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
+    feed, other = (one.family.preprocess(pixels)[0] for one in (detector, again))
+    np.testing.assert_array_equal(feed, other)
+    expected = detector.family.scores(detector.open().run({detector.family.input_name: feed}))
+    found = again.family.scores(again.open().run({again.family.input_name: other}))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("target", "package", "name"),
+    [("openvino", "openvino", "model.xml"), ("tflite", "ai_edge_litert", "model.tflite")],
+)
+def test_in_8_bits(target: str, package: str, name: str, tmp_path: Path) -> None:
+    pytest.importorskip(package, reason=f"the extra {target} is not installed")
+    detector, recipe = load("resnet-pico"), replace(load_recipe("w8a8"), steps=())
+    quantize(detector, "crops", recipe=recipe, target=target, calib=4, val_limit=1).save(tmp_path / "out")
+    again = load(tmp_path / "out" / name)
+    assert again.is_quantized and again.family.classes == detector.family.classes
+    feed, _ = detector.family.preprocess(scene("validation", 0).image)
+    expected = detector.family.scores(detector.open().run({detector.family.input_name: feed}))
+    found = again.family.scores(again.open().run({again.family.input_name: feed}))
+    assert expected.max() > 0.3 and np.abs(found - expected).max() < 0.1
