@@ -30,7 +30,14 @@ from detquant.importers.openvino.box_coding import box_coding
 from detquant.importers.openvino.reading import Part
 from detquant.importers.openvino.ssd_heads import BOXES, CLASSES, entries, with_raw_heads
 from detquant.importers.tensorflow.graph_def import GraphNodes, Node
-from detquant.importers.tensorflow.network_input import ARITHMETIC, LAYERS, find_image, image_size, source_of
+from detquant.importers.tensorflow.network_input import (
+    ARITHMETIC,
+    LAYERS,
+    find_image,
+    image_resize,
+    image_size,
+    source_of,
+)
 
 _LOOPS = ("Enter", "While", "StatelessWhile")
 _RESHAPES = ("Reshape", "Squeeze", "ExpandDims", "Identity", "Transpose")
@@ -48,6 +55,7 @@ class Cut:
     Attributes:
         image: the network's input, [1, height, width, 3].
         size: its height and width in pixels; None where the graph keeps the aspect of images.
+        resize: how images are brought to it.
         codes: of the boxes, [1, anchors, 4].
         scores: [1, anchors, values].
         decoded: the boxes that the graph makes of its codes.
@@ -60,6 +68,7 @@ class Cut:
 
     image: str
     size: tuple[int, int] | None
+    resize: str
     codes: str
     scores: str
     decoded: str
@@ -83,6 +92,7 @@ def find_cut(graph: GraphNodes) -> Cut | None:
     return Cut(
         image=f"{network.name}:0",
         size=image_size(graph),
+        resize=image_resize(graph),
         codes=f"{codes.name}:0",
         scores=f"{scores.name}:0",
         decoded=f"{decoded.name}:0",
@@ -234,6 +244,7 @@ def raw_heads(model: Any, cut: Cut, path: Path) -> tuple[Any, dict[str, str]]:
         scores=cut.converter,
         background=cut.background,
         nms_iou=cut.nms_iou,
+        resize=cut.resize,
         rgb=True,
         mean=cut.mean,
         std=cut.std,
