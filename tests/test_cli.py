@@ -105,8 +105,8 @@ def test_plan(square_model, tmp_path, capsys):
     figures = json.loads((tmp_path / "p.json").read_text())
     assert figures["points"][0] == {
         "tensor": "images",
-        "grid": "own",
-        "detail": "uint8 asymmetric per tensor, mean",
+        "grid": "fixed",
+        "detail": "uint8, 0 to 1",
     }
     assert "head16" in capsys.readouterr().out
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -80,6 +81,15 @@ def test_only_what_is_around_the_outlier_stays_float(guarded):
     reason = after.kept["conv2"]
     assert "'c1'" in reason or "'r1'" in reason
     assert "rounded alone costs" in reason and after.plan.kept_float["conv2"] == reason
+
+
+def test_where_all_is_integer_the_guilty_are_named_and_stay(guarded):
+    qm, context = guarded(3000.0)
+    target = SimpleNamespace(name="chip", capability=replace(context.target.capability, integer_only=True))
+    after = Guard()(qm, replace(context, target=target))
+    assert after.plan is qm.plan and not after.kept and damage_of(after, context) > 0.3
+    assert any("'c1'" in note or "'r1'" in note for note in after.notes)
+    assert all(note.startswith("guard: ") and note.endswith("and chip has no float for it") for note in after.notes)
 
 
 def test_behind_a_relu_that_is_folded_away(guarded):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -170,3 +171,10 @@ def test_it_tells_how_far_it_is(placed, clock):
     clock(1.2, [1.0] * 10)
     Placement()(qm, context)
     assert ticks == [("placing by latency", done, 6) for done in range(1, 7)]
+
+
+def test_where_all_is_integer_nothing_is_timed(placed, clock):
+    qm, context = placed()
+    target = SimpleNamespace(untimed="", capability=replace(context.target.capability, integer_only=True))
+    asked = clock(2.0)
+    assert Placement()(qm, replace(context, target=target)) is qm and not asked and not context.memory

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detquant.calibration.preactivation import FUNCTIONS, HIGHEST, useful_low
+from detquant.calibration.preactivation import FUNCTIONS, HIGHEST, SCORES, useful_low
 
 
 @pytest.mark.parametrize("kind", sorted(FUNCTIONS))
@@ -38,3 +38,8 @@ def test_the_functions_are_those_of_onnx_runtime(build, kind):
     x = np.linspace(-100, 100, 4001, dtype=np.float32)
     expected = Runner(build(rows[kind], {"x": [4001]}, {"y": None})).run({"x": x})["y"]
     np.testing.assert_allclose(FUNCTIONS[kind](x), expected, atol=2e-6, rtol=2e-6)
+
+
+def test_scores_that_nobody_shows_are_clipped():
+    assert 0.0005 < 1 / (1 + np.exp(-useful_low(SCORES, -30.0, 4.0))) < 0.001
+    assert useful_low(SCORES, -3.0, 4.0) == -3.0

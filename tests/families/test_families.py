@@ -255,6 +255,14 @@ def test_channels_and_range(name: str, expected: list[float]) -> None:
 
 
 @pytest.mark.parametrize("name", DETECTORS)
+def test_black_and_white_are_the_ends_of_what_goes_in(name: str) -> None:
+    family = family_of(name)
+    ends = [family.preprocess(np.full((HEIGHT, WIDTH, 3), grey, np.uint8))[0] for grey in (0, 255)]
+    found = [float(np.min(ends)), float(np.max(ends))]
+    np.testing.assert_allclose(family.pixel_range, found, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", DETECTORS)
 def test_broken_outputs_give_no_boxes_and_no_warning(name: str) -> None:
     family = family_of(name)
     _, geometry = family.preprocess(IMAGE)

@@ -125,3 +125,18 @@ def test_what_the_graph_suppresses_itself_is_guarded_by_object_not_by_row(postpr
     assert again.family.name == "ssd-postprocessed"
     told = {"detquant.input_range": "-1..1", "detquant.label_base": "0"}
     assert told.items() <= again.imported.metadata.items()
+
+
+@pytest.mark.parametrize("name", ["ssd", "postprocessed"])
+def test_in_integers_only_it_is_decoded_on_the_host(name: str, request, tmp_path: Path) -> None:
+    pytest.importorskip("ai_edge_litert", reason="the extra tflite is not installed")
+    rng = np.random.default_rng(1)
+    (tmp_path / "images").mkdir()
+    for number in range(4):
+        cv2.imwrite(str(tmp_path / "images" / f"{number}.png"), rng.integers(0, 256, (50, 70, 3), np.uint8))
+    detector = load(request.getfixturevalue(name))
+    result = quantize(detector, tmp_path / "images", target="edgetpu", calib=4)
+    assert set(result.artefact.files) == {"model.tflite", "decode.onnx"}
+    assert set(result.report["kept_float"].values()) == {"decode tail"}
+    assert result.report["agreement"]["f1"] > 0.5
+    assert any("operators on the Edge TPU" in said for said in result.report["runtime"])

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from detquant.errors import RecipeError
+from detquant.errors import RecipeError, UnsupportedOperator
 from detquant.graph import prepare
 from detquant.numerics import Capability
 from detquant.recipes import Derived, Fixed, Own, Recipe, Rule, Shared, load_recipe, plan
@@ -216,3 +216,45 @@ def test_kernels_that_write_float_need_no_grid_before_float_readers(small_net):
     after_the_third = replace(FUSING, float_results=True, int8_ops=FUSING.int8_ops - {"Add"})
     assert "c3" not in plan(small_net, W8A8, after_the_third).points
     assert "c3" in plan(small_net, W8A8, replace(after_the_third, float_results=False)).points
+
+
+INTEGERS = replace(CPU, integer_only=True)
+
+
+def test_where_all_is_integer_the_heads_are_too_whatever_the_recipe_says(small_net):
+    found = plan(small_net, W8A8, INTEGERS)
+    assert found.integer == (*ALL, "head") and found.kept_float == {"tail_sigmoid": "decode tail"}
+
+
+def test_where_all_is_integer_the_rest_is_refused_with_its_reason(small_net):
+    with pytest.raises(UnsupportedOperator, match=r"Conv 'third' would run in float \(the recipe says float\), and so"):
+        plan(small_net, float_for("third", "add"), INTEGERS)
+    with pytest.raises(UnsupportedOperator, match=r"MaxPool 'pool' would run in float \(MaxPool has no integer kernel"):
+        plan(small_net, W8A8, replace(INTEGERS, int8_ops=CPU.int8_ops - {"MaxPool"}))
+
+
+def test_where_all_is_integer_what_reads_the_image_is_integer_too(build):
+    weights = {"half": np.array(0.5, np.float32), "w": np.ones((4, 3, 1, 1), np.float32)}
+    rows = [
+        ("Mul", ["x", "half"], ["scaled"], {"name": "scale"}),
+        ("Conv", ["scaled", "w"], ["y"], {"name": "head"}),
+    ]
+    model = prepare(build(rows, {"x": [1, 3, 8, 8]}, {"y": None}, weights))
+    assert plan(model, W8A8, INTEGERS).integer == ("scale", "head")
+    assert "scale" in plan(model, replace(W8A8, head="int"), CPU).kept_float
+
+
+def test_the_grid_of_an_image_of_known_range_is_fixed(small_net):
+    point = plan(small_net, W8A8, CPU, ranges={"x": (0.0, 1.0)}).points["x"]
+    assert isinstance(point, Fixed) and (point.low, point.high) == (0.0, 1.0)
+    assert isinstance(plan(small_net, W8A8, CPU, ranges={"c1": (0.0, 1.0)}).points["c1"], Own)
+
+
+def test_logits_of_scores_reach_to_the_largest_seen(small_net):
+    found = plan(small_net, W8A8, INTEGERS)
+    logits = found.points["logits"]
+    assert isinstance(logits, Own) and logits.spec.observer == "minmax"
+    assert found.preactivations["logits"] == "sigmoid"
+    others = {name: point.spec.observer for name, point in found.points.items() if isinstance(point, Own)}
+    assert others.pop("logits") == "minmax" and set(others.values()) == {"mean"}
+    assert "logits" not in plan(small_net, W8A8, CPU).points

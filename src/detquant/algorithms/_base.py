@@ -24,6 +24,7 @@ class Context:
         target: the place to run.
         recipe: the wish, for algorithms that plan anew.
         feeds: a handful of preprocessed calibration images.
+        ranges: of the network's inputs, as far as they are known beforehand.
         damage: what a quantised model costs on these images; None where the heads are not known.
         memory: measured decisions of an earlier run with the same inputs; algorithms add theirs.
         threads: of the runtime.
@@ -34,6 +35,7 @@ class Context:
     target: Target
     recipe: Recipe
     feeds: Sequence[Feed]
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     damage: Damage | None = None
     memory: dict[str, Any] = field(default_factory=dict)
     threads: int = 1

@@ -9,7 +9,8 @@ first convolution). No range estimator helps: its small values matter as much as
    much, or a good part of what all together cost: in NanoDet-m three of a hundred tensors cost 0.3 AP, though each
    does little in absolute terms.
 3. The operators that write or read a guilty tensor stay float, the model is planned again, and the loop ends when
-   the damage is small or nobody is guilty. A small culprit shows only when the large ones are gone.
+   the damage is small or nobody is guilty. A small culprit shows only when the large ones are gone. Where the target
+   computes in integers only, the guilty are named and that is all.
 """
 
 from __future__ import annotations
@@ -83,9 +84,10 @@ class Guard:
             found = search(roots, measure, self.bar(total), context)
             if not found:
                 return qm.noted(f"guard: damage {total:.3f} is left, which no tensor does alone")
-            for root, cost in found.items():
-                low, high = float(qm.params[root].low), float(qm.params[root].high)
-                reason = f"guard: '{root}' [{low:.3g}, {high:.3g}] rounded alone costs {cost:.3f} of {total:.3f}"
+            reasons = {root: _reason(qm, root, cost, total) for root, cost in found.items()}
+            if context.target.capability.integer_only:
+                return qm.noted(*(f"{why}, and {context.target.name} has no float for it" for why in reasons.values()))
+            for root, reason in reasons.items():
                 kept |= dict.fromkeys(around(qm, root), reason)
             try:
                 qm = keep_more_float(qm, kept, context)
@@ -96,6 +98,11 @@ class Guard:
     def bar(self, total: float) -> float:
         """The damage from which a tensor alone is guilty when all together cost ``total``."""
         return max(min(self.guilty, self.share * total), self.minor * total)
+
+
+def _reason(qm: QuantModel, root: str, cost: float, total: float) -> str:
+    low, high = float(qm.params[root].low), float(qm.params[root].high)
+    return f"guard: '{root}' [{low:.3g}, {high:.3g}] rounded alone costs {cost:.3f} of {total:.3f}"
 
 
 def search(roots: Sequence[str], measure: Measure, guilty: float, context: Context) -> dict[str, float]:

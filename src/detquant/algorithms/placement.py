@@ -62,6 +62,8 @@ class Placement:
         """The model with what does not pay in float."""
         if context.target.untimed:
             return qm.noted(f"placement: nothing was timed, since {context.target.untimed}")
+        if context.target.capability.integer_only:
+            return qm
         remembered = context.memory.get(MEMORY)
         if remembered is not None:
             return keep_more_float(qm, remembered, context) if remembered else qm

@@ -21,6 +21,6 @@ def keep_more_float(qm: QuantModel, more: Mapping[str, str], context: Context) -
         context: statistics, facts and recipe.
     """
     kept = {**qm.kept, **more}
-    decided = plan(qm.reference, context.recipe, context.target.capability, kept)
+    decided = plan(qm.reference, context.recipe, context.target.capability, kept, context.ranges)
     fresh = calibrate(qm.reference, decided, context.statistics, context.target.capability)
     return replace(fresh, kept=kept, notes=qm.notes)

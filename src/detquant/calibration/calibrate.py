@@ -80,7 +80,7 @@ def _range(
         chosen = observer("minmax")  # the image itself: its range is known exactly
     total = np.sum(histograms, axis=0) if histograms else None
     kind = plan.preactivations.get(root)
-    function = FUNCTIONS[kind] if kind else None
+    function = FUNCTIONS.get(kind) if kind else None
     low, high = chosen.range(TensorView(extremes=low_high, histogram=total, spec=spec, function=function))
     levels = spec.qtype.qmax - spec.qtype.qmin
     return (useful_low(kind, low, high, levels), high) if kind else (low, high)

@@ -2,7 +2,7 @@
 
 SiLU(x) = x sigmoid(x) tends to 0 for x -> -inf. Everything below ``c`` may be clipped to ``c`` when the
 largest change, ``|SiLU(c)|``, is at most half a step of the output's grid; the codes won are spent where
-the function is steep.
+the function is steep. A score below 0.001 is shown by nobody, so a sigmoid's input is clipped below ``LOGIT``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,12 @@ import numpy as np
 from detquant.numerics.grid import FloatArray
 
 Function = Callable[[FloatArray], FloatArray]
+
+SCORES = "sigmoid"
+"""The kind of what decoding takes for scores."""
+
+LOGIT = -7.0
+"""Of a score of 0.0009."""
 
 HIGHEST = 16.0
 """One outlying channel must not make the flat side of all others look negligible."""
@@ -41,11 +47,13 @@ def useful_low(kind: str, low: float, high: float, levels: int = 255) -> float:
     """The smallest input worth representing: at least ``low``, never above -1.5, where the functions turn.
 
     Args:
-        kind: activation function.
+        kind: activation function, or SCORES.
         low: smallest input seen.
         high: largest input seen.
         levels: steps of the output grid.
     """
+    if kind == SCORES:
+        return max(low, LOGIT)
     function = FUNCTIONS[kind]
     half_step = 0.5 * min(max(high, 0.5), HIGHEST) / levels
     cut = -1.5

@@ -218,6 +218,13 @@ class Family(ABC):
         return {}
 
     @property
+    def pixel_range(self) -> tuple[float, float]:
+        """The smallest and the largest number that a pixel of 0 to 255 can become in the network input."""
+        channels = zip(self.form.mean, self.form.std, strict=True)
+        ends = [(level - mean) / std for mean, std in channels for level in (0, 255)]
+        return min(ends), max(ends)
+
+    @property
     def num_classes(self) -> int:
         """How many classes the model tells apart."""
         return len(self.classes)

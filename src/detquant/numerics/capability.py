@@ -13,6 +13,7 @@ class Capability:
     Attributes:
         name: of the target.
         int8_ops: operators with an integer kernel between Q and DQ.
+        dynamic_ops: layers with a kernel that takes 8-bit weights and rounds a real activation as it runs.
         fused: operators that the runtime folds into an integer kernel before them, such as Relu after Conv;
             no grid stands between the two.
         fused_activations: composite activations (silu, ...) that run inside the integer kernel of the layer before
@@ -20,6 +21,8 @@ class Capability:
         activation_steps: composite activations (silu, ...) that run as several integer operators, each with
             a grid of its own; what is not listed runs in float between DQ and Q.
         symmetric: grids of activations are signed with zero point 0, whatever the recipe says.
+        integer_only: nothing runs in float before the decode tail, which the host runs: images and what the heads
+            give are codes.
         float_results: an integer kernel with weights may write float, so what only float operators read has no grid.
         keeps_grid: operators, besides those that move values, whose kernel writes on the grid it reads.
         fixed_ranges: the range of an operator's result where its kernel writes one grid only, and not the one that
@@ -31,10 +34,12 @@ class Capability:
 
     name: str
     int8_ops: frozenset[str]
+    dynamic_ops: frozenset[str] = field(default_factory=frozenset)
     fused: frozenset[str] = field(default_factory=frozenset)
     fused_activations: frozenset[str] = field(default_factory=frozenset)
     activation_steps: frozenset[str] = field(default_factory=frozenset)
     symmetric: bool = False
+    integer_only: bool = False
     float_results: bool = False
     keeps_grid: frozenset[str] = field(default_factory=frozenset)
     fixed_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)

@@ -50,6 +50,7 @@ class QType:
         return f"{'int' if self.signed else 'uint'}{self.bits}"
 
 
+DYNAMIC = "dynamic"
 INT8 = QType(8)
 UINT8 = QType(8, signed=False)
 INT32 = QType(32)
@@ -84,7 +85,7 @@ class QuantSpec:
         qtype: the integer type of the codes.
         symmetric: the real zero lies on code 0 (signed) and the range is [-a, a].
         granularity: how many scales.
-        observer: name of the range estimator.
+        observer: name of the range estimator; DYNAMIC where each image sets its own as it runs.
     """
 
     qtype: QType
@@ -95,6 +96,11 @@ class QuantSpec:
     def __post_init__(self) -> None:
         if self.symmetric and not self.qtype.signed:
             raise RecipeError(f"A symmetric grid needs a signed type, not {self.qtype}.")
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether the range is that of each image, found as it runs."""
+        return self.observer == DYNAMIC
 
     def __str__(self) -> str:
         shape = "symmetric" if self.symmetric else "asymmetric"

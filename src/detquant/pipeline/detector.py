@@ -16,7 +16,7 @@ from detquant.importers import ImportedModel, load_model
 from detquant.importers.signature import signature_of
 from detquant.targets import Runner, load_target
 
-_QDQ = frozenset({"QuantizeLinear", "DequantizeLinear"})
+_QDQ = frozenset({"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,7 @@ def export(detector: Detector, target: str, precision: str | None = None) -> tup
         MissingExtra: its runtime is not installed.
     """
     place = load_target(target)
-    precision = precision or place.precisions[0]
+    precision = precision or next(iter(place.precisions), "fp32")
     place.require(precision)
     model = place.rewrite(detector.model).clone()
     label(model, detector, precision, place.name)

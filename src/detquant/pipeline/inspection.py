@@ -11,7 +11,7 @@ from detquant.errors import ModelError
 from detquant.graph import find_decode_tail, summarize
 from detquant.graph.summary import node_macs
 from detquant.pipeline.detector import Detector
-from detquant.recipes import Derived, Fixed, Own, Plan, Point, Shared, load_recipe, plan
+from detquant.recipes import Derived, Dynamic, Fixed, Own, Plan, Point, Shared, load_recipe, plan
 from detquant.targets import load_target
 
 
@@ -68,7 +68,8 @@ def make_plan(detector: Detector, recipe: str, target: str) -> Plan:
         raise ModelError(
             f"'{detector.imported.path}' is quantised already (it has Q and DQ nodes): give the float model."
         )
-    return plan(detector.model, wish, place.capability)
+    ranges = {detector.family.input_name: detector.family.pixel_range}
+    return plan(detector.model, wish, place.capability, ranges=ranges)
 
 
 def int8_share(model: ir.Model, decided: Plan) -> dict[str, Any]:
@@ -107,5 +108,7 @@ def _detail(point: Point) -> str:
             return f"the grid of {root}"
         case Derived(x, node):
             return f"scale of {x} × scale of the weight of {node}"
+        case Dynamic(spec):
+            return f"{spec.qtype}, found for each image as it runs"
         case Fixed(spec, low, high):
             return f"{spec.qtype}, {low:g} to {high:g}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detquant.algorithms import Algorithm, Context, Damage, build_algorithm
-from detquant.calibration import Collector, calibrate, statistics_key
+from detquant.calibration import Collector, Statistics, calibrate, statistics_key
 from detquant.data import Dataset, Skip
 from detquant.graph import Runner
 from detquant.pipeline.calibration_images import choose_images, stream
@@ -62,9 +62,11 @@ class Job:
         started, threads = time.perf_counter(), os.cpu_count() or 1
         steps: list[Algorithm] = [build_algorithm(step.name, step.options) for step in self.recipe.steps]
         model, family = self.target.rewrite(self.detector.model), self.detector.family
-        decided = plan(model, self.recipe, self.target.capability)
+        ranges = {family.input_name: family.pixel_range}
+        decided = plan(model, self.recipe, self.target.capability, ranges=ranges)
         skipped: list[Skip] = []
-        paths = choose_images(self.dataset, self.calib, skipped)
+        needed = bool(decided.owned or steps)
+        paths = choose_images(self.dataset, self.calib, skipped) if needed else []
         inputs = {n.inputs[0].name or "" for n in model.graph if n.name in decided.weights and n.inputs[0]}
         settings = {
             "recipe": repr(self.recipe),
@@ -80,13 +82,18 @@ class Job:
                 store=memory.statistics,
                 progress=self.progress,
             )
-            statistics = collector.collect(lambda which: stream(family, [paths[k] for k in which]), len(paths))
+            statistics = (
+                collector.collect(lambda which: stream(family, [paths[k] for k in which]), len(paths))
+                if needed
+                else Statistics.empty()
+            )
             feeds = tuple(stream(family, paths[:FEEDS]))
             context = Context(
                 statistics=statistics,
                 target=self.target,
                 recipe=self.recipe,
                 feeds=feeds,
+                ranges=ranges,
                 damage=Damage(family, Runner(model).run, feeds, threads) if steps else None,
                 memory=memory.decisions,
                 threads=threads,

@@ -117,13 +117,14 @@ def quantize(
         sides = {"before": measured.sides["float"], "after": measured.sides["quantized"]}
         require_as_planned(detector.family, dataset, made.qdq, place, **sides, limit=val_limit, progress=progress)
     figures = report(detector, dataset, made.artefact, measured, made.skipped, threads, timed=not place.untimed)
+    artefact, finished = place.finish(made.artefact, detector.family)
     figures |= {
         **made.figures,
         "notes": [*made.figures["notes"], *figures["notes"]],
         "engine": engine,
         "target": place.name,
-        "runtime": list(place.remarks(runners["quantized"])),
+        "runtime": [*place.remarks(runners["quantized"]), *finished],
         "seed": seed,
         "detquant_version": __version__,
     }
-    return Result(artefact=made.artefact, report=figures, model=made.model)
+    return Result(artefact=artefact, report=figures, model=made.model)

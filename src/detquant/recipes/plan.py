@@ -39,7 +39,14 @@ class Fixed:
     high: float
 
 
-Point = Own | Shared | Derived | Fixed
+@dataclass(frozen=True, slots=True)
+class Dynamic:
+    """The tensor's grid is found anew for each image, by the layer that reads it as it runs."""
+
+    spec: QuantSpec
+
+
+Point = Own | Shared | Derived | Fixed | Dynamic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +59,7 @@ class Plan:
         integer: names of the operators that run in integers, in graph order.
         kept_float: the other operators -> why.
         sources: root tensor -> the tensors whose ranges together are its range.
-        preactivations: tensor -> kind of the activation function that alone reads it ("silu"): its range is
+        preactivations: tensor -> kind of the function that alone reads it ("silu"; "sigmoid" of scores): its range is
             chosen by what survives that function.
         recipe: name.
         target: name.

@@ -7,8 +7,13 @@
    that only move values (MaxPool, Concat, Slice, ...) also become integer when all their readers are.
 4. A composite activation (SiLU) is one operator: integer as a whole, where the target can, inside the layer before it
    or step by step, or float as a whole.
-5. Grids: moved values share the grid of where they come from, joined values share one, a sigmoid's grid is
-   fixed, a bias's is derived, every other tensor at the edge of an integer operator has its own.
+5. Where a target computes in integers only, head convolutions are integer too, operators that read the image follow it,
+   and what would still stay float before the tail is refused.
+6. Grids: moved values share the grid of where they come from, joined values share one, a sigmoid's grid is fixed, and
+   so is that of an image whose range is known, a bias's is derived, every other tensor at the edge of an integer
+   operator has its own.
+7. The logits of scores, where they have a grid, reach from the smallest that is ever shown to the largest seen: an
+   object is rare, so the mean of the images' largest would cut it off.
 """
 
 from __future__ import annotations
@@ -18,17 +23,27 @@ from dataclasses import replace
 
 import onnx_ir as ir
 
-from detquant.errors import RecipeError
+from detquant.errors import RecipeError, UnsupportedOperator
 from detquant.graph import Activation, DecodeTail, find_activations, find_decode_tail
+from detquant.graph.channel_readers import channel_readers
 from detquant.graph.traits import OPS, WEIGHTED, activation_inputs, bias_of, is_constant, weight_of
 from detquant.numerics import Capability, QType, QuantSpec
+from detquant.recipes.on_the_fly import plan_on_the_fly
 from detquant.recipes.plan import Derived, Fixed, Own, Plan, Point, Shared
 from detquant.recipes.recipe import Recipe
 
 FOLLOWS = "its producers run in float"
+SCORES = "sigmoid"
+Range = tuple[float, float]
 
 
-def plan(model: ir.Model, recipe: Recipe, capability: Capability, keep_float: Mapping[str, str] | None = None) -> Plan:
+def plan(
+    model: ir.Model,
+    recipe: Recipe,
+    capability: Capability,
+    keep_float: Mapping[str, str] | None = None,
+    ranges: Mapping[str, Range] | None = None,
+) -> Plan:
     """Decides, tensor by tensor.
 
     Args:
@@ -36,16 +51,28 @@ def plan(model: ir.Model, recipe: Recipe, capability: Capability, keep_float: Ma
         recipe: the wish.
         capability: the target's facts.
         keep_float: operators to keep in float besides, with the reason.
+        ranges: of the graph's inputs, as far as they are known beforehand.
 
     Raises:
         RecipeError: nothing would be quantised, or the target has no kernel for the recipe's types.
+        UnsupportedOperator: one would stay float on a target that computes in integers only.
     """
-    return _Planner(model.graph, recipe, capability, keep_float or {}).plan()
+    if recipe.dynamic:
+        return plan_on_the_fly(model.graph, recipe, capability)
+    return _Planner(model.graph, recipe, capability, keep_float or {}, ranges or {}).plan()
 
 
 class _Planner:
-    def __init__(self, graph: ir.Graph, recipe: Recipe, capability: Capability, keep_float: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        graph: ir.Graph,
+        recipe: Recipe,
+        capability: Capability,
+        keep_float: Mapping[str, str],
+        ranges: Mapping[str, Range],
+    ) -> None:
         self.graph, self.recipe, self.capability, self.keep_float = graph, recipe, capability, keep_float
+        self.ranges = ranges
         self.tail: DecodeTail = find_decode_tail(graph)
         self.activations = find_activations(graph)
         self.inside = {id(n): a for a in self.activations.values() for n in a.nodes}
@@ -65,6 +92,8 @@ class _Planner:
                 f"Recipe '{self.recipe.name}' on target '{self.capability.name}' would quantise no "
                 f"convolution or matrix product of this model: give a rule that matches its operators."
             )
+        if self.capability.integer_only:
+            self.require_integers()
         groups = self.share()
         points, sources = self.points(groups)
         return Plan(
@@ -88,7 +117,8 @@ class _Planner:
         rule, facts = self.recipe.rule_for(node), self.capability
         if node in self.tail.nodes:
             return "decode tail"
-        if node in self.tail.head_convs and self.recipe.head == "float" and not self.ranks(node):
+        heads_float = self.recipe.head == "float" and not facts.integer_only
+        if node in self.tail.head_convs and heads_float and not self.ranks(node):
             return "head output, feeds the decode tail"
         if self.name(node) in self.keep_float:
             return self.keep_float[self.name(node)]
@@ -119,9 +149,26 @@ class _Planner:
         for node in self.graph:
             if id(node) in self.float:
                 continue
-            behind = [p for v in activation_inputs(node) if (p := v.producer()) is not None]
-            if node.op_type in WEIGHTED or any(id(p) in self.integer for p in behind):
+            behind = [v.producer() for v in activation_inputs(node)]
+            codes = any(id(p) in self.integer if p is not None else self.capability.integer_only for p in behind)
+            if node.op_type in WEIGHTED or codes:
                 self.integer[id(node)] = node
+
+    def require_integers(self) -> None:
+        """Case 5: refuses what would run in float on a target that cannot.
+
+        Raises:
+            UnsupportedOperator: there is such an operator.
+        """
+        left = [n for n in self.graph if id(n) not in self.integer and n not in self.tail.nodes]
+        if left:
+            first, name = left[0], self.capability.name
+            more = f", and so would {len(left) - 1} more" * (len(left) > 1)
+            raise UnsupportedOperator(
+                f"{first.op_type} '{self.name(first)}' would run in float ({self.float[id(first)]}){more}, and "
+                f"{name} computes in integers only: give it a grid where the recipe does not, leave it out of the "
+                f"model, or choose a target that mixes both, such as tflite."
+            )
 
     def whole_activations(self) -> None:
         """Case 4: what keeps one node of a composite in float keeps all of them."""
@@ -213,24 +260,34 @@ class _Planner:
 
     def preactivations(self, points: Mapping[str, Point]) -> dict[str, str]:
         """What an activation reads and nobody else: others may need the values that it flattens."""
-        return {
+        inside = {
             a.input.name or "": a.kind
             for a in self.activations.values()
             if (a.input.name or "") in points
             and not a.input.is_graph_output()
             and all(use.node in a.nodes for use in a.input.uses())
         }
+        return inside | {name: SCORES for name in self.score_heads() if isinstance(points.get(name), Own)}
+
+    def score_heads(self) -> set[str]:
+        """Case 7: what head convolutions give and decoding takes for scores, all of it."""
+        heads = {node.outputs[0] for node in self.tail.head_convs if id(node) in self.integer}
+        readers = {value.name or "": channel_readers(value) for value in heads}
+        return {name for name, nodes in readers.items() if nodes and all(n.op_type == "Sigmoid" for n in nodes)}
 
     def points(self, groups: Mapping[str, list[ir.Value]]) -> tuple[dict[str, Point], dict[str, tuple[str, ...]]]:
         """Where each grid comes from, and whose ranges make up the range of each root."""
         points: dict[str, Point] = {}
         sources: dict[str, tuple[str, ...]] = {}
+        scores = self.score_heads()
         for root, group in groups.items():
             spec = self.spec_of(group)
-            fixed = self.fixed_range(group[0]) if len(group) == 1 else None
+            sources[root] = tuple(v.name or "" for v in group if not self.moved(v))
+            fixed = self.fixed_range(group[0]) if sources[root] == (group[0].name,) else None
+            if scores.issuperset(sources[root]):
+                spec = replace(spec, observer="minmax")
             points[root] = Own(spec) if fixed is None else Fixed(spec, *fixed)
             points |= {v.name or "": Shared(root) for v in group[1:]}
-            sources[root] = tuple(v.name or "" for v in group if not self.moved(v))
         for node in self.integer.values():
             bias, x = bias_of(node), node.inputs[0]
             if bias is not None and x is not None and weight_of(node) is not None:
@@ -269,7 +326,9 @@ class _Planner:
 
     def fixed_range(self, value: ir.Value) -> tuple[float, float] | None:
         producer = value.producer()
-        traits = OPS.get(producer.op_type) if producer is not None else None
-        if producer is None or traits is None:
+        if producer is None:
+            return self.ranges.get(value.name or "")
+        traits = OPS.get(producer.op_type)
+        if traits is None:
             return None
         return self.capability.fixed_ranges.get(producer.op_type, traits.fixed_range)

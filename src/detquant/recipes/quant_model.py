@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from detquant.graph.qdq import insert_qdq
 from detquant.numerics import QuantParams
-from detquant.recipes.plan import Derived, Plan
+from detquant.recipes.plan import Derived, Dynamic, Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class QuantModel:
     @property
     def activations(self) -> dict[str, QuantParams]:
         """Grid of every quantised activation, shared ones written out."""
-        named = (name for name, point in self.plan.points.items() if not isinstance(point, Derived))
+        named = (name for name, point in self.plan.points.items() if not isinstance(point, Derived | Dynamic))
         return {name: self.params[self.plan.root(name)] for name in named}
 
     def qdq(self) -> ir.Model:

@@ -8,7 +8,7 @@ head = "float"                  # or "int": the convolutions that feed the decod
 ops = ["*"]                     # operator types
 scope = "*"                     # pattern of node names
 weight = { qtype = "int8", granularity = "per_axis", observer = "mse" }     # or "float"
-activation = { qtype = "uint8", symmetric = false, observer = "minmax" }    # or "float"
+activation = { qtype = "uint8", symmetric = false, observer = "minmax" }    # or "float"; observer "dynamic": as it runs
 
 [[steps]]                       # algorithms, in order
 name = "bias_correction"
@@ -76,6 +76,11 @@ class Recipe:
     steps: tuple[Step, ...] = ()
     description: str = ""
     head: str = "float"
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether activations are rounded as they run."""
+        return any(rule.activation is not None and rule.activation.dynamic for rule in self.rules)
 
     def rule_for(self, node: ir.Node) -> Rule | None:
         """The last rule that matches ``node``."""

@@ -18,6 +18,8 @@ TARGETS = {
     "pytorch": "detquant.targets.pytorch.target:PyTorch",
     "oak": "detquant.targets.oak.target:Oak",
     "tflite": "detquant.targets.tflite.target:TfLite",
+    "tflite-integer": "detquant.targets.tflite.integer:TfLiteInteger",
+    "edgetpu": "detquant.targets.edgetpu.target:EdgeTpu",
 }
 
 

@@ -62,6 +62,7 @@ class Target(ABC):
         capability: of its integer kernels.
         precisions: of float artefacts.
         float_only: why it takes no integer model; empty where it does.
+        integer_only: why it takes no float model; empty where it does.
         variant_of: the target that it is another form of, as fast in the same runtime; empty where it is none.
         runs_here: whether detquant runs the real runtime; where it does not, another one stands in and it is said so.
         emulates: why its integers are no faster, where it computes them in float; empty where they are integers.
@@ -74,6 +75,7 @@ class Target(ABC):
     capability: Capability
     precisions: tuple[str, ...] = ("fp32",)
     float_only: str = ""
+    integer_only: str = ""
     variant_of: str = ""
     runs_here: bool = True
     emulates: str = ""
@@ -122,6 +124,9 @@ class Target(ABC):
         Raises:
             TargetError: it does not.
         """
+        if self.integer_only:
+            how = f"detquant quantize MODEL --data DATA --target {self.name}"
+            raise TargetError(f"Target {self.name} takes no float model: {self.integer_only}. Instead:  {how}")
         if precision not in self.precisions:
             raise TargetError(unknown_name(f"precision of target {self.name}", precision, self.precisions))
 
@@ -140,10 +145,10 @@ class Target(ABC):
         return family
 
     def finish(self, artefact: Artefact, family: Family) -> tuple[Artefact, tuple[str, ...]]:
-        """What the vendor's own compiler adds to a float artefact where it is at hand, and sentences on what is left.
+        """What the vendor's own compiler adds to an artefact where it is at hand, and sentences on what is left to do.
 
         Args:
-            artefact: of `lower_float`, shown to compute what it should.
+            artefact: of `lower` or `lower_float`, shown to compute what it should.
             family: of the model.
         """
         return artefact, ()

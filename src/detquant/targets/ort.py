@@ -9,6 +9,9 @@ What the facts rest on (onnxruntime 1.31, x86-64; ``benchmarks/int8.py`` prints 
 
 from __future__ import annotations
 
+import onnx_ir as ir
+
+from detquant.graph.on_the_fly import LAYERS, round_on_the_fly
 from detquant.graph.running import Runner
 from detquant.numerics import Capability
 from detquant.targets._base import Artefact
@@ -41,6 +44,7 @@ CAPABILITY = Capability(
             "Split",
         ]
     ),
+    dynamic_ops=LAYERS,
     fused=frozenset({"Relu", "Clip"}),
     activation_steps=frozenset({"silu"}),
     pair_saturation=True,
@@ -55,6 +59,14 @@ class Ort(OnnxFile):
     extra = ""
     package = "onnxruntime"
     capability = CAPABILITY
+
+    def lower(self, qdq: ir.Model) -> Artefact:
+        """``model.onnx``; layers of which only the weight is codes round their inputs as they run.
+
+        Raises:
+            UnsupportedOperator: one of these cannot.
+        """
+        return super().lower(round_on_the_fly(qdq))
 
     def open(self, artefact: Artefact, threads: int = 1) -> Runner:
         """A session at full graph optimisation."""

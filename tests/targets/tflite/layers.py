@@ -18,12 +18,12 @@ TARGET = load_target("tflite")
 HALF = 128
 
 
-def quantised(model, feeds, keep_float=None):
+def quantised(model, feeds, keep_float=None, target=TARGET, ranges=None):
     """A QuantModel of the recipe's types, without its steps."""
-    decided = plan(model, load_recipe("w8a8"), TARGET.capability, keep_float)
+    decided = plan(model, load_recipe("w8a8"), target.capability, keep_float, ranges)
     collector = Collector(model=model, plan=decided, by_channel=())
     statistics = collector.collect(lambda which: (feeds[k] for k in which), len(feeds))
-    return calibrate(model, decided, statistics, TARGET.capability)
+    return calibrate(model, decided, statistics, target.capability)
 
 
 def interpreter(content, *, delegate=True, threads=1):

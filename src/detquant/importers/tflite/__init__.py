@@ -2,7 +2,7 @@
 
 A quantised file becomes a graph of QuantizeLinear and DequantizeLinear with the same grids. It takes and gives
 float32, and computes what lies between two grids in float32: TFLite's own kernels, which do it in integers, may
-differ from it by a step of a grid.
+differ from it by a step of a grid. A file of integers only that detquant wrote is read with the decoding beside it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from detquant.importers.digest import digest
 from detquant.importers.openvino.finishing import to_onnx
 from detquant.importers.openvino.reading import Part, read
 from detquant.importers.openvino.ultralytics_boxes import boxes_in_pixels
+from detquant.importers.tflite.decoding import DECODE, with_decoding
 from detquant.importers.tflite.detection import OPERATOR, find_detection, with_detection_told
 from detquant.importers.tflite.metadata import appended, written
 
@@ -48,24 +49,26 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
         found = "empty" if not size else f"another kind of file ({size} bytes)"
         raise ModelError(f"'{path}' is not a TFLite model but {found}: expected 'TFL3' at its fifth byte.")
     archive = appended(path)
-    metadata = written(path) | archive
+    metadata, behind = written(path) | archive, ""
     ending = find_detection(path)
-    if ending is None:
-        model = read(path, "tflite", imgsz, metadata)
-        # what detquant writes may say whose export it was made from, but has pixels
-        translated = boxes_in_pixels(to_onnx(model, path, metadata), archive)
-    else:
+    if ending is not None:
         part = Part(outputs=(ending.codes, ending.scores), beyond=OPERATOR)
         model = read(path, "tflite", imgsz, metadata, part=part)
         translated = with_detection_told(model, ending.detection, path, metadata, ending.form)
-        metadata = dict(translated.metadata_props)
+        metadata, behind = dict(translated.metadata_props), f", {OPERATOR} cut off"
+    else:
+        model = read(path, "tflite", imgsz, metadata)
+        # what detquant writes may say whose export it was made from, but has pixels
+        translated = boxes_in_pixels(to_onnx(model, path, metadata), archive)
+        if (whole := with_decoding(translated, path)) is not None:
+            translated, metadata, behind = whole, dict(whole.metadata_props), f", with {DECODE} behind it"
     return ImportedModel(
         model=translated,
         path=path,
         sha256=sha256,
         size_bytes=size,
         metadata=metadata,
-        reason=f"a flatbuffer that became {len(translated.graph)} nodes{f', {OPERATOR} cut off' if ending else ''}",
+        reason=f"a flatbuffer that became {len(translated.graph)} nodes{behind}",
     )
 
 

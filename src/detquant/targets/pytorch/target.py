@@ -35,7 +35,7 @@ class PyTorch(Target):
     package = "torch"
     precisions = ("fp32",)
     emulates = "torch computes in float what the integers would give, so it is slower than its own float model"
-    capability = replace(CAPABILITY, name="pytorch")
+    capability = replace(CAPABILITY, name="pytorch", dynamic_ops=frozenset())
 
     def rewrite(self, model: ir.Model) -> ir.Model:
         """As it is: names and layers are those of the user's model."""

@@ -6,6 +6,8 @@
 * A convolution takes RELU, RELU6 and the like into its own requantisation; LEAKY_RELU is an operator of its own.
 * SiLU is LOGISTIC and MUL, both in 8 bits.
 * An integer kernel with weights writes 8 bits; float readers behind it need a DEQUANTIZE.
+* CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED take int8 weights beside a float map and round it as they run; the
+  depthwise one needs a scale for each channel.
 * Products of 8-bit codes are widened before they are added (XNNPACK, ruy): no pair can overflow.
 """
 
@@ -43,6 +45,7 @@ CAPABILITY = Capability(
             "Pad",
         ]
     ),
+    dynamic_ops=frozenset({"Conv", "Gemm", "MatMul"}),
     fused=frozenset({"Relu", "Clip"}),
     activation_steps=frozenset({"silu"}),
     keeps_grid=frozenset({"AveragePool"}),

@@ -24,6 +24,9 @@ from detquant.targets.tflite.capability import CAPABILITY
 SAME = frozenset(op for op, traits in OPS.items() if traits.keeps_grid or traits.joins) | CAPABILITY.keeps_grid
 """Operators that write on the grid they read."""
 
+KERNELS = CAPABILITY.int8_ops | {"PRelu"}
+"""Operators with an integer kernel. That of PRelu is LiteRT's own and slow, so only who lacks LeakyRelu plans it."""
+
 FIXED: dict[str, tuple[float, int]] = {"Sigmoid": (1 / 256, -128), "Tanh": (1 / 128, 0)}
 """Scale and zero point of the only grid that a kernel writes."""
 
@@ -112,7 +115,7 @@ def runs_on_codes(node: ir.Node, results: list[ir.Value]) -> bool:
         node: the operator.
         results: its outputs, or those of the activation that it takes in.
     """
-    if node.op_type not in CAPABILITY.int8_ops or node.op_type not in OPS:
+    if node.op_type not in KERNELS or node.op_type not in OPS:
         return False
     sinks = [sink_of(value) for value in results]
     sources = _sources(node)

@@ -5,6 +5,8 @@
 2. A Relu or Clip behind a layer becomes the layer's fused activation where TFLite has it.
 3. An operator that runs on codes (see `grids`) writes what its QuantizeLinear would have written.
 4. Inputs of four axes are NHWC, as everything made for TFLite expects; outputs are as ONNX has them.
+5. Where all is to run in integers, inputs and outputs are codes, outputs lie as the last operator writes them, and an
+   operator that would run in float is refused.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import onnx_ir as ir
 from detquant.errors import UnsupportedOperator
 from detquant.graph.values import constant, is_op, is_used_once, static_shape
 from detquant.targets.tflite.flatbuffer import Array, File, Tensor
-from detquant.targets.tflite.grids import CLAMPS, bounds, constant_of, grid_of, runs_on_codes
+from detquant.targets.tflite.grids import CLAMPS, bounds, constant_of, grid_of, runs_on_codes, sink_of
 from detquant.targets.tflite.layout import Order, Shape, channels_last, moves, moves_nothing, plain, stored
 
 TAKES_IN = frozenset({"Conv", "Gemm", "MatMul", "Add", "Sub", "Mul"})
@@ -27,18 +29,19 @@ LAYOUTS = "layouts"
 PROPERTIES = "properties"
 
 
-def lower(model: ir.Model, *, half: bool = False) -> bytes:
+def lower(model: ir.Model, *, half: bool = False, integer: bool = False) -> bytes:
     """The file of a prepared graph.
 
     Args:
         model: float, or with Q and DQ around what runs in integers.
         half: weights in float16, which a DEQUANTIZE widens again when the file is opened.
+        integer: no floats at all, case 5; the graph's outputs are codes.
 
     Raises:
         MissingExtra: LiteRT is not installed.
-        UnsupportedOperator: TFLite has no such builtin operator.
+        UnsupportedOperator: TFLite has no such builtin operator, or none for codes where there is to be nothing else.
     """
-    return Lowering(model, half=half).run()
+    return Lowering(model, half=half, integer=integer).run()
 
 
 class Lowering:
@@ -47,10 +50,11 @@ class Lowering:
     Attributes:
         file: what is written to.
         half: whether weights are float16.
+        integer: whether nothing may run in float.
     """
 
-    def __init__(self, model: ir.Model, *, half: bool = False) -> None:
-        self.model, self.file, self.half = model, File(), half
+    def __init__(self, model: ir.Model, *, half: bool = False, integer: bool = False) -> None:
+        self.model, self.file, self.half, self.integer = model, File(), half, integer
         self._views: dict[ir.Value, dict[Order, Tensor]] = {}
         self._taken_in: set[ir.Node] = set()
 
@@ -59,14 +63,12 @@ class Lowering:
         graph = self.model.graph
         inputs, layouts = {}, {}
         for value in graph.inputs:
-            shape, name = shape_of(value), value.name or ""
-            order = channels_last(4) if len(shape) == 4 else plain(len(shape))
-            inputs[name] = self.file.tensor(name, stored(shape, order), "float32")
-            layouts[name] = "NHWC" if len(shape) == 4 else "as in ONNX"
-            self.give(value, order, inputs[name])
+            name, rank = value.name or "", len(shape_of(value))
+            order = channels_last(rank) if rank == 4 else plain(rank)
+            inputs[name], layouts[name] = self._input(value, order), layout(order)
         for node in graph:
             self._lower(node)
-        outputs = {value.name or "": self._output(value) for value in graph.outputs}
+        outputs = {value.name or "": self._output(value, layouts) for value in graph.outputs}
         metadata = {PROPERTIES: dict(self.model.metadata_props), LAYOUTS: layouts}
         return self.file.finish(inputs, outputs, metadata)
 
@@ -150,6 +152,11 @@ class Lowering:
             taken, results = None, list(node.outputs)
         if taken is not None:
             self._taken_in.add(taken)
+        if self.integer and not codes:
+            raise UnsupportedOperator(
+                f"{node.op_type} '{node.name}' would run in float, and this file is to hold integers only: LiteRT has "
+                f"no kernel for its grids; keep it out of the graph, or choose target tflite."
+            )
         site = Site(self, node, results, codes=codes, activation=bounds(taken) if taken else None)
         write(site)
         site.close()
@@ -176,10 +183,29 @@ class Lowering:
                 f"LiteRT's kernels take for activations: choose a recipe with 8-bit activations."
             )
 
-    def _output(self, value: ir.Value) -> Tensor:
-        """The value in ONNX's own order, under its own name."""
-        tensor = self.read(value, plain(len(shape_of(value))))
-        self.file.rename(tensor, value.name or "")
+    def _input(self, value: ir.Value, order: Order) -> Tensor:
+        """The image, as floats or as the codes that they become."""
+        name, shape = value.name or "", stored(shape_of(value), order)
+        sink = sink_of(value) if self.integer else None
+        if self.integer and sink is None:
+            raise UnsupportedOperator(
+                f"The model's input '{name}' is read in float too, and this file is to hold integers only: choose "
+                f"target tflite."
+            )
+        codes, grid = sink or (value, None)
+        made = self.file.tensor(name, shape, "float32" if grid is None else "int8", grid)
+        self.give(codes, order, made)
+        return made
+
+    def _output(self, value: ir.Value, layouts: dict[str, str]) -> Tensor:
+        """The value under its own name, in ONNX's own order, or as it lies where nothing but codes is to be moved."""
+        order, name = plain(len(shape_of(value))), value.name or ""
+        if self.integer and self.order_of(value) == channels_last(len(order)):
+            order = self.order_of(value)
+        if self.integer:
+            layouts[name] = layout(order)
+        tensor = self.read(value, order)
+        self.file.rename(tensor, name)
         return tensor
 
 
@@ -198,6 +224,11 @@ def shape_of(value: ir.Value) -> Shape:
             f"known, so give the image's size with --imgsz or leave that operator out of the graph."
         )
     return shape
+
+
+def layout(order: Order) -> str:
+    """What a file's metadata calls an order."""
+    return "NHWC" if len(order) == 4 and order == channels_last(4) else "as in ONNX"
 
 
 def float32(array: Array) -> Array:

@@ -1,7 +1,8 @@
 """A ``.tflite`` file in LiteRT's interpreter.
 
 LiteRT hands what it can to its XNNPACK delegate, the default on CPUs, in float and in 8 bits; the rest runs in its own
-kernels. The feeds are NCHW, as the families make them: inputs that the file has as NHWC are turned here.
+kernels. Feeds and results are NCHW and real, as the families have them: what the file has as NHWC is turned here, and
+what it has as codes goes through its own grids. Decoding that was cut off runs in ONNX Runtime behind it.
 """
 
 from __future__ import annotations
@@ -11,13 +12,19 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from detquant.graph.running import Runner as Decode
+from detquant.numerics import INT8, QuantParams, dequantize, quantize
 from detquant.targets._base import Arrays
 from detquant.targets.tflite.flatbuffer import SIGNATURE, read_metadata
 from detquant.targets.tflite.lowering import LAYOUTS
 
 DELEGATE = "DELEGATE"
+ON_THE_FLY = "int8 on the fly"
 NHWC = (0, 2, 3, 1)
+NCHW = (0, 3, 1, 2)
+Array = npt.NDArray[np.generic]
 
 
 class Opened:
@@ -26,38 +33,66 @@ class Opened:
     Args:
         interpreter: with its tensors allocated.
         content: of the file.
+        real: whether codes that the file takes and gives stand for real values, which are to go in and out here.
+        decode: what makes the model's outputs of the file's, where these are not the same.
+
+    Attributes:
+        content: of the file.
+        images: names of its inputs.
+        grids: of those inputs and outputs that are codes for real values.
     """
 
-    def __init__(self, interpreter: Any, content: bytes) -> None:
-        self._interpreter = interpreter
+    def __init__(self, interpreter: Any, content: bytes, *, real: bool = False, decode: Decode | None = None) -> None:
+        self.content = content
+        self._interpreter, self._decode = interpreter, decode
         self._signature = interpreter.get_signature_runner(SIGNATURE)
         layouts = read_metadata(content).get(LAYOUTS, {})
         self._turned = frozenset(name for name, layout in layouts.items() if layout == "NHWC")
         self._outputs = tuple(interpreter.get_signature_list()[SIGNATURE]["outputs"])
+        details = {**self._signature.get_input_details(), **self._signature.get_output_details()}
+        self.images = tuple(interpreter.get_signature_list()[SIGNATURE]["inputs"])
+        self.grids = {name: _grid(detail) for name, detail in details.items() if real and detail["dtype"] is np.int8}
 
-    def run(self, feeds: Arrays) -> dict[str, np.ndarray[Any, Any]]:
+    def run(self, feeds: Arrays) -> dict[str, Array]:
         """Outputs by name for inputs by name.
 
         Args:
             feeds: as the ONNX model takes them; maps NCHW.
         """
-        turned = {
-            name: np.ascontiguousarray(array.transpose(NHWC)) if name in self._turned else array
-            for name, array in feeds.items()
-        }
-        results = self._signature(**turned)
-        return {name: np.asarray(results[name]) for name in self._outputs}
+        results = self._signature(**{name: self._stored(name, array) for name, array in feeds.items()})
+        found = {name: self._real(name, np.asarray(results[name])) for name in self._outputs}
+        if self._decode is None:
+            return found
+        known = {**feeds, **found}
+        return self._decode.run({name: known[name] for name in self._decode.input_names})
+
+    def _stored(self, name: str, array: Array) -> Array:
+        """A feed as the file has it."""
+        turned = np.ascontiguousarray(array.transpose(NHWC)) if name in self._turned else array
+        return quantize(turned, self.grids[name]).astype(np.int8) if name in self.grids else turned
+
+    def _real(self, name: str, array: Array) -> Array:
+        """A result of the file as the model has it."""
+        real = dequantize(array.astype(np.int32), self.grids[name]) if name in self.grids else array
+        return np.ascontiguousarray(real.transpose(NCHW)) if name in self._turned else real
 
     def precisions(self) -> Mapping[str, Mapping[str, int]]:
-        """How many operators of each kind write int8, float32, ..., as the file has them."""
+        """How many operators of each kind write int8, float32, ..., or round floats to int8 as they run."""
         details = {one["index"]: np.dtype(one["dtype"]).name for one in self._interpreter.get_tensor_details()}
         found: dict[str, Counter[str]] = {}
         for one in self._interpreter._get_ops_details():
             if one["op_name"] != DELEGATE:
                 kind = details.get(int(one["outputs"][0]), "float32")
+                weights = details.get(int(one["inputs"][1]), kind) if len(one["inputs"]) > 1 else kind
+                kind = ON_THE_FLY if (kind, weights) == ("float32", "int8") else kind
                 found.setdefault(one["op_name"], Counter())[kind] += 1
         return {kind: dict(counts) for kind, counts in found.items()}
 
     def delegates(self) -> int:
         """How many parts of the graph a delegate runs."""
         return sum(one["op_name"] == DELEGATE for one in self._interpreter._get_ops_details())
+
+
+def _grid(detail: Mapping[str, Any]) -> QuantParams:
+    scale, zero_point = detail["quantization"]
+    return QuantParams(INT8, np.asarray(scale, np.float32), np.asarray(zero_point, np.int64))

@@ -11,7 +11,8 @@ import numpy as np
 import onnx_ir as ir
 
 from detquant.errors import UnsupportedOperator
-from detquant.numerics import INT8, QuantParams, quantize
+from detquant.graph.on_the_fly import codes_of_weight
+from detquant.numerics import INT8, QuantParams, QuantSpec, grid_from_range, quantize
 from detquant.targets.tflite.flatbuffer import Array, Options, Tensor
 from detquant.targets.tflite.grids import (
     CLAMPS,
@@ -33,6 +34,7 @@ class Site:
     Attributes:
         node: in the graph.
         codes: whether it runs on codes.
+        on_the_fly: whether its weight is codes and its input real, which the kernel rounds as it runs.
         attributes: of the node.
     """
 
@@ -40,6 +42,7 @@ class Site:
         self, lowering: Lowering, node: ir.Node, results: list[ir.Value], *, codes: bool, activation: Bounds | None
     ) -> None:
         self.node, self.codes, self.attributes = node, codes, node.attributes
+        self.on_the_fly = not codes and codes_of_weight(node) is not None
         self._lowering, self._results, self._activation = lowering, results, activation
         self._clamped: list[tuple[Tensor, Tensor]] = []
 
@@ -103,6 +106,15 @@ class Site:
             array = quantize(turned, grid).astype(np.int8)
         return self.file_constant(value.name or "constant", array, grid)
 
+    def channel_codes(self, position: int) -> Tensor:
+        """A constant with a number for each channel, ``[1, 1, channels]`` in int8 around zero."""
+        known = self.constant(position)
+        if known is None or known.size not in (1, self.shape()[1]):
+            raise self.unsupported("has slopes that are computed, or more than one for each channel")
+        array = np.broadcast_to(np.asarray(known, np.float32).reshape(1, 1, -1), (1, 1, self.shape()[1]))
+        grid = grid_from_range(array.min(), array.max(), QuantSpec(qtype=INT8))
+        return self.file_constant(self.value(position).name or "slopes", quantize(array, grid).astype(np.int8), grid)
+
     def read_wide(self, position: int, rank: int, order: Order) -> Tensor:
         """The same, with axes of length 1 before it, as broadcasting takes it."""
         known = self.constant(position)
@@ -122,22 +134,28 @@ class Site:
 
     # Its weights.
 
-    def weight(self, position: int, order: Sequence[int], shape: Sequence[int] | None = None) -> Tensor:
+    def weight(
+        self, position: int, order: Sequence[int], shape: Sequence[int] | None = None, *, by_channel: bool = False
+    ) -> Tensor:
         """A weight: codes with their scales, float32, or float16 that is widened when the file is opened.
 
         Args:
             position: of the input.
             order: its axes, as the kernel wants them.
             shape: to bring it into afterwards; the channels stay where they are or become the last axis.
+            by_channel: whether a kernel that rounds as it runs wants a scale for each channel, the last axis, always.
         """
         value, name = self.value(position), self.value(position).name or "weight"
-        found = stored_codes(value) if self.codes else None
+        found = stored_codes(value) if self.codes or self.on_the_fly else None
         if found is not None:
             codes, grid = found
             turned = codes.transpose(order)
             axis = None if grid.axis is None else list(order).index(grid.axis)
             if shape is not None:
                 turned, axis = turned.reshape(shape), None if axis is None else len(shape) - 1
+            if by_channel and self.on_the_fly and axis is None:
+                axis, channels = turned.ndim - 1, turned.shape[-1]
+                grid = QuantParams(INT8, np.full(channels, grid.scale), np.zeros(channels, np.int64), 0)
             return self.file_constant(name, turned, QuantParams(INT8, grid.scale, grid.zero_point, axis))
         known = self.constant(position)
         if known is None:

@@ -15,6 +15,7 @@ import onnx_ir as ir
 
 from detquant.errors import MissingExtra, TargetError
 from detquant.graph import prepare
+from detquant.graph.mean_as_pool import mean_as_pool
 from detquant.targets._base import Artefact, Runner, Target
 from detquant.targets.tflite.capability import CAPABILITY
 from detquant.targets.tflite.lowering import lower
@@ -44,8 +45,12 @@ class TfLite(Target):
     title = "LiteRT on CPUs: TFLite of INT8, FP32 or FP16"
     extra = "tflite"
     package = "ai-edge-litert"
-    precisions = ("fp32", "fp16")
+    precisions: tuple[str, ...] = ("fp32", "fp16")
     capability = CAPABILITY
+
+    def rewrite(self, model: ir.Model) -> ir.Model:
+        """A mean over all places as the pooling that it is, which has an integer kernel."""
+        return mean_as_pool(model)
 
     def lower(self, qdq: ir.Model) -> Artefact:
         """``model.tflite``, with builtin operators only.
@@ -79,10 +84,19 @@ class TfLite(Target):
             TargetError: LiteRT cannot open the model.
         """
         content = artefact.files[FILE]
+        return Opened(self.interpreter(content, threads), content)
+
+    def interpreter(self, content: bytes, threads: int) -> Any:
+        """LiteRT's own, its tensors allocated.
+
+        Raises:
+            MissingExtra: LiteRT is not installed.
+            TargetError: LiteRT cannot open the model.
+        """
         try:
-            interpreter = _interpreter()(model_content=content, num_threads=threads)
-            interpreter.allocate_tensors()
-            return Opened(interpreter, content)
+            opened = _interpreter()(model_content=content, num_threads=threads)
+            opened.allocate_tensors()
+            return opened
         except (RuntimeError, ValueError) as error:
             raise TargetError(f"LiteRT cannot open the model: {_first_line(error)}.") from error
 

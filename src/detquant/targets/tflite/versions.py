@@ -37,6 +37,7 @@ INT8: dict[str, Version] = {
     "DEPTHWISE_CONV_2D": (3, "1.14.0"),
     "FULLY_CONNECTED": (4, "1.14.0"),
     "LEAKY_RELU": (1, "2.3.0"),
+    "PRELU": (1, "1.14.0"),
     "RELU": (2, "2.1.0"),
     "RELU_N1_TO_1": (1, "1.14.0"),
     "RESHAPE": (1, "1.5.0"),
@@ -44,6 +45,9 @@ INT8: dict[str, Version] = {
 """Of operators on int8; what is not listed is (2, "1.14.0")."""
 
 SPECIAL: dict[tuple[str, str], Version] = {
+    ("CONV_2D", "on the fly"): (5, "2.4.0"),
+    ("DEPTHWISE_CONV_2D", "on the fly"): (6, "2.3.0"),
+    ("FULLY_CONNECTED", "on the fly"): (12, "2.17.0"),
     ("CONV_2D", "grouped"): (6, "2.9.0"),
     ("DEPTHWISE_CONV_2D", "dilated"): (2, "1.12.0"),
     ("DEQUANTIZE", "float16"): (3, "1.15.0"),

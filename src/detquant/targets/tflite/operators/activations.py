@@ -35,8 +35,12 @@ def leaky_relu(site: Site) -> None:
 
 
 def prelu(site: Site) -> None:
-    """PRELU, whose slopes broadcast against the map."""
+    """PRELU, whose slopes broadcast against the map; on codes one for each channel, on a grid of their own."""
     order = site.order()
+    if site.codes:
+        slopes = site.channel_codes(1)
+        site.add("PRELU", [site.read(0, order), slopes], [site.result(order)])
+        return
     slopes = site.read_wide(1, len(site.shape()), order)
     site.add("PRELU", [site.read(0, order), slopes], [site.result(order)])
 

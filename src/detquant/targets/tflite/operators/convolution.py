@@ -30,13 +30,17 @@ def conv(site: Site) -> None:
         "fusedActivationFunction": site.fused(),
     }
     if groups == shape[1] and groups > 1:
-        taps = site.weight(1, (1, 2, 3, 0))
+        taps = site.weight(1, (1, 2, 3, 0), by_channel=True)
         options = Options("DepthwiseConv2D", {**fields, "depthMultiplier": out[1] // groups})
-        special = "dilated" if max(window.dilations) > 1 and not site.codes else None
+        dilated = "dilated" if max(window.dilations) > 1 and not site.codes else None
+        special = "on the fly" if site.on_the_fly else dilated
         name = "DEPTHWISE_CONV_2D"
     else:
         taps = site.weight(1, (0, 2, 3, 1))
-        options, special, name = Options("Conv2D", fields), "grouped" if groups > 1 else None, "CONV_2D"
+        if groups > 1 and site.on_the_fly:
+            raise site.unsupported("has groups and is to round its input as it runs")
+        special = "grouped" if groups > 1 else "on the fly" if site.on_the_fly else None
+        options, name = Options("Conv2D", fields), "CONV_2D"
     bias = site.bias(2, out[1], taps)
     site.add(name, [x, taps, bias], [site.result(order)], options, special)
 

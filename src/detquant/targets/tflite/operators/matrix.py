@@ -18,7 +18,8 @@ def gemm(site: Site) -> None:
     weight = site.weight(1, (0, 1) if words.get_int("transB", 0) else (1, 0))
     bias = site.bias(2, site.out_shape()[1], weight, beta)
     fields = {"fusedActivationFunction": site.fused()}
-    site.add("FULLY_CONNECTED", [site.read(0, (0, 1)), weight, bias], [site.result((0, 1))], _connected(fields))
+    inputs, special = [site.read(0, (0, 1)), weight, bias], "on the fly" if site.on_the_fly else None
+    site.add("FULLY_CONNECTED", inputs, [site.result((0, 1))], _connected(fields), special)
 
 
 def matmul(site: Site) -> None:
@@ -30,7 +31,8 @@ def matmul(site: Site) -> None:
         bias = site.bias(2, known.shape[1], weight)
         fields = {"fusedActivationFunction": site.fused(), "keepNumDims": True}
         inputs = [site.read(0, plain(rank)), weight, bias]
-        site.add("FULLY_CONNECTED", inputs, [site.result(plain(rank))], _connected(fields), "keep dims")
+        special = "on the fly" if site.on_the_fly else "keep dims"
+        site.add("FULLY_CONNECTED", inputs, [site.result(plain(rank))], _connected(fields), special)
         return
     if site.fused():
         raise site.unsupported("is followed by an activation that BATCH_MATMUL does not take in")

@@ -1,13 +1,14 @@
 """MaxPool and AveragePool.
 
 Both leave out what is padded: TFLite's SAME looks only at what is inside. Other padding of a maximum is PADV2 with the
-smallest number there is; of an average, zeros that count, which ONNX has to ask for.
+smallest number there is, PAD where that is zero; of an average, zeros that count, which ONNX has to ask for.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from detquant.numerics import INT8
 from detquant.targets.tflite.flatbuffer import Options, Tensor
 from detquant.targets.tflite.layout import channels_last
 from detquant.targets.tflite.operators.convolution import padded
@@ -63,6 +64,9 @@ def _padded_with_lowest(site: Site, x: Tensor, window: Window) -> Tensor:
     n, h, w, c = x.shape
     made = site.inside("padded", [n, h + top + bottom, w + left + right, c], x)
     sides = site.ints("pads", [[0, 0], [top, bottom], [left, right], [0, 0]])
+    if x.grid is not None and int(x.grid.zero_point) == INT8.qmin:  # zero is the smallest number there is
+        site.add("PAD", [x, sides], [made], Options("Pad", {}))
+        return made
     lowest = np.array([-128], np.int8) if x.grid is not None else np.array([LOWEST], np.float32)
     site.add("PADV2", [x, sides, site.file_constant("lowest", lowest, x.grid)], [made], Options("PadV2", {}))
     return made

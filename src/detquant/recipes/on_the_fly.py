@@ -1,0 +1,75 @@
+"""The plan where activations are rounded as they run: which layers have weights in integers, and nothing to calibrate.
+
+1. A layer with a constant weight is rounded where the recipe gives it one and the target has a kernel for it.
+2. All else stays float: between layers there are no codes. So do the layers' biases.
+"""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from detquant.errors import RecipeError
+from detquant.graph import find_decode_tail
+from detquant.graph.traits import WEIGHTED, weight_of
+from detquant.numerics import Capability
+from detquant.recipes.plan import Dynamic, Plan, Point
+from detquant.recipes.recipe import Recipe
+
+
+def plan_on_the_fly(graph: ir.Graph, recipe: Recipe, capability: Capability) -> Plan:
+    """Decides, layer by layer.
+
+    Raises:
+        RecipeError: the target has no such kernels, or the recipe finds some grids on the fly and others beforehand,
+            or nothing would be quantised.
+    """
+    wished = [rule.activation for rule in recipe.rules if rule.activation is not None]
+    if not all(spec.dynamic for spec in wished):
+        raise RecipeError(
+            f"Recipe '{recipe.name}' has activations with observer 'dynamic' and others: give all of them that one, or "
+            f"none."
+        )
+    if not capability.dynamic_ops:
+        raise RecipeError(
+            f"Recipe '{recipe.name}' rounds activations as they run, and target {capability.name} has no kernels that "
+            f"do: choose recipe w8a8, or target ort or tflite."
+        )
+    tail = find_decode_tail(graph)
+    points: dict[str, Point] = {}
+    weights, kept = {}, {}
+    for node in graph:
+        name, rule = node.name or "", recipe.rule_for(node)
+        reason = "decode tail" if node in tail.nodes else _why_float(node, capability)
+        if reason is None and (rule is None or rule.activation is None or rule.weight is None):
+            reason = "the recipe says float"
+        if reason is None and node in tail.head_convs and recipe.head == "float":
+            reason = "head output, feeds the decode tail"
+        if reason is not None:
+            kept[name] = reason
+            continue
+        assert rule is not None and rule.weight is not None and rule.activation is not None
+        weights[name] = rule.weight
+        points[(node.inputs[0].name if node.inputs[0] is not None else None) or ""] = Dynamic(rule.activation)
+    if not weights:
+        raise RecipeError(
+            f"Recipe '{recipe.name}' on target '{capability.name}' would quantise no convolution or matrix product of "
+            f"this model: give a rule that matches its operators."
+        )
+    return Plan(
+        points=points,
+        weights=weights,
+        integer=tuple(weights),
+        kept_float=kept,
+        sources={},
+        preactivations={},
+        recipe=recipe.name,
+        target=capability.name,
+    )
+
+
+def _why_float(node: ir.Node, capability: Capability) -> str | None:
+    if node.op_type not in WEIGHTED:
+        return "only layers with weights are rounded on the fly"
+    if node.op_type not in capability.dynamic_ops:
+        return f"{node.op_type} has no kernel on {capability.name} that rounds on the fly"
+    return "its weight is not constant" if weight_of(node) is None else None

@@ -1,0 +1,75 @@
+"""Coral's Edge TPU: TFLite of integers only, checked against Coral's published list, compiled where that can be done.
+
+There is no Edge TPU here: LiteRT's kernels on this machine's CPU compute the same codes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import onnx_ir as ir
+
+from detquant.errors import TargetError
+from detquant.families import Family
+from detquant.graph.focus_as_conv import focus_as_conv
+from detquant.graph.leaky_as_prelu import leaky_as_prelu
+from detquant.targets._base import Artefact, Runner
+from detquant.targets.edgetpu.compiler import compile_model, compiled_name
+from detquant.targets.edgetpu.split import predict
+from detquant.targets.tflite.integer import TfLiteInteger
+from detquant.targets.tflite.runner import Opened
+from detquant.targets.tflite.target import FILE
+
+
+class EdgeTpu(TfLiteInteger):
+    """The Edge TPU of Coral's sticks, cards and boards."""
+
+    name = "edgetpu"
+    title = "Coral Edge TPU: TFLite of integers only, compiled where the compiler is; scored in LiteRT"
+    integer_only = "the Edge TPU computes in 8-bit integers only"
+    variant_of = ""
+    runs_here = False
+    capability = replace(
+        TfLiteInteger.capability,
+        name="edgetpu",
+        int8_ops=(TfLiteInteger.capability.int8_ops - {"LeakyRelu"}) | {"PRelu"},
+    )
+
+    def rewrite(self, model: ir.Model) -> ir.Model:
+        """What the chip lacks, as what it has: LeakyRelu as PRelu, a Focus layer's slices within its convolution."""
+        return leaky_as_prelu(focus_as_conv(super().rewrite(model)))
+
+    def write(self, network: ir.Model) -> bytes:
+        """The file, if any of its layers would run on the chip.
+
+        Raises:
+            TargetError: none would.
+        """
+        content = super().write(network)
+        split = predict(content)
+        if not split.mapped:
+            why = next(iter(split.reasons))
+            raise TargetError(
+                f"Nothing of this model would run on the Edge TPU: {why}. Leave that out of the model, or choose "
+                f"target tflite-integer."
+            )
+        return content
+
+    def remarks(self, runner: Runner) -> tuple[str, ...]:
+        """That the chip did not run, and how the file can be expected to be split."""
+        told = super().remarks(runner)
+        split = tuple(predict(runner.content).sentences()) if isinstance(runner, Opened) else ()
+        return (self.stand_in(), *split, *told)
+
+    def stand_in(self) -> str:
+        """That another runtime stood in."""
+        return (
+            "The Edge TPU itself was not run: accuracy is that of the same file in LiteRT on this machine's CPU, and "
+            "so is the latency, which says nothing about the chip."
+        )
+
+    def finish(self, artefact: Artefact, family: Family) -> tuple[Artefact, tuple[str, ...]]:
+        """The compiled file, where the compiler is at hand; else how to make it."""
+        compiled, told = compile_model(FILE, artefact.files[FILE])
+        files = {**artefact.files, **({compiled_name(FILE): compiled} if compiled else {})}
+        return Artefact(files), told

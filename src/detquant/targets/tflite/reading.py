@@ -1,0 +1,99 @@
+"""What a ``.tflite`` file holds: its operators in order, with their tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from detquant.targets.tflite.flatbuffer import Array, schema
+from detquant.targets.tflite.layout import Shape
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Held:
+    """A tensor.
+
+    Attributes:
+        name: of it.
+        shape: as it lies there.
+        dtype: numpy's name of its type.
+        zero_point: of its codes; 0 where it has none.
+        data: its bytes where it is constant, else None.
+    """
+
+    name: str
+    shape: Shape
+    dtype: str
+    zero_point: int
+    data: Array | None
+
+    @property
+    def size_bytes(self) -> int:
+        """Of its contents."""
+        return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Operator:
+    """An operator.
+
+    Attributes:
+        kind: its builtin name.
+        inputs: what it reads, constants too.
+        outputs: what it writes.
+        options: its attributes by name, as the schema calls them.
+    """
+
+    kind: str
+    inputs: tuple[Held, ...]
+    outputs: tuple[Held, ...]
+    options: dict[str, Any]
+
+    @property
+    def activations(self) -> tuple[Held, ...]:
+        """All that is computed, read or written."""
+        return tuple(tensor for tensor in (*self.inputs, *self.outputs) if tensor.data is None)
+
+    @property
+    def constants(self) -> tuple[Held, ...]:
+        """What it reads that is stored."""
+        return tuple(tensor for tensor in self.inputs if tensor.data is not None)
+
+
+def operators_of(content: bytes) -> tuple[Operator, ...]:
+    """The operators of a file's first subgraph, in order.
+
+    Args:
+        content: a file that detquant has written.
+
+    Raises:
+        MissingExtra: LiteRT is not installed.
+    """
+    s = schema()
+    model = s.ModelT.InitFromObj(s.Model.GetRootAs(content))
+    graph = model.subgraphs[0]
+    kinds = {number: name for name, number in vars(s.BuiltinOperator).items() if isinstance(number, int)}
+    types = {number: name.lower() for name, number in vars(s.TensorType).items() if isinstance(number, int)}
+    tensors = [_held(tensor, types[tensor.type], model.buffers[tensor.buffer].data) for tensor in graph.tensors]
+    return tuple(
+        Operator(
+            kind=kinds[model.operatorCodes[one.opcodeIndex].builtinCode],
+            inputs=tuple(tensors[k] for k in one.inputs if k >= 0),
+            outputs=tuple(tensors[k] for k in one.outputs),
+            options=dict(vars(one.builtinOptions)) if one.builtinOptions is not None else {},
+        )
+        for one in graph.operators
+    )
+
+
+def _held(tensor: Any, dtype: str, data: Any) -> Held:
+    points = tensor.quantization.zeroPoint if tensor.quantization is not None else None
+    return Held(
+        name=(tensor.name or b"").decode(),
+        shape=tuple(map(int, tensor.shape)) if tensor.shape is not None else (),
+        dtype=dtype,
+        zero_point=int(points[0]) if points is not None and len(points) else 0,
+        data=None if data is None else np.asarray(data, np.uint8),
+    )
