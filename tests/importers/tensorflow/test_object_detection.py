@@ -132,14 +132,23 @@ def test_a_mean_of_each_channel_goes_to_the_form(tensorflow: Any, tmp_path: Path
     np.testing.assert_allclose(detector.family.form.std, 1, rtol=1e-4)
 
 
-def test_logits_that_are_scaled_stay_so(tensorflow: Any, tmp_path: Path) -> None:
-    path = frozen_ssd(
-        tensorflow, tmp_path / "net.pb", change=lambda what, x: x * 0.5 if what == "logits" else x, **SMALL
-    )
+@pytest.mark.parametrize("factor", [0.5, 1.0, None])
+def test_logits_that_are_scaled_stay_so(factor: float | None, tensorflow: Any, tmp_path: Path) -> None:
+    """And others may read them too."""
+
+    def change(what: str, value: Any) -> Any:
+        if what != "logits":
+            return value
+        tensorflow.identity(value, "raw_logits")
+        return value if factor is None else value * factor
+
+    path = frozen_ssd(tensorflow, tmp_path / "net.pb", change=change, **SMALL)
     detector = load(path)
     given, logits = run_graph(tensorflow, path, picture(), "Preprocessor/sub", "concat_1")
-    np.testing.assert_allclose(heads_of(detector, given)["class_scores"], logits / 2, rtol=1e-4, atol=1e-4)
-    assert detector.family.layout.scores == "sigmoid"
+    found = heads_of(detector, given)["class_scores"]
+    np.testing.assert_allclose(found, logits * (factor or 1), rtol=1e-4, atol=1e-4)
+    assert (detector.family.layout.scores, detector.family.layout.background) == ("sigmoid", 0)
+    assert [node.op_type for node in detector.model.graph].count("Mul") == (factor == 0.5)
 
 
 def test_trained_with_quantisation_in_mind(tensorflow: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
