@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detquant.graph import prepare
 from detquant.graph.focus_as_conv import focus_as_conv
+from detquant.graph.infer_shapes import infer_shapes
 from detquant.graph.running import Runner
 
 RNG = np.random.default_rng(2)
@@ -34,7 +34,7 @@ def focus(build, starts, conv, *, kernel=3, chained=False, far=FAR, size=12):
     weights["w"] = RNG.standard_normal((5, 3 * len(starts) // conv.get("group", 1), kernel, kernel)).astype(np.float32)
     read = {name for _, takes, _, _ in rows for name in takes}
     kept = {name: array for name, array in weights.items() if name in read}
-    return prepare(build(rows, {"x": [1, 3, size, size]}, {"y": None}, kept))
+    return infer_shapes(build(rows, {"x": [1, 3, size, size]}, {"y": None}, kept))
 
 
 ALL = [(0, 0), (1, 0), (0, 1), (1, 1)]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detquant.graph import prepare
+from detquant.graph.infer_shapes import infer_shapes
 from detquant.graph.mean_as_pool import mean_as_pool
 from detquant.graph.running import Runner
 
@@ -21,7 +21,7 @@ SHAPE = (1, 4, 5, 6)
 )
 def test_a_mean_over_all_places_is_a_pooling(build, axes, keep, kinds):
     rows = [("ReduceMean", ["x", "axes"], ["y"], {"keepdims": keep, "name": "mean"})]
-    model = prepare(build(rows, {"x": list(SHAPE)}, {"y": None}, {"axes": np.array(axes)}))
+    model = infer_shapes(build(rows, {"x": list(SHAPE)}, {"y": None}, {"axes": np.array(axes)}))
     found = mean_as_pool(model)
     assert [node.op_type for node in found.graph] == kinds
     feed = {"x": np.random.default_rng(0).standard_normal(SHAPE).astype(np.float32)}

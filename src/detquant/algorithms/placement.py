@@ -23,7 +23,7 @@ import onnx_ir as ir
 
 from detquant.algorithms._base import Context
 from detquant.algorithms.replan import keep_more_float
-from detquant.errors import RecipeError
+from detquant.errors import RecipeError, TargetError
 from detquant.graph.taps import only_outputs
 from detquant.graph.traits import OPS, WEIGHTED, weight_of
 from detquant.graph.values import static_shape
@@ -82,12 +82,12 @@ class Placement:
             more = dict.fromkeys((n for n in names if n not in qm.kept), f"placement: {title}, faster in float")
             try:
                 trial = keep_more_float(qm, more, context)
-            except RecipeError:  # nothing would be left in integers
+                until, gain = (first_shared(qm, trial, names), self.image_gain) if title == IMAGE else (None, self.gain)
+                before = _open(qm, context, until) if until else best
+                after = _open(trial, context, until)
+                front = alternate({"best": before, "trial": after}, feed, self.runs)
+            except (RecipeError, TargetError):  # nothing would be left in integers, or the place refuses the mixture
                 continue
-            until, gain = (first_shared(qm, trial, names), self.image_gain) if title == IMAGE else (None, self.gain)
-            before = _open(qm, context, until) if until else best
-            after = _open(trial, context, until)
-            front = alternate({"best": before, "trial": after}, feed, self.runs)
             if front["best"] - front["trial"] > (1 - gain) * (times["best"] if until else front["best"]):
                 kept |= more
                 qm, best = trial, _open(trial, context) if until else after

@@ -10,6 +10,7 @@ The passes, in order:
 6. `remove_unused`: what folding left behind.
 7. `name_values`: each name once.
 8. `infer_shapes`: shape and type on every value.
+9. `mean_as_pool` and `focus_as_conv`: two ways of exporters to write what has better kernels under another name.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from onnx_ir.passes.common import InlinePass, RemoveUnusedNodesPass
 
 from detquant.errors import ModelError
 from detquant.graph.fix_shapes import fix_shapes
+from detquant.graph.focus_as_conv import focus_as_conv
 from detquant.graph.fold_batchnorm import fold_batchnorm
 from detquant.graph.fold_constants import fold_constants
 from detquant.graph.infer_shapes import infer_shapes
+from detquant.graph.mean_as_pool import mean_as_pool
 from detquant.graph.name_values import name_values
 from detquant.graph.raise_opset import raise_opset
 
@@ -44,7 +47,15 @@ def remove_unused(model: ir.Model) -> ir.Model:
 
 
 BEFORE_SHAPES: tuple[Pass, ...] = (inline_functions, raise_opset)
-AFTER_SHAPES: tuple[Pass, ...] = (fold_constants, fold_batchnorm, remove_unused, name_values, infer_shapes)
+AFTER_SHAPES: tuple[Pass, ...] = (
+    fold_constants,
+    fold_batchnorm,
+    remove_unused,
+    name_values,
+    infer_shapes,
+    mean_as_pool,
+    focus_as_conv,
+)
 
 
 def prepare(model: ir.Model, imgsz: int | tuple[int, int] | None = None) -> ir.Model:

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from detquant.errors import UnsupportedOperator
-
 Sides = tuple[int, int]
 
 
@@ -49,12 +47,11 @@ def window_of(node: ir.Node, kernel: Sequence[int], shape: Sequence[int], out: S
         out: of the output, NCHW.
 
     Raises:
-        UnsupportedOperator: it is no window over two axes, or its pads are negative.
+        ValueError: it is no window over two axes, or its pads are negative; in words that go behind the operator's
+            name, since what can be done about it depends on the target.
     """
     if len(shape) != 4 or len(kernel) != 2:
-        raise UnsupportedOperator(
-            f"{node.op_type} '{node.name}' has {len(shape) - 2} axes of places, and 2 were expected."
-        )
+        raise ValueError(f"has {len(shape) - 2} axes of places instead of 2")
     strides, dilations = _two(node, "strides"), _two(node, "dilations")
     bare = Window((kernel[0], kernel[1]), strides, dilations, ((0, 0), (0, 0)))
     totals = [
@@ -74,7 +71,7 @@ def _starts(node: ir.Node, totals: list[int]) -> Sides:
     if auto == "NOTSET":
         given = list(node.attributes.get_ints("pads", (0, 0, 0, 0)))
         if min(given) < 0:
-            raise UnsupportedOperator(f"{node.op_type} '{node.name}' has negative pads: {given}.")
+            raise ValueError("has negative pads")
         return given[0], given[1]
     first, second = (max(0, total) // 2 if auto == "SAME_UPPER" else -(-max(0, total) // 2) for total in totals)
     return first, second

@@ -5,6 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+USUAL_OPS = frozenset(
+    [
+        *("Conv", "Gemm", "MatMul", "Add", "Concat"),
+        *("LeakyRelu", "Relu", "Clip"),
+        *("AveragePool", "GlobalAveragePool", "MaxPool", "Resize"),
+        *("Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Slice", "Split"),
+    ]
+)
+"""What runtimes of convolutional networks have in 8 bits; targets say what they have besides, or lack."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capability:

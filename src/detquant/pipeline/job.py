@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import onnx_ir as ir
 
 from detquant.algorithms import Algorithm, Context, Damage, build_algorithm
 from detquant.calibration import Collector, Statistics, calibrate, statistics_key
@@ -15,7 +17,7 @@ from detquant.graph import Runner
 from detquant.pipeline.calibration_images import choose_images, stream
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.memory import peak_rss_mb, remembered
-from detquant.recipes import QuantModel, Recipe, plan
+from detquant.recipes import Plan, QuantModel, Recipe, plan
 from detquant.targets import Target
 
 Progress = Callable[[str, int, int], None]
@@ -65,28 +67,9 @@ class Job:
         ranges = {family.input_name: family.pixel_range}
         decided = plan(model, self.recipe, self.target.capability, ranges=ranges)
         skipped: list[Skip] = []
-        needed = bool(decided.owned or steps)
-        paths = choose_images(self.dataset, self.calib, skipped) if needed else []
-        inputs = {n.inputs[0].name or "" for n in model.graph if n.name in decided.weights and n.inputs[0]}
-        settings = {
-            "recipe": repr(self.recipe),
-            "target": self.target.name,
-            "shape": [family.height, family.width],
-        }
-        with remembered(self.work, statistics_key(self.detector.imported.sha256, paths, settings)) as memory:
-            collector = Collector(
-                model=model,
-                plan=decided,
-                by_channel=sorted(inputs),
-                threads=threads,
-                store=memory.statistics,
-                progress=self.progress,
-            )
-            statistics = (
-                collector.collect(lambda which: stream(family, [paths[k] for k in which]), len(paths))
-                if needed
-                else Statistics.empty()
-            )
+        paths = choose_images(self.dataset, self.calib, skipped) if decided.owned or steps else []
+        with remembered(self.work, self._key(paths)) as memory:
+            statistics = self._statistics(model, decided, paths, memory.statistics)
             feeds = tuple(stream(family, paths[:FEEDS]))
             context = Context(
                 statistics=statistics,
@@ -110,3 +93,29 @@ class Job:
             seconds=round(time.perf_counter() - started, 3),
             peak_rss_mb=round(peak_rss_mb(), 1),
         )
+
+    def _statistics(self, model: ir.Model, decided: Plan, paths: Sequence[Path], store: Path | None) -> Statistics:
+        """What the images show of the tensors that get a grid; nothing where there are none."""
+        if not paths:
+            return Statistics.empty()
+        inputs = {n.inputs[0].name or "" for n in model.graph if n.name in decided.weights and n.inputs[0]}
+        collector = Collector(
+            model=model,
+            plan=decided,
+            by_channel=sorted(inputs),
+            threads=os.cpu_count() or 1,
+            store=store,
+            progress=self.progress,
+        )
+        family = self.detector.family
+        return collector.collect(lambda which: stream(family, [paths[k] for k in which]), len(paths))
+
+    def _key(self, paths: Sequence[Path]) -> str:
+        """Names the statistics by all that they depend on."""
+        family = self.detector.family
+        settings = {
+            "recipe": repr(self.recipe),
+            "target": self.target.name,
+            "shape": [family.height, family.width],
+        }
+        return statistics_key(self.detector.imported.sha256, paths, settings)

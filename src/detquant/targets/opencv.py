@@ -16,36 +16,13 @@ import numpy as np
 import onnx
 
 from detquant.errors import TargetError
-from detquant.numerics import Capability
+from detquant.numerics import USUAL_OPS, Capability
 from detquant.targets._base import Arrays, Artefact
 from detquant.targets.onnx_file import FILE, OnnxFile
 
 CAPABILITY = Capability(
     name="opencv",
-    int8_ops=frozenset(
-        [
-            "Conv",
-            "MatMul",
-            "Add",
-            "Mul",
-            "Concat",
-            "Sigmoid",
-            "LeakyRelu",
-            "Relu",
-            "Clip",
-            "AveragePool",
-            "GlobalAveragePool",
-            "MaxPool",
-            "Resize",
-            "Reshape",
-            "Transpose",
-            "Squeeze",
-            "Unsqueeze",
-            "Flatten",
-            "Slice",
-            "Split",
-        ]
-    ),
+    int8_ops=(USUAL_OPS | {"Mul", "Sigmoid"}) - {"Gemm"},
     fused=frozenset({"Relu", "Clip"}),
     activation_steps=frozenset({"silu"}),
     pair_saturation=True,

@@ -26,34 +26,12 @@ import onnx_ir as ir
 from detquant.errors import MissingExtra, TargetError
 from detquant.graph.repeated_grids import without_repeated_grids
 from detquant.graph.running import as_bytes
-from detquant.numerics import Capability
+from detquant.numerics import USUAL_OPS, Capability
 from detquant.targets._base import Arrays, Artefact, Runner, Target
 
 CAPABILITY = Capability(
     name="openvino",
-    int8_ops=frozenset(
-        [
-            "Conv",
-            "Gemm",
-            "MatMul",
-            "Add",
-            "Concat",
-            "LeakyRelu",
-            "Relu",
-            "Clip",
-            "AveragePool",
-            "GlobalAveragePool",
-            "MaxPool",
-            "Resize",
-            "Reshape",
-            "Transpose",
-            "Squeeze",
-            "Unsqueeze",
-            "Flatten",
-            "Slice",
-            "Split",
-        ]
-    ),
+    int8_ops=USUAL_OPS,
     fused=frozenset({"Relu", "Clip", "LeakyRelu"}),
     fused_activations=frozenset({"silu", "hardswish", "mish"}),
     float_results=True,

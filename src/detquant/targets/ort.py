@@ -13,37 +13,13 @@ import onnx_ir as ir
 
 from detquant.graph.on_the_fly import LAYERS, round_on_the_fly
 from detquant.graph.running import Runner
-from detquant.numerics import Capability
+from detquant.numerics import USUAL_OPS, Capability
 from detquant.targets._base import Artefact
 from detquant.targets.onnx_file import FILE, OnnxFile
 
 CAPABILITY = Capability(
     name="ort",
-    int8_ops=frozenset(
-        [
-            "Conv",
-            "Gemm",
-            "MatMul",
-            "Add",
-            "Mul",
-            "Concat",
-            "Sigmoid",
-            "LeakyRelu",
-            "Relu",
-            "Clip",
-            "AveragePool",
-            "GlobalAveragePool",
-            "MaxPool",
-            "Resize",
-            "Reshape",
-            "Transpose",
-            "Squeeze",
-            "Unsqueeze",
-            "Flatten",
-            "Slice",
-            "Split",
-        ]
-    ),
+    int8_ops=USUAL_OPS | {"Mul", "Sigmoid"},
     dynamic_ops=LAYERS,
     fused=frozenset({"Relu", "Clip"}),
     activation_steps=frozenset({"silu"}),

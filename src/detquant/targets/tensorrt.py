@@ -21,35 +21,12 @@ from detquant.graph.qdq import drop_unused_initializers
 from detquant.graph.running import Runner as OrtRunner
 from detquant.graph.running import as_bytes
 from detquant.graph.values import constant, is_op, new_initializer, used_names
-from detquant.numerics import Capability
+from detquant.numerics import USUAL_OPS, Capability
 from detquant.targets._base import Artefact, Runner, Target
 
 CAPABILITY = Capability(
     name="tensorrt",
-    int8_ops=frozenset(
-        [
-            "Conv",
-            "ConvTranspose",
-            "Gemm",
-            "MatMul",
-            "Add",
-            "Concat",
-            "LeakyRelu",
-            "Relu",
-            "Clip",
-            "AveragePool",
-            "GlobalAveragePool",
-            "MaxPool",
-            "Resize",
-            "Reshape",
-            "Transpose",
-            "Squeeze",
-            "Unsqueeze",
-            "Flatten",
-            "Slice",
-            "Split",
-        ]
-    ),
+    int8_ops=USUAL_OPS | {"ConvTranspose"},
     fused=frozenset({"Relu", "Clip", "LeakyRelu"}),
     fused_activations=frozenset({"silu", "hardswish", "mish"}),
     symmetric=True,

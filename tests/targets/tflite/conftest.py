@@ -4,3 +4,4 @@ import sys
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parent))  # tests share what looks into layers
+sys.path.append(str(Path(__file__).parents[1]))

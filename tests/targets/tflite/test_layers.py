@@ -17,7 +17,8 @@ from detquant.numerics import sqnr_db
 from detquant.pipeline.detector import load
 
 pytest.importorskip("ai_edge_litert", reason="the extra tflite is not installed")
-from layers import TARGET, in_litert, interpreter, off_by, quantised
+from given_codes import off_by
+from layers import TARGET, in_litert, interpreter, quantised
 
 ASSETS = Path(__file__).resolve().parents[4] / "shared" / "assets"
 REAL = [

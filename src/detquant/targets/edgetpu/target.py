@@ -11,7 +11,6 @@ import onnx_ir as ir
 
 from detquant.errors import TargetError
 from detquant.families import Family
-from detquant.graph.focus_as_conv import focus_as_conv
 from detquant.graph.leaky_as_prelu import leaky_as_prelu
 from detquant.targets._base import Artefact, Runner
 from detquant.targets.edgetpu.compiler import compile_model, compiled_name
@@ -36,8 +35,8 @@ class EdgeTpu(TfLiteInteger):
     )
 
     def rewrite(self, model: ir.Model) -> ir.Model:
-        """What the chip lacks, as what it has: LeakyRelu as PRelu, a Focus layer's slices within its convolution."""
-        return leaky_as_prelu(focus_as_conv(super().rewrite(model)))
+        """What the chip lacks, as what it has: LeakyRelu as PRelu."""
+        return leaky_as_prelu(super().rewrite(model))
 
     def write(self, network: ir.Model) -> bytes:
         """The file, if any of its layers would run on the chip.

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 import torch
 from torch.nn import functional as F
 
-from detquant.graph.window import window_of
 from detquant.targets.pytorch.operators import Function, Site, border
 
 Shape = tuple[int, ...]
@@ -16,7 +15,7 @@ Build = Callable[[Site, Shape], Function]
 
 
 def _convolution(site: Site, weight: Shape) -> Function:
-    window, groups = window_of(site.node, weight[2:], site.shape(), site.gives()), site.integer("group", 1)
+    window, groups = site.window(weight[2:]), site.integer("group", 1)
     pads = border(window)
     left, right, top, bottom = pads
     even = left == right and top == bottom

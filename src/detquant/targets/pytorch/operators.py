@@ -6,7 +6,7 @@ bounds) are taken from the graph beforehand. Layers are not here: they own weigh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -73,6 +73,17 @@ class Site:
         if found is None:
             raise self.refused("the shape of its output is not known")
         return found
+
+    def window(self, kernel: Sequence[int]) -> Window:
+        """Of a convolution or a pooling.
+
+        Raises:
+            UnsupportedOperator: it is no window over height and width.
+        """
+        try:
+            return window_of(self.node, kernel, self.shape(), self.gives())
+        except ValueError as error:
+            raise self.refused(f"it {error}") from error
 
     def refused(self, why: str) -> UnsupportedOperator:
         """The error for a node that cannot be written."""
@@ -195,7 +206,7 @@ def border(window: Window) -> list[int]:
 
 def _window(site: Site) -> Window:
     kernel = [int(side) for side in site.node.attributes.get_ints("kernel_shape", ())]
-    return window_of(site.node, kernel, site.shape(), site.gives())
+    return site.window(kernel)
 
 
 def _max_pool(site: Site) -> Function:

@@ -13,38 +13,11 @@
 
 from __future__ import annotations
 
-from detquant.numerics import Capability
+from detquant.numerics import USUAL_OPS, Capability
 
 CAPABILITY = Capability(
     name="tflite",
-    int8_ops=frozenset(
-        [
-            "Conv",
-            "Gemm",
-            "MatMul",
-            "Add",
-            "Sub",
-            "Mul",
-            "Concat",
-            "Sigmoid",
-            "Tanh",
-            "LeakyRelu",
-            "Relu",
-            "Clip",
-            "AveragePool",
-            "GlobalAveragePool",
-            "MaxPool",
-            "Resize",
-            "Reshape",
-            "Transpose",
-            "Squeeze",
-            "Unsqueeze",
-            "Flatten",
-            "Slice",
-            "Split",
-            "Pad",
-        ]
-    ),
+    int8_ops=USUAL_OPS | {"Mul", "Pad", "Sigmoid", "Sub", "Tanh"},
     dynamic_ops=frozenset({"Conv", "Gemm", "MatMul"}),
     fused=frozenset({"Relu", "Clip"}),
     activation_steps=frozenset({"silu"}),

@@ -15,7 +15,6 @@ import onnx_ir as ir
 
 from detquant.errors import MissingExtra, TargetError
 from detquant.graph import prepare
-from detquant.graph.mean_as_pool import mean_as_pool
 from detquant.targets._base import Artefact, Runner, Target
 from detquant.targets.tflite.capability import CAPABILITY
 from detquant.targets.tflite.lowering import lower
@@ -47,10 +46,6 @@ class TfLite(Target):
     package = "ai-edge-litert"
     precisions: tuple[str, ...] = ("fp32", "fp16")
     capability = CAPABILITY
-
-    def rewrite(self, model: ir.Model) -> ir.Model:
-        """A mean over all places as the pooling that it is, which has an integer kernel."""
-        return mean_as_pool(model)
 
     def lower(self, qdq: ir.Model) -> Artefact:
         """``model.tflite``, with builtin operators only.
