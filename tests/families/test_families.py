@@ -12,7 +12,7 @@ import pytest
 from detquant.errors import ModelError
 from detquant.families import FAMILIES, Detections, Family, Signature, find_family, load_family
 from detquant.families.grid import cells
-from detquant.families.letterbox import letterbox_centred, letterbox_top_left, stretch
+from detquant.families.letterbox import letterbox_centred, letterbox_top_left, stretch, stretch_from_corner
 from detquant.families.ssd_anchors import default_boxes, grid_anchors
 from detquant.families.ssd_layout import SSDLayout
 
@@ -286,7 +286,7 @@ def test_nanodet_refuses_foreign_outputs() -> None:
         family_of("nanodet").scores({"out": np.zeros((1, 5, 5), np.float32)})
 
 
-@pytest.mark.parametrize("place", [letterbox_centred, letterbox_top_left, stretch])
+@pytest.mark.parametrize("place", [letterbox_centred, letterbox_top_left, stretch, stretch_from_corner])
 @pytest.mark.parametrize("size", [(300, 240), (61, 500), (1, 900), (160, 192), (333, 7)])
 def test_geometry_there_and_back(place: Callable[..., tuple], size: tuple[int, int]) -> None:
     image = np.zeros((*size, 3), np.uint8)
@@ -295,6 +295,17 @@ def test_geometry_there_and_back(place: Callable[..., tuple], size: tuple[int, i
     box = np.array([[0, 0, size[1], size[0]]], np.float32)
     np.testing.assert_allclose(geometry.to_image(geometry.to_input(box)), box, atol=1e-3)
     assert (geometry.to_image(np.array([[-999, -999, 9999, 9999]], np.float32)) == box).all()
+
+
+def test_stretched_from_the_corner() -> None:
+    """Every second pixel of twice the size; of half the size, each pixel and the one between it and the next."""
+    image = np.random.default_rng(0).integers(0, 256, (8, 6, 3), np.uint8)
+    assert (stretch_from_corner(image, 4, 3)[0] == image[::2, ::2]).all()
+    assert (stretch_from_corner(image, 8, 6)[0] == image).all()
+    twice = stretch_from_corner(image, 8, 12)[0]
+    assert (twice[:, ::2] == image).all() and (twice[:, -1] == image[:, -1]).all()
+    between = np.rint((image[:, :-1].astype(float) + image[:, 1:]) / 2)
+    assert (twice[:, 1:-1:2] == between).all()
 
 
 def test_letterbox_pads_with_grey() -> None:

@@ -25,7 +25,15 @@ def family_of(layout: SSDLayout, values: int = 4, metadata: dict[str, str] | Non
 
 def test_an_entry_is_read_as_it_was_written() -> None:
     layout = replace(
-        LAYOUT, coding="corners", order="yxhw", scores="softmax", background=None, best_only=True, clip=True, rgb=False
+        LAYOUT,
+        coding="corners",
+        order="yxhw",
+        scores="softmax",
+        background=None,
+        best_only=True,
+        clip=True,
+        rgb=False,
+        resize="stretch-from-corner",
     )
     read = read_layout({KEY: layout.to_json()})
     assert read is not None
@@ -48,6 +56,7 @@ def test_an_entry_is_read_as_it_was_written() -> None:
         {"nms_iou": 2},
         {"max_detections": 0},
         {"std": [1, 1, 0]},
+        {"resize": "crop"},
         {"background": "x"},
         {"mean": [float("inf"), 0, 0]},
     ],

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Protocol
 
 from detquant.families._base import Floats, Geometry, Pixels
-from detquant.families.letterbox import as_tensor, letterbox_centred, letterbox_top_left, stretch
+from detquant.families.letterbox import as_tensor, letterbox_centred, letterbox_top_left, stretch, stretch_from_corner
 
 Triple = tuple[float, float, float]
 Resize = Callable[[Pixels, int, int], tuple[Pixels, Geometry]]
@@ -18,8 +18,10 @@ RESIZES: Mapping[str, Resize] = {
     "letterbox-128": partial(letterbox_centred, pad=128),
     "letterbox-top-left": letterbox_top_left,
     "stretch": stretch,
+    "stretch-from-corner": stretch_from_corner,
 }
-"""By name: centred on grey 114 (Ultralytics) or 128 (Darknet), in the top left corner (YOLOX), aspect not kept."""
+"""By name: centred on grey 114 (Ultralytics) or 128 (Darknet), in the top left corner (YOLOX), aspect not kept (by
+pixels' middles as OpenCV does, or by their corners as TensorFlow 1)."""
 
 
 class Form(Protocol):

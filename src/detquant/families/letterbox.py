@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from detquant.families._base import Floats, Geometry, Pixels
+from detquant.families._base import Floats, Geometry, Ints, Pixels
 
 PAD_GREY = 114
 
@@ -56,6 +56,35 @@ def stretch(image: Pixels, height: int, width: int) -> tuple[Pixels, Geometry]:
     """
     h, w = image.shape[:2]
     return _resize(image, height, width), Geometry(height=h, width=w, scale_x=width / w, scale_y=height / h)
+
+
+def stretch_from_corner(image: Pixels, height: int, width: int) -> tuple[Pixels, Geometry]:
+    """Scales each side by itself as TensorFlow 1 does, from the corners of pixels and not from their middles.
+
+    A row y of the result is that of y h / height, between the two rows next to it (`tf.compat.v1.image.
+    resize_bilinear` with neither align_corners nor half_pixel_centers); so the image moves by half a step.
+
+    Args:
+        image: uint8 [h, w, 3].
+        height: of the result.
+        width: of the result.
+
+    Returns:
+        uint8 [height, width, 3], and the mapping.
+    """
+    h, w = image.shape[:2]
+    (top, below, down), (left, beside, right) = (_between(*sides) for sides in ((h, height), (w, width)))
+    down, right = down.reshape(-1, 1, 1), right.reshape(1, -1, 1)
+    rows = image[top] * (1 - down) + image[below] * down
+    canvas = np.rint(rows[:, left] * (1 - right) + rows[:, beside] * right).astype(np.uint8)
+    return canvas, Geometry(height=h, width=w, scale_x=width / w, scale_y=height / h)
+
+
+def _between(side: int, cells: int) -> tuple[Ints, Ints, Floats]:
+    """Of each cell of a result the pixels before and behind it, and its way from the one to the other."""
+    place = np.arange(cells) * (side / cells)
+    before = place.astype(np.int64)
+    return before, np.minimum(before + 1, side - 1), (place - before).astype(np.float32)
 
 
 def as_tensor(

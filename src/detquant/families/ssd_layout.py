@@ -6,8 +6,8 @@ Under the key `detquant.ssd` stands JSON such as
 
     {"boxes": "box_codes", "classes": "class_scores", "anchors": "AAAgQQ...", "coding": "centre-size",
      "order": "yxhw", "variances": [0.1, 0.1, 0.2, 0.2], "scores": "sigmoid", "background": 0, "best_only": false,
-     "clip": false, "nms_iou": 0.6, "max_detections": 100, "rgb": true, "mean": [127.5, 127.5, 127.5],
-     "std": [127.5, 127.5, 127.5]}
+     "clip": false, "nms_iou": 0.6, "max_detections": 100, "resize": "stretch", "rgb": true,
+     "mean": [127.5, 127.5, 127.5], "std": [127.5, 127.5, 127.5]}
 
 where `anchors` are centre x, centre y, width and height of each, in parts of the input: float32, the low byte first,
 in base64. `order` names the codes by what they move: x, y, w, h; `variances` are of x, y, w, h, in this order.
@@ -32,6 +32,7 @@ Four = tuple[float, float, float, float]
 Triple = tuple[float, float, float]
 
 KEY = "detquant.ssd"
+RESIZES = ("stretch", "stretch-from-corner")
 CODINGS = ("centre-size", "corners")
 _AXES = "xywh"
 
@@ -53,6 +54,7 @@ class SSDLayout:
         clip: whether boxes end at the image's border before they are compared.
         nms_iou: IoU above which the lesser box is dropped.
         max_detections: boxes an image.
+        resize: how images are brought to the input's size, one of RESIZES.
         rgb: order of the channels; False means BGR.
         mean: of the channels, grey levels of 0 to 255.
         std: likewise; the input is (x - mean) / std.
@@ -70,6 +72,7 @@ class SSDLayout:
     clip: bool = False
     nms_iou: float = 0.6
     max_detections: int = 100
+    resize: str = "stretch"
     rgb: bool = True
     mean: Triple = (0.0, 0.0, 0.0)
     std: Triple = (1.0, 1.0, 1.0)
@@ -97,6 +100,7 @@ def read_layout(metadata: Mapping[str, str]) -> SSDLayout | None:
             clip=entry["clip"] is True,
             nms_iou=float(entry["nms_iou"]),
             max_detections=int(entry["max_detections"]),
+            resize=str(entry["resize"]),
             rgb=entry["rgb"] is True,
             mean=_numbers(entry["mean"], 3),
             std=_numbers(entry["std"], 3),
@@ -111,6 +115,7 @@ def _makes_sense(layout: SSDLayout) -> bool:
         layout.coding in CODINGS
         and sorted(layout.order) == sorted(_AXES)
         and layout.scores in CONVERTERS
+        and layout.resize in RESIZES
         and 0 <= layout.nms_iou <= 1
         and layout.max_detections > 0
         and min(layout.std) > 0

@@ -48,7 +48,7 @@ class SSDRaw(Family):
         layout = read_layout(signature.metadata)
         assert layout is not None, "count_classes has read it"
         family.layout = layout
-        family.form = WholeImage(rgb=layout.rgb, mean=layout.mean, std=layout.std)
+        family.form = WholeImage(rgb=layout.rgb, resize=layout.resize, mean=layout.mean, std=layout.std)
         family.nms_iou, family.max_detections = layout.nms_iou, layout.max_detections
         return family
 

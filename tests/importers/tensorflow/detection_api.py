@@ -26,7 +26,8 @@ class Graph:
         self.tf, self.width, self.rng = tensorflow.compat.v1, width, np.random.default_rng(seed)
 
     def constant(self, shape: tuple[int, ...], scale: float, name: str) -> Any:
-        return self.tf.constant(self.rng.normal(0, scale, shape).astype(np.float32), name=name)
+        made = self.tf.constant(self.rng.normal(0, scale, shape).astype(np.float32), name=name)
+        return self.tf.identity(made, name=f"{name}/read")  # as freezing leaves a variable
 
     def normalise(self, x: Any) -> Any:
         channels = x.shape[-1]
@@ -38,19 +39,19 @@ class Graph:
     def conv(self, x: Any, filters: int, size: int, stride: int, name: str) -> Any:
         with self.tf.name_scope(name):
             ins = int(x.shape[-1])
-            weight = self.constant((size, size, ins, filters), np.sqrt(2 / (size * size * ins)), "weights/read")
+            weight = self.constant((size, size, ins, filters), np.sqrt(2 / (size * size * ins)), "weights")
             return self.normalise(self.tf.nn.conv2d(x, weight, [1, stride, stride, 1], "SAME", name="Conv2D"))
 
     def depthwise(self, x: Any, stride: int, name: str) -> Any:
         with self.tf.name_scope(name):
-            weight = self.constant((3, 3, int(x.shape[-1]), 1), np.sqrt(2 / 9), "depthwise_weights/read")
+            weight = self.constant((3, 3, int(x.shape[-1]), 1), np.sqrt(2 / 9), "depthwise_weights")
             return self.normalise(self.tf.nn.depthwise_conv2d_native(x, weight, [1, stride, stride, 1], "SAME"))
 
     def predict(self, x: Any, filters: int, name: str) -> Any:
         with self.tf.name_scope(name):
-            weight = self.constant((1, 1, int(x.shape[-1]), filters), np.sqrt(1 / int(x.shape[-1])), "weights/read")
+            weight = self.constant((1, 1, int(x.shape[-1]), filters), np.sqrt(1 / int(x.shape[-1])), "weights")
             x = self.tf.nn.conv2d(x, weight, [1, 1, 1, 1], "SAME", name="Conv2D")
-            return self.tf.nn.bias_add(x, self.constant((filters,), 0.5, "biases/read"))
+            return self.tf.nn.bias_add(x, self.constant((filters,), 0.5, "biases"))
 
     def channels(self, count: int) -> int:
         return max(4, int(count * self.width))
@@ -109,22 +110,48 @@ def heads(graph: Graph, features: list[Any], classes: int) -> tuple[Any, Any]:
     return tf.concat(boxes, 1, name="concat"), tf.concat(scores, 1, name="concat_1")
 
 
-def anchors(tf: Any, features: list[Any]) -> Any:
+def expanded_shape(tf: Any, shape: Any, start: Any, count: Any) -> Any:
+    """`utils/ops.py`: a shape with so many ones put in."""
+    start = tf.expand_dims(start, 0)
+    ones = tf.ones(tf.reshape(count, [1]), dtype=tf.int32)
+    return tf.concat([tf.slice(shape, [0], start), ones, tf.slice(shape, start, [-1])], 0)
+
+
+def meshgrid(tf: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    """`utils/ops.py`: as numpy's, of any rank."""
+    across = expanded_shape(tf, tf.shape(x), 0, tf.rank(y))
+    down = expanded_shape(tf, tf.shape(y), tf.rank(y), tf.rank(x))
+    return tf.tile(tf.reshape(x, across), down), tf.tile(tf.reshape(y, down), across)
+
+
+def tiled(tf: Any, feature: Any, shapes: Any, image: Any) -> Any:
+    """`grid_anchor_generator.py`: the anchors of one map [cells * shapes, 4]."""
+    rows, columns = (tf.shape(feature)[axis] for axis in (1, 2))
+    height, width = (tf.to_float(tf.shape(image)[axis]) for axis in (1, 2))
+    scales, roots = (tf.constant(part, tf.float32) for part in zip(*shapes, strict=True))
+    roots = tf.sqrt(roots)
+    shorter = tf.minimum(height, width)
+    heights, widths = scales / roots * (shorter / height), scales * roots * (shorter / width)
+    strides = 1.0 / tf.to_float(rows), 1.0 / tf.to_float(columns)
+    y, x = (tf.to_float(tf.range(n)) * step + 0.5 * step for n, step in zip((rows, columns), strides, strict=True))
+    x, y = meshgrid(tf, x, y)
+    (widths, x), (heights, y) = meshgrid(tf, widths, x), meshgrid(tf, heights, y)
+    centres = tf.reshape(tf.stack([y, x], axis=3), [-1, 2])
+    sizes = tf.reshape(tf.stack([heights, widths], axis=3), [-1, 2])
+    return tf.concat([centres - 0.5 * sizes, centres + 0.5 * sizes], 1)
+
+
+def anchors(tf: Any, features: list[Any], image: Any) -> Any:
     """ymin, xmin, ymax, xmax [anchors, 4] in parts of the image, from the shapes of the maps."""
     layers = []
     with tf.name_scope("MultipleGridAnchorGenerator"):
         for level, feature in enumerate(features):
             scale, above = SCALES[level], SCALES[level + 1]
             shapes = [*((scale, ratio) for ratio in RATIOS), (np.sqrt(scale * above), 1.0)] if level else LOWEST
-            heights = tf.constant([size / np.sqrt(ratio) for size, ratio in shapes], tf.float32)
-            widths = tf.constant([size * np.sqrt(ratio) for size, ratio in shapes], tf.float32)
-            rows, columns = (tf.to_float(tf.shape(feature)[axis]) for axis in (1, 2))
-            y, x = tf.meshgrid((tf.range(rows) + 0.5) / rows, (tf.range(columns) + 0.5) / columns, indexing="ij")
-            y, h = tf.reshape(y, [-1, 1]), tf.reshape(heights, [1, -1])
-            x, w = tf.reshape(x, [-1, 1]), tf.reshape(widths, [1, -1])
-            corners = tf.stack([y - h / 2, x - w / 2, y + h / 2, x + w / 2], axis=2)
-            layers.append(tf.reshape(corners, [-1, 4]))
-        return tf.concat(layers, 0, name="Concatenate/concat")
+            layers.append(tiled(tf, feature, shapes, image))
+        count = sum(tf.shape(layer)[0] for layer in layers)
+        with tf.control_dependencies([tf.assert_greater(count, 0)]):
+            return tf.concat(layers, 0, name="Concatenate/concat")
 
 
 def decode(tf: Any, codes: Any, corners: Any) -> Any:
@@ -203,7 +230,7 @@ def frozen_ssd(
             features = graph.features(given)
             codes, logits = heads(graph, features, classes)
             codes = tf.squeeze(change("codes", codes), axis=2, name="Squeeze")
-            corners = change("corners", anchors(tf, features))
+            corners = change("corners", anchors(tf, features, given))
             with tf.name_scope("Postprocessor"):
                 boxes = decode(tf, codes, corners)
                 scores = tf.sigmoid(tf.divide(change("logits", logits), 1.0, name="scale_logits"), "convert_scores")
@@ -213,10 +240,21 @@ def frozen_ssd(
             tf.identity(found[1], "detection_scores")
             tf.identity(found[2] + 1, "detection_classes")
             tf.identity(tf.to_float(found[3]), "num_detections")
-        path.write_bytes(made.as_graph_def().SerializeToString())
+        path.write_bytes(of_first_releases(made.as_graph_def()).SerializeToString())
     finally:
         (tf.enable_control_flow_v2 if before else tf.disable_control_flow_v2)()
     return path
+
+
+def of_first_releases(definition: Any) -> Any:
+    """Operations by the names that they had then."""
+    for node in definition.node:
+        if node.op == "FusedBatchNormV3":
+            node.op = "FusedBatchNorm"
+            del node.attr["U"], node.attr["exponential_avg_factor"]
+        elif node.op == "AddV2" and node.attr["T"].type == 1:
+            node.op = "Add"
+    return definition
 
 
 def run_graph(tensorflow: Any, path: Path, image: np.ndarray, *names: str) -> list[np.ndarray]:

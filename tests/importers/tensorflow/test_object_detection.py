@@ -78,6 +78,9 @@ def test_the_network_between_the_loops(loops: str, tensorflow: Any, tmp_path: Pa
     family = detector.family
     assert (family.name, family.num_classes, family.height, family.width) == ("ssd-raw", 5, 300, 300)
     assert (family.form.mean, family.form.std, family.form.rgb) == ((127.5,) * 3, (127.5,) * 3, True)
+    feed, _ = family.preprocess(np.ascontiguousarray(picture()[0, ..., ::-1]))
+    [given] = run_graph(tensorflow, path, picture(), "Preprocessor/sub")
+    np.testing.assert_allclose(feed[0].transpose(1, 2, 0), given[0], atol=0.51 / 127.5)  # bytes are whole
     layout = family.layout
     assert (layout.order, layout.scores, layout.background, layout.nms_iou) == ("yxhw", "sigmoid", 0, 0.6)
     np.testing.assert_allclose(layout.variances, [0.1, 0.1, 0.2, 0.2], rtol=1e-3)
@@ -129,14 +132,40 @@ def test_a_mean_of_each_channel_goes_to_the_form(tensorflow: Any, tmp_path: Path
     np.testing.assert_allclose(detector.family.form.std, 1, rtol=1e-4)
 
 
-def test_logits_that_are_scaled_stay_so(tensorflow: Any, tmp_path: Path) -> None:
-    path = frozen_ssd(
-        tensorflow, tmp_path / "net.pb", change=lambda what, x: x * 0.5 if what == "logits" else x, **SMALL
-    )
+@pytest.mark.parametrize("factor", [0.5, 1.0, None])
+def test_logits_that_are_scaled_stay_so(factor: float | None, tensorflow: Any, tmp_path: Path) -> None:
+    """And others may read them too."""
+
+    def change(what: str, value: Any) -> Any:
+        if what != "logits":
+            return value
+        tensorflow.identity(value, "raw_logits")
+        return value if factor is None else value * factor
+
+    path = frozen_ssd(tensorflow, tmp_path / "net.pb", change=change, **SMALL)
     detector = load(path)
     given, logits = run_graph(tensorflow, path, picture(), "Preprocessor/sub", "concat_1")
-    np.testing.assert_allclose(heads_of(detector, given)["class_scores"], logits / 2, rtol=1e-4, atol=1e-4)
-    assert detector.family.layout.scores == "sigmoid"
+    found = heads_of(detector, given)["class_scores"]
+    np.testing.assert_allclose(found, logits * (factor or 1), rtol=1e-4, atol=1e-4)
+    assert (detector.family.layout.scores, detector.family.layout.background) == ("sigmoid", 0)
+    assert [node.op_type for node in detector.model.graph].count("Mul") == (factor == 0.5)
+
+
+def test_trained_with_quantisation_in_mind(tensorflow: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FakeQuant behind the heads, as `graph_rewriter` leaves it: its grids stay in the graph."""
+    predict = Graph.predict
+
+    def rounded(self: Graph, *given: Any) -> Any:
+        return tensorflow.quantization.fake_quant_with_min_max_vars(predict(self, *given), -6.0, 6.0)
+
+    monkeypatch.setattr(Graph, "predict", rounded)
+    detector = load(frozen_ssd(tensorflow, tmp_path / "net.pb", **SMALL))
+    given, *expected = run_graph(tensorflow, tmp_path / "net.pb", picture(), "Preprocessor/sub", *HEADS)
+    assert detector.is_quantized
+    step = 12 / 255
+    for one, other in zip(heads_of(detector, given).values(), expected, strict=True):
+        assert np.abs(one - other).max() <= step * 1.01
+        assert np.mean(np.abs(one - other) < 1e-3) > 0.99
 
 
 def test_another_size(tensorflow: Any, tmp_path: Path) -> None:
@@ -146,6 +175,20 @@ def test_another_size(tensorflow: Any, tmp_path: Path) -> None:
     np.testing.assert_allclose(family.layout.anchors * 160, grid_anchors(160, 160), atol=1e-3)
     with pytest.raises(ModelError, match=r"fixed to 160x160 .* 300x300 was asked for"):
         load_model(path, 300)
+
+
+def test_images_are_resized_by_the_middles_of_pixels_where_the_graph_does(tensorflow: Any, tmp_path: Path) -> None:
+    path = frozen_ssd(tensorflow, tmp_path / "net.pb", **SMALL)
+    definition = tensorflow.compat.v1.GraphDef.FromString(path.read_bytes())
+    [resize] = [node for node in definition.node if node.op == "ResizeBilinear"]
+    assert load(path).family.form.resize == "stretch-from-corner"
+    resize.attr["half_pixel_centers"].b = True
+    path.write_bytes(definition.SerializeToString())
+    family = load(path).family
+    assert family.form.resize == "stretch"
+    feed, _ = family.preprocess(np.ascontiguousarray(picture()[0, ..., ::-1]))
+    [given] = run_graph(tensorflow, path, picture(), "Preprocessor/sub")
+    np.testing.assert_allclose(feed[0].transpose(1, 2, 0), given[0], atol=2 / 127.5)  # OpenCV's fixed point
 
 
 def test_padding_belongs_to_the_network(tensorflow: Any, tmp_path: Path) -> None:

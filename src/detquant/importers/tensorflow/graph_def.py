@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-_STRING, _BYTES, _INT32, _INT64, _FLOAT = 9, 12, 5, 3, 2  # FieldDescriptorProto.Type
+_STRING, _BYTES, _INT32, _INT64, _FLOAT, _BOOL = 9, 12, 5, 3, 2, 8  # FieldDescriptorProto.Type
 # message: field, its number, its type (a message's name, or a number as above), whether it is repeated
 _FIELDS: dict[str, tuple[tuple[str, int, str | int, bool], ...]] = {
     "GraphDef": (("node", 1, "NodeDef", True), ("library", 2, "Library", False)),
@@ -29,7 +29,12 @@ _FIELDS: dict[str, tuple[tuple[str, int, str | int, bool], ...]] = {
         ("attr", 5, "Attribute", True),
     ),
     "Attribute": (("key", 1, _STRING, False), ("value", 2, "AttrValue", False)),
-    "AttrValue": (("i", 3, _INT64, False), ("f", 4, _FLOAT, False), ("tensor", 8, "Tensor", False)),
+    "AttrValue": (
+        ("i", 3, _INT64, False),
+        ("f", 4, _FLOAT, False),
+        ("b", 5, _BOOL, False),
+        ("tensor", 8, "Tensor", False),
+    ),
     "Tensor": (
         ("dtype", 1, _INT32, False),
         ("shape", 2, "Shape", False),

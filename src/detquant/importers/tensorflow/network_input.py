@@ -10,6 +10,8 @@ Padding in front of the convolution belongs to the network.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
@@ -22,6 +24,7 @@ LAYERS = ("Conv2D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "MatMul")
 ARITHMETIC = ("Add", "AddV2", "Sub", "Mul", "RealDiv", "Div")
 _RESIZES = ("ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic", "ResizeArea")
 _GIVES_IMAGES = ("TensorArrayGatherV3", "TensorListStack", "Exit", "While", "StatelessWhile", "Pack", *_RESIZES)
+_BY_MIDDLES = ("align_corners", "half_pixel_centers")
 _PADS = ("Pad", "PadV2")
 
 
@@ -96,9 +99,24 @@ def _triple(values: Floats) -> Triple:
 def image_size(graph: GraphNodes) -> tuple[int, int] | None:
     """Height and width that images are resized to; None where they are computed, or there are several."""
     sizes = set()
+    for scope, node in _resizing(graph):
+        array = scope.constant(node, 1)
+        if array is not None and array.size == 2:
+            sizes.add((int(array[0]), int(array[1])))
+    return sizes.pop() if len(sizes) == 1 and min(min(sizes)) > 0 else None
+
+
+def image_resize(graph: GraphNodes) -> str:
+    """How they are, a key of `ssd_layout.RESIZES`: TensorFlow 1 goes by the corners of pixels, unless it is told."""
+    kinds = {node.op: node.attributes for _, node in _resizing(graph)}
+    told = kinds.get("ResizeBilinear")
+    if len(kinds) != 1 or told is None or any(name in told and told[name].b for name in _BY_MIDDLES):
+        return "stretch"
+    return "stretch-from-corner"
+
+
+def _resizing(graph: GraphNodes) -> Iterator[tuple[GraphNodes, Node]]:
     for scope in (graph, *graph.functions):
         for node in scope.nodes.values():
-            array = scope.constant(node, 1) if node.op in _RESIZES else None
-            if array is not None and array.size == 2:
-                sizes.add((int(array[0]), int(array[1])))
-    return sizes.pop() if len(sizes) == 1 and min(min(sizes)) > 0 else None
+            if node.op in _RESIZES:
+                yield scope, node

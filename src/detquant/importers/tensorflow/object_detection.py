@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,14 @@ from detquant.importers.openvino.box_coding import box_coding
 from detquant.importers.openvino.reading import Part
 from detquant.importers.openvino.ssd_heads import BOXES, CLASSES, entries, with_raw_heads
 from detquant.importers.tensorflow.graph_def import GraphNodes, Node
-from detquant.importers.tensorflow.network_input import ARITHMETIC, LAYERS, find_image, image_size, source_of
+from detquant.importers.tensorflow.network_input import (
+    ARITHMETIC,
+    LAYERS,
+    find_image,
+    image_resize,
+    image_size,
+    source_of,
+)
 
 _LOOPS = ("Enter", "While", "StatelessWhile")
 _RESHAPES = ("Reshape", "Squeeze", "ExpandDims", "Identity", "Transpose")
@@ -48,6 +55,7 @@ class Cut:
     Attributes:
         image: the network's input, [1, height, width, 3].
         size: its height and width in pixels; None where the graph keeps the aspect of images.
+        resize: how images are brought to it.
         codes: of the boxes, [1, anchors, 4].
         scores: [1, anchors, values].
         decoded: the boxes that the graph makes of its codes.
@@ -60,6 +68,7 @@ class Cut:
 
     image: str
     size: tuple[int, int] | None
+    resize: str
     codes: str
     scores: str
     decoded: str
@@ -83,6 +92,7 @@ def find_cut(graph: GraphNodes) -> Cut | None:
     return Cut(
         image=f"{network.name}:0",
         size=image_size(graph),
+        resize=image_resize(graph),
         codes=f"{codes.name}:0",
         scores=f"{scores.name}:0",
         decoded=f"{decoded.name}:0",
@@ -140,13 +150,20 @@ def _decoded(graph: GraphNodes, codes: Node) -> Node | None:
     return first[0] if len(first) == 1 else None
 
 
-def _reached(graph: GraphNodes, starts: Iterable[Node]) -> dict[str, Node]:
-    """What follows from some nodes, without them, short of loops and of what only asks for shapes."""
+def _reached(graph: GraphNodes, starts: Iterable[Node], by: Sequence[str] | None = None) -> dict[str, Node]:
+    """What follows from some nodes, without them, short of loops and of what only asks for shapes.
+
+    Args:
+        graph: around them.
+        starts: the nodes.
+        by: kinds of operations to go by; None for all.
+    """
     found: dict[str, Node] = {}
     waiting = deque(starts)
     while waiting:
         for reader in graph.readers[waiting.popleft().name]:
             stops = reader.op in ("Shape", *_LOOPS) or reader.op.startswith((_SUPPRESSION, "TensorArray", "TensorList"))
+            stops = stops or (by is not None and reader.op not in by)
             if not stops and reader.name not in found:
                 found[reader.name] = reader
                 waiting.append(reader)
@@ -155,20 +172,19 @@ def _reached(graph: GraphNodes, starts: Iterable[Node]) -> dict[str, Node]:
 
 def _scores(graph: GraphNodes, head: Node) -> tuple[Node, str, int | None]:
     """Case 4: the node to take, how scores are made of it, and the background."""
-    node, taken, converter, background = head, head, "none", None
-    for _ in range(len(graph.nodes)):
-        readers = [one for one in graph.readers[node.name] if one.op in (*_RESHAPES, *_CONVERTERS, *ARITHMETIC)]
-        slices = [one for one in graph.readers[node.name] if one.op in ("Slice", "StridedSlice")]
-        if any(_leaves_out_first(graph, one) for one in slices):
-            background = 0
-        if len(readers) != 1 or background is not None:
-            break
-        [node] = readers
-        if node.op in _CONVERTERS:
-            converter = _CONVERTERS[node.op]
-        elif node.op in ARITHMETIC and converter == "none" and not _changes_nothing(graph, node):
-            taken = node
-    return taken, converter, background
+    behind = _reached(graph, [head], (*_RESHAPES, *ARITHMETIC, *_CONVERTERS, "Slice", "StridedSlice"))
+    slices = [node for node in behind.values() if node.op in ("Slice", "StridedSlice")]
+    background = 0 if any(_leaves_out_first(graph, node) for node in slices) else None
+    converters = [node for node in behind.values() if node.op in _CONVERTERS]
+    if not converters:
+        return head, "none", background
+    last = node = source_of(graph, converters[0]) or head
+    scaled = False
+    while node is not head and node.name in behind:  # it leads back to the head: that is how it was found
+        scaled = scaled or (node.op in ARITHMETIC and not _changes_nothing(graph, node))
+        behind.pop(node.name)
+        node = source_of(graph, node) or head
+    return (last if scaled else head), _CONVERTERS[converters[0].op], background
 
 
 def _leaves_out_first(graph: GraphNodes, node: Node) -> bool:
@@ -234,6 +250,7 @@ def raw_heads(model: Any, cut: Cut, path: Path) -> tuple[Any, dict[str, str]]:
         scores=cut.converter,
         background=cut.background,
         nms_iou=cut.nms_iou,
+        resize=cut.resize,
         rgb=True,
         mean=cut.mean,
         std=cut.std,

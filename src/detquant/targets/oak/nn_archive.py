@@ -16,7 +16,7 @@ from typing import Any
 from detquant.families import CONFIDENCE, Family, Signature
 
 LAYOUTS = {2: "NC", 3: "NCD", 4: "NCHW"}
-RESIZES = {"stretch": "STRETCH", "crop": "CROP"}  # all others keep the aspect
+RESIZES = {"stretch": "STRETCH", "stretch-from-corner": "STRETCH", "crop": "CROP"}  # all others keep the aspect
 PARSERS = {"yolov8-maps": "YOLO", "classifier": "ClassificationParser"}
 """By family: what decodes it on the camera's host, in DepthAI and its nodes."""
 
