@@ -44,10 +44,10 @@ def test_the_head_may_be_integer_but_never_the_tail(small_net):
 def test_an_integer_head_writes_float_where_kernels_can(small_net):
     heads, writes_float = replace(W8A8, head="int"), replace(CPU, float_results=True)
     [output] = [node.outputs[0].name for node in small_net.graph if node.name == "head"]
-    for facts, has_grid in ((CPU, True), (writes_float, False)):
-        found = plan(small_net, heads, facts)
+    for recipe, facts, has_grid in ((heads, CPU, True), (heads, writes_float, False), (W8A8, writes_float, False)):
+        found = plan(small_net, recipe, facts)
         assert "head" in found.integer and (output in found.points) is has_grid
-    assert "head" in plan(small_net, W8A8, writes_float).kept_float  # the recipe says so
+    assert "head" in plan(small_net, W8A8, CPU).kept_float
 
 
 def test_where_each_grid_comes_from(small_net):

@@ -1,7 +1,8 @@
 """From wish and facts to decision, before an image is read.
 
-1. The decode tail stays float; so do the convolutions that feed it unless the recipe says ``head = "int"`` or the
-   only one of them gives one vector of class scores, as a classifier's does.
+1. The decode tail stays float; so do the convolutions that feed it unless the recipe says ``head = "int"``, the
+   target's integer kernels write float, or the only one of them gives one vector of class scores, as a classifier's
+   does.
 2. An operator is integer when the recipe gives it a grid and the target has a kernel.
 3. Operators without weights follow their producers: an Add behind two float convolutions stays float. Those
    that only move values (MaxPool, Concat, Slice, ...) also become integer when all their readers are.
@@ -117,7 +118,7 @@ class _Planner:
         rule, facts = self.recipe.rule_for(node), self.capability
         if node in self.tail.nodes:
             return "decode tail"
-        heads_float = self.recipe.head == "float" and not facts.integer_only
+        heads_float = self.recipe.head == "float" and not facts.integer_only and not facts.float_results
         if node in self.tail.head_convs and heads_float and not self.ranks(node):
             return "head output, feeds the decode tail"
         if self.name(node) in self.keep_float:

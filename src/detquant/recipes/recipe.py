@@ -2,7 +2,7 @@
 
 name = "w8a8"
 description = "..."
-head = "float"                  # or "int": the convolutions that feed the decode tail
+head = "float"                  # what the decode tail reads; or "int"
 
 [[rules]]                       # the last rule that matches an operator wins
 ops = ["*"]                     # operator types
@@ -68,7 +68,8 @@ class Recipe:
         description: one sentence.
         rules: the last that matches wins.
         steps: algorithms in order.
-        head: "float" or "int" for the convolutions that feed the decode tail.
+        head: "float" or "int" for what the decode tail reads. The convolutions that give it stay float with it, unless
+            the target's integer kernels write float.
     """
 
     name: str
