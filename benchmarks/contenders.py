@@ -76,13 +76,13 @@ def nncf_as_ultralytics(work: Work, *, target: str) -> Artefact:
     return by_nncf(work, target=target, ignored={"patterns": patterns, "types": ["Sigmoid"]}, **options)
 
 
-def by_detquant(work: Work, *, target: str) -> Artefact:
+def by_detquant(work: Work, *, target: str, recipe: str = "w8a8") -> Artefact:
     place = load_target(target)
-    job = Job(detector=work.detector, dataset=work.dataset, recipe=load_recipe("w8a8"), target=place, calib=work.calib)
+    job = Job(detector=work.detector, dataset=work.dataset, recipe=load_recipe(recipe), target=place, calib=work.calib)
     return place.lower(job.run().model.qdq())
 
 
-OURS = "detquant, w8a8"
+OURS, ON_THE_FLY = "detquant, w8a8", "detquant, dynamic"
 QUANTISERS: Mapping[str, Mapping[str, Quantiser]] = {
     "ort": {
         "onnxruntime, defaults": by_onnxruntime,
@@ -90,6 +90,7 @@ QUANTISERS: Mapping[str, Mapping[str, Quantiser]] = {
         "onnxruntime, the same, percentile": onnxruntime_percentile,
         "NNCF, defaults": partial(by_nncf, target="ort"),
         "NNCF, decode part ignored": partial(nncf_without_decoding, target="ort"),
+        ON_THE_FLY: partial(by_detquant, target="ort", recipe="dynamic"),
         OURS: partial(by_detquant, target="ort"),
     },
     "openvino": {
@@ -99,7 +100,11 @@ QUANTISERS: Mapping[str, Mapping[str, Quantiser]] = {
         OURS: partial(by_detquant, target="openvino"),
     },
     "opencv": {OURS: partial(by_detquant, target="opencv")},
-    "tflite": {OURS: partial(by_detquant, target="tflite")},
+    "tflite": {
+        ON_THE_FLY: partial(by_detquant, target="tflite", recipe="dynamic"),
+        OURS: partial(by_detquant, target="tflite"),
+    },
+    "tflite-integer": {OURS: partial(by_detquant, target="tflite-integer")},
 }
 """By runtime and by the words for the row."""
 
