@@ -12,6 +12,7 @@ import onnx_ir as ir
 
 from detquant.algorithms import Algorithm, Context, Damage, build_algorithm
 from detquant.calibration import Collector, Statistics, calibrate, statistics_key
+from detquant.calibration.even_channels import with_even_channels
 from detquant.data import Dataset, Skip
 from detquant.graph import Runner
 from detquant.pipeline.calibration_images import choose_images, stream
@@ -23,6 +24,7 @@ from detquant.targets import Target
 Progress = Callable[[str, int, int], None]
 FEEDS = 4
 """Images that algorithms look at."""
+EVEN = "even channels: {} SiLUs became two convolutions each, since no one grid could hold their channels"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,7 @@ class Job:
         """Plans, calibrates, and takes the steps in order."""
         started, threads = time.perf_counter(), os.cpu_count() or 1
         steps: list[Algorithm] = [build_algorithm(step.name, step.options) for step in self.recipe.steps]
-        model, family = self.target.rewrite(self.detector.model), self.detector.family
+        (model, uneven), family = self._rewritten(threads), self.detector.family
         ranges = {family.input_name: family.pixel_range}
         decided = plan(model, self.recipe, self.target.capability, ranges=ranges)
         skipped: list[Skip] = []
@@ -83,6 +85,7 @@ class Job:
                 progress=self.progress,
             )
             qm = calibrate(model, decided, statistics, self.target.capability)
+            qm = qm.noted(EVEN.format(uneven)) if uneven else qm
             for step in steps:
                 qm = step(qm, context)
         return Made(
@@ -93,6 +96,14 @@ class Job:
             seconds=round(time.perf_counter() - started, 3),
             peak_rss_mb=round(peak_rss_mb(), 1),
         )
+
+    def _rewritten(self, threads: int) -> tuple[ir.Model, int]:
+        """The float graph as the target runs it best; how many SiLUs were made even, where none can stay in float."""
+        model = self.target.rewrite(self.detector.model)
+        if not self.target.capability.integer_only:
+            return model, 0
+        few = choose_images(self.dataset, FEEDS, [])
+        return with_even_channels(model, stream(self.detector.family, few), threads)
 
     def _statistics(self, model: ir.Model, decided: Plan, paths: Sequence[Path], store: Path | None) -> Statistics:
         """What the images show of the tensors that get a grid; nothing where there are none."""
