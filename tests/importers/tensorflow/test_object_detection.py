@@ -120,6 +120,21 @@ def test_ssd_mobilenet_v1_at_its_full_size(tensorflow: Any, tmp_path: Path) -> N
     np.testing.assert_array_equal(again.family.layout.anchors, detector.family.layout.anchors)
 
 
+def test_a_saved_model_without_variables_is_the_frozen_graph(tensorflow: Any, tmp_path: Path) -> None:
+    path = frozen_ssd(tensorflow, tmp_path / "net.pb", **SMALL)
+    tf, folder = tensorflow.compat.v1, tmp_path / "saved_model"
+    definition = tf.GraphDef.FromString(path.read_bytes())
+    with tf.Graph().as_default() as graph, tf.Session() as session:
+        tf.import_graph_def(definition, name="")
+        named = {name: graph.get_tensor_by_name(f"{name}:0") for name in ("image_tensor", "detection_boxes")}
+        tf.saved_model.simple_save(session, str(folder), {"inputs": named["image_tensor"]}, named)
+    frozen, saved = load(path), load(folder)
+    assert saved.family.name == "ssd-raw" and "a SavedModel that became" in saved.imported.reason
+    feed, _ = frozen.family.preprocess(picture()[0])
+    for name, expected in frozen.open().run({"image": feed}).items():
+        np.testing.assert_array_equal(saved.open().run({"image": feed})[name], expected)
+
+
 def test_a_mean_of_each_channel_goes_to_the_form(tensorflow: Any, tmp_path: Path) -> None:
     means = np.array([123.68, 116.779, 103.939], np.float32)
 

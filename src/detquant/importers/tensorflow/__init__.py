@@ -5,6 +5,9 @@ TensorFlow itself is not needed, and nothing of the graph is run.
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from detquant.errors import ModelError
@@ -15,7 +18,7 @@ from detquant.importers.openvino.metadata import beside
 from detquant.importers.openvino.reading import read
 from detquant.importers.openvino.ultralytics_boxes import boxes_in_pixels
 from detquant.importers.tensorflow.detection_graph import detection_of, find_detection_graph
-from detquant.importers.tensorflow.graph_def import read_graph
+from detquant.importers.tensorflow.graph_def import graph_inside, read_graph
 from detquant.importers.tensorflow.messages import check_graph, check_saved_model
 from detquant.importers.tensorflow.object_detection import find_cut, part_of, raw_heads
 from detquant.importers.tensorflow.suppression import with_numbered_outputs
@@ -51,10 +54,11 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
         check_saved_model(folder)
         files, metadata = _files(folder), beside(folder)
     sha256, size = digest(files)
-    graph = read_graph(path.read_bytes()) if folder is None else None
+    content = path.read_bytes() if folder is None else graph_inside(folder)
+    graph = read_graph(content) if content is not None else None
     cut, ending = (None, None) if graph is None else (find_cut(graph), find_detection_graph(graph))
     part = part_of(cut) if cut is not None else None if ending is None else ending.part
-    with with_numbered_outputs(path) if folder is None else with_readable_variables(folder) as source:
+    with _source(path, folder, content if part is not None else None) as source:
         model = read(source, "tf", imgsz, metadata, shown=path, part=part)
     aside = ""
     if cut is not None:
@@ -74,6 +78,22 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
         metadata=metadata,
         reason=f"{kind} that became {len(translated.graph)} nodes{aside}",
     )
+
+
+@contextmanager
+def _source(path: Path, folder: Path | None, inside: bytes | None) -> Iterator[Path]:
+    """What OpenVINO is to read: a file, a folder, or the graph inside a folder as a file."""
+    if folder is None:
+        with with_numbered_outputs(path) as file:
+            yield file
+    elif inside is None:
+        with with_readable_variables(folder) as readable:
+            yield readable
+    else:
+        with tempfile.TemporaryDirectory(prefix="detquant-graph-") as name:
+            copy = Path(name, "model.pb")
+            copy.write_bytes(inside)
+            yield copy
 
 
 def _files(folder: Path) -> list[Path]:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ import numpy.typing as npt
 _STRING, _BYTES, _INT32, _INT64, _FLOAT, _BOOL = 9, 12, 5, 3, 2, 8  # FieldDescriptorProto.Type
 # message: field, its number, its type (a message's name, or a number as above), whether it is repeated
 _FIELDS: dict[str, tuple[tuple[str, int, str | int, bool], ...]] = {
+    "SavedModel": (("meta_graph", 2, "MetaGraph", True),),
+    "MetaGraph": (("graph_def", 2, _BYTES, False),),
     "GraphDef": (("node", 1, "NodeDef", True), ("library", 2, "Library", False)),
     "Library": (("function", 1, "Function", True),),
     "Function": (("node_def", 3, "NodeDef", True),),
@@ -52,13 +55,13 @@ _LARGEST = 1 << 20
 _PASSED = ("Identity", "Enter", "Snapshot")
 
 
-@lru_cache(maxsize=1)
-def _message() -> Any:
+@lru_cache(maxsize=2)
+def _message(name: str) -> Any:
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
     file = descriptor_pb2.FileDescriptorProto(name="detquant/graph.proto", package="detquant", syntax="proto3")
-    for name, fields in _FIELDS.items():
-        message = file.message_type.add(name=name)
+    for each, fields in _FIELDS.items():
+        message = file.message_type.add(name=each)
         for field, number, kind, repeated in fields:
             made = message.field.add(name=field, number=number, label=3 if repeated else 1)
             made.type = 11 if isinstance(kind, str) else kind
@@ -66,7 +69,7 @@ def _message() -> Any:
                 made.type_name = f".detquant.{kind}"
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("detquant.GraphDef"))
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"detquant.{name}"))
 
 
 @dataclass(frozen=True)
@@ -142,11 +145,27 @@ def read_graph(content: bytes) -> GraphNodes | None:
     from google.protobuf.message import DecodeError
 
     try:
-        graph = _message().FromString(content)
+        graph = _message("GraphDef").FromString(content)
     except DecodeError:
         return None
     functions = [GraphNodes(map(_node, function.node_def)) for function in graph.library.function]
     return GraphNodes(map(_node, graph.node), functions)
+
+
+def graph_inside(folder: Path) -> bytes | None:
+    """The one graph of a SavedModel that has no variables, since its weights are constants; None for all others.
+
+    The Object Detection API wrote such folders beside its frozen graphs.
+    """
+    from google.protobuf.message import DecodeError
+
+    if any((folder / "variables").glob("variables.*")):
+        return None
+    try:
+        metas = _message("SavedModel").FromString((folder / "saved_model.pb").read_bytes()).meta_graph
+    except (DecodeError, OSError):
+        return None
+    return bytes(metas[0].graph_def) if len(metas) == 1 else None
 
 
 def _node(message: Any) -> Node:
