@@ -30,7 +30,7 @@ from cyclopts.validators import Number
 from seeded import SEEDED
 
 from detquant.data import check_classes, open_dataset, read_image
-from detquant.errors import DetquantError
+from detquant.errors import DetquantError, in_short
 from detquant.pipeline.calibration_images import choose_images
 from detquant.pipeline.detector import load
 from detquant.pipeline.evaluate import Side, run_over
@@ -100,8 +100,7 @@ def make(work: Work, data: Path, runtime: str, by: str) -> Made:
     except DetquantError as error:  # an extra is missing, or the runtime refuses the model
         return Made(runtime=runtime, by=by, note=str(error))
     except (Exception, BrokenProcessPool) as error:  # whatever a peer fails with is its result
-        note = " ".join(f"fails with {type(error).__name__}: {error}".split())[:200]
-        return Made(runtime=runtime, by=by, note=note)
+        return Made(runtime=runtime, by=by, note=f"fails with {in_short(error)}")
     return Made(runtime=runtime, by=by, runner=runner, size=artefact.size_bytes, seconds=seconds, peak_mb=peak)
 
 

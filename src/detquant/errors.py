@@ -92,3 +92,16 @@ def nearest_name(name: str, known: Iterable[str], likeness: float = 0.4) -> str 
         The nearest name, or None if none is near.
     """
     return next(iter(difflib.get_close_matches(name, sorted(known), n=1, cutoff=likeness)), None)
+
+
+def in_short(error: BaseException, longest: int = 200) -> str:
+    """What a library fails with whose errors have no common class: the kind, and one line of what it says.
+
+    Args:
+        error: any.
+        longest: characters of it.
+
+    Returns:
+        Without a full stop, to stand in a sentence.
+    """
+    return " ".join(f"{type(error).__name__}: {error}".split())[:longest].rstrip(".")

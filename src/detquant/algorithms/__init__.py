@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
@@ -27,8 +27,7 @@ def build_algorithm(name: str, options: Mapping[str, Any]) -> Algorithm:
     """
     if name not in ALGORITHMS:
         raise RecipeError(unknown_name("algorithm", name, ALGORITHMS))
-    module, _, cls = ALGORITHMS[name].partition(":")
-    kind = getattr(importlib.import_module(module), cls)
+    kind = pkgutil.resolve_name(ALGORITHMS[name])
     known = [f.name for f in fields(kind)]
     for option in options:
         if option not in known:

@@ -34,6 +34,7 @@ import onnx_ir as ir
 
 from detquant.algorithms._base import Context
 from detquant.calibration import Collector, calibrate
+from detquant.graph.channel_scales import along, input_axis, is_scalable
 from detquant.graph.traits import OPS, bias_of, weight_of
 from detquant.graph.values import constant, is_op, is_used_once
 from detquant.graph.weights import replace_bias, replace_weight
@@ -94,34 +95,18 @@ def find_pairs(graph: ir.Graph, names: Sequence[str]) -> Iterator[Pair]:
     """The pairs among the operators with these names, in graph order."""
     chosen = set(names)
     for first in graph:
-        if first.name not in chosen or not _scalable(first):
+        if first.name not in chosen or not is_scalable(first):
             continue
         value, between = first.outputs[0], list[str]()
         while is_used_once(value):
             between.append(value.name or "")
             [(reader, position)] = value.uses()
-            if position == 0 and reader.name in chosen and _scalable(reader):
+            if position == 0 and reader.name in chosen and is_scalable(reader):
                 yield Pair(first, reader, tuple(between))
             traits = OPS.get(reader.op_type)
             if traits is None or not traits.scales_through or not is_op(reader, reader.op_type):
                 break
             value = reader.outputs[0]
-
-
-def _scalable(node: ir.Node) -> bool:
-    """Cases 3 and 4."""
-    weight = constant(weight_of(node))
-    if not is_op(node, "Conv") or weight is None:
-        return False
-    bias = node.inputs[2] if len(node.inputs) > 2 else None
-    if bias is not None and constant(bias_of(node)) is None:
-        return False
-    return node.attributes.get_int("group", 1) == 1 or _is_depthwise(node, weight.shape)
-
-
-def _is_depthwise(node: ir.Node, shape: Sequence[int]) -> bool:
-    groups = node.attributes.get_int("group", 1)
-    return groups > 1 and tuple(shape[:2]) == (groups, 1)
 
 
 def equalize(pairs: Sequence[Pair], rounds: int) -> list[Doubles]:
@@ -136,15 +121,15 @@ def equalize(pairs: Sequence[Pair], rounds: int) -> list[Doubles]:
     """
     nodes = {n.name: n for pair in pairs for n in (pair.first, pair.second)}
     weights = {name: np.asarray(constant(weight_of(n)), np.float64) for name, n in nodes.items()}
-    inputs = {name: 0 if _is_depthwise(n, weights[name].shape) else 1 for name, n in nodes.items()}
+    inputs = {name: input_axis(n) for name, n in nodes.items()}
     scales = [np.ones(len(weights[pair.first.name])) for pair in pairs]
     for _ in range(rounds):
         moved = 0.0
         for k, pair in enumerate(pairs):
             first, second = pair.first.name, pair.second.name
             s = _scale(weights[first], weights[second], inputs[second])
-            weights[first] = weights[first] / _along(s, 0, weights[first].ndim)
-            weights[second] = weights[second] * _along(s, inputs[second], weights[second].ndim)
+            weights[first] = weights[first] / along(s, 0, weights[first].ndim)
+            weights[second] = weights[second] * along(s, inputs[second], weights[second].ndim)
             scales[k] = scales[k] * s
             moved = max(moved, float(np.abs(np.log(s)).max()))
         if moved < TOLERANCE:
@@ -168,10 +153,6 @@ def _scale(first: Doubles, second: Doubles, axis: int) -> Doubles:
 def _largest(weight: Doubles, axis: int) -> Doubles:
     others = tuple(a for a in range(weight.ndim) if a != axis)
     return np.asarray(np.abs(weight).max(axis=others), np.float64)
-
-
-def _along(s: Doubles, axis: int, rank: int) -> Doubles:
-    return s.reshape([-1 if a == axis else 1 for a in range(rank)])
 
 
 def _refresh(context: Context, reference: ir.Model, qm: QuantModel, divided: dict[str, Doubles]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 from importlib.util import find_spec
 from typing import Any
 
@@ -30,5 +30,4 @@ def load_architecture(name: str) -> Any:
         raise ModelError(unknown_name("architecture", name, ARCHITECTURES))
     if find_spec("torch") is None:
         raise MissingExtra("torch", "torch")
-    module, _, attribute = ARCHITECTURES[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    return pkgutil.resolve_name(ARCHITECTURES[name])

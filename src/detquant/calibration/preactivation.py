@@ -12,11 +12,9 @@ from collections.abc import Callable
 import numpy as np
 
 from detquant.numerics.grid import FloatArray
+from detquant.recipes.plan import SCORES
 
 Function = Callable[[FloatArray], FloatArray]
-
-SCORES = "sigmoid"
-"""The kind of what decoding takes for scores."""
 
 LOGIT = -7.0
 """Of a score of 0.0009."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 
 from detquant.errors import ModelError, unknown_name
 from detquant.families._base import (
@@ -57,8 +57,7 @@ def load_family(name: str) -> type[Family]:
     """
     if name not in FAMILIES:
         raise ModelError(unknown_name("family", name, [*FAMILIES, *KINDS]))
-    module, _, attribute = FAMILIES[name].partition(":")
-    family: type[Family] = getattr(importlib.import_module(module), attribute)
+    family: type[Family] = pkgutil.resolve_name(FAMILIES[name])
     return family
 
 

@@ -25,6 +25,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from detquant.graph.activations import Activation, find_activations
+from detquant.graph.channel_scales import along, input_axis, is_scalable
 from detquant.graph.traits import bias_of, weight_of
 from detquant.graph.values import constant, is_op, new_initializer, used_names
 from detquant.graph.weights import replace_weight
@@ -56,8 +57,8 @@ def with_even_silu(model: ir.Model, peaks: Mapping[str, Reals]) -> ir.Model:
             _rewrite(copy.graph, activation, conv, scales, names)
             for reader in readers:
                 weight = np.asarray(constant(weight_of(reader)), np.float64)
-                axis = 1 if reader.attributes.get_int("group", 1) == 1 else 0
-                replace_weight(reader, (weight * _along(scales, axis, weight.ndim)).astype(np.float32))
+                turned = along(scales, input_axis(reader), weight.ndim)
+                replace_weight(reader, (weight * turned).astype(np.float32))
     return copy
 
 
@@ -74,20 +75,12 @@ def _candidates(graph: ir.Graph) -> Iterator[tuple[Activation, ir.Node, Sequence
     """Case 4: each SiLU with the convolution before it and those behind it."""
     for activation in find_activations(graph).values():
         conv, uses = activation.input.producer(), activation.output.uses()
-        if activation.kind != "silu" or len(activation.nodes) != 2 or conv is None or not _scalable(conv):
+        if activation.kind != "silu" or len(activation.nodes) != 2 or conv is None or not is_scalable(conv):
             continue
         alone = len(activation.input.uses()) == 2 and not activation.input.is_graph_output()
-        read = all(place == 0 and _scalable(node) for node, place in uses) and not activation.output.is_graph_output()
+        read = all(place == 0 and is_scalable(node) for node, place in uses) and not activation.output.is_graph_output()
         if alone and read and uses:
             yield activation, conv, [node for node, _ in uses]
-
-
-def _scalable(node: ir.Node) -> bool:
-    weight = constant(weight_of(node)) if is_op(node, "Conv") else None
-    if weight is None or (len(node.inputs) > 2 and node.inputs[2] is not None and constant(bias_of(node)) is None):
-        return False
-    groups = node.attributes.get_int("group", 1)
-    return groups == 1 or tuple(weight.shape[:2]) == (groups, 1)
 
 
 def _rewrite(graph: ir.Graph, activation: Activation, conv: ir.Node, scales: Reals, names: set[str]) -> None:
@@ -110,8 +103,4 @@ def _rewrite(graph: ir.Graph, activation: Activation, conv: ir.Node, scales: Rea
 
 
 def _divided(array: Reals, scales: Reals) -> Reals:
-    return np.asarray(array / _along(scales, 0, array.ndim), np.float32)
-
-
-def _along(scales: Reals, axis: int, rank: int) -> Reals:
-    return scales.reshape([-1 if k == axis else 1 for k in range(rank)])
+    return np.asarray(array / along(scales, 0, array.ndim), np.float32)

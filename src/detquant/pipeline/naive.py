@@ -17,9 +17,7 @@ from typing import Any
 from onnx import ModelProto
 
 from detquant.calibration import Feed
-from detquant.errors import ModelError
-
-_LONGEST = 200  # characters of what onnxruntime says when it fails
+from detquant.errors import ModelError, in_short
 
 
 def quantize_naively(model: ModelProto, feeds: Iterator[Feed], **options: Any) -> bytes:
@@ -45,8 +43,7 @@ def quantize_naively(model: ModelProto, feeds: Iterator[Feed], **options: Any) -
         try:
             quantize_static(given, path, _Reader(feeds), **options)
         except Exception as error:  # its failures have no common class
-            said = " ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST].rstrip(".")
-            raise ModelError(f"onnxruntime's quantize_static fails with {said}.") from error
+            raise ModelError(f"onnxruntime's quantize_static fails with {in_short(error)}.") from error
         return path.read_bytes()
 
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from detquant.numerics import QuantSpec
 
+SCORES = "sigmoid"
+"""The kind of function that reads what decoding takes for scores, among `Plan.preactivations`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Own:

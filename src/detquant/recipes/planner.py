@@ -30,11 +30,10 @@ from detquant.graph.channel_readers import channel_readers
 from detquant.graph.traits import OPS, WEIGHTED, activation_inputs, bias_of, is_constant, weight_of
 from detquant.numerics import Capability, QType, QuantSpec
 from detquant.recipes.on_the_fly import plan_on_the_fly
-from detquant.recipes.plan import Derived, Fixed, Own, Plan, Point, Shared
+from detquant.recipes.plan import SCORES, Derived, Fixed, Own, Plan, Point, Shared
 from detquant.recipes.recipe import Recipe
 
 FOLLOWS = "its producers run in float"
-SCORES = "sigmoid"
 Range = tuple[float, float]
 
 

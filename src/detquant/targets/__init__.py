@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 from importlib.metadata import version
 from typing import Any
 
@@ -31,8 +31,7 @@ def load_target(name: str) -> Target:
     """
     if name not in TARGETS:
         raise TargetError(unknown_name("target", name, TARGETS))
-    module, _, cls = TARGETS[name].partition(":")
-    target: Target = getattr(importlib.import_module(module), cls)()
+    target: Target = pkgutil.resolve_name(TARGETS[name])()
     return target
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 
 from detquant.errors import RecipeError, unknown_name
 from detquant.pipeline.engines._base import Engine, Product
@@ -21,8 +21,7 @@ def load_engine(name: str) -> Engine:
     """
     if name not in ENGINES:
         raise RecipeError(unknown_name("engine", name, ENGINES))
-    module, _, function = ENGINES[name].partition(":")
-    engine: Engine = getattr(importlib.import_module(module), function)
+    engine: Engine = pkgutil.resolve_name(ENGINES[name])
     return engine
 
 

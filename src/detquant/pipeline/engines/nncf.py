@@ -24,7 +24,7 @@ from onnx.version_converter import convert_version
 
 from detquant.calibration import Feed
 from detquant.data import Skip
-from detquant.errors import MissingExtra, ModelError, TargetError
+from detquant.errors import MissingExtra, ModelError, TargetError, in_short
 from detquant.graph import find_decode_tail
 from detquant.graph.running import as_bytes
 from detquant.pipeline.calibration_images import choose_images, stream
@@ -41,7 +41,6 @@ OPSET = 19
 """Below 13 DequantizeLinear has no axis; at 21 onnxruntime refuses what NNCF makes of YOLOX."""
 Quantise = Callable[[Any], Any]
 """From a model in NNCF's terms to the same, quantised."""
-_LONGEST = 200  # characters of what NNCF says when it fails
 
 
 def quantize(job: Job) -> Product:
@@ -136,5 +135,4 @@ def _nncf(model: Any, *, feeds: Sequence[Feed], ignored: Mapping[str, Any], opti
         with redirect_stdout(sys.stderr):  # its progress; stdout is for figures
             return nncf.quantize(model, data, subset_size=len(feeds), ignored_scope=scope, **options)
     except Exception as error:  # its failures have no common class
-        said = " ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST].rstrip(".")
-        raise ModelError(f"NNCF fails with {said}.") from error
+        raise ModelError(f"NNCF fails with {in_short(error)}.") from error

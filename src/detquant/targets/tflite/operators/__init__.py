@@ -5,7 +5,7 @@ A function gets a `Site` and adds operators to the file through it. An operator 
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 from collections.abc import Callable
 
 import onnx_ir as ir
@@ -90,6 +90,5 @@ def operator(node: ir.Node) -> Write:
             f"{node.op_type} '{node.name}' has no counterpart among LiteRT's builtin operators that detquant writes: "
             f"export the model without it, or choose another target."
         )
-    module, _, name = row.partition(":")
-    function: Write = getattr(importlib.import_module(f"{ROOM}.{module}"), name)
+    function: Write = pkgutil.resolve_name(f"{ROOM}.{row}")
     return function
