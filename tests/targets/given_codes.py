@@ -23,6 +23,11 @@ def quantised(model, feeds, capability, keep_float=None, ranges=None):
     return calibrate(model, decided, statistics, capability)
 
 
+def as_planned(qdq):
+    """A QDQ graph as it is written, without fused kernels: where a processor lacks VNNI these saturate."""
+    return Runner(qdq, optimisation="basic")
+
+
 def layer_by_layer(qdq):
     """The QDQ graph cut at all codes: each is computed by ONNX Runtime from the codes given before it."""
     model = prepare(qdq).clone()

@@ -26,6 +26,7 @@ class Capability:
         dynamic_ops: layers with a kernel that takes 8-bit weights and rounds a real activation as it runs.
         fused: operators that the runtime folds into an integer kernel before them, such as Relu after Conv;
             no grid stands between the two.
+        fused_after_add: the same for an integer Add, as at the end of a residual block.
         fused_activations: composite activations (silu, ...) that run inside the integer kernel of the layer before
             them: their one grid is at their output, and none stands between the two.
         activation_steps: composite activations (silu, ...) that run as several integer operators, each with
@@ -46,6 +47,7 @@ class Capability:
     int8_ops: frozenset[str]
     dynamic_ops: frozenset[str] = field(default_factory=frozenset)
     fused: frozenset[str] = field(default_factory=frozenset)
+    fused_after_add: frozenset[str] = field(default_factory=frozenset)
     fused_activations: frozenset[str] = field(default_factory=frozenset)
     activation_steps: frozenset[str] = field(default_factory=frozenset)
     symmetric: bool = False

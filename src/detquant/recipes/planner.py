@@ -202,7 +202,7 @@ class _Planner:
         )
 
     def fused_away(self, value: ir.Value) -> bool:
-        """Whether ``value`` lies between a weighted operator and what the runtime folds into it."""
+        """Whether ``value`` lies between a weighted operator or a sum and what the runtime folds into it."""
         producer, uses = value.producer(), list(value.uses())
         readers = {id(self.inside.get(id(use.node))): self.inside.get(id(use.node)) for use in uses}
         for activation in (self.inside.get(id(producer)), *readers.values()):
@@ -211,12 +211,17 @@ class _Planner:
                 return True
         return (
             producer is not None
-            and producer.op_type in WEIGHTED
             and len(uses) == 1
             and not value.is_graph_output()
-            and uses[0].node.op_type in self.capability.fused
+            and uses[0].node.op_type in self.folds(producer)
             and id(uses[0].node) in self.integer
         )
+
+    def folds(self, node: ir.Node) -> frozenset[str]:
+        """What the runtime folds into the kernel of ``node``."""
+        if node.op_type in WEIGHTED:
+            return self.capability.fused
+        return self.capability.fused_after_add if node.op_type == "Add" else frozenset()
 
     def leaves(self, value: ir.Value) -> bool:
         """Whether ``value`` goes from a layer to float operators alone, on a target whose kernels write float."""

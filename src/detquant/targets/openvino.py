@@ -33,6 +33,7 @@ CAPABILITY = Capability(
     name="openvino",
     int8_ops=USUAL_OPS,
     fused=frozenset({"Relu", "Clip", "LeakyRelu"}),
+    fused_after_add=frozenset({"Relu", "Clip", "LeakyRelu"}),
     fused_activations=frozenset({"silu", "hardswish", "mish"}),
     float_results=True,
     pair_saturation=True,

@@ -22,6 +22,7 @@ CAPABILITY = Capability(
     int8_ops=USUAL_OPS | {"Mul", "Sigmoid"},
     dynamic_ops=LAYERS,
     fused=frozenset({"Relu", "Clip"}),
+    fused_after_add=frozenset({"Relu", "Clip"}),
     activation_steps=frozenset({"silu"}),
     pair_saturation=True,
 )

@@ -28,6 +28,7 @@ CAPABILITY = Capability(
     name="tensorrt",
     int8_ops=USUAL_OPS | {"ConvTranspose"},
     fused=frozenset({"Relu", "Clip", "LeakyRelu"}),
+    fused_after_add=frozenset({"Relu", "Clip", "LeakyRelu"}),
     fused_activations=frozenset({"silu", "hardswish", "mish"}),
     symmetric=True,
     float_results=True,

@@ -35,7 +35,8 @@ def test_both_are_one_model_again(written, images):
     found, feed = load_model(folder / "model.tflite"), images(1)[0]
     assert found.reason.endswith("with decode.onnx behind it")
     assert [value.name for value in found.model.graph.outputs] == ["scores"]
-    expected, result = Runner(qdq).run(feed)["scores"], Runner(found.model).run(feed)["scores"]
+    # without fused kernels: where a processor lacks VNNI these saturate
+    expected, result = (Runner(one, optimisation="basic").run(feed)["scores"] for one in (qdq, found.model))
     assert expected.shape == result.shape and np.abs(expected - result).max() < 0.03
 
 

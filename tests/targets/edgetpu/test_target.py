@@ -9,12 +9,12 @@ import pytest
 from detquant.cli import main
 from detquant.errors import TargetError
 from detquant.graph import prepare
-from detquant.graph.running import Runner
 from detquant.targets import load_target
 from detquant.targets.edgetpu.compiler import PROGRAM
 from detquant.targets.edgetpu.split import Split, predict
 
 pytest.importorskip("ai_edge_litert", reason="the extra tflite is not installed")
+from given_codes import as_planned
 from layers import quantised
 
 TARGET = load_target("edgetpu")
@@ -48,7 +48,7 @@ def test_leaky_relu_runs_as_one_that_the_chip_has(build, images):
     model = net(build, [("LeakyRelu", ["f"], ["g"], {"alpha": 0.1, "name": "leaky"})])
     qdq, artefact = lowered(model, images())
     assert predict(artefact.files["model.tflite"]).mapped == {"CONV_2D": 2, "PRELU": 1}
-    found, expected = TARGET.open(artefact).run(images(1)[0])["y"], Runner(qdq).run(images(1)[0])["y"]
+    found, expected = TARGET.open(artefact).run(images(1)[0])["y"], as_planned(qdq).run(images(1)[0])["y"]
     step = np.unique(np.diff(np.unique(expected))).min()
     assert np.abs(found - expected).max() < 4 * step and np.ptp(expected) > 50 * step
 
@@ -73,7 +73,7 @@ def test_a_pool_of_what_is_never_negative_pads_with_zeros(build, images):
     ]
     qdq, artefact = lowered(net(build, rows), images())
     assert predict(artefact.files["model.tflite"]).mapped == {"CONV_2D": 2, "PAD": 1, "MAX_POOL_2D": 1}
-    found, expected = TARGET.open(artefact).run(images(1)[0])["y"], Runner(qdq).run(images(1)[0])["y"]
+    found, expected = TARGET.open(artefact).run(images(1)[0])["y"], as_planned(qdq).run(images(1)[0])["y"]
     assert np.abs(found - expected).max() < 0.03 * np.ptp(expected)
 
 

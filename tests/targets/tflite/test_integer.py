@@ -22,6 +22,7 @@ from detquant.targets.ort import CAPABILITY as ORT
 from detquant.targets.tflite.lowering import lower
 
 pytest.importorskip("ai_edge_litert", reason="the extra tflite is not installed")
+from given_codes import as_planned
 from layers import quantised
 
 TARGET = load_target("tflite-integer")
@@ -54,7 +55,7 @@ def test_nothing_in_the_file_is_a_float(qdq, images):
     runner = TARGET.open(artefact)
     counts = runner.precisions()
     assert counts["CONV_2D"] == {"int8": 4} and not {"QUANTIZE", "DEQUANTIZE", "TRANSPOSE"} & counts.keys()
-    found, expected = runner.run(images(1)[0]), Runner(qdq).run(images(1)[0])
+    found, expected = runner.run(images(1)[0]), as_planned(qdq).run(images(1)[0])
     assert list(found) == ["scores"] and found["scores"].shape == (1, 4, 16, 16)
     assert np.abs(found["scores"] - expected["scores"]).max() < 0.03 < np.ptp(expected["scores"])
 
@@ -147,7 +148,7 @@ def test_decoding_may_read_the_image_too(build, images):
     model = prepare(build(rows, {"x": [1, 3, 16, 16]}, {"y": None, "z": None}, weights))
     qdq = quantised(model, images(), target=TARGET).qdq()
     artefact = TARGET.lower(qdq)
-    found, expected = TARGET.open(artefact).run(images(1)[0]), Runner(qdq).run(images(1)[0])
+    found, expected = TARGET.open(artefact).run(images(1)[0]), as_planned(qdq).run(images(1)[0])
     assert [*found] == [*expected] and np.allclose(found["z"], expected["z"], atol=1e-6)
 
 

@@ -12,12 +12,11 @@ import pytest
 
 from detquant.data import iter_images, open_dataset
 from detquant.graph import prepare
-from detquant.graph.running import Runner
 from detquant.numerics import sqnr_db
 from detquant.pipeline.detector import load
 
 pytest.importorskip("ai_edge_litert", reason="the extra tflite is not installed")
-from given_codes import off_by
+from given_codes import as_planned, off_by
 from layers import TARGET, in_litert, interpreter, quantised
 
 ASSETS = Path(__file__).resolve().parents[4] / "shared" / "assets"
@@ -47,7 +46,7 @@ def test_no_layer_of_a_detector_is_off_by_more_than_one_code(model, data):
         assert max(most for most, _ in errors.values()) <= 1
         assert np.mean([share for _, share in errors.values()]) < 0.03
     runner = TARGET.open(TARGET.lower(qdq))
-    expected, found = Runner(qdq).run(unseen), runner.run(unseen)
+    expected, found = as_planned(qdq).run(unseen), runner.run(unseen)
     for name in expected:  # errors of one code add up over two hundred layers
         assert found[name].shape == expected[name].shape
         assert sqnr_db(expected[name], found[name]) > 18.0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from given_codes import as_planned
 
 from detquant.calibration import Statistics, calibrate
 from detquant.errors import UnsupportedOperator
 from detquant.graph import prepare
-from detquant.graph.running import Runner
 from detquant.numerics import sqnr_db
 from detquant.recipes import load_recipe, parse_recipe, plan
 from detquant.targets import load_target
@@ -67,7 +67,7 @@ def test_a_layer_computes_nearly_the_same(build, case, recipe):
     assert runner.precisions()[kind] == {"int8 on the fly": 1}
     for scale in (1.0, 100.0):  # the grid follows the image
         feed = {"x": scale * draw(1, 4, 8, 8)}
-        expected, found = Runner(qdq).run(feed)["y"], runner.run(feed)["y"]
+        expected, found = as_planned(qdq).run(feed)["y"], runner.run(feed)["y"]
         assert expected.shape == found.shape and 28.0 < sqnr_db(expected, found) < 80.0
 
 

@@ -20,6 +20,7 @@ CAPABILITY = Capability(
     int8_ops=USUAL_OPS | {"Mul", "Pad", "Sigmoid", "Sub", "Tanh"},
     dynamic_ops=frozenset({"Conv", "Gemm", "MatMul"}),
     fused=frozenset({"Relu", "Clip"}),
+    fused_after_add=frozenset({"Relu", "Clip"}),
     activation_steps=frozenset({"silu"}),
     keeps_grid=frozenset({"AveragePool"}),
     fixed_ranges={"Sigmoid": (0.0, 255 / 256), "Tanh": (-1.0, 127 / 128)},
