@@ -48,16 +48,19 @@ def placed(net, calibrated, images):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """clock(best, faster): float takes 1, the first candidate ``best``; ``faster`` answers the trials in turn."""
+    """clock(best, faster): float takes 1, the model ``best``; ``faster`` answers the trials in turn, at each look."""
 
     def start(best, faster=()):
-        answers, asked = iter(faster), []
+        answers, asked, trials = iter(faster), [], {}
 
         def alternate(sides, feed, runs):
             asked.append(tuple(sides))
             if "float" in sides:
                 return {"float": 1.0, "best": best}
-            return {"best": 1.0, "trial": next(answers)}
+            trial = sides["trial"]
+            if trial not in trials:
+                trials[trial] = next(answers)
+            return {"best": 1.0, "trial": trials[trial]}
 
         monkeypatch.setattr(placement, "alternate", alternate)
         return asked
@@ -69,12 +72,19 @@ def test_well_ahead_only_the_convolution_of_the_image_is_tried(placed, clock):
     qm, context = placed()
     asked = clock(0.69, [0.99])
     assert Placement()(qm, context) is qm
+    assert asked == [("float", "best"), ("best", "trial"), ("best", "trial")] and context.memory == {"placement": {}}
+
+
+def test_a_candidate_with_nothing_to_win_is_looked_at_once(placed, clock):
+    qm, context = placed()
+    asked = clock(0.69, [1.0])
+    assert Placement()(qm, context) is qm
     assert asked == [("float", "best"), ("best", "trial")] and context.memory == {"placement": {}}
 
 
 def test_near_the_bar_it_looks_twice(placed, clock):
     qm, context = placed()
-    asked = clock(0.79, [0.99])
+    asked = clock(0.79, [1.0])
     assert Placement()(qm, context) is qm
     assert asked == [("float", "best"), ("float", "best"), ("best", "trial")]
 
@@ -121,7 +131,7 @@ def test_only_what_reaches_the_gain_is_kept(placed, clock):
     figures = dict.fromkeys(titles, 0.99) | {"depthwise convolutions": 0.94, "stage of 4x4": 0.9}
     asked = clock(1.2, figures.values())
     after = Placement()(qm, context)
-    assert set(after.kept) == {"deep", "quarter"} and len(asked) == 1 + len(titles)
+    assert set(after.kept) == {"deep", "quarter"} and len(asked) == 1 + 2 * len(titles)
     assert after.kept["deep"] == "placement: depthwise convolutions, faster in float"
     assert not {"deep", "quarter"} & set(after.plan.integer) and "half" in after.plan.integer
     assert context.memory == {"placement": dict(after.kept)}

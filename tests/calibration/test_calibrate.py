@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -65,6 +66,27 @@ def test_weights_lie_on_their_grids_and_the_reference_is_float(small_net, filled
     for name, grid in qm.weights.items():
         np.testing.assert_array_equal(fake_quantize(weight(qm.model, name), grid), weight(qm.model, name))
         assert np.abs(weight(qm.model, name) - weight(small_net, name)).max() > 0
+
+
+def test_weights_of_an_earlier_decision_are_taken_over_where_they_would_be_the_same(small_net, filled, monkeypatch):
+    qm, statistics = filled("mean")
+    made = []
+    calibrate_module = sys.modules["detquant.calibration.calibrate"]
+    search = calibrate_module.weight_grid
+    monkeypatch.setattr(
+        calibrate_module, "weight_grid", lambda node, *a, **k: made.append(node.name) or search(node, *a, **k)
+    )
+    fewer = plan(small_net, W8A8, CAPABILITY, {"second": "not wanted"})
+    fresh = calibrate(small_net, fewer, statistics, CAPABILITY)
+    assert set(made) == {"first", "third"}
+    # Another grid of its input: "first" is looked for again, and so is nobody else.
+    x = replace(qm.params["x"], scale=qm.params["x"].scale * np.float32(2))
+    made.clear()
+    after = calibrate(small_net, fewer, statistics, CAPABILITY, replace(qm, params=qm.params | {"x": x}))
+    assert made == ["first"]
+    for name, grid in fresh.weights.items():
+        np.testing.assert_array_equal(after.weights[name].scale, grid.scale)
+        np.testing.assert_array_equal(weight(after.model, name), weight(fresh.model, name))
 
 
 def test_weight_grids_start_from_the_reference_again(filled):

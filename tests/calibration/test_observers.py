@@ -35,6 +35,18 @@ def test_observers_of_extremes(name, expected):
     assert observer(name).range(EXTREMES) == pytest.approx(expected)
 
 
+def test_a_mean_is_known_to_its_standard_error():
+    # highs 1 and 5 (deviation 2.83), lows -1 and -3: over the mean range of 5 and the root of two images
+    assert observer("mean").unsure(EXTREMES.extremes) == pytest.approx(np.sqrt(8) / np.sqrt(2) / 5)
+    many = np.random.default_rng(0).normal([-1, 9], [0.5, 2], (400, 2)).astype(np.float32)
+    assert observer("mean").unsure(many) == pytest.approx(2 / 20 / 10, rel=0.1)
+
+
+def test_extremes_are_known_when_further_images_add_nothing():
+    assert observer("minmax").unsure(EXTREMES.extremes) == pytest.approx(1 - 2 / 8)
+    assert observer("minmax").unsure(EXTREMES.extremes[::-1]) == 0
+
+
 @pytest.mark.parametrize("name", ["percentile", "mse", "entropy"])
 def test_the_others_need_a_histogram(name):
     assert observer(name).needs_histogram

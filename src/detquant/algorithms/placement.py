@@ -38,6 +38,8 @@ FIRST_LOOK = 5
 """Runs that tell a model which is well ahead from one that is not: that needs no precision..."""
 DOUBTFUL = 0.1
 """... unless the ratio is as near to the bar as this."""
+HOPELESS = 0.99
+"""A candidate that a first look finds above this share of the latency is not timed further."""
 WARM_UP = 2
 
 
@@ -85,14 +87,19 @@ class Placement:
                 until, gain = (first_shared(qm, trial, names), self.image_gain) if title == IMAGE else (None, self.gain)
                 before = _open(qm, context, until) if until else best
                 after = _open(trial, context, until)
-                front = alternate({"best": before, "trial": after}, feed, self.runs)
+                front = self.timed({"best": before, "trial": after}, feed)
             except (RecipeError, TargetError):  # nothing would be left in integers, or the place refuses the mixture
                 continue
             if front["best"] - front["trial"] > (1 - gain) * (times["best"] if until else front["best"]):
                 kept |= more
-                qm, best = trial, _open(trial, context) if until else after
+                qm, best = trial, _open(trial, context) if until and done < len(tried) else after
         context.memory[MEMORY] = kept
         return qm
+
+    def timed(self, sides: dict[str, Runner], feed: Arrays) -> dict[str, float]:
+        """Both sides of a candidate; only a first look at them where that shows that there is nothing to win."""
+        times = alternate(sides, feed, FIRST_LOOK)
+        return times if times["trial"] > HOPELESS * times["best"] else alternate(sides, feed, self.runs)
 
 
 def _open(qm: QuantModel, context: Context, until: str | None = None) -> Runner:

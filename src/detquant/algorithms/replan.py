@@ -22,5 +22,5 @@ def keep_more_float(qm: QuantModel, more: Mapping[str, str], context: Context) -
     """
     kept = {**qm.kept, **more}
     decided = plan(qm.reference, context.recipe, context.target.capability, kept, context.ranges)
-    fresh = calibrate(qm.reference, decided, context.statistics, context.target.capability)
+    fresh = calibrate(qm.reference, decided, context.statistics, context.target.capability, qm)
     return replace(fresh, kept=kept, notes=qm.notes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx_ir as ir
@@ -13,15 +13,17 @@ from detquant.calibration.preactivation import FUNCTIONS, useful_low
 from detquant.calibration.statistics import BINS, Statistics
 from detquant.calibration.weights import weight_grid
 from detquant.errors import CalibrationError
-from detquant.graph.traits import OPS, activation_inputs
-from detquant.graph.values import values_by_name
+from detquant.graph.traits import OPS, activation_inputs, weight_of
+from detquant.graph.values import constant, values_by_name
 from detquant.graph.weights import replace_weight
 from detquant.numerics import Capability, QuantParams, QuantSpec, grid_from_range
-from detquant.numerics.grid import IntArray
+from detquant.numerics.grid import FloatArray, IntArray
 from detquant.recipes import Fixed, Own, Plan, QuantModel
 
 
-def calibrate(model: ir.Model, plan: Plan, statistics: Statistics, capability: Capability) -> QuantModel:
+def calibrate(
+    model: ir.Model, plan: Plan, statistics: Statistics, capability: Capability, before: QuantModel | None = None
+) -> QuantModel:
     """Grids for every activation and weight of the plan.
 
     Args:
@@ -29,6 +31,8 @@ def calibrate(model: ir.Model, plan: Plan, statistics: Statistics, capability: C
         plan: the decision.
         statistics: of the calibration images.
         capability: the target's facts.
+        before: the same model after another decision, on the same statistics: weights whose operators read the same
+            grid are taken from it. No algorithm has changed its weights.
     """
     params: dict[str, QuantParams] = {}
     values = values_by_name(model.graph)
@@ -39,19 +43,27 @@ def calibrate(model: ir.Model, plan: Plan, statistics: Statistics, capability: C
         elif isinstance(point, Fixed):
             params[name] = grid_from_range(point.low, point.high, point.spec)
     filled = QuantModel(model=model, reference=model, plan=plan, params=params, weights={})
-    return with_weight_grids(filled, capability, statistics)
+    return with_weight_grids(filled, capability, statistics, before)
 
 
-def with_weight_grids(qm: QuantModel, capability: Capability, statistics: Statistics) -> QuantModel:
+def with_weight_grids(
+    qm: QuantModel, capability: Capability, statistics: Statistics, before: QuantModel | None = None
+) -> QuantModel:
     """The same with every weight on a grid, as near to the weight of `QuantModel.reference` as it gets."""
     nodes = {n.name or "": n for n in qm.reference.graph}
     model = qm.model.clone()
     mine = {n.name or "": n for n in model.graph}
     grids, activations = {}, qm.activations
+    known = _weights_of(before) if before is not None and before.reference is qm.reference else {}
     for name, spec in qm.plan.weights.items():
         value = nodes[name].inputs[0]
         tensor = (value.name or "") if value is not None else ""
         x = activations.get(tensor)
+        same = known.get(name)
+        if same is not None and same.spec == spec and _equal(same.x, x):
+            grids[name] = same.params
+            replace_weight(mine[name], same.values)
+            continue
         peaks = None
         if capability.pair_saturation and x is not None:
             peaks = statistics.channel_peaks.get(tensor, x.high)  # unknown: anything on the grid may come
@@ -59,6 +71,37 @@ def with_weight_grids(qm: QuantModel, capability: Capability, statistics: Statis
         grids[name] = found.params
         replace_weight(mine[name], found.values)
     return replace(qm, model=model, weights=grids)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """A weight on its grid, and what the grid was made for."""
+
+    spec: QuantSpec
+    x: QuantParams | None
+    params: QuantParams
+    values: FloatArray
+
+
+def _weights_of(qm: QuantModel) -> dict[str, _Known]:
+    activations, found = qm.activations, {}
+    for node in qm.model.graph:
+        name, x, values = node.name or "", node.inputs[0] if node.inputs else None, constant(weight_of(node))
+        if name in qm.weights and x is not None and values is not None:
+            found[name] = _Known(
+                spec=qm.plan.weights[name],
+                x=activations.get(x.name or ""),
+                params=qm.weights[name],
+                values=np.asarray(values, np.float32),
+            )
+    return found
+
+
+def _equal(one: QuantParams | None, other: QuantParams | None) -> bool:
+    """Whether two grids of activations are the same one."""
+    if one is None or other is None:
+        return one is other
+    return (one.qtype, one.scale, one.zero_point) == (other.qtype, other.scale, other.zero_point)
 
 
 def _range(

@@ -16,6 +16,7 @@ import onnx_ir as ir
 
 from detquant.calibration.observers import observer
 from detquant.calibration.probes import with_codes, with_extremes
+from detquant.calibration.settled import settled
 from detquant.calibration.statistics import BINS, Statistics
 from detquant.errors import CalibrationError
 from detquant.graph.running import Runner
@@ -36,6 +37,8 @@ class Collector:
         model: prepared float graph.
         plan: says which tensors matter and which observers they have.
         by_channel: tensors whose channels' means and peaks are wanted too.
+        enough: share of their width to which ranges must be known for calibration to end before it has seen all images;
+            0 to look at all of them.
         histogram_images: how many images, evenly spread, the pass over histograms takes at most.
         threads: images that run at a time.
         store: file for statistics, or None.
@@ -45,13 +48,14 @@ class Collector:
     model: ir.Model
     plan: Plan
     by_channel: Sequence[str] = ()
+    enough: float = 0.0
     histogram_images: int = 32
     threads: int = 1
     store: Path | None = None
     progress: Progress | None = None
 
     def collect(self, feeds: Feeds, count: int) -> Statistics:
-        """Statistics over ``count`` images.
+        """Statistics over ``count`` images, or fewer where the ranges have settled.
 
         Args:
             feeds: called with the positions of images, gives their feeds one by one.
@@ -65,7 +69,7 @@ class Collector:
         state = self._stored() or Statistics.empty()
         try:
             self._extremes(state, feeds, count)
-            self._histograms(state, feeds, count)
+            self._histograms(state, feeds)
         finally:
             if self.store and state.images:
                 state.save(self.store)
@@ -84,7 +88,7 @@ class Collector:
         return [name for root in owned for name in self.plan.sources[root]]
 
     def _extremes(self, state: Statistics, feeds: Feeds, count: int) -> None:
-        if state.images >= count:
+        if state.images >= count or settled(self.plan, state, self.enough):
             return
         names, inputs = self.tensors(), {v.name or "" for v in self.model.graph.inputs}
         inside = [n for n in names if n not in inputs]
@@ -108,9 +112,13 @@ class Collector:
                 state.channel_sums[name] = state.channel_sums.get(name, np.zeros_like(mean)) + mean
                 state.channel_peaks[name] = np.maximum(state.channel_peaks.get(name, peak), peak)
             state.images += 1
-            self._tick("calibrating", state, state.images, count)
+            done = settled(self.plan, state, self.enough)
+            self._tick("calibrating", state, state.images, state.images if done else count)
+            if done:
+                break
 
-    def _histograms(self, state: Statistics, feeds: Feeds, count: int) -> None:
+    def _histograms(self, state: Statistics, feeds: Feeds) -> None:
+        count = state.images
         wanted = [r for r, spec in self.plan.owned.items() if observer(spec.observer).needs_histogram]
         every = -(-count // self.histogram_images)
         chosen = range(0, count, every)
@@ -141,23 +149,29 @@ def in_parallel(runner: Runner, feeds: Iterable[Feed], workers: int) -> Iterator
     """Each feed with its outputs, in order; ``workers`` images run at a time, each on one thread.
 
     Whole images beside each other use the processor better than the threads of one operator, and single-threaded
-    kernels give the same numbers on every run. When the feeds break off, what is under way is still given out.
+    kernels give the same numbers on every run. When the feeds break off, what is under way is still given out; when
+    nobody asks for more, what has not begun is dropped.
     """
+    waiting: deque[tuple[Feed, Future[dict[str, Array]]]] = deque()
     with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[tuple[Feed, Future[dict[str, Array]]]] = deque()
         source, broken = iter(feeds), None
-        while broken is None:
-            try:
-                feed = next(source)
-            except (Exception, KeyboardInterrupt) as error:
-                broken = error
-                continue
-            waiting.append((feed, pool.submit(runner.run, feed)))
-            if len(waiting) > workers:
+        try:
+            while broken is None:
+                try:
+                    feed = next(source)
+                except (Exception, KeyboardInterrupt) as error:
+                    broken = error
+                    continue
+                waiting.append((feed, pool.submit(runner.run, feed)))
+                if len(waiting) > workers:
+                    done, future = waiting.popleft()
+                    yield done, future.result()
+            while waiting:
                 done, future = waiting.popleft()
                 yield done, future.result()
-        for done, future in waiting:
-            yield done, future.result()
+        finally:
+            for _, future in waiting:
+                future.cancel()
         if not isinstance(broken, StopIteration):
             raise broken
 

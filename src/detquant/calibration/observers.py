@@ -139,18 +139,42 @@ def entropy(view: TensorView, steps: int = 29) -> Range:
     return min(_shrunk(view, steps), key=divergence)
 
 
+def standard_error(extremes: FloatArray) -> float:
+    """Of the mean of the images' extremes, the worse end, as a share of the mean range."""
+    width = float(np.ptp(extremes.mean(axis=0, dtype=np.float64)))
+    deviation = float(extremes.std(axis=0, ddof=1, dtype=np.float64).max())
+    return deviation / float(np.sqrt(len(extremes))) / max(width, 1e-12)
+
+
+def growth(extremes: FloatArray) -> float:
+    """What the second half of the images has added to the range, as a share of it."""
+
+    def width(part: FloatArray) -> float:
+        return float(part[:, 1].max() - part[:, 0].min())
+
+    return 1.0 - width(extremes[: len(extremes) // 2]) / max(width(extremes), 1e-12)
+
+
 @dataclass(frozen=True, slots=True)
 class Observer:
-    """A row of `OBSERVERS`."""
+    """A row of `OBSERVERS`.
+
+    Attributes:
+        range: the estimate.
+        needs_histogram: whether it looks at one.
+        unsure: from the extremes of at least two images, ``[images, 2]``: how far the estimate may be off, as a share
+            of the range; None where that is not known before all images are seen.
+    """
 
     range: Callable[[TensorView], Range]
     needs_histogram: bool
+    unsure: Callable[[FloatArray], float] | None = None
 
 
 OBSERVERS = {
-    "minmax": Observer(minmax, False),
+    "minmax": Observer(minmax, False, growth),
     "moving_average": Observer(moving_average, False),
-    "mean": Observer(mean, False),
+    "mean": Observer(mean, False, standard_error),
     "percentile": Observer(percentile, True),
     "mse": Observer(mse, True),
     "entropy": Observer(entropy, True),

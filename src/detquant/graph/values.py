@@ -86,7 +86,7 @@ def new_initializer(graph: ir.Graph, name: str, array: Array, taken: set[str] | 
         taken: `used_names` of the graph, kept up to date by the caller who adds many; found out if not given.
     """
     unique = fresh_name(name, used_names(graph) if taken is None else taken)
-    tensor = ir.tensor(array, name=unique)
+    tensor = ir.Tensor(array, name=unique)
     value = ir.Value(name=unique, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype), const_value=tensor)
     graph.register_initializer(value)
     return value

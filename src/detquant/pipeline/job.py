@@ -25,6 +25,7 @@ Progress = Callable[[str, int, int], None]
 FEEDS = 4
 """Images that algorithms look at."""
 EVEN = "even channels: {} SiLUs became two convolutions each, since no one grid could hold their channels"
+SETTLED = "calibration ended after {} of {} images, since ranges were known to {:.0%} of their width"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ class Job:
         dataset: gives the calibration images.
         recipe: the wish.
         target: the place to run.
-        calib: number of calibration images.
+        calib: number of calibration images at most, see `Recipe.settled`.
         work: where statistics are kept, or None.
         progress: called with (what, done, total).
     """
@@ -86,6 +87,8 @@ class Job:
             )
             qm = calibrate(model, decided, statistics, self.target.capability)
             qm = qm.noted(EVEN.format(uneven)) if uneven else qm
+            if 0 < statistics.images < len(paths):
+                qm = qm.noted(SETTLED.format(statistics.images, len(paths), self.recipe.settled))
             for step in steps:
                 qm = step(qm, context)
         return Made(
@@ -114,6 +117,7 @@ class Job:
             model=model,
             plan=decided,
             by_channel=sorted(inputs),
+            enough=self.recipe.settled,
             threads=os.cpu_count() or 1,
             store=store,
             progress=self.progress,

@@ -3,6 +3,7 @@
 name = "w8a8"
 description = "..."
 head = "float"                  # what the decode tail reads; or "int"
+settled = 0.04                  # calibration ends when ranges are known to this share of their width; 0: all images
 
 [[rules]]                       # the last rule that matches an operator wins
 ops = ["*"]                     # operator types
@@ -70,6 +71,8 @@ class Recipe:
         steps: algorithms in order.
         head: "float" or "int" for what the decode tail reads. The convolutions that give it stay float with it, unless
             the target's integer kernels write float.
+        settled: share of their width to which ranges must be known for calibration to end before it has seen all
+            images; 0 to look at all of them.
     """
 
     name: str
@@ -77,6 +80,7 @@ class Recipe:
     steps: tuple[Step, ...] = ()
     description: str = ""
     head: str = "float"
+    settled: float = 0.0
 
     @property
     def dynamic(self) -> bool:
@@ -104,10 +108,13 @@ def load_recipe(name: str) -> Recipe:
 
 def parse_recipe(table: Mapping[str, Any], source: str) -> Recipe:
     """A recipe from its TOML table; ``source`` names it in errors."""
-    only(table, {"name", "description", "head", "rules", "steps"}, source)
+    only(table, {"name", "description", "head", "settled", "rules", "steps"}, source)
     head = table.get("head", "float")
     if head not in ("float", "int"):
         raise RecipeError(f"{source}: head = {head!r}, expected 'float' or 'int'.")
+    settled = entry(float, table, "settled", 0.0, source)
+    if not 0 <= settled < 1:
+        raise RecipeError(f"{source}: settled = {settled!r}, expected a share from 0 to below 1.")
     if not table.get("rules"):
         raise RecipeError(f"{source} has no [[rules]]: without one nothing is quantised.")
     rules, steps = list_of(dict, table, "rules", [], source), list_of(dict, table, "steps", [], source)
@@ -115,6 +122,7 @@ def parse_recipe(table: Mapping[str, Any], source: str) -> Recipe:
         name=entry(str, table, "name", Path(source).stem, source),
         description=entry(str, table, "description", "", source),
         head=head,
+        settled=settled,
         rules=tuple(_rule(rule, f"{source}, rule {k}") for k, rule in enumerate(rules, 1)),
         steps=tuple(_step(step, f"{source}, step {k}") for k, step in enumerate(steps, 1)),
     )

@@ -13,7 +13,7 @@ from detquant.errors import RecipeError, unknown_name
 
 T = TypeVar("T")
 SUFFIX = ".toml"
-KINDS = {str: "text", bool: "true or false", int: "a whole number", dict: "a table", list: "a list"}
+KINDS = {str: "text", bool: "true or false", int: "a whole number", float: "a number", dict: "a table", list: "a list"}
 
 
 def builtin_names(*folders: str) -> tuple[str, ...]:
@@ -59,6 +59,8 @@ def only(table: Mapping[str, Any], known: set[str], where: str) -> None:
 def entry(kind: type[T], table: Mapping[str, Any], key: str, default: T, where: str) -> T:
     """The entry ``key``, which must be of this kind."""
     found = table.get(key, default)
+    if kind is float and type(found) is int:
+        found = float(found)
     if not isinstance(found, kind):
         raise RecipeError(f"{where}: {key} = {found!r}, expected {KINDS[kind]}.")
     return found
