@@ -17,6 +17,7 @@ CPU = Capability(
     fused=frozenset({"Relu"}),
     activation_steps=frozenset({"silu"}),
 )
+CONVS = ("one", "two", "three", "head")
 ALL = ("first", "silu_gate", "silu_mul", "second", "relu", "pool", "join", "third", "add")
 
 
@@ -61,6 +62,30 @@ def test_where_each_grid_comes_from(small_net):
     gate = found.points["gate"]
     assert isinstance(gate, Fixed) and (gate.low, gate.high) == (0.0, 1.0)
     assert found.points["third_b"] == Derived("joined", "third")
+
+
+@pytest.fixture
+def residual(build):
+    """A sum of two convolutions, and a Relu behind it that a third one reads."""
+    weights = {f"{name}_w": np.full((8, 3 if name == "one" else 8, 1, 1), 0.1, np.float32) for name in CONVS}
+    rows = [
+        ("Conv", ["x", "one_w"], ["a"], {"name": "one"}),
+        ("Conv", ["a", "two_w"], ["b"], {"name": "two"}),
+        ("Add", ["a", "b"], ["sum"], {"name": "add"}),
+        ("Relu", ["sum"], ["r"], {"name": "relu"}),
+        ("Conv", ["r", "three_w"], ["c"], {"name": "three"}),
+        ("Conv", ["c", "head_w"], ["y"], {"name": "head"}),
+    ]
+    return prepare(build(rows, {"x": [1, 3, 8, 8]}, {"y": None}, weights))
+
+
+def test_no_grid_between_a_sum_and_what_is_folded_into_it(residual):
+    folds = replace(CPU, fused_after_add=frozenset({"Relu"}))
+    assert {"sum", "r"} <= plan(residual, W8A8, CPU).points.keys()
+    found = plan(residual, W8A8, folds)
+    assert "sum" not in found.points and "r" in found.points and {"add", "relu"} <= set(found.integer)
+    # What stays in float folds nothing.
+    assert "sum" in plan(residual, float_for("relu"), folds).points
 
 
 def test_pooled_and_joined_values_share_a_grid(small_net):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import given_codes
 import numpy as np
 import pytest
 
 from detquant.calibration import Collector, calibrate
 from detquant.errors import MissingExtra, TargetError
+from detquant.graph import prepare
 from detquant.graph.running import Runner
 from detquant.numerics import sqnr_db
 from detquant.recipes import load_recipe, plan
@@ -92,3 +94,28 @@ def test_outputs_keep_their_names_where_the_compiler_merges_tensors(build):
     x = np.random.default_rng(0).random((1, 5, 4), np.float32)
     found = TARGET.open(TARGET.lower_float(model, "fp32")).run({"x": x})
     assert list(found) == ["scores"] and found["scores"].shape == (1, 5, 4)
+
+
+def test_the_end_of_a_residual_block_runs_inside_its_convolution(build, images):
+    rng = np.random.default_rng(5)
+    names = {"one": (8, 3), "two": (8, 8), "three": (8, 8), "four": (8, 8), "head": (4, 8)}
+    weights = {f"{name}_w": rng.normal(0, 0.3, (*size, 1, 1)).astype(np.float32) for name, size in names.items()}
+    rows = [
+        ("Conv", ["x", "one_w"], ["a"], {}),
+        ("Relu", ["a"], ["b"], {}),
+        ("Conv", ["b", "two_w"], ["c"], {}),
+        ("Relu", ["c"], ["d"], {}),
+        ("Conv", ["d", "three_w"], ["e"], {}),
+        ("Add", ["e", "b"], ["f"], {}),
+        ("Relu", ["f"], ["g"], {}),
+        ("Conv", ["g", "four_w"], ["h"], {}),
+        ("Relu", ["h"], ["i"], {}),
+        ("Conv", ["i", "head_w"], ["y"], {}),
+    ]
+    model, feeds = prepare(build(rows, {"x": [1, 3, 16, 16]}, {"y": None}, weights)), images(4)
+    qdq = given_codes.quantised(model, feeds, TARGET.capability).qdq()
+    runner = TARGET.open(TARGET.lower(qdq))
+    ran = runner.precisions()
+    assert ran["Convolution"] == {"u8": 5} and "Eltwise" not in ran and "u8" not in ran.get("Subgraph", {})
+    found, expected = runner.run(feeds[0])["y"], given_codes.as_planned(qdq).run(feeds[0])["y"]
+    assert sqnr_db(expected, found) > 30

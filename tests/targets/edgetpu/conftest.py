@@ -4,4 +4,3 @@ import sys
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1] / "tflite"))  # what looks into layers
-sys.path.append(str(Path(__file__).parents[1]))

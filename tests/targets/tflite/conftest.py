@@ -4,4 +4,3 @@ import sys
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parent))  # tests share what looks into layers
-sys.path.append(str(Path(__file__).parents[1]))
