@@ -16,9 +16,9 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from detquant.graph.moves import moved
 from detquant.graph.values import (
     Array,
-    constant,
     fresh_name,
     is_op,
     is_used_once,
@@ -100,22 +100,11 @@ def _factors(chain: list[ir.Node], perm: tuple[int, ...]) -> tuple[int, int] | N
     numbers: Array = np.arange(np.prod(source)).reshape(source)
     wanted = np.repeat(np.repeat(numbers, rows, axis=2), columns, axis=3).transpose(perm)
     for node in chain:
-        moved = _moved(node, numbers)
-        if moved is None:
+        after = moved(node, numbers)
+        if after is None:
             return None
-        numbers = moved
+        numbers = after
     return (rows, columns) if np.array_equal(numbers, wanted) else None
-
-
-def _moved(node: ir.Node, x: Array) -> Array | None:
-    """What the node makes of an array; None if it is not a plain move."""
-    shape = static_shape(node.outputs[0])
-    if node.op_type == "Transpose":
-        return x.transpose(node.attributes.get_ints("perm") or None)
-    if node.op_type == "Tile":
-        repeats = constant(node.inputs[1])
-        return None if repeats is None else np.tile(x, [int(count) for count in repeats])
-    return None if shape is None or np.prod(shape) != x.size else x.reshape(shape)
 
 
 def _replace(graph: ir.Graph, chain: list[ir.Node], factors: tuple[int, int], perm: tuple[int, ...]) -> None:

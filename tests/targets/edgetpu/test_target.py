@@ -26,7 +26,7 @@ def net(build, rows, weights=None, size=16):
     taps = {"first": RNG.standard_normal((8, 3, 3, 3)), "last": RNG.standard_normal((4, 8, 1, 1)), **(weights or {})}
     around = {"pads": [1, 1, 1, 1], "name": "first"}
     nodes = [("Conv", ["x", "first"], ["f"], around), *rows, ("Conv", ["g", "last"], ["y"], {"name": "head"})]
-    stored = {name: np.asarray(array, np.float32) for name, array in taps.items()}
+    stored = {name: array if array.dtype == np.int64 else np.asarray(array, np.float32) for name, array in taps.items()}
     return prepare(build(nodes, {"x": [1, 3, size, size]}, {"y": None}, stored))
 
 
@@ -53,17 +53,37 @@ def test_leaky_relu_runs_as_one_that_the_chip_has(build, images):
     assert np.abs(found - expected).max() < 4 * step and np.ptp(expected) > 50 * step
 
 
+def test_a_shuffled_net_with_linear_resizing_is_all_on_the_chip(build, images):
+    linear = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
+    rows = [
+        ("Reshape", ["f", "apart"], ["a"], {"name": "apart"}),
+        ("Transpose", ["a"], ["t"], {"name": "turn", "perm": [0, 2, 1, 3, 4]}),
+        ("Reshape", ["t", "whole"], ["s"], {"name": "whole"}),
+        ("MaxPool", ["s"], ["p"], {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1], "name": "pool"}),
+        ("Resize", ["p", "", "half"], ["h"], {"name": "half", **linear}),
+        ("Resize", ["h", "", "twice"], ["w"], {"name": "twice", **linear}),
+        ("Add", ["p", "w"], ["g"], {"name": "add"}),
+    ]
+    sizes = {"apart": np.array([1, 2, 4, 16, 16]), "whole": np.array([1, 8, 16, 16])}
+    scales = {"half": np.array([1, 1, 0.5, 0.5]), "twice": np.array([1, 1, 2.0, 2])}
+    qdq, artefact = lowered(net(build, rows, sizes | scales), images())
+    split = predict(artefact.files["model.tflite"])
+    assert not split.left and split.mapped["AVERAGE_POOL_2D"] == split.mapped["RESIZE_NEAREST_NEIGHBOR"] == 1
+    found, expected = TARGET.open(artefact).run(images(1)[0])["y"], as_planned(qdq).run(images(1)[0])["y"]
+    assert np.abs(found - expected).max() < 0.05 * np.ptp(expected)
+
+
 def test_what_is_behind_an_operator_that_is_not_taken_runs_on_the_cpu(build, images):
     rows = [
-        ("MaxPool", ["f"], ["p"], {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1], "name": "pool"}),
+        ("Resize", ["f", "", "thrice"], ["p"], {"mode": "linear", "name": "larger"}),
         ("Relu", ["p"], ["g"], {"name": "relu"}),
     ]
-    _, artefact = lowered(net(build, rows), images())
+    _, artefact = lowered(net(build, rows, {"thrice": np.array([1, 1, 3.0, 3])}), images())
     split = predict(artefact.files["model.tflite"])
-    assert split.mapped == {"CONV_2D": 1} and split.left == {"PADV2": 1, "MAX_POOL_2D": 1, "RELU": 1, "CONV_2D": 1}
+    assert split.mapped == {"CONV_2D": 1} and split.left == {"RESIZE_BILINEAR": 1, "RELU": 1, "CONV_2D": 1}
     told = list(split.sentences())
-    assert told[0] == "Predicted from Coral's list: 1 of 5 operators on the Edge TPU, 4 behind them on the CPU."
-    assert "PADV2" in told[1] and "not on Coral's list" in told[1] and len(told) == 3
+    assert told[0] == "Predicted from Coral's list: 1 of 4 operators on the Edge TPU, 3 behind them on the CPU."
+    assert "RESIZE_BILINEAR" in told[1] and "half-pixel centres" in told[1] and len(told) == 3
 
 
 def test_a_pool_of_what_is_never_negative_pads_with_zeros(build, images):

@@ -12,6 +12,9 @@ import onnx_ir as ir
 from detquant.errors import TargetError
 from detquant.families import Family
 from detquant.graph.leaky_as_prelu import leaky_as_prelu
+from detquant.graph.linear_resize import linear_resize
+from detquant.graph.pool_edges import pool_edges
+from detquant.graph.shuffle_as_conv import shuffle_as_conv
 from detquant.targets._base import Artefact, Runner
 from detquant.targets.edgetpu.compiler import compile_model, compiled_name
 from detquant.targets.edgetpu.split import predict
@@ -35,8 +38,10 @@ class EdgeTpu(TfLiteInteger):
     )
 
     def rewrite(self, model: ir.Model) -> ir.Model:
-        """What the chip lacks, as what it has: LeakyRelu as PRelu."""
-        return leaky_as_prelu(super().rewrite(model))
+        """What the chip lacks, as what it has."""
+        for step in (leaky_as_prelu, shuffle_as_conv, linear_resize, pool_edges):
+            model = step(model)
+        return super().rewrite(model)
 
     def write(self, network: ir.Model) -> bytes:
         """The file, if any of its layers would run on the chip.

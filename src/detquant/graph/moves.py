@@ -1,0 +1,19 @@
+"""What operators that only move values make of an array: chains of them are tried, not reasoned about."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+
+from detquant.graph.values import Array, constant, static_shape
+
+
+def moved(node: ir.Node, x: Array) -> Array | None:
+    """What the node makes of an array; None if it is not a plain move."""
+    shape = static_shape(node.outputs[0])
+    if node.op_type == "Transpose":
+        return x.transpose(node.attributes.get_ints("perm") or None)
+    if node.op_type == "Tile":
+        repeats = constant(node.inputs[1])
+        return None if repeats is None else np.tile(x, [int(count) for count in repeats])
+    return None if shape is None or np.prod(shape) != x.size else x.reshape(shape)
