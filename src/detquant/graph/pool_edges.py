@@ -14,7 +14,6 @@ import onnx_ir as ir
 from detquant.graph.edge_border import edge_border
 from detquant.graph.values import is_op, static_shape, used_names
 
-
 NEVER_NEGATIVE = ("Relu", "Sigmoid", "Softmax")
 
 
