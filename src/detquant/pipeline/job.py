@@ -25,7 +25,7 @@ Progress = Callable[[str, int, int], None]
 FEEDS = 4
 """Images that algorithms look at."""
 EVEN = "even channels: {} SiLUs became two convolutions each, since no one grid could hold their channels"
-SETTLED = "calibration ended after {} of {} images, since ranges were known to {:.0%} of their width"
+SETTLED = "calibration ended after {} of {} images, since ranges were known to {:.1%} of their width"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

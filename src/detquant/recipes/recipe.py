@@ -3,7 +3,7 @@
 name = "w8a8"
 description = "..."
 head = "float"                  # what the decode tail reads; or "int"
-settled = 0.04                  # calibration ends when ranges are known to this share of their width; 0: all images
+settled = 0.025                 # calibration ends when ranges are known to this share of their width; 0: all images
 
 [[rules]]                       # the last rule that matches an operator wins
 ops = ["*"]                     # operator types
