@@ -75,6 +75,12 @@ def worst_tensors(report: Figures, count: int = WORST) -> Sheet | None:
     return Sheet(title, ("tensor", "SQNR"), [(name, decibel(value)) for name, value in lowest])
 
 
+def files(report: Figures) -> Sheet | None:
+    """What was written for the target, with what a vendor's compiler made of it; None where that is not known."""
+    rows = [(one["file"], f"{one['size_bytes']:,}", one["sha256"]) for one in report.get("files", ())]
+    return Sheet("Files", ("file", "bytes", "sha256"), rows, False) if rows else None
+
+
 def evaluation(figures: Figures) -> Sheet:
     """One model's accuracy and latency."""
     rows = [
