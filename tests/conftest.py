@@ -179,6 +179,7 @@ REPORT = {
     "warnings": ["The quantised model is slower than the float model."],
     "skipped": [{"path": "a.jpg", "reason": "a.jpg is cut short"}],
     "agreement": None,
+    "files": [{"file": "model.onnx", "size_bytes": 3_200_000, "sha256": "ef" * 32}],
     "plan_digest": "cd" * 32,
 }
 

@@ -10,6 +10,7 @@ def test_the_whole_report(report):
     assert "| --- | ---: | ---: | ---: |" in text
     assert "- The quantised model is slower than the float model." in text
     assert "| decode tail | 2 |" in text
+    assert f"| model.onnx | 3,200,000 | {'ef' * 32} |" in text
     assert f"| digest of the plan | {'cd' * 32} |" in text
     assert "| calibration seconds | 12.3 |" in text
     assert text.endswith("|\n") and "\n\n\n" not in text
@@ -22,10 +23,10 @@ def test_each_table_is_as_wide_as_its_header(report):
 
 
 def test_what_is_not_known_is_left_out(report):
-    for key in ("sqnr_db", "int8", "kept_float", "guard", "notes", "warnings", "skipped", "calibration"):
+    for key in ("sqnr_db", "int8", "kept_float", "guard", "notes", "warnings", "skipped", "calibration", "files"):
         del report[key]
     text = to_markdown(report)
-    assert "Warnings" not in text and "SQNR" not in text and "calibration" not in text
+    assert "Warnings" not in text and "Files" not in text and "SQNR" not in text and "calibration" not in text
 
 
 def test_the_demo(demo_figures):

@@ -207,7 +207,19 @@ class Family(ABC):
                 f"input of {height}x{width}; {cls.name} has {cls.expected(height, width)}."
             )
         names = class_names(signature.metadata, count, classes)
-        return cls(input_name=input_name, height=height, width=width, classes=names)
+        family = cls(input_name=input_name, height=height, width=width, classes=names)
+        family.read_facts(signature)
+        return family
+
+    def read_facts(self, signature: Signature) -> None:  # noqa: B027 (most families need nothing more)
+        """Takes from the model what its family needs beside classes and input, what `facts` has written above all.
+
+        Args:
+            signature: of the model, known to be of this family.
+
+        Raises:
+            ModelError: the metadata is wrong.
+        """
 
     def surest(self, found: Detections) -> Detections:
         """What the model is sure enough of to be held to it where nothing is labelled."""

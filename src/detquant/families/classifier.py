@@ -10,7 +10,7 @@ assumed, and the reason given for the family says which.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 
@@ -34,20 +34,9 @@ class Classifier(Family):
     form: Preprocessing
     skipped: ClassVar[Mapping[int, int]] = {WITH_BACKGROUND: 1}
 
-    @classmethod
-    def from_signature(cls, signature: Signature, classes: tuple[str, ...] | None = None) -> Self:
-        """Makes the family for one model, with the preprocessing that its metadata tells or that is assumed.
-
-        Args:
-            signature: of the model.
-            classes: class names; by default those in the file's metadata, else numbers.
-
-        Raises:
-            ModelError: the model is no classifier, or the number of names or the preprocessing is wrong.
-        """
-        family = super().from_signature(signature, classes)
-        family.form = written_preprocessing(_told(signature)[0])
-        return family
+    def read_facts(self, signature: Signature) -> None:
+        """The preprocessing that the metadata tells or that is assumed."""
+        self.form = written_preprocessing(_told(signature)[0])
 
     @classmethod
     def matches(cls, signature: Signature) -> str | None:

@@ -7,8 +7,6 @@ of which 0 is the background. Validation follows its `evaluate`: NMS by an IoU o
 
 from __future__ import annotations
 
-from typing import Self
-
 from detquant.families._base import Family, Floats, Outputs, Signature
 from detquant.families.input_form import WholeImage
 from detquant.families.ssd_anchors import SIDE, default_boxes
@@ -37,20 +35,9 @@ class SSD300(Family):
     form = WholeImage(rgb=True, mean=MEAN, std=STD)
     converter: str
 
-    @classmethod
-    def from_signature(cls, signature: Signature, classes: tuple[str, ...] | None = None) -> Self:
-        """Makes the family for one model; scores that the graph has put through a softmax are taken as they are.
-
-        Args:
-            signature: of the model.
-            classes: class names; by default those in the file's metadata, COCO's for 80, else numbers.
-
-        Raises:
-            ModelError: the model is not of this family, or the number of names is wrong.
-        """
-        family = super().from_signature(signature, classes)
-        family.converter = find_converter(signature, len(default_boxes()), "softmax")
-        return family
+    def read_facts(self, signature: Signature) -> None:
+        """How values become scores: what the graph has put through a softmax is taken as it is."""
+        self.converter = find_converter(signature, len(default_boxes()), "softmax")
 
     def facts(self) -> dict[str, str]:
         """What the graph has told, for graphs that tell it no more."""

@@ -7,8 +7,6 @@ unless the file says otherwise. Validation follows ssd_mobilenet_v1_coco.config:
 
 from __future__ import annotations
 
-from typing import Self
-
 from detquant.families._base import Family, Floats, Outputs, Signature
 from detquant.families.class_names import written_names
 from detquant.families.coco_ids import count_of_slots, ids_of_classes
@@ -39,21 +37,10 @@ class SSDMobileNet(Family):
     max_detections = 100
     converter: str
 
-    @classmethod
-    def from_signature(cls, signature: Signature, classes: tuple[str, ...] | None = None) -> Self:
-        """Makes the family for one model, with what its ends and its metadata tell.
-
-        Args:
-            signature: of the model.
-            classes: class names; by default those in the file's metadata, COCO's for 80, else numbers.
-
-        Raises:
-            ModelError: the model is not of this family, or the number of names is wrong.
-        """
-        family = super().from_signature(signature, classes)
-        family.converter = find_converter(signature, count_grid_anchors(family.height, family.width), "sigmoid")
-        family.form = tf_form(signature)
-        return family
+    def read_facts(self, signature: Signature) -> None:
+        """How values become scores and how the input is scaled, as the ends and the metadata tell."""
+        self.converter = find_converter(signature, count_grid_anchors(self.height, self.width), "sigmoid")
+        self.form = tf_form(signature)
 
     def facts(self) -> dict[str, str]:
         """What the graph has told, for graphs that tell it no more."""

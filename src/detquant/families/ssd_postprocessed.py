@@ -56,7 +56,7 @@ class SSDPostprocessed(Family):
 
     @classmethod
     def from_signature(cls, signature: Signature, classes: tuple[str, ...] | None = None) -> Self:
-        """Makes the family for one model, with what its names and its metadata tell.
+        """Makes the family for one model, of as many classes as are named.
 
         Args:
             signature: of the model.
@@ -68,13 +68,15 @@ class SSDPostprocessed(Family):
         if classes is not None:
             said = {**signature.metadata, "detquant.classes": json.dumps(classes)}
             signature = replace(signature, metadata=said)
-        family = super().from_signature(signature)
+        return super().from_signature(signature)
+
+    def read_facts(self, signature: Signature) -> None:
+        """Which output is which, how the input is scaled, and what number the first class has."""
         roles = find_roles(signature.outputs)
         assert roles is not None, "count_classes has found them"
-        family.form, family.roles = tf_form(signature), roles
-        family.label_base = _label_base(signature, roles)
-        family.class_of_label = _classes_by_label(family.num_classes, family.label_base)
-        return family
+        self.form, self.roles = tf_form(signature), roles
+        self.label_base = _label_base(signature, roles)
+        self.class_of_label = _classes_by_label(self.num_classes, self.label_base)
 
     def facts(self) -> dict[str, str]:
         """What the graph has told, for graphs that tell it no more."""

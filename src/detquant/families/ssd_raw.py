@@ -10,8 +10,6 @@ each class, by the file's IoU; but all scores above 0.001 count, whatever the fi
 
 from __future__ import annotations
 
-from typing import Self
-
 import numpy as np
 
 from detquant.families._base import Family, Floats, Outputs, Shape, Signature
@@ -33,24 +31,13 @@ class SSDRaw(Family):
     max_detections = 100
     layout: SSDLayout
 
-    @classmethod
-    def from_signature(cls, signature: Signature, classes: tuple[str, ...] | None = None) -> Self:
-        """Makes the family for one model, as its metadata tells.
-
-        Args:
-            signature: of the model.
-            classes: class names; by default those in the file's metadata, COCO's for 80, else numbers.
-
-        Raises:
-            ModelError: the model is not of this family, or the number of names is wrong.
-        """
-        family = super().from_signature(signature, classes)
+    def read_facts(self, signature: Signature) -> None:
+        """The layout that the metadata tells."""
         layout = read_layout(signature.metadata)
         assert layout is not None, "count_classes has read it"
-        family.layout = layout
-        family.form = WholeImage(rgb=layout.rgb, resize=layout.resize, mean=layout.mean, std=layout.std)
-        family.nms_iou, family.max_detections = layout.nms_iou, layout.max_detections
-        return family
+        self.layout = layout
+        self.form = WholeImage(rgb=layout.rgb, resize=layout.resize, mean=layout.mean, std=layout.std)
+        self.nms_iou, self.max_detections = layout.nms_iou, layout.max_detections
 
     def facts(self) -> dict[str, str]:
         """How the heads are decoded, for files that are made from this one."""

@@ -17,8 +17,6 @@ the input unless the cfg says letter_box=1.
 
 from __future__ import annotations
 
-from typing import Self
-
 import numpy as np
 
 from detquant.families._base import Family, Floats, Outputs, Shape, Signature, is_dynamic
@@ -42,24 +40,13 @@ class YOLOv4(Family):
     max_detections = 300
     layout: YoloHeads
 
-    @classmethod
-    def from_signature(cls, signature: Signature, classes: tuple[str, ...] | None = None) -> Self:
-        """Makes the family for one model, with the heads that its metadata tells, else Keras'.
-
-        Args:
-            signature: of the model.
-            classes: class names; by default those in the file's metadata, COCO's for 80, else numbers.
-
-        Raises:
-            ModelError: the model is not of this family, or the number of names is wrong.
-        """
-        family = super().from_signature(signature, classes)
+    def read_facts(self, signature: Signature) -> None:
+        """The heads that the metadata tells, else Keras'."""
         layout = _layout(signature)
         assert layout is not None, "count_classes has read it"
-        family.layout = layout
+        self.layout = layout
         resize = RESIZES.get(layout.resize, layout.resize)
-        family.form = WholeImage(rgb=True, resize=resize, std=(255.0,) * 3)
-        return family
+        self.form = WholeImage(rgb=True, resize=resize, std=(255.0,) * 3)
 
     def facts(self) -> dict[str, str]:
         """How the maps are decoded, for files that are made from this one."""

@@ -17,12 +17,11 @@ from detquant.errors import DetquantError
 from detquant.graph import Runner
 from detquant.pipeline.calibration_images import choose_images, stream
 from detquant.pipeline.detector import Detector
-from detquant.pipeline.evidence import label
-from detquant.pipeline.inspection import int8_share
+from detquant.pipeline.engines import own
 from detquant.pipeline.job import Job, Progress
 from detquant.pipeline.naive import quantize_naively
 from detquant.recipes import load_recipe
-from detquant.report import sheets
+from detquant.report.remarks import remarks
 from detquant.targets import load_target
 
 FLOAT, NAIVE, TARGET = "float", "naive", "ort"
@@ -84,32 +83,28 @@ class Contest:
         except DetquantError as error:
             content, failure = b"", str(error)
         how = f"quantize_static of onnxruntime {onnxruntime.__version__} with its defaults"
-        remarks = [f"{title}: {how}, on detquant's {len(paths)} calibration images and the graph that it has prepared."]
+        said = [f"{title}: {how}, on detquant's {len(paths)} calibration images and the graph that it has prepared."]
         if step := output_step(content):
-            remarks += [f"{title}: boxes in pixels and scores from 0 to 1 share one grid, whose steps are {step:.2f}."]
+            said += [f"{title}: boxes in pixels and scores from 0 to 1 share one grid, whose steps are {step:.2f}."]
         return Contender(
-            name=NAIVE, title=title, file="naive.onnx", content=content, failure=failure, remarks=tuple(remarks)
+            name=NAIVE, title=title, file="naive.onnx", content=content, failure=failure, remarks=tuple(said)
         )
 
     def by_recipe(self, name: str) -> Contender:
         """By detquant, as `detquant.quantize` does it."""
-        recipe, target = load_recipe(name), load_target(TARGET)
         job = Job(
             detector=self.detector,
             dataset=self.dataset,
-            recipe=recipe,
-            target=target,
+            recipe=load_recipe(name),
+            target=load_target(TARGET),
             calib=self.calib,
             work=self.work / name if self.work else None,
             progress=self.progress,
         )
-        made = job.run().model
-        qdq = made.qdq()
-        label(qdq, self.detector, name, target.name)
-        [(file, content)] = target.lower(qdq).files.items()
-        title, share = f"detquant {name}", sheets.integer_share(int8_share(made.reference, made.plan))
-        remarks = tuple(f"{title}: {said}" for said in (f"{share}.", *dict.fromkeys(made.kept.values()), *made.notes))
-        return Contender(name=name, title=title, file=f"{name}/{file}", content=content, remarks=remarks)
+        made, title = own.quantize(job), f"detquant {name}"
+        [(file, content)] = made.artefact.files.items()
+        said = tuple(f"{title}: {one}" for one in remarks(made.figures))
+        return Contender(name=name, title=title, file=f"{name}/{file}", content=content, remarks=said)
 
     def _ticking(self, paths: Sequence[Path]) -> Iterator[Feed]:
         """The calibration images, with progress."""

@@ -15,6 +15,7 @@ from detquant.pipeline.detector import Detector, load
 from detquant.pipeline.engines import load_engine
 from detquant.pipeline.evaluate import measurable, run_over
 from detquant.pipeline.evidence import report
+from detquant.pipeline.figures import file_figures
 from detquant.pipeline.job import Job, Progress
 from detquant.recipes import QuantModel, Recipe, load_recipe
 from detquant.report.files import require_writable, staged, to_json
@@ -28,7 +29,7 @@ class Result:
 
     Attributes:
         artefact: files in the target's format.
-        report: figures as plain values.
+        report: figures as plain values; "files" is all of the artefact, the sizes beside accuracy are of what ran.
         model: the quantised model, for those who go on; None where another engine made it.
     """
 
@@ -120,6 +121,7 @@ def quantize(
     artefact, finished = place.finish(made.artefact, detector.family)
     figures |= {
         **made.figures,
+        "files": file_figures(artefact),
         "notes": [*made.figures["notes"], *figures["notes"]],
         "engine": engine,
         "target": place.name,

@@ -26,7 +26,7 @@ def to_markdown(report: Mapping[str, Any]) -> str:
         f"# {_escape(str(report['model']))}, quantised",
         _bullets(remarks(report)),
         _section("Warnings", warnings(report)),
-        *(_table(sheet) for sheet in (*tables, kept, _origin(report)) if sheet is not None),
+        *(_table(sheet) for sheet in (*tables, kept, sheets.files(report), _origin(report)) if sheet is not None),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 

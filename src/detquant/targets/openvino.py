@@ -60,12 +60,12 @@ class OpenVino(Target):
             MissingExtra: OpenVINO is not installed.
             TargetError: OpenVINO cannot read the graph.
         """
-        return _as_ir(without_repeated_grids(qdq), fp16=False)
+        return save(read(without_repeated_grids(qdq)))
 
     def lower_float(self, model: ir.Model, precision: str) -> Artefact:
         """The same of a float graph; fp16 halves the file, and the plugin computes in what it is told when opened."""
         self.require(precision)
-        return _as_ir(model, fp16=precision == "fp16")
+        return save(read(model), fp16=precision == "fp16")
 
     def remarks(self, runner: Runner) -> tuple[str, ...]:
         """Which precision the layers ran in, as the plugin says itself."""
@@ -135,21 +135,30 @@ class Compiled:
         return {kind: dict(counts) for kind, counts in found.items()}
 
 
-def _as_ir(model: ir.Model, *, fp16: bool) -> Artefact:
-    """A graph as OpenVINO reads it, with the file's metadata as its own."""
-    ov = _openvino()
+def read(graph: ir.Model) -> Any:
+    """A graph as OpenVINO reads it, an `openvino.Model`, with the graph's metadata as its own.
+
+    Raises:
+        MissingExtra: OpenVINO is not installed.
+        TargetError: OpenVINO cannot read the graph.
+    """
     try:
-        read = ov.Core().read_model(as_bytes(model))
+        model = _openvino().Core().read_model(as_bytes(graph))
     except RuntimeError as error:
         raise TargetError(f"OpenVINO cannot read the graph: {_first_line(error)}.") from error
-    for key, text in model.metadata_props.items():
-        read.set_rt_info(text, key.split("."))
-    for number, node in enumerate(read.get_ordered_ops()):
+    for key, text in graph.metadata_props.items():
+        model.set_rt_info(text, key.split("."))
+    for number, node in enumerate(model.get_ordered_ops()):
         if node.get_friendly_name() == node.get_name():  # made up from a counter of the whole process
             node.set_friendly_name(f"{node.get_type_name()}_{number}")
+    return model
+
+
+def save(model: Any, *, fp16: bool = False) -> Artefact:
+    """The files of an `openvino.Model`: ``model.xml`` and ``model.bin``."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, XML)
-        ov.save_model(read, path, compress_to_fp16=fp16)
+        _openvino().save_model(model, path, compress_to_fp16=fp16)
         return Artefact({XML: path.read_bytes(), BIN: path.with_name(BIN).read_bytes()})
 
 

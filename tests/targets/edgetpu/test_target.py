@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import sys
 
@@ -126,6 +128,15 @@ def test_from_the_command_line_with_the_compiler(square_model, square_data, tmp_
     asked = ["quantize", str(square_model), "--data", str(square_data()), "--target", "edgetpu", "--out", str(out)]
     assert main(asked) == 0
     assert (out / "model_edgetpu.tflite").read_bytes() == b"for the chip"
+    told = json.loads((out / "report.json").read_text())
+    assert [one["file"] for one in told["files"]] == ["model.tflite", "decode.onnx", "model_edgetpu.tflite"]
+    for one in told["files"]:
+        content = (out / one["file"]).read_bytes()
+        assert one["size_bytes"] == len(content) and one["sha256"] == hashlib.sha256(content).hexdigest()
+    scored = sum(one["size_bytes"] for one in told["files"][:2])
+    assert told["quantized"]["size_bytes"] == scored  # what ran is what is compared
+    digest = hashlib.sha256(b"for the chip").hexdigest()
+    assert f"| model\\_edgetpu.tflite | 12 | {digest} |" in (out / "report.md").read_text()
     printed = capsys.readouterr().out
     assert "mapped 1 of 1 operators" in printed and "Edge TPU itself was not run" in printed
     assert "times as long as the float model" not in printed  # the chip's latency is not known

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import logging
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
 from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import onnx_ir as ir
@@ -26,16 +24,14 @@ from detquant.calibration import Feed
 from detquant.data import Skip
 from detquant.errors import MissingExtra, ModelError, TargetError, in_short
 from detquant.graph import find_decode_tail
-from detquant.graph.running import as_bytes
 from detquant.pipeline.calibration_images import choose_images, stream
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.engines._base import Product
 from detquant.pipeline.evidence import label
 from detquant.pipeline.job import Job
 from detquant.pipeline.memory import peak_rss_mb
-from detquant.targets import Artefact
+from detquant.targets import Artefact, openvino
 from detquant.targets.onnx_file import FILE
-from detquant.targets.openvino import BIN, XML
 
 OPSET = 19
 """Below 13 DequantizeLinear has no axis; at 21 onnxruntime refuses what NNCF makes of YOLOX."""
@@ -108,15 +104,7 @@ def _for_onnx(graph: ir.Model, quantise: Quantise) -> Artefact:
 
 
 def _for_openvino(graph: ir.Model, quantise: Quantise) -> Artefact:
-    import openvino
-
-    read = openvino.Core().read_model(as_bytes(graph))
-    for key, text in graph.metadata_props.items():
-        read.set_rt_info(text, key.split("."))
-    made = quantise(read)
-    with tempfile.TemporaryDirectory() as folder:
-        openvino.save_model(made, Path(folder, XML), compress_to_fp16=False)
-        return Artefact({name: Path(folder, name).read_bytes() for name in (XML, BIN)})
+    return openvino.save(quantise(openvino.read(graph)))
 
 
 MAKERS: Mapping[str, Callable[[ir.Model, Quantise], Artefact]] = {

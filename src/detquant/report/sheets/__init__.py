@@ -1,0 +1,40 @@
+"""What the tables say, as text: made from plain values, shown on a terminal or written as Markdown."""
+
+from __future__ import annotations
+
+from detquant.report.sheets._base import Sheet
+from detquant.report.sheets.catalogue import fetched, zoo, zoo_sources
+from detquant.report.sheets.findings import evaluation, per_class, predictions
+from detquant.report.sheets.inspection import kept_float, model, operators, plan_float, plan_points, plan_weights
+from detquant.report.sheets.numbers import integer_share, threads
+from detquant.report.sheets.places import export, targets
+from detquant.report.sheets.quantization import agreement, comparison, files, worst_tensors
+from detquant.report.sheets.several_models import benchmark, choice, demo, workflow
+
+__all__ = [
+    "Sheet",
+    "agreement",
+    "benchmark",
+    "choice",
+    "comparison",
+    "demo",
+    "evaluation",
+    "export",
+    "fetched",
+    "files",
+    "integer_share",
+    "kept_float",
+    "model",
+    "operators",
+    "per_class",
+    "plan_float",
+    "plan_points",
+    "plan_weights",
+    "predictions",
+    "targets",
+    "threads",
+    "workflow",
+    "worst_tensors",
+    "zoo",
+    "zoo_sources",
+]

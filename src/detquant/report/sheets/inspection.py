@@ -1,0 +1,61 @@
+"""What a model is made of, and what is planned for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from detquant.report.sheets._base import Figures, Sheet
+from detquant.report.sheets.numbers import integer_share, megabytes
+
+
+def model(figures: Figures) -> Sheet:
+    """What a model is made of."""
+    share = figures["int8"]
+    rows = [
+        ("file", figures["importer_reason"]),
+        ("family", figures["family_reason"]),
+        ("input", " × ".join(map(str, figures["input"]))),
+        ("classes", str(len(figures["classes"]))),
+        ("parameters", f"{figures['parameters']:,}"),
+        ("MACs", f"{figures['macs']:,}"),
+        ("size", megabytes(figures["size_bytes"])),
+        ("decode tail", figures["decode_tail"]),
+        (
+            f"{figures['recipe']} on {figures['target']}",
+            integer_share(share) if share else "quantised already",
+        ),
+    ]
+    return Sheet(figures["model"], ("", ""), rows, False)
+
+
+def operators(figures: Figures) -> Sheet:
+    """How often each operator occurs."""
+    rows = [(name, str(count)) for name, count in figures["operators"].items()]
+    return Sheet("Operators", ("operator", "count"), rows)
+
+
+def kept_float(reasons: Mapping[str, int] | None) -> Sheet | None:
+    """Operators that stay float, by reason; None where there are none."""
+    if not reasons:
+        return None
+    return Sheet("Kept in float", ("reason", "operators"), [(why, str(n)) for why, n in reasons.items()])
+
+
+def plan_points(figures: Figures) -> Sheet:
+    """Where each tensor's grid comes from."""
+    rows = [(one["tensor"], one["grid"], one["detail"]) for one in figures["points"]]
+    title = f"Tensors: recipe {figures['recipe']}, target {figures['target']}"
+    return Sheet(title, ("tensor", "grid", "detail"), rows, False)
+
+
+def plan_weights(figures: Figures) -> Sheet:
+    """The wish for each weight."""
+    rows = [(one["operator"], one["detail"]) for one in figures["weights"]]
+    return Sheet("Weights", ("operator", "grid"), rows, False)
+
+
+def plan_float(figures: Figures) -> Sheet | None:
+    """Each operator that stays float; None where there is none."""
+    if not figures["kept_float"]:
+        return None
+    return Sheet("Kept in float", ("operator", "reason"), list(figures["kept_float"].items()), False)

@@ -1,0 +1,42 @@
+"""Numbers with their units, as a reader sees them."""
+
+from __future__ import annotations
+
+import math
+
+from detquant.report.sheets._base import UNKNOWN, Figures
+
+
+def milliseconds(value: float) -> str:
+    """12.34 ms."""
+    return f"{value:.2f} ms"
+
+
+def megabytes(value: int) -> str:
+    """Bytes as 3.45 MB, a megabyte being a million bytes."""
+    return f"{value / 1e6:.2f} MB"
+
+
+def kilobytes(value: int) -> str:
+    """Bytes as 345 kB, a kilobyte being a thousand bytes."""
+    return f"{value / 1e3:.0f} kB"
+
+
+def decibel(value: float) -> str:
+    """34.5 dB; a tensor without any error has infinitely many."""
+    return f"{value:.1f} dB" if math.isfinite(value) else "exact"
+
+
+def times(after: float, before: float) -> str:
+    """0.25×, what is after as a multiple of what was before."""
+    return f"{after / before:.2f}×" if before else UNKNOWN
+
+
+def threads(count: int) -> str:
+    """1 thread, 2 threads."""
+    return "1 thread" if count == 1 else f"{count} threads"
+
+
+def integer_share(share: Figures) -> str:
+    """A sentence without its full stop: 62 of 98 operators in integers, 97.3 % of the MACs."""
+    return f"{share['operators']} of {share['of']} operators in integers, {share['macs_percent']:.1f} % of the MACs"

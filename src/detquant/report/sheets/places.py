@@ -1,0 +1,25 @@
+"""Places to run, and a float model in the format of one."""
+
+from __future__ import annotations
+
+from detquant.report.sheets._base import Figures, Sheet
+from detquant.report.sheets.numbers import megabytes
+
+
+def targets(figures: Figures) -> Sheet:
+    """Places to run."""
+    rows = [
+        (one["name"], one["title"], ", ".join(one["precisions"]), one["version"] or one["missing"])
+        for one in figures["targets"]
+    ]
+    return Sheet("Targets", ("target", "", "takes", "runtime here"), rows, False)
+
+
+def export(figures: Figures) -> Sheet:
+    """A float model in a target's format."""
+    rows = [
+        ("files", ", ".join(figures["files"])),
+        ("size", megabytes(figures["size_bytes"])),
+        ("largest difference from the original", f"{figures['difference']:.2e} of the largest value"),
+    ]
+    return Sheet(f"{figures['model']}: {figures['precision']} for {figures['target']}", ("", ""), rows, False)
