@@ -8,7 +8,7 @@ import onnx_ir as ir
 import pytest
 
 from detquant.algorithms import Context, Damage
-from detquant.algorithms.guard import Guard, search
+from detquant.algorithms.guard import Guard, _Switches, _with_all_switches, search
 from detquant.errors import CalibrationError
 from detquant.graph import prepare
 from detquant.graph.running import Runner
@@ -154,6 +154,9 @@ class Costs:
     def __init__(self, planted):
         self.planted, self.calls = planted, 0
 
+    def screen(self, groups):
+        return [self(group) for group in groups]
+
     def __call__(self, group):
         self.calls += 1
         return max((self.planted.get(name, 0.0) for name in group), default=0.0) + 1e-4 * len(group)
@@ -166,7 +169,7 @@ SILENT = SimpleNamespace(tick=lambda *_: None)
 @pytest.mark.parametrize("planted", [{}, {"t7": 0.3}, {"t0": 0.2, "t199": 0.06}, {"t90": 0.5, "t91": 0.4, "t3": 0.1}])
 def test_search_finds_what_costs_and_nothing_else(planted):
     costs = Costs(planted)
-    found = search(NAMES, costs, 0.05, SILENT)
+    found = search(NAMES, costs.screen, costs, 0.05, SILENT)
     assert found == pytest.approx({name: cost + 1e-4 for name, cost in planted.items()})
     assert costs.calls < len(NAMES) / 2
 
@@ -174,16 +177,31 @@ def test_search_finds_what_costs_and_nothing_else(planted):
 def test_search_tells_how_far_it_is(guarded):
     ticks = []
     context = SimpleNamespace(tick=lambda *tick: ticks.append(tick))
-    search(NAMES, Costs({"t7": 0.3}), 0.05, context)
-    assert [done for _, done, _ in ticks] == list(range(1, len(ticks) + 1))
+    costs = Costs({"t7": 0.3})
+    search(NAMES, costs.screen, costs, 0.05, context)
+    assert [done for _, done, _ in ticks] == sorted({done for _, done, _ in ticks})
     assert ticks[-1][1] == ticks[-1][2]
 
 
 def test_search_of_one():
-    assert search(["a"], Costs({"a": 1.0}), 0.05, SILENT) == {"a": pytest.approx(1.0001)}
+    costs = Costs({"a": 1.0})
+    assert search(["a"], costs.screen, costs, 0.05, SILENT) == {"a": pytest.approx(1.0001)}
 
 
 def test_contexts_without_a_listener_tick_silently(calibrated, detector, images):
     _, context = calibrated(detector(), images(1, SHAPE), "float")
     assert isinstance(context, Context)
     context.tick("anything", 1, 2)
+
+
+def test_groups_are_screened_on_the_image_that_is_most_like_all(guarded):
+    qm, context = guarded(3000.0)
+    roots = sorted({qm.plan.root(name) for name in qm.activations})
+    switched = _Switches(Runner(_with_all_switches(qm)), roots, context.damage)
+    each = context.damage.each(switched._with(roots))
+    assert switched.total == pytest.approx(np.mean(each)) and len(set(each)) == len(each) == 3
+    # Everything at once costs on that image, scaled, what it costs on all of them.
+    assert switched.screen([roots, []]) == pytest.approx([switched.total, 0.0])
+    found = switched._one.feeds[0]["x"]
+    nearest = int(np.argmin(np.abs(np.array(each) - switched.total)))
+    assert np.array_equal(found, context.damage.feeds[nearest]["x"])

@@ -71,6 +71,12 @@ class Damage:
         less.feeds, less.references = self.feeds[:images], self.references[:images]
         return less
 
+    def only(self, image: int) -> Damage:
+        """The same on one image, by its place."""
+        one = copy(self)
+        one.feeds, one.references = self.feeds[image : image + 1], self.references[image : image + 1]
+        return one
+
     def _reference(self, outputs: Outputs) -> _Reference:
         scores, boxes = self.heads.scores(outputs), self.heads.boxes(outputs)
         best = scores.max(axis=1)
@@ -80,8 +86,12 @@ class Damage:
 
     def __call__(self, run: Run) -> float:
         """Mean damage of ``run`` over the images."""
+        return float(np.mean(self.each(run)))
+
+    def each(self, run: Run) -> list[float]:
+        """Damage of ``run`` on each image."""
         pairs = zip(self._outputs(run), self.references, strict=True)
-        return float(np.mean([self._one(outputs, reference) for outputs, reference in pairs]))
+        return [self._one(outputs, reference) for outputs, reference in pairs]
 
     def _outputs(self, run: Run) -> Iterator[Outputs]:
         with ThreadPoolExecutor(self.workers) as pool:

@@ -5,9 +5,10 @@ first convolution). No range estimator helps: its small values matter as much as
 
 1. The damage of everything rounded together is measured (`Damage`). If it is small, nothing is looked for.
 2. Otherwise the tensors are rounded in groups, each group alone; groups that cost much are split, down to single
-   grids. One session does it (`with_switches`), so the search takes seconds. A tensor is guilty when it alone costs
-   much, or a good part of what all together cost: in NanoDet-m three of a hundred tensors cost 0.3 AP, though each
-   does little in absolute terms.
+   grids. One session does it (`with_switches`), on the image whose own damage is nearest to the mean, several groups
+   beside each other; who is left alone is measured on all images. A tensor is guilty when it alone costs much, or a
+   good part of what all together cost: in NanoDet-m three of a hundred tensors cost 0.3 AP, though each does little
+   in absolute terms.
 3. The operators that write or read a guilty tensor stay float, the model is planned again, and the loop ends when
    the damage is small or nobody is guilty. A small culprit shows only when the large ones are gone. Where the target
    computes in integers only, the guilty are named and that is all.
@@ -16,12 +17,14 @@ first convolution). No range estimator helps: its small values matter as much as
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
 
 from detquant.algorithms._base import Context
+from detquant.algorithms.damage import Damage, Run
 from detquant.algorithms.replan import keep_more_float
 from detquant.errors import CalibrationError, RecipeError
 from detquant.graph.running import Runner
@@ -33,7 +36,9 @@ GROUPS = 12
 SPLIT = 2
 PREFIX = "detquant.round:"
 
-Measure = Callable[[Sequence[str]], float]
+Group = Sequence[str]
+Screen = Callable[[Sequence[Group]], Sequence[float]]
+Measure = Callable[[Group], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +51,7 @@ class Guard:
         share: share of the total damage from which they do so too.
         minor: share of the total damage below which nobody is looked for yet: the large ones go first.
         rounds: how often the search is repeated at most.
-        images: how many images are used; groups are looked at with half of them.
+        images: how many images are used; groups are looked at with one of them.
     """
 
     tolerable: float = 0.03
@@ -66,22 +71,15 @@ class Guard:
             raise CalibrationError(
                 "The guard needs a detector whose heads are known: leave the step 'guard' out of the recipe."
             )
-        damage, half = context.damage.limited(self.images), context.damage.limited(-(-self.images // 2))
+        damage = context.damage.limited(self.images)
         kept: dict[str, str] = {}
         for _ in range(self.rounds):
             roots = sorted({qm.plan.root(t) for t in qm.activations}, key=list(qm.plan.points).index)
-            runner = Runner(_switched(qm))  # images run beside each other, not parts of one
-
-            def measure(on: Sequence[str], runner: Runner = runner, roots: Sequence[str] = roots) -> float:
-                chosen = set(on)
-                flags = {PREFIX + root: np.array(root in chosen) for root in roots}
-                looked = half if 1 < len(chosen) < len(roots) else damage
-                return looked(lambda feed: runner.run({**feed, **flags}))
-
-            total = measure(roots)
+            switches = _Switches(Runner(_with_all_switches(qm)), roots, damage)
+            total = switches.total
             if total < self.tolerable:
                 break
-            found = search(roots, measure, self.bar(total), context)
+            found = search(roots, switches.screen, switches.measure, self.bar(total), context)
             if not found:
                 return qm.noted(f"guard: damage {total:.3f} is left, which no tensor does alone")
             reasons = {root: _reason(qm, root, cost, total) for root, cost in found.items()}
@@ -100,33 +98,68 @@ class Guard:
         return max(min(self.guilty, self.share * total), self.minor * total)
 
 
+class _Switches:
+    """A model whose grids are switched on and off.
+
+    Args:
+        runner: of the model with a switch for each root.
+        roots: all of them.
+        damage: on the images that are looked at.
+    """
+
+    def __init__(self, runner: Runner, roots: Sequence[str], damage: Damage) -> None:
+        self._runner, self._roots, self._damage = runner, roots, damage
+        each = damage.each(self._with(roots))
+        self.total = float(np.mean(each))
+        typical = int(np.argmin(np.abs(np.asarray(each) - self.total)))
+        self._one, self._scale = damage.only(typical), self.total / max(each[typical], 1e-9)
+
+    def _with(self, group: Group) -> Run:
+        chosen = set(group)
+        flags = {PREFIX + root: np.array(root in chosen) for root in self._roots}
+        return lambda feed: self._runner.run({**feed, **flags})
+
+    def measure(self, group: Group) -> float:
+        """Damage of a group alone, on all images."""
+        return self._damage(self._with(group))
+
+    def screen(self, groups: Sequence[Group]) -> list[float]:
+        """What each group alone seems to cost, from the image whose damage by all is nearest to the mean."""
+        with ThreadPoolExecutor(self._damage.workers) as pool:
+            return [cost * self._scale for cost in pool.map(lambda group: self._one(self._with(group)), groups)]
+
+
 def _reason(qm: QuantModel, root: str, cost: float, total: float) -> str:
     low, high = float(qm.params[root].low), float(qm.params[root].high)
     return f"guard: '{root}' [{low:.3g}, {high:.3g}] rounded alone costs {cost:.3f} of {total:.3f}"
 
 
-def search(roots: Sequence[str], measure: Measure, guilty: float, context: Context) -> dict[str, float]:
+def search(roots: Sequence[str], screen: Screen, measure: Measure, guilty: float, context: Context) -> dict[str, float]:
     """Case 2: the grids that alone cost at least ``guilty``, and what they cost.
 
     A group costs about what its worst member costs, so a group below the bar holds no guilty member.
+
+    Args:
+        roots: grids by name.
+        screen: what groups seem to cost, each by itself.
+        measure: what a group costs.
+        guilty: the bar.
+        context: is told how far the search is.
     """
-    size = -(-len(roots) // GROUPS)
-    groups = [roots[k : k + size] for k in range(0, len(roots), size)]
-    found: dict[str, float] = {}
-    done = 0
+    groups, found, done = _parts(roots, GROUPS), dict[str, float](), 0
     while groups:
-        group = groups.pop(0)
-        cost = measure(group)
-        done += 1
+        suspicious = [g for g, cost in zip(groups, screen(groups), strict=True) if cost >= guilty]
+        done += len(groups)
+        costs = {group[0]: measure(group) for group in suspicious if len(group) == 1}
+        found |= {root: cost for root, cost in costs.items() if cost >= guilty}
+        groups = [part for group in suspicious if len(group) > 1 for part in _parts(group, SPLIT)]
         context.tick("looking for harmful tensors", done, done + len(groups))
-        if cost < guilty:
-            continue
-        if len(group) == 1:
-            found[group[0]] = cost
-            continue
-        size = -(-len(group) // SPLIT)
-        groups += [group[k : k + size] for k in range(0, len(group), size)]
     return found
+
+
+def _parts(group: Group, count: int) -> list[Group]:
+    size = -(-len(group) // count)
+    return [group[k : k + size] for k in range(0, len(group), size)]
 
 
 def around(qm: QuantModel, root: str) -> list[str]:
@@ -142,5 +175,5 @@ def _touches(node: ir.Node, tensors: set[str]) -> bool:
     return any(v is not None and v.name in tensors for v in (*node.inputs, *node.outputs))
 
 
-def _switched(qm: QuantModel) -> ir.Model:
+def _with_all_switches(qm: QuantModel) -> ir.Model:
     return with_switches(qm.reference, qm.activations, {t: PREFIX + qm.plan.root(t) for t in qm.activations})
