@@ -188,3 +188,10 @@ def test_where_all_is_integer_nothing_is_timed(placed, clock):
     target = SimpleNamespace(untimed="", capability=replace(context.target.capability, integer_only=True))
     asked = clock(2.0)
     assert Placement()(qm, replace(context, target=target)) is qm and not asked and not context.memory
+
+
+def test_long_runs_are_not_repeated_for_minutes():
+    place = Placement(runs=20)
+    assert place.affordable({"best": 40.0, "float": 60.0}) == 20
+    assert place.affordable({"best": 400.0, "float": 600.0}) == 8
+    assert place.affordable({"best": 4000.0, "float": 6000.0}) == 5

@@ -40,6 +40,8 @@ DOUBTFUL = 0.1
 """... unless the ratio is as near to the bar as this."""
 HOPELESS = 0.99
 """A candidate that a first look finds above this share of the latency is not timed further."""
+LONGEST = 8.0
+"""Seconds for one comparison after which there are no more runs than in a first look: long runs are not noisy."""
 WARM_UP = 2
 
 
@@ -74,7 +76,7 @@ class Placement:
         sides = {"float": context.target.open(context.target.lower(qm.reference), 1), "best": best}
         times = alternate(sides, feed, FIRST_LOOK)
         if abs(times["best"] / times["float"] - self.enough) < DOUBTFUL:
-            times = alternate(sides, feed, self.runs)
+            times = alternate(sides, feed, self.affordable(times))
         kept: dict[str, str] = {}
         tried = list(candidates(qm))
         if times["best"] <= self.enough * times["float"]:
@@ -99,7 +101,11 @@ class Placement:
     def timed(self, sides: dict[str, Runner], feed: Arrays) -> dict[str, float]:
         """Both sides of a candidate; only a first look at them where that shows that there is nothing to win."""
         times = alternate(sides, feed, FIRST_LOOK)
-        return times if times["trial"] > HOPELESS * times["best"] else alternate(sides, feed, self.runs)
+        return times if times["trial"] > HOPELESS * times["best"] else alternate(sides, feed, self.affordable(times))
+
+    def affordable(self, times: dict[str, float]) -> int:
+        """How many runs of both sides are wanted, by the milliseconds that they took."""
+        return max(FIRST_LOOK, min(self.runs, int(LONGEST * 1e3 / sum(times.values()))))
 
 
 def _open(qm: QuantModel, context: Context, until: str | None = None) -> Runner:

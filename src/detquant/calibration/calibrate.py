@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,13 +13,13 @@ import onnx_ir as ir
 from detquant.calibration.observers import TensorView, observer
 from detquant.calibration.preactivation import FUNCTIONS, useful_low
 from detquant.calibration.statistics import BINS, Statistics
-from detquant.calibration.weights import weight_grid
+from detquant.calibration.weights import WeightGrid, weight_grid
 from detquant.errors import CalibrationError
 from detquant.graph.traits import OPS, activation_inputs, weight_of
 from detquant.graph.values import constant, values_by_name
 from detquant.graph.weights import replace_weight
 from detquant.numerics import Capability, QuantParams, QuantSpec, grid_from_range
-from detquant.numerics.grid import FloatArray, IntArray
+from detquant.numerics.grid import IntArray
 from detquant.recipes import Fixed, Own, Plan, QuantModel
 
 
@@ -51,26 +53,27 @@ def with_weight_grids(
 ) -> QuantModel:
     """The same with every weight on a grid, as near to the weight of `QuantModel.reference` as it gets."""
     nodes = {n.name or "": n for n in qm.reference.graph}
-    model = qm.model.clone()
-    mine = {n.name or "": n for n in model.graph}
-    grids, activations = {}, qm.activations
     known = _weights_of(before) if before is not None and before.reference is qm.reference else {}
-    for name, spec in qm.plan.weights.items():
+    activations = qm.activations
+
+    def find(name: str, spec: QuantSpec) -> WeightGrid:
         value = nodes[name].inputs[0]
         tensor = (value.name or "") if value is not None else ""
-        x = activations.get(tensor)
-        same = known.get(name)
+        x, same, peaks = activations.get(tensor), known.get(name), None
         if same is not None and same.spec == spec and _equal(same.x, x):
-            grids[name] = same.params
-            replace_weight(mine[name], same.values)
-            continue
-        peaks = None
+            return same.grid
         if capability.pair_saturation and x is not None:
             peaks = statistics.channel_peaks.get(tensor, x.high)  # unknown: anything on the grid may come
-        found = weight_grid(nodes[name], spec, x=x, peaks=peaks)
-        grids[name] = found.params
-        replace_weight(mine[name], found.values)
-    return replace(qm, model=model, weights=grids)
+        return weight_grid(nodes[name], spec, x=x, peaks=peaks)
+
+    wishes = qm.plan.weights
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # numpy works beside itself
+        grids = dict(zip(wishes, pool.map(find, wishes.keys(), wishes.values()), strict=True))
+    model = qm.model.clone()
+    mine = {n.name or "": n for n in model.graph}
+    for name, grid in grids.items():
+        replace_weight(mine[name], grid.values)
+    return replace(qm, model=model, weights={name: grid.params for name, grid in grids.items()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +82,7 @@ class _Known:
 
     spec: QuantSpec
     x: QuantParams | None
-    params: QuantParams
-    values: FloatArray
+    grid: WeightGrid
 
 
 def _weights_of(qm: QuantModel) -> dict[str, _Known]:
@@ -91,8 +93,7 @@ def _weights_of(qm: QuantModel) -> dict[str, _Known]:
             found[name] = _Known(
                 spec=qm.plan.weights[name],
                 x=activations.get(x.name or ""),
-                params=qm.weights[name],
-                values=np.asarray(values, np.float32),
+                grid=WeightGrid(params=qm.weights[name], values=np.asarray(values, np.float32)),
             )
     return found
 
