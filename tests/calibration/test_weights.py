@@ -69,6 +69,18 @@ def test_no_pair_overflows(conv, observer, shape, sign):
     assert np.abs(pair_loads(free)).max() > PAIR_LIMIT
 
 
+@pytest.mark.parametrize("signs", [(1, 1, -1), (1, 1, -1, 1, -1)])
+def test_no_pair_of_one_tap_overflows_where_channels_are_odd(conv, signs):
+    """oneDNN fills an odd number of channels up, so its pairs are not those of the whole row."""
+    channels = len(signs)
+    weight = np.random.default_rng(1).uniform(0.9, 1.0, (8, channels, 3, 3)).astype(np.float32)
+    weight *= np.array(signs, np.float32)[:, None, None]
+    found = weight_grid(conv(weight), PER_CHANNEL["mse"], x=IMAGE, peaks=WHITE)
+    codes = quantize(found.values, found.params).transpose(0, 2, 3, 1)
+    by_tap = codes[..., 0 : channels - 1 : 2] + codes[..., 1:channels:2]
+    assert np.abs(255 * by_tap).max() <= PAIR_LIMIT and np.abs(pair_loads(found)).max() <= PAIR_LIMIT
+
+
 def test_the_peak_of_each_channel_is_counted(conv):
     weight = np.random.default_rng(2).uniform(0.9, 1.0, (8, 6, 3, 3)).astype(np.float32)
     peaks = np.array([1.0, 0.1, 0.5, -3.0, 0.8, 0.1], np.float32)

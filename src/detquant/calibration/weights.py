@@ -10,6 +10,8 @@ Two limits hold whatever the search says:
    ``x`` the largest code that calibration saw in that input channel, and some more. Neighbours that would
    overflow are drawn in until they do not, and the search counts what that costs, so a channel gets finer
    steps and a few clipped weights, or coarser steps and none, whichever is nearer to the float weights.
+   Neighbours are those of the whole row in ONNX Runtime and those of one tap of the kernel in oneDNN, which
+   fills an odd number of channels up: a convolution of an RGB image has both kinds, and both are kept.
    (The customary cure, 7-bit weights, gives up half of the codes of every channel.)
 2. Bias. It must fit int32 at ``s_x s_w``: a nearly dead channel gets a coarser scale instead of an overflow.
 """
@@ -83,8 +85,9 @@ def weight_grid(
     if not per_axis:
         floor = np.full_like(floor, floor.max())
     ladder = LADDERS[spec.observer] + (COARSER if codes_seen is not None else ())
-    scale = _search(rows, limit, spec, ladder, codes_seen, floor, per_axis)
-    codes = _codes(rows, scale, spec, codes_seen)
+    taps = int(np.prod(weight.shape[2:])) if node.op_type == "Conv" else 1
+    scale = _search(rows, limit, spec, ladder, codes_seen, taps, floor, per_axis)
+    codes = _codes(rows, scale, spec, codes_seen, taps)
     values = (codes * scale[:, None]).astype(np.float32).reshape(moved.shape).transpose(np.argsort(order))
     stored = scale if per_axis else np.asarray(scale[0])
     zero = np.zeros(stored.shape, np.int64)
@@ -97,6 +100,7 @@ def _search(
     spec: QuantSpec,
     ladder: tuple[float, ...],
     seen: FloatArray | None,
+    taps: int,
     floor: FloatArray,
     per_axis: bool,
 ) -> FloatArray:
@@ -105,28 +109,39 @@ def _search(
     for ratio in ladder:
         wished = np.maximum(limit * ratio / spec.qtype.qmax, floor)
         scale = np.maximum(wished, SMALLEST_SCALE).astype(np.float32)
-        error = np.square(_codes(rows, scale, spec, seen) * scale[:, None] - rows).sum(axis=1, dtype=np.float64)
+        error = np.square(_codes(rows, scale, spec, seen, taps) * scale[:, None] - rows).sum(axis=1, dtype=np.float64)
         error = error if per_axis else np.full(len(rows), error.sum())
         better = error < least
         best[better], least[better] = scale[better], error[better]
     return best
 
 
-def _codes(rows: FloatArray, scale: FloatArray, spec: QuantSpec, seen: FloatArray | None) -> FloatArray:
+def _codes(rows: FloatArray, scale: FloatArray, spec: QuantSpec, seen: FloatArray | None, taps: int) -> FloatArray:
     codes: FloatArray = np.clip(np.rint(rows / scale[:, None]), spec.qtype.qmin, spec.qtype.qmax)
-    return codes if seen is None else _without_overflow(codes, seen)
+    return codes if seen is None else _without_overflow(codes, seen, taps)
 
 
-def _without_overflow(codes: FloatArray, seen: FloatArray) -> FloatArray:
+def _without_overflow(codes: FloatArray, seen: FloatArray, taps: int) -> FloatArray:
     """Draws neighbours in, both by the same factor, until no pair of equal sign can overflow.
 
     Args:
         codes: ``[channels, k]``.
         seen: ``[k]``, largest code of the activation that each weight meets.
+        taps: of the kernel; each has ``k / taps`` numbers of the row.
     """
+    codes = _pairs_drawn_in(codes, seen)
+    width = codes.shape[1] // taps
+    if width % 2 == 0 or width == 1:
+        return codes
+    by_tap = _pairs_drawn_in(codes.reshape(-1, width), np.tile(seen.reshape(taps, width), (len(codes), 1)))
+    return by_tap.reshape(codes.shape)
+
+
+def _pairs_drawn_in(codes: FloatArray, seen: FloatArray) -> FloatArray:
+    """The same for pairs (0, 1), (2, 3), ... of each row; ``seen`` is ``[k]`` or ``[rows, k]``."""
     even = codes.shape[1] // 2 * 2
     a, b = codes[:, 0:even:2], codes[:, 1:even:2]
-    load = np.abs(a) * seen[0:even:2] + np.abs(b) * seen[1:even:2]
+    load = np.abs(a) * seen[..., 0:even:2] + np.abs(b) * seen[..., 1:even:2]
     over = (load > PAIR_LIMIT) & (a * b > 0)
     if not over.any():
         return codes
