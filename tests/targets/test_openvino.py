@@ -11,8 +11,9 @@ from detquant.errors import MissingExtra, TargetError
 from detquant.graph import prepare
 from detquant.graph.running import Runner
 from detquant.numerics import sqnr_db
-from detquant.recipes import load_recipe, plan
+from detquant.recipes import builtin_recipes, load_recipe, plan
 from detquant.targets import Artefact, load_target
+from detquant.targets.openvino import Compiled
 
 pytest.importorskip("openvino", reason="the extra openvino is not installed")
 TARGET = load_target("openvino")
@@ -119,3 +120,12 @@ def test_the_end_of_a_residual_block_runs_inside_its_convolution(build, images):
     assert ran["Convolution"] == {"u8": 5} and "Eltwise" not in ran and "u8" not in ran.get("Subgraph", {})
     found, expected = runner.run(feeds[0])["y"], given_codes.as_planned(qdq).run(feeds[0])["y"]
     assert sqnr_db(expected, found) > 30
+
+
+def test_on_processors_with_amx_it_says_what_is_faster_there(quantised, monkeypatch):
+    runner = TARGET.open(TARGET.lower(quantised.qdq()))
+    assert any("I8" in kernel for kernel in runner.kernels())
+    monkeypatch.setattr(Compiled, "kernels", lambda self: {"jit_avx2_f32"})
+    assert len(TARGET.remarks(runner)) == 1
+    monkeypatch.setattr(Compiled, "kernels", lambda self: {"jit_avx2_f32", "brgconv_avx512_amx_I8"})
+    assert "w8a8-symmetric" in TARGET.remarks(runner)[1] and "w8a8-symmetric" in builtin_recipes()

@@ -75,7 +75,8 @@ def require_as_planned(
         raise TargetError(
             f"The quantised model opens on {place.name} but does not compute what was planned: {what} is {found:.2f} "
             f"there and {planned:.2f} where the plan is run in ONNX Runtime ({images} images, tolerance "
-            f"{allowed:.2f}). Nothing was written: try another version of {place.package}, or another target."
+            f"{allowed:.2f}). Nothing was written: try another recipe, another version of {place.package}, or another "
+            f"target."
         )
 
 
