@@ -82,7 +82,7 @@ def by_detquant(work: Work, *, target: str, recipe: str = "w8a8") -> Artefact:
     return place.lower(job.run().model.qdq())
 
 
-OURS, ON_THE_FLY = "detquant, w8a8", "detquant, dynamic"
+OURS, ON_THE_FLY, SYMMETRIC = "detquant, w8a8", "detquant, dynamic", "detquant, w8a8-symmetric"
 QUANTISERS: Mapping[str, Mapping[str, Quantiser]] = {
     "ort": {
         "onnxruntime, defaults": by_onnxruntime,
@@ -97,6 +97,7 @@ QUANTISERS: Mapping[str, Mapping[str, Quantiser]] = {
         "NNCF, defaults": partial(by_nncf, target="openvino"),
         "NNCF, decode part ignored": partial(nncf_without_decoding, target="openvino"),
         "NNCF, as Ultralytics exports": partial(nncf_as_ultralytics, target="openvino"),
+        SYMMETRIC: partial(by_detquant, target="openvino", recipe="w8a8-symmetric"),
         OURS: partial(by_detquant, target="openvino"),
     },
     "opencv": {OURS: partial(by_detquant, target="opencv")},

@@ -37,6 +37,7 @@ from detquant.pipeline.evaluate import Side, run_over
 from detquant.pipeline.memory import peak_rss_mb, processor_name
 from detquant.targets import Artefact, Runner, load_target, target_figures
 from detquant.targets.latency import Latency, compare_latency, ratio, stopwatch
+from detquant.targets.openvino import OpenVino
 
 ASSETS = Path(__file__).resolve().parents[2] / "shared" / "assets"
 DETECTORS = tuple(ASSETS / "weights" / "detect" / f"{name}.onnx" for name in ("yolov8n", "yolox_nano", "nanodet_m_416"))
@@ -44,7 +45,7 @@ HEADER = (
     *("model", "runtime", "quantised by", "AP", "AP50", "drop", "latency, ms", "to float there", "size, MB"),
     *("quantised in, s", "peak, MB", "note"),
 )
-FLOAT, UNKNOWN, SEEDED_CALIB = "float", "–", 16
+FLOAT, BF16, UNKNOWN, SEEDED_CALIB = "float", "bf16", "–", 16
 SLOWER = "slower than float"
 QUIET = logging.ERROR  # the graph is prepared already, so onnxruntime's advice to preprocess it is moot
 
@@ -104,16 +105,19 @@ def make(work: Work, data: Path, runtime: str, by: str) -> Made:
     return Made(runtime=runtime, by=by, runner=runner, size=artefact.size_bytes, seconds=seconds, peak_mb=peak)
 
 
-def as_it_is(work: Work, runtime: str) -> Made:
-    """The float model in a runtime."""
+def as_it_is(work: Work, runtime: str) -> list[Made]:
+    """The float model in a runtime; in bfloat16 too, where the runtime and the processor have it."""
     place = load_target(runtime)
     if missing := place.missing():
-        return Made(runtime=runtime, by=FLOAT, note=missing)
+        return [Made(runtime=runtime, by=FLOAT, note=missing)]
     try:
         runner = work.detector.open(threads=1, target=runtime)
+        ways = place.open_float(work.detector.model) if isinstance(place, OpenVino) else ()
     except DetquantError as error:
-        return Made(runtime=runtime, by=FLOAT, note=str(error))
-    return Made(runtime=runtime, by=FLOAT, runner=runner, size=work.detector.imported.size_bytes)
+        return [Made(runtime=runtime, by=FLOAT, note=str(error))]
+    size = work.detector.imported.size_bytes
+    named = [(FLOAT, runner), *((f"{FLOAT}, {name}", one) for name, _, one in ways if BF16 in name)]
+    return [Made(runtime=runtime, by=by, runner=one, size=size) for by, one in named]
 
 
 def compare(
@@ -122,7 +126,7 @@ def compare(
     """The rows of one model; where it is not scored, of latency alone."""
     made: list[Made] = []
     for runtime, quantisers in runtimes.items():
-        made.append(as_it_is(work, runtime))
+        made += as_it_is(work, runtime)
         made += [make(work, data, runtime, by) for by in quantisers] if made[-1].runner else []
     runners, family = {one.key: one.runner for one in made if one.runner}, work.detector.family
     sides = run_over(family, runners, work.dataset, limit=limit).sides if scored else {}
