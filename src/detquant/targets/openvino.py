@@ -9,7 +9,7 @@ What the facts rest on (OpenVINO 2026.4, x86-64):
 * Processors without VNNI add u8 x s8 products in pairs in 16 bits, saturating, as in ONNX Runtime.
 * Processors with AMX multiply 8 bits and bfloat16 in tiles, so fast that SiLU and what surrounds it takes most of the
   time: float in bfloat16 is about as fast there as 8 bits. A zero point costs each convolution with a border about a
-  fifth; signed grids have none. Where the processor has AVX2 alone, OpenVINO computes signed grids wrongly.
+  fifth; signed grids have none. On processors without AMX, OpenVINO computes signed grids wrongly.
 
 Float operators run in float32: left alone, OpenVINO takes bfloat16 where the processor has it.
 """
@@ -43,10 +43,12 @@ CAPABILITY = Capability(
 )
 XML, BIN = "model.xml", "model.bin"
 PRECISION, KERNEL = "runtimePrecision", "primitiveType"
-TILES = (
-    "The processor has AMX, where OpenVINO runs float models in bfloat16 unless told otherwise, about as fast as 8 "
-    "bits: `detquant choose` compares them. The recipe w8a8-symmetric, without zero points, is faster there."
-)
+TILES = {
+    "I8": "The processor has AMX, where OpenVINO runs float models in bfloat16 unless told otherwise, about as fast as "
+    "8 bits: `detquant choose` compares them. The recipe w8a8-symmetric, without zero points, is faster there.",
+    "i8": "Its grids are signed: OpenVINO computes these rightly on processors with AMX alone. Run it on no other.",
+}
+"""What there is to say of AMX's kernels, by the end of their names: I8 has unsigned codes, i8 signed ones."""
 TOLD = ("Convolution", "FullyConnected", "MatMul", "Eltwise", "Concatenation", "Interpolate", "Pooling", "Subgraph")
 
 
@@ -82,7 +84,8 @@ class OpenVino(Target):
         kinds = {kind: counts[kind] for kind in TOLD if kind in counts}
         told = (f"{kind} {' '.join(f'{n} {name}' for name, n in found.items())}" for kind, found in kinds.items())
         ran = f"OpenVINO {_openvino().__version__.split('-')[0]} ran: {', '.join(told)}."
-        return (ran, TILES) if any("amx" in kernel for kernel in runner.kernels()) else (ran,)
+        ends = {kernel[-2:] for kernel in runner.kernels() if "amx" in kernel}
+        return (ran, *[said for end, said in TILES.items() if end in ends][-1:])
 
     def open_float(self, model: ir.Model, threads: int = 1) -> Iterator[tuple[str, Artefact, Runner]]:
         """In float32, in bfloat16 where the processor has it (OpenVINO's default there), and from a file of fp16."""
