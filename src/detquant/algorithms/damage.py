@@ -67,15 +67,16 @@ class Damage:
 
     def limited(self, images: int) -> Damage:
         """The same on the first ``images`` images."""
-        less = copy(self)
-        less.feeds, less.references = self.feeds[:images], self.references[:images]
-        return less
+        return self._part(slice(images))
 
     def only(self, image: int) -> Damage:
         """The same on one image, by its place."""
-        one = copy(self)
-        one.feeds, one.references = self.feeds[image : image + 1], self.references[image : image + 1]
-        return one
+        return self._part(slice(image, image + 1))
+
+    def _part(self, images: slice) -> Damage:
+        part = copy(self)
+        part.feeds, part.references = self.feeds[images], self.references[images]
+        return part
 
     def _reference(self, outputs: Outputs) -> _Reference:
         scores, boxes = self.heads.scores(outputs), self.heads.boxes(outputs)

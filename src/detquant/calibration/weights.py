@@ -85,7 +85,7 @@ def weight_grid(
     if not per_axis:
         floor = np.full_like(floor, floor.max())
     ladder = LADDERS[spec.observer] + (COARSER if codes_seen is not None else ())
-    taps = int(np.prod(weight.shape[2:])) if node.op_type == "Conv" else 1
+    taps = _taps(node, weight)
     scale = _search(rows, limit, spec, ladder, codes_seen, taps, floor, per_axis)
     codes = _codes(rows, scale, spec, codes_seen, taps)
     values = (codes * scale[:, None]).astype(np.float32).reshape(moved.shape).transpose(np.argsort(order))
@@ -165,11 +165,16 @@ def _peak_codes(
     # Zero is always seen: as padding. A channel without a positive value has its peak there.
     top = np.maximum(np.atleast_1d(peaks), 0.0) * PEAK_MARGIN
     codes = np.clip(np.ceil(top / x.scale) + x.zero_point, 0, x.qtype.qmax).astype(np.float32)
-    kernel = int(np.prod(weight.shape[2:])) if node.op_type == "Conv" else 1
-    inputs = weight.size // (weight.shape[weight_channel_axis(node)] * kernel)
+    taps = _taps(node, weight)
+    inputs = weight.size // (weight.shape[weight_channel_axis(node)] * taps)
     if codes.size != groups * inputs:  # not known for each channel
         codes = np.full(groups * inputs, codes.max())
-    return np.tile(codes.reshape(groups, -1).max(axis=0), kernel)
+    return np.tile(codes.reshape(groups, -1).max(axis=0), taps)
+
+
+def _taps(node: ir.Node, weight: FloatArray) -> int:
+    """Places of the kernel: rows times columns of a convolution's, 1 of a matrix."""
+    return int(np.prod(weight.shape[2:])) if node.op_type == "Conv" else 1
 
 
 def _bias_floor(node: ir.Node, x: QuantParams | None, channels: int) -> FloatArray:
