@@ -125,6 +125,18 @@ def test_candidates_by_title(placed):
     }
 
 
+def test_the_stage_with_the_most_work_comes_first(build, calibrated, images):
+    rng = np.random.default_rng(9)
+    weights = {"a_w": rng.normal(0, 0.3, (2, 3, 1, 1)), "b_w": rng.normal(0, 0.3, (32, 2, 1, 1))}
+    rows = [
+        ("Conv", ["x", "a_w"], ["a"], {"name": "a"}),
+        ("Conv", ["a", "b_w"], ["y"], {"name": "b", "strides": [2, 2]}),
+    ]
+    net = build(rows, {"x": [*SHAPE]}, {"y": None}, {name: w.astype(np.float32) for name, w in weights.items()})
+    qm, _ = calibrated(prepare(net), images(2, SHAPE))
+    assert [title for title, _ in candidates(qm)][-2:] == ["stage of 8x8", "stage of 16x16"]
+
+
 def test_only_what_reaches_the_gain_is_kept(placed, clock):
     qm, context = placed()
     titles = [title for title, _ in candidates(qm)]

@@ -24,6 +24,7 @@ import onnx_ir as ir
 from detquant.algorithms._base import Context
 from detquant.algorithms.replan import keep_more_float
 from detquant.errors import RecipeError, TargetError
+from detquant.graph.summary import node_macs
 from detquant.graph.taps import only_outputs
 from detquant.graph.traits import OPS, WEIGHTED, weight_of
 from detquant.graph.values import static_shape
@@ -148,14 +149,23 @@ def candidates(qm: QuantModel) -> Iterator[tuple[str, list[str]]]:
         "slicing the image": [n for n in nodes if n.op_type == "Slice"],
         "depthwise convolutions": [n for n in nodes if n.op_type == "Conv" and _is_depthwise(n)],
     }
-    sizes = {_size(n) for n in nodes if n.op_type == "Conv"} - {None}
-    for node in nodes:
-        size = _size(node)
-        if size in sizes:
-            groups.setdefault(f"stage of {size}", []).append(node)
+    groups |= _stages(nodes)
     for title, members in groups.items():
         if members and len(members) < len(nodes) and _leaves_weights(nodes, members):
             yield title, [n.name or "" for n in members]
+
+
+def _stages(nodes: list[ir.Node]) -> dict[str, list[ir.Node]]:
+    """Operators by the size of the map that they write, by title, where convolutions are among them.
+
+    The largest share of the work comes first: a small one in float, between integers, would be little but conversions.
+    """
+    work: dict[str, int] = {}
+    for node in nodes:
+        if node.op_type == "Conv" and (size := _size(node)) is not None:
+            work[size] = work.get(size, 0) + node_macs(node)
+    sizes = sorted(work, key=lambda size: -work[size])
+    return {f"stage of {size}": [n for n in nodes if _size(n) == size] for size in sizes}
 
 
 def _size(node: ir.Node) -> str | None:
