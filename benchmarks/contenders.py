@@ -82,7 +82,8 @@ def by_detquant(work: Work, *, target: str, recipe: str = "w8a8") -> Artefact:
     return place.lower(job.run().model.qdq())
 
 
-OURS, ON_THE_FLY, SYMMETRIC = "detquant, w8a8", "detquant, dynamic", "detquant, w8a8-symmetric"
+OURS, ON_THE_FLY, WEIGHTS = "detquant, w8a8", "detquant, dynamic", "detquant, w8"
+SYMMETRIC = "detquant, w8a8-symmetric"
 QUANTISERS: Mapping[str, Mapping[str, Quantiser]] = {
     "ort": {
         "onnxruntime, defaults": by_onnxruntime,
@@ -100,7 +101,10 @@ QUANTISERS: Mapping[str, Mapping[str, Quantiser]] = {
         SYMMETRIC: partial(by_detquant, target="openvino", recipe="w8a8-symmetric"),
         OURS: partial(by_detquant, target="openvino"),
     },
-    "opencv": {OURS: partial(by_detquant, target="opencv")},
+    "opencv": {
+        WEIGHTS: partial(by_detquant, target="opencv", recipe="w8"),
+        OURS: partial(by_detquant, target="opencv"),
+    },
     "tflite": {
         ON_THE_FLY: partial(by_detquant, target="tflite", recipe="dynamic"),
         OURS: partial(by_detquant, target="tflite"),

@@ -88,6 +88,13 @@ def test_behind_a_float_operator_only_integer_operators_read_the_codes(net):
     assert np.abs(fake_quantize(c, GRIDS["c"]) - c).max() > 1e-3
 
 
+def test_a_layer_in_float_may_read_a_weight_from_codes(net):
+    model = insert(net, names=("x", "c"), nodes=("sig",))
+    c = conv(X, fake_quantize(W, W_GRID))  # neither its input nor its bias is rounded
+    np.testing.assert_allclose(run(model)["a"], np.abs(c), atol=1e-6)
+    assert "w" not in model.graph.initializers and "b" in model.graph.initializers
+
+
 def test_one_q_and_one_dq_for_an_activation_and_the_model_given_is_left_alone(net):
     before = ir.to_proto(net).SerializeToString(deterministic=True)
     assert counts(insert(net)) == {"QuantizeLinear": 2, "DequantizeLinear": 4}  # x, c; and weight, bias

@@ -30,6 +30,7 @@ def test_every_runtime_that_is_here(square_model, square_data, tmp_path, capsys)
     for name in here:
         precisions = {one["precision"] for one in found["rows"] if one["target"] == name}
         recipe = set() if load_target(name).emulates else {"w8a8"}
+        recipe |= {"w8"} if load_target(name).capability.weight_only else set()
         assert recipe | set(load_target(name).precisions) <= precisions
     absent = [name for name in TARGETS if load_target(name).missing() is not None]
     assert any(one["best"] for one in found["rows"]) and len(found["notes"]) >= len(absent)

@@ -283,3 +283,48 @@ def test_logits_of_scores_reach_to_the_largest_seen(small_net):
     others = {name: point.spec.observer for name, point in found.points.items() if isinstance(point, Own)}
     assert others.pop("logits") == "minmax" and set(others.values()) == {"mean"}
     assert "logits" not in plan(small_net, W8A8, CPU).points
+
+
+UNFOLDING = replace(CPU, weight_only=frozenset({"Conv"}))
+W8 = load_recipe("w8")
+
+
+def test_layers_in_float_keep_their_weights_in_codes_where_that_costs_no_time(small_net):
+    found = plan(small_net, W8A8, UNFOLDING, {"third": "placement"})
+    assert set(found.weights) == {"first", "second", "third", "head"}
+    assert found.weight_only == ["third", "head"] and not {"third", "head"} & set(found.integer)
+    assert "third_b" not in found.points  # a bias has a grid behind codes alone
+    assert plan(small_net, W8A8, CPU, {"third": "placement"}).weight_only == []
+
+
+def test_what_the_recipe_wants_in_float_has_no_weight_in_codes(small_net):
+    assert plan(small_net, float_for("third"), UNFOLDING).weight_only == ["head"]
+
+
+def test_weights_alone(small_net):
+    found = plan(small_net, W8, UNFOLDING)
+    assert found.weight_only == ["first", "second", "third", "head"] and not found.integer and not found.points
+
+
+def test_weights_alone_need_a_target_that_unfolds_them_once(small_net):
+    with pytest.raises(RecipeError, match=r"'w8' asks for weights alone, and cpu would .* such as opencv"):
+        plan(small_net, W8, CPU)
+    none = replace(W8, rules=(replace(W8.rules[0], ops=("Gemm",)),))
+    with pytest.raises(RecipeError, match="would quantise no convolution"):
+        plan(small_net, none, UNFOLDING)
+
+
+def test_the_decode_tail_has_no_weight_in_codes(build):
+    weights = {
+        "a": np.ones((8, 3, 1, 1), np.float32),
+        "head": np.ones((4, 8, 1, 1), np.float32),
+        "bins": np.arange(4, dtype=np.float32).reshape(1, 4, 1, 1),
+    }
+    rows = [
+        ("Conv", ["x", "a"], ["c"], {"name": "layer"}),
+        ("Conv", ["c", "head"], ["logits"], {"name": "head"}),
+        ("Sigmoid", ["logits"], ["s"], {"name": "sigmoid"}),
+        ("Conv", ["s", "bins"], ["y"], {"name": "expectation"}),
+    ]
+    found = plan(prepare(build(rows, {"x": [1, 3, 8, 8]}, {"y": None}, weights)), W8, UNFOLDING)
+    assert found.weight_only == ["layer", "head"] and found.kept_float["expectation"] == "decode tail"

@@ -54,11 +54,11 @@ def with_weight_grids(
     """The same with every weight on a grid, as near to the weight of `QuantModel.reference` as it gets."""
     nodes = {n.name or "": n for n in qm.reference.graph}
     known = _weights_of(before) if before is not None and before.reference is qm.reference else {}
-    activations = qm.activations
+    activations, integer = qm.activations, set(qm.plan.integer)
 
     def find(name: str, spec: QuantSpec) -> WeightGrid:
         value = nodes[name].inputs[0]
-        tensor = (value.name or "") if value is not None else ""
+        tensor = (value.name or "") if value is not None and name in integer else ""
         x, same, peaks = activations.get(tensor), known.get(name), None
         if same is not None and same.spec == spec and _equal(same.x, x):
             return same.grid
@@ -86,13 +86,13 @@ class _Known:
 
 
 def _weights_of(qm: QuantModel) -> dict[str, _Known]:
-    activations, found = qm.activations, {}
+    activations, integer, found = qm.activations, set(qm.plan.integer), {}
     for node in qm.model.graph:
         name, x, values = node.name or "", node.inputs[0] if node.inputs else None, constant(weight_of(node))
         if name in qm.weights and x is not None and values is not None:
             found[name] = _Known(
                 spec=qm.plan.weights[name],
-                x=activations.get(x.name or ""),
+                x=activations.get(x.name or "") if name in integer else None,
                 grid=WeightGrid(params=qm.weights[name], values=np.asarray(values, np.float32)),
             )
     return found

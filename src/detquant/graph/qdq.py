@@ -3,7 +3,8 @@
 1. An activation with a grid gets one Q and one DQ. Integer operators read the DQ; so does everyone else, the
    graph's outputs included, where the producer is an integer operator, since then only the codes exist. Who
    reads a float operator's result in float reads it unrounded.
-2. A weight becomes an integer initialiser and a DQ, one for each operator that reads it.
+2. A weight becomes an integer initialiser and a DQ, one for each operator that reads it; the operator need not be an
+   integer one.
 3. A bias ``[channels]`` becomes int32 at exactly ``scale_x * scale_w`` with zero point 0: the runtimes' fused
    kernels assume that scale, and compute something else, silently, with any other. A bias of another shape
    (Gemm's ``[1, n]``) stays float.
@@ -126,15 +127,14 @@ def insert_qdq(
     """
     model = model.clone()
     graph, writer = model.graph, _Writer(model.graph)
-    integer = [n for n in graph if n.name in nodes]
-    chosen = set(map(id, integer))
-    for node in integer:
+    chosen = {id(n) for n in graph if n.name in nodes}
+    for node in list(graph):
         grid = weights.get(node.name or "")
         weight = weight_of(node)
         if grid is None or weight is None:
             continue
         bias, x = bias_of(node), node.inputs[0]
-        x_grid = activations.get(x.name or "") if x is not None else None
+        x_grid = activations.get(x.name or "") if x is not None and id(node) in chosen else None
         positions = {id(v): k for k, v in enumerate(node.inputs) if v is not None}
         if bias is not None and x_grid is not None and bias.const_value is not None:
             accumulator = bias_grid(x_grid, grid)

@@ -24,6 +24,8 @@ class Capability:
         name: of the target.
         int8_ops: operators with an integer kernel between Q and DQ.
         dynamic_ops: layers with a kernel that takes 8-bit weights and rounds a real activation as it runs.
+        weight_only: layers whose weights may be 8-bit codes though they run in float: the runtime turns them into
+            floats once, as it loads, so this costs no time.
         fused: operators that the runtime folds into an integer kernel before them, such as Relu after Conv;
             no grid stands between the two.
         fused_after_add: the same for an integer Add, as at the end of a residual block.
@@ -46,6 +48,7 @@ class Capability:
     name: str
     int8_ops: frozenset[str]
     dynamic_ops: frozenset[str] = field(default_factory=frozenset)
+    weight_only: frozenset[str] = field(default_factory=frozenset)
     fused: frozenset[str] = field(default_factory=frozenset)
     fused_after_add: frozenset[str] = field(default_factory=frozenset)
     fused_activations: frozenset[str] = field(default_factory=frozenset)

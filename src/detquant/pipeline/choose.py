@@ -19,6 +19,9 @@ from detquant.pipeline.job import Job, Progress
 from detquant.recipes import load_recipe
 from detquant.targets import TARGETS, load_target
 
+SMALL = "w8"
+"""The recipe tried besides where weights alone in 8 bits cost no time."""
+
 
 def choose(
     detector: Detector,
@@ -45,7 +48,7 @@ def choose(
         Plain values: "rows" with "target", "precision", the task's first measure (or "agreement" with the float model,
         per cent), "latency_ms", "size_bytes" and "best"; "notes" on what could not be run and why.
     """
-    wish = load_recipe(recipe)
+    wish, small = load_recipe(recipe), {SMALL: load_recipe(SMALL)}
     dataset = measurable(detector.family, dataset, limit)
     notes: list[str] = []
     entries: list[Entry] = []
@@ -60,8 +63,9 @@ def choose(
             if place.emulates:
                 notes.append(f"{place.name} has no row of {wish.name}: {place.emulates}.")
                 continue
-            job = Job(detector=detector, dataset=dataset, recipe=wish, target=place, calib=calib, progress=progress)
-            entries.append(quantized_entry(job, threads))
+            for one in {wish.name: wish, **(small if place.capability.weight_only else {})}.values():
+                job = Job(detector=detector, dataset=dataset, recipe=one, target=place, calib=calib, progress=progress)
+                entries.append(quantized_entry(job, threads))
         except DetquantError as error:
             notes.append(f"{place.name}: {error}")
     measured = run_over(

@@ -73,7 +73,7 @@ def make_plan(detector: Detector, recipe: str, target: str) -> Plan:
 
 
 def int8_share(model: ir.Model, decided: Plan) -> dict[str, Any]:
-    """How much of a model a plan runs in integers: "operators" of "of", and "macs_percent"."""
+    """How much a plan runs in integers: "operators" of "of", and "macs_percent"; "weight_only" layers of the rest."""
     integer = set(decided.integer)
     macs = {node.name: node_macs(node) for node in model.graph}
     whole = sum(macs.values())
@@ -82,6 +82,7 @@ def int8_share(model: ir.Model, decided: Plan) -> dict[str, Any]:
         "operators": len(integer),
         "of": len(macs),
         "macs_percent": round(100 * part / whole, 2) if whole else 0.0,
+        "weight_only": len(decided.weight_only),
     }
 
 

@@ -112,7 +112,8 @@ class Job:
         """What the images show of the tensors that get a grid; nothing where there are none."""
         if not paths:
             return Statistics.empty()
-        inputs = {n.inputs[0].name or "" for n in model.graph if n.name in decided.weights and n.inputs[0]}
+        layers = decided.weights.keys() & set(decided.integer)
+        inputs = {n.inputs[0].name or "" for n in model.graph if n.name in layers and n.inputs[0]}
         collector = Collector(
             model=model,
             plan=decided,

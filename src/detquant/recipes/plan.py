@@ -58,7 +58,7 @@ class Plan:
 
     Attributes:
         points: tensor -> where its grid comes from.
-        weights: operator -> the wish for its weight.
+        weights: layer -> the wish for its weight; it runs in integers, or has nothing else in codes.
         integer: names of the operators that run in integers, in graph order.
         kept_float: the other operators -> why.
         sources: root tensor -> the tensors whose ranges together are its range.
@@ -81,6 +81,12 @@ class Plan:
     def owned(self) -> dict[str, QuantSpec]:
         """The tensors whose grids calibration must find."""
         return {name: point.spec for name, point in self.points.items() if isinstance(point, Own)}
+
+    @property
+    def weight_only(self) -> list[str]:
+        """Layers that run in float on weights in codes."""
+        integer = set(self.integer)
+        return [name for name in self.weights if name not in integer]
 
     def root(self, tensor: str) -> str:
         """The tensor whose grid ``tensor`` lies on."""

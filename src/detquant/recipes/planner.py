@@ -13,13 +13,15 @@
 6. Grids: moved values share the grid of where they come from, joined values share one, a sigmoid's grid is fixed, and
    so is that of an image whose range is known, a bias's is derived, every other tensor at the edge of an integer
    operator has its own.
-7. The logits of scores, where they have a grid, reach from the smallest that is ever shown to the largest seen: an
+7. A layer in float before the decode tail keeps its weight in codes where that costs the target no time; a recipe that
+   wishes for no more than that (`w8`) needs a target that can.
+8. The logits of scores, where they have a grid, reach from the smallest that is ever shown to the largest seen: an
    object is rare, so the mean of the images' largest would cut it off.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 import onnx_ir as ir
@@ -87,18 +89,15 @@ class _Planner:
         self.whole_activations()
         self.follow_producers()
         self.follow_readers()
-        if not any(n.op_type in WEIGHTED for n in self.integer.values()):
-            raise RecipeError(
-                f"Recipe '{self.recipe.name}' on target '{self.capability.name}' would quantise no "
-                f"convolution or matrix product of this model: give a rule that matches its operators."
-            )
+        weights = self.weights()
+        self.require_layers(weights)
         if self.capability.integer_only:
             self.require_integers()
         groups = self.share()
         points, sources = self.points(groups)
         return Plan(
             points=points,
-            weights=self.weights(),
+            weights=weights,
             integer=tuple(self.name(n) for n in self.graph if id(n) in self.integer),
             kept_float={self.name(n): self.float[id(n)] for n in self.graph if id(n) in self.float},
             sources=sources,
@@ -153,6 +152,25 @@ class _Planner:
             codes = any(id(p) in self.integer if p is not None else self.capability.integer_only for p in behind)
             if node.op_type in WEIGHTED or codes:
                 self.integer[id(node)] = node
+
+    def require_layers(self, weights: Collection[str]) -> None:
+        """Refuses a plan that does nothing.
+
+        Raises:
+            RecipeError: there is no layer of the kind that the recipe asks for.
+        """
+        wish, name = f"Recipe '{self.recipe.name}'", self.capability.name
+        if self.recipe.weight_only and not self.capability.weight_only:
+            raise RecipeError(
+                f"{wish} asks for weights alone, and {name} would unfold them anew for each image: choose a target "
+                f"that does so once, such as opencv, or give activations a type too."
+            )
+        integer = any(n.op_type in WEIGHTED for n in self.integer.values())
+        if not (weights if self.recipe.weight_only else integer):
+            raise RecipeError(
+                f"{wish} on target '{name}' would quantise no convolution or matrix product of this model: give a rule "
+                f"that matches its operators."
+            )
 
     def require_integers(self) -> None:
         """Case 5: refuses what would run in float on a target that cannot.
@@ -259,9 +277,14 @@ class _Planner:
         return {group[0].name or "": group for group in groups.values()}
 
     def weights(self) -> dict[str, QuantSpec]:
-        """The wish for the weight of each integer operator that has one."""
-        rules = {self.name(n): self.recipe.rule_for(n) for n in self.integer.values() if weight_of(n) is not None}
+        """The wish for each weight that will be codes."""
+        layers = [n for n in self.graph if weight_of(n) is not None and (id(n) in self.integer or self.weight_only(n))]
+        rules = {self.name(n): self.recipe.rule_for(n) for n in layers}
         return {name: rule.weight for name, rule in rules.items() if rule is not None and rule.weight is not None}
+
+    def weight_only(self, node: ir.Node) -> bool:
+        """Case 7."""
+        return node.op_type in self.capability.weight_only and node not in self.tail.nodes
 
     def preactivations(self, points: Mapping[str, Point]) -> dict[str, str]:
         """What an activation reads and nobody else: others may need the values that it flattens."""
@@ -275,7 +298,7 @@ class _Planner:
         return inside | {name: SCORES for name in self.score_heads() if isinstance(points.get(name), Own)}
 
     def score_heads(self) -> set[str]:
-        """Case 7: what head convolutions give and decoding takes for scores, all of it."""
+        """Case 8: what head convolutions give and decoding takes for scores, all of it."""
         heads = {node.outputs[0] for node in self.tail.head_convs if id(node) in self.integer}
         readers = {value.name or "": channel_readers(value) for value in heads}
         return {name for name, nodes in readers.items() if nodes and all(n.op_type == "Sigmoid" for n in nodes)}

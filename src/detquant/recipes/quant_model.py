@@ -21,7 +21,7 @@ class QuantModel:
         reference: the float graph that is approximated.
         plan: the decision.
         params: grid of each root tensor (see `Plan.root`).
-        weights: grid of each integer operator's weight, by operator name.
+        weights: grid of each weight in codes, by the name of the operator that reads it.
         kept: operators that algorithms keep in float -> why.
         notes: what the algorithms did, a sentence each, for the report.
     """

@@ -87,6 +87,12 @@ class Recipe:
         """Whether activations are rounded as they run."""
         return any(rule.activation is not None and rule.activation.dynamic for rule in self.rules)
 
+    @property
+    def weight_only(self) -> bool:
+        """Whether weights are given a type and no activation is."""
+        activations = any(rule.activation is not None for rule in self.rules)
+        return not activations and any(rule.weight is not None for rule in self.rules)
+
     def rule_for(self, node: ir.Node) -> Rule | None:
         """The last rule that matches ``node``."""
         return next((rule for rule in reversed(self.rules) if rule.matches(node)), None)

@@ -18,14 +18,19 @@ import onnx
 
 from detquant.errors import TargetError
 from detquant.numerics import USUAL_OPS, Capability
-from detquant.targets._base import Arrays, Artefact
+from detquant.targets._base import Arrays, Artefact, Runner
 from detquant.targets.onnx_file import FILE, OnnxFile
 
 CAPABILITY = Capability(
     name="opencv",
     int8_ops=(USUAL_OPS | {"Mul", "Sigmoid"}) - {"Gemm"},
+    weight_only=frozenset({"Conv"}),
     fused=frozenset({"Relu", "Clip"}),
     activation_steps=frozenset({"silu"}),
+)
+WEIGHTS_ALONE = (
+    "OpenCV gains little from 8-bit activations on many processors: the recipe w8 rounds weights alone, which makes "
+    "the file as small and leaves float's speed; `detquant choose` compares them."
 )
 
 
@@ -38,6 +43,10 @@ class OpenCv(OnnxFile):
     package = "opencv-python-headless"
     capability = CAPABILITY
 
+    def remarks(self, runner: Runner) -> tuple[str, ...]:
+        """What is as fast as float, of models that may not be."""
+        return (WEIGHTS_ALONE,) if isinstance(runner, Net) and runner.rounds else ()
+
     def open(self, artefact: Artefact, threads: int = 1) -> Net:
         """The model in cv2; the number of threads is OpenCV's own, for the whole process.
 
@@ -46,10 +55,12 @@ class OpenCv(OnnxFile):
         """
         cv2.setNumThreads(threads)
         content = artefact.files[FILE]
-        names = [value.name for value in onnx.load_from_string(content).graph.output]
+        graph = onnx.load_from_string(content).graph
+        names = [value.name for value in graph.output]
+        rounds = any(node.op_type == "QuantizeLinear" for node in graph.node)
         try:
             with silent():
-                return Net(cv2.dnn.readNetFromONNX(np.frombuffer(content, np.uint8)), names)
+                return Net(cv2.dnn.readNetFromONNX(np.frombuffer(content, np.uint8)), names, rounds=rounds)
         except cv2.error as error:
             raise TargetError(
                 f"OpenCV {cv2.__version__} cannot read the model: {_sentence(error)}. Choose another target, or keep "
@@ -58,10 +69,15 @@ class OpenCv(OnnxFile):
 
 
 class Net:
-    """A model that OpenCV has read."""
+    """A model that OpenCV has read.
 
-    def __init__(self, net: Any, outputs: Sequence[str]) -> None:
+    Attributes:
+        rounds: whether activations are on grids.
+    """
+
+    def __init__(self, net: Any, outputs: Sequence[str], *, rounds: bool) -> None:
         self._net, self._outputs = net, list(outputs)
+        self.rounds = rounds
 
     def run(self, feeds: Arrays) -> dict[str, np.ndarray[Any, Any]]:
         """Outputs by name for inputs by name.

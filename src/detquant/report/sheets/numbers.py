@@ -39,4 +39,5 @@ def threads(count: int) -> str:
 
 def integer_share(share: Figures) -> str:
     """A sentence without its full stop: 62 of 98 operators in integers, 97.3 % of the MACs."""
-    return f"{share['operators']} of {share['of']} operators in integers, {share['macs_percent']:.1f} % of the MACs"
+    said = f"{share['operators']} of {share['of']} operators in integers, {share['macs_percent']:.1f} % of the MACs"
+    return said + (f"; {more} layers in float on weights of 8 bits" if (more := share.get("weight_only")) else "")
