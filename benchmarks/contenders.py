@@ -14,6 +14,7 @@ from onnx.version_converter import convert_version
 
 from detquant.calibration import Feed
 from detquant.data import Dataset
+from detquant.errors import TargetError
 from detquant.pipeline.calibration_images import choose_images, stream
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.engines.nncf import OPSET, decode_part, quantize_for
@@ -21,7 +22,9 @@ from detquant.pipeline.job import Job
 from detquant.pipeline.naive import quantize_naively
 from detquant.recipes import load_recipe
 from detquant.targets import Artefact, load_target
+from detquant.targets.openvino import Compiled
 
+AMX_RECIPE = "w8a8-symmetric"
 BEST_OF_ORT = {"op_types_to_quantize": ["Conv", "MatMul"], "per_channel": True}
 
 
@@ -82,8 +85,21 @@ def by_detquant(work: Work, *, target: str, recipe: str = "w8a8") -> Artefact:
     return place.lower(job.run().model.qdq())
 
 
+def symmetric(work: Work) -> Artefact:
+    """For OpenVINO, refused where `quantize` would refuse it too.
+
+    Raises:
+        TargetError: OpenVINO computes signed grids rightly on processors with AMX alone, and this is none.
+    """
+    artefact, place = by_detquant(work, target="openvino", recipe=AMX_RECIPE), load_target("openvino")
+    runner = place.open(artefact)
+    if isinstance(runner, Compiled) and not any("amx" in kernel for kernel in runner.kernels()):
+        raise TargetError("wrong on processors without AMX, and refused there")
+    return artefact
+
+
 OURS, ON_THE_FLY, WEIGHTS = "detquant, w8a8", "detquant, dynamic", "detquant, w8"
-SYMMETRIC = "detquant, w8a8-symmetric"
+SYMMETRIC = f"detquant, {AMX_RECIPE}"
 QUANTISERS: Mapping[str, Mapping[str, Quantiser]] = {
     "ort": {
         "onnxruntime, defaults": by_onnxruntime,
@@ -98,7 +114,7 @@ QUANTISERS: Mapping[str, Mapping[str, Quantiser]] = {
         "NNCF, defaults": partial(by_nncf, target="openvino"),
         "NNCF, decode part ignored": partial(nncf_without_decoding, target="openvino"),
         "NNCF, as Ultralytics exports": partial(nncf_as_ultralytics, target="openvino"),
-        SYMMETRIC: partial(by_detquant, target="openvino", recipe="w8a8-symmetric"),
+        SYMMETRIC: symmetric,
         OURS: partial(by_detquant, target="openvino"),
     },
     "opencv": {
