@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from detquant.graph.values import is_op, new_initializer, static_shape, used_names
+from detquant.graph.values import is_op, new_initializer, put_instead, static_shape, used_names
 
 
 def leaky_as_prelu(model: ir.Model) -> ir.Model:
@@ -19,5 +19,5 @@ def leaky_as_prelu(model: ir.Model) -> ir.Model:
         slope = np.full((shape[1], *[1] * (len(shape) - 2)), node.attributes.get_float("alpha", 0.01), np.float32)
         slopes = new_initializer(copy.graph, f"{node.name}_slope", slope, names)
         made = ir.node("PRelu", [node.inputs[0], slopes], name=node.name)
-        ir.convenience.replace_nodes_and_values(copy.graph, node, [node], [made], node.outputs, made.outputs)
+        put_instead(copy.graph, node, made)
     return copy

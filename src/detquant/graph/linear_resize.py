@@ -16,7 +16,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from detquant.graph.edge_border import edge_border
-from detquant.graph.values import is_op, new_initializer, static_shape, used_names
+from detquant.graph.values import is_op, new_initializer, put_instead, static_shape, used_names
 
 SMOOTH = np.outer([1, 2, 1], [1, 2, 1]).astype(np.float32) / 16
 NEAREST = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
@@ -30,9 +30,9 @@ def linear_resize(model: ir.Model) -> ir.Model:
         factor = _factor(node)
         if factor == 0.5:
             window = {"kernel_shape": [2, 2], "strides": [2, 2]}
-            _replace(copy.graph, node, ir.node("AveragePool", [node.inputs[0]], attributes=window, name=node.name))
+            put_instead(copy.graph, node, ir.node("AveragePool", [node.inputs[0]], attributes=window, name=node.name))
         elif factor == 2:
-            _replace(copy.graph, node, _doubled(copy.graph, node, names))
+            put_instead(copy.graph, node, _doubled(copy.graph, node, names))
     RemoveUnusedNodesPass()(copy)
     return copy
 
@@ -65,8 +65,3 @@ def _doubled(graph: ir.Graph, node: ir.Node, names: set[str]) -> ir.Node:
     taps = np.tile(SMOOTH, (before[1], 1, 1, 1))
     weight = new_initializer(graph, f"{node.name}_smooth", taps, names)
     return ir.node("Conv", [bordered, weight], attributes={"group": before[1]}, name=node.name)
-
-
-def _replace(graph: ir.Graph, node: ir.Node, made: ir.Node) -> None:
-    made.outputs[0].shape, made.outputs[0].type = node.outputs[0].shape, node.outputs[0].type
-    ir.convenience.replace_nodes_and_values(graph, node, [node], [made], node.outputs, made.outputs)

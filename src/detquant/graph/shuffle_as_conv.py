@@ -14,7 +14,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from detquant.graph.moves import moved
-from detquant.graph.values import Array, is_op, is_used_once, new_initializer, static_shape, used_names
+from detquant.graph.values import Array, is_op, is_used_once, new_initializer, put_instead, static_shape, used_names
 
 STEPS = ("Reshape", "Transpose", "Reshape")
 
@@ -66,7 +66,4 @@ def _rewrite(graph: ir.Graph, steps: list[ir.Node], order: Array, names: set[str
     name = steps[-1].name or ""
     stored = new_initializer(graph, f"{name}_order", weight, names)
     made = ir.node("Conv", [steps[0].inputs[0], stored], name=name)
-    made.outputs[0].shape, made.outputs[0].type = steps[-1].outputs[0].shape, steps[-1].outputs[0].type
-    ir.convenience.replace_nodes_and_values(
-        graph, steps[-1], [steps[-1]], [made], [steps[-1].outputs[0]], [made.outputs[0]]
-    )
+    put_instead(graph, steps[-1], made)

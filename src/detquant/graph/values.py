@@ -1,4 +1,4 @@
-"""What the passes ask of a value: is it constant, is its shape known, who else uses it."""
+"""What the passes ask of a value (is it constant, is its shape known, who else uses it), and what they put in."""
 
 from __future__ import annotations
 
@@ -74,6 +74,12 @@ def fresh_name(stem: str, taken: set[str]) -> str:
         name = f"{stem}_{count}"
     taken.add(name)
     return name
+
+
+def put_instead(graph: ir.Graph, node: ir.Node, made: ir.Node) -> None:
+    """Lets one node stand for another, with its readers, its shape and its place among the graph's outputs."""
+    made.outputs[0].shape, made.outputs[0].type = node.outputs[0].shape, node.outputs[0].type
+    ir.convenience.replace_nodes_and_values(graph, node, [node], [made], node.outputs, made.outputs)
 
 
 def new_initializer(graph: ir.Graph, name: str, array: Array, taken: set[str] | None = None) -> ir.Value:
