@@ -30,7 +30,7 @@ CAPABILITY = Capability(
 )
 WEIGHTS_ALONE = (
     "OpenCV gains little from 8-bit activations on many processors: the recipe w8 rounds weights alone, which makes "
-    "the file as small and leaves float's speed; `detquant choose` compares them."
+    "the file as small and leaves about float's speed; `detquant choose` compares them."
 )
 
 
