@@ -74,10 +74,8 @@ def test_no_sum_of_products_saturates(build, channels, groups, kernel):
         {"y": [1, 32, 8, 8]},
         {"w": np.broadcast_to(lopsided, shape).astype(np.float32), "b": np.zeros(32, np.float32)},
     )
-    white, image = (
-        np.ones((1, channels, 8, 8), np.float32),
-        grid_from_range(0.0, 1.0, codes),
-    )
+    white = np.ones((1, channels, 8, 8), np.float32)
+    image = grid_from_range(0.0, 1.0, codes)
     weights = weight_grid(net.graph.node("conv"), per_channel, x=image)
     replace_weight(net.graph.node("conv"), weights.values)
     exact = Runner(net, optimisation="none").run({"x": white})["y"]

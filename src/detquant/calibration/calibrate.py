@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -57,8 +57,7 @@ def with_weight_grids(
     activations, integer = qm.activations, set(qm.plan.integer)
 
     def find(name: str, spec: QuantSpec) -> WeightGrid:
-        value = nodes[name].inputs[0]
-        tensor = (value.name or "") if value is not None and name in integer else ""
+        tensor = _codes_read(nodes[name], integer)
         x, same, peaks = activations.get(tensor), known.get(name), None
         if same is not None and same.spec == spec and _equal(same.x, x):
             return same.grid
@@ -76,6 +75,12 @@ def with_weight_grids(
     return replace(qm, model=model, weights={name: grid.params for name, grid in grids.items()})
 
 
+def _codes_read(layer: ir.Node, integer: Collection[str]) -> str:
+    """The tensor whose codes a layer multiplies; empty where it runs in float."""
+    x = layer.inputs[0]
+    return x.name or "" if x is not None and layer.name in integer else ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
     """A weight on its grid, and what the grid was made for."""
@@ -88,11 +93,11 @@ class _Known:
 def _weights_of(qm: QuantModel) -> dict[str, _Known]:
     activations, integer, found = qm.activations, set(qm.plan.integer), {}
     for node in qm.model.graph:
-        name, x, values = node.name or "", node.inputs[0] if node.inputs else None, constant(weight_of(node))
-        if name in qm.weights and x is not None and values is not None:
+        name, values = node.name or "", constant(weight_of(node))
+        if name in qm.weights and values is not None:
             found[name] = _Known(
                 spec=qm.plan.weights[name],
-                x=activations.get(x.name or "") if name in integer else None,
+                x=activations.get(_codes_read(node, integer)),
                 grid=WeightGrid(params=qm.weights[name], values=np.asarray(values, np.float32)),
             )
     return found

@@ -16,8 +16,8 @@ from detquant.pipeline.entries import Entry, compared_by, float_entries, quantiz
 from detquant.pipeline.evaluate import measurable, run_over
 from detquant.pipeline.figures import skip_figures
 from detquant.pipeline.job import Job, Progress
-from detquant.recipes import load_recipe
-from detquant.targets import TARGETS, load_target
+from detquant.recipes import Recipe, load_recipe
+from detquant.targets import TARGETS, Target, load_target
 
 SMALL = "w8"
 """The recipe tried besides where weights alone in 8 bits cost no time."""
@@ -48,7 +48,7 @@ def choose(
         Plain values: "rows" with "target", "precision", the task's first measure (or "agreement" with the float model,
         per cent), "latency_ms", "size_bytes" and "best"; "notes" on what could not be run and why.
     """
-    wish, small = load_recipe(recipe), {SMALL: load_recipe(SMALL)}
+    wish = load_recipe(recipe)
     dataset = measurable(detector.family, dataset, limit)
     notes: list[str] = []
     entries: list[Entry] = []
@@ -63,7 +63,7 @@ def choose(
             if place.emulates:
                 notes.append(f"{place.name} has no row of {wish.name}: {place.emulates}.")
                 continue
-            for one in {wish.name: wish, **(small if place.capability.weight_only else {})}.values():
+            for one in wished(wish, place):
                 job = Job(detector=detector, dataset=dataset, recipe=one, target=place, calib=calib, progress=progress)
                 entries.append(quantized_entry(job, threads))
         except DetquantError as error:
@@ -95,6 +95,12 @@ def choose(
         "notes": [*notes, *measured.notes],
         "skipped": skip_figures(measured.skipped),
     }
+
+
+def wished(wish: Recipe, place: Target) -> list[Recipe]:
+    """The recipes tried at a place: the user's, and `SMALL` where it is of use."""
+    besides = place.capability.weight_only and wish.name != SMALL
+    return [wish, load_recipe(SMALL)] if besides else [wish]
 
 
 def is_best(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], measure: str) -> bool:

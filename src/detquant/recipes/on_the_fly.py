@@ -14,6 +14,7 @@ from detquant.graph.traits import WEIGHTED, weight_of
 from detquant.numerics import Capability
 from detquant.recipes.plan import Dynamic, Plan, Point
 from detquant.recipes.recipe import Recipe
+from detquant.recipes.refusals import require_layers
 
 
 def plan_on_the_fly(graph: ir.Graph, recipe: Recipe, capability: Capability) -> Plan:
@@ -50,11 +51,7 @@ def plan_on_the_fly(graph: ir.Graph, recipe: Recipe, capability: Capability) -> 
         assert rule is not None and rule.weight is not None and rule.activation is not None
         weights[name] = rule.weight
         points[(node.inputs[0].name if node.inputs[0] is not None else None) or ""] = Dynamic(rule.activation)
-    if not weights:
-        raise RecipeError(
-            f"Recipe '{recipe.name}' on target '{capability.name}' would quantise no convolution or matrix product of "
-            f"this model: give a rule that matches its operators."
-        )
+    require_layers(recipe, capability, weights)
     return Plan(
         points=points,
         weights=weights,

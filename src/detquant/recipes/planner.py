@@ -21,12 +21,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import onnx_ir as ir
 
-from detquant.errors import RecipeError, UnsupportedOperator
 from detquant.graph import Activation, DecodeTail, find_activations, find_decode_tail
 from detquant.graph.channel_readers import channel_readers
 from detquant.graph.traits import OPS, WEIGHTED, activation_inputs, bias_of, is_constant, weight_of
@@ -34,6 +33,7 @@ from detquant.numerics import Capability, QType, QuantSpec
 from detquant.recipes.on_the_fly import plan_on_the_fly
 from detquant.recipes.plan import SCORES, Derived, Fixed, Own, Plan, Point, Shared
 from detquant.recipes.recipe import Recipe
+from detquant.recipes.refusals import require_integers, require_layers, require_unfolding
 
 FOLLOWS = "its producers run in float"
 Range = tuple[float, float]
@@ -61,6 +61,7 @@ def plan(
     """
     if recipe.dynamic:
         return plan_on_the_fly(model.graph, recipe, capability)
+    require_unfolding(recipe, capability)
     return _Planner(model.graph, recipe, capability, keep_float or {}, ranges or {}).plan()
 
 
@@ -90,9 +91,10 @@ class _Planner:
         self.follow_producers()
         self.follow_readers()
         weights = self.weights()
-        self.require_layers(weights)
+        layers = [self.name(n) for n in self.integer.values() if n.op_type in WEIGHTED]
+        require_layers(self.recipe, self.capability, list(weights) if self.recipe.weight_only else layers)
         if self.capability.integer_only:
-            self.require_integers()
+            require_integers(self.capability, self.left_over())
         groups = self.share()
         points, sources = self.points(groups)
         return Plan(
@@ -152,41 +154,6 @@ class _Planner:
             codes = any(id(p) in self.integer if p is not None else self.capability.integer_only for p in behind)
             if node.op_type in WEIGHTED or codes:
                 self.integer[id(node)] = node
-
-    def require_layers(self, weights: Collection[str]) -> None:
-        """Refuses a plan that does nothing.
-
-        Raises:
-            RecipeError: there is no layer of the kind that the recipe asks for.
-        """
-        wish, name = f"Recipe '{self.recipe.name}'", self.capability.name
-        if self.recipe.weight_only and not self.capability.weight_only:
-            raise RecipeError(
-                f"{wish} asks for weights alone, and {name} would unfold them anew for each image: choose a target "
-                f"that does so once, such as opencv, or give activations a type too."
-            )
-        integer = any(n.op_type in WEIGHTED for n in self.integer.values())
-        if not (weights if self.recipe.weight_only else integer):
-            raise RecipeError(
-                f"{wish} on target '{name}' would quantise no convolution or matrix product of this model: give a rule "
-                f"that matches its operators."
-            )
-
-    def require_integers(self) -> None:
-        """Case 5: refuses what would run in float on a target that cannot.
-
-        Raises:
-            UnsupportedOperator: there is such an operator.
-        """
-        left = [n for n in self.graph if id(n) not in self.integer and n not in self.tail.nodes]
-        if left:
-            first, name = left[0], self.capability.name
-            more = f", and so would {len(left) - 1} more" * (len(left) > 1)
-            raise UnsupportedOperator(
-                f"{first.op_type} '{self.name(first)}' would run in float ({self.float[id(first)]}){more}, and "
-                f"{name} computes in integers only: give it a grid where the recipe does not, leave it out of the "
-                f"model, or choose a target that mixes both, such as tflite."
-            )
 
     def whole_activations(self) -> None:
         """Case 4: what keeps one node of a composite in float keeps all of them."""
@@ -275,6 +242,11 @@ class _Planner:
             if name in values:
                 groups.setdefault(find(name), []).append(values[name])
         return {group[0].name or "": group for group in groups.values()}
+
+    def left_over(self) -> dict[ir.Node, str]:
+        """What stays float before the tail, and why."""
+        left = [n for n in self.graph if id(n) not in self.integer and n not in self.tail.nodes]
+        return {node: self.float[id(node)] for node in left}
 
     def weights(self) -> dict[str, QuantSpec]:
         """The wish for each weight that will be codes."""

@@ -1,0 +1,62 @@
+"""Plans that are refused: those that would do nothing, and those in float on a target that has none."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import onnx_ir as ir
+
+from detquant.errors import RecipeError, UnsupportedOperator
+from detquant.numerics import Capability
+from detquant.recipes.recipe import Recipe
+
+
+def require_unfolding(recipe: Recipe, capability: Capability) -> None:
+    """Refuses weights alone where they would be unfolded for each image.
+
+    Raises:
+        RecipeError: the recipe gives a type to weights alone, and the target runs no layer on them at no cost.
+    """
+    if recipe.weight_only and not capability.weight_only:
+        raise RecipeError(
+            f"Recipe '{recipe.name}' asks for weights alone, and {capability.name} would unfold them anew for each "
+            f"image: choose a target that does so once, such as opencv, or give activations a type too."
+        )
+
+
+def require_layers(recipe: Recipe, capability: Capability, layers: Collection[str]) -> None:
+    """Refuses a plan that does nothing.
+
+    Args:
+        recipe: the wish.
+        capability: the target's facts.
+        layers: names of those that would run as the recipe asks.
+
+    Raises:
+        RecipeError: there are none.
+    """
+    if not layers:
+        raise RecipeError(
+            f"Recipe '{recipe.name}' on target '{capability.name}' would quantise no convolution or matrix product of "
+            f"this model: give a rule that matches its operators."
+        )
+
+
+def require_integers(capability: Capability, left: Mapping[ir.Node, str]) -> None:
+    """Refuses what would run in float on a target that cannot.
+
+    Args:
+        capability: the target's facts.
+        left: operators before the decode tail that would stay float, in the graph's order -> why.
+
+    Raises:
+        UnsupportedOperator: there is such an operator.
+    """
+    if left:
+        first, reason = next(iter(left.items()))
+        more = f", and so would {len(left) - 1} more" * (len(left) > 1)
+        raise UnsupportedOperator(
+            f"{first.op_type} '{first.name}' would run in float ({reason}){more}, and {capability.name} computes in "
+            f"integers only: give it a grid where the recipe does not, leave it out of the model, or choose a target "
+            f"that mixes both, such as tflite."
+        )
