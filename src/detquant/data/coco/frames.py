@@ -103,14 +103,17 @@ def read_boxes(boxes: Boxes, name: str) -> Reading:
 
 def in_pixels(boxes: Boxes, reading: Reading) -> Array:
     """Left, top, width and height of the boxes in pixels of the images themselves [n, 4]."""
-    corners = np.where(boxes.outlined[:, None], FORMS[USUAL](boxes.told), FORMS[reading.form](boxes.told))
+    xywh = boxes.told
+    if reading.form != USUAL:
+        corners = FORMS[reading.form](boxes.told)
+        read = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], 1)
+        xywh = np.where(boxes.outlined[:, None], boxes.told, read)
     scale = np.ones_like(boxes.size)
     if reading.in_parts:
         scale = boxes.size
     elif not reading.sizes_wrong:
         scale = boxes.size / boxes.told_size
-    corners = corners * np.concatenate([scale, scale], 1)
-    return np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], 1)
+    return xywh * np.concatenate([scale, scale], 1)
 
 
 def same_shape(one: Sequence[int], other: Sequence[int]) -> bool:
