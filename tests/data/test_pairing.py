@@ -33,7 +33,7 @@ def test_the_same_names_in_another_order_take_the_models_numbers() -> None:
     found, numbers = fitted(boxes(tuple(sorted(MODEL)), 0, 1, 2, 3, 4))
     assert numbers == [2, 3, 0, 1, 4] and found.classes == MODEL and found.warnings == ()
     assert [one["name"] for one in found.ground_truth["categories"]] == list(MODEL)
-    assert found.notes[-1].startswith("5 classes are paired by name; 4 of them have another number in d.json")
+    assert found.notes[0].startswith("5 classes are paired by name; 4 of them have another number in d.json")
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,9 @@ def test_a_name_that_fits_better_keeps_others_away() -> None:
 def test_a_few_of_the_models_classes_are_fine_by_name() -> None:
     found, numbers = fitted(boxes(("tv", "person"), 1, 0))
     assert numbers == [0, 4] and found.warnings == ()
-    assert "2 classes are paired by name" in found.notes[-1]
-    assert "3 of the model's 5 are not in d.json and are not measured" in found.notes[-1]
+    assert found.notes[1] == "AP is the mean over the 2 of 5 classes that have objects."
+    assert "2 classes are paired by name" in found.notes[0]
+    assert "3 of the model's 5 are not in d.json and are not measured" in found.notes[0]
 
 
 def test_objects_of_other_classes_are_left_out_by_name() -> None:
@@ -81,7 +82,7 @@ def test_names_that_are_spelt_otherwise_take_the_place_that_is_left() -> None:
 
 def test_where_no_name_agrees_places_decide_loudly() -> None:
     found, numbers = fitted(boxes(("a", "b", "c", "d", "e"), 3))
-    assert numbers == [3] and "place, as no name agrees" in found.notes[-1]
+    assert numbers == [3] and "place, as no name agrees" in found.notes[0]
     assert found.warnings[0].startswith("No class name of d.json (a, b, c, d, e) is the model's (person,")
     assert found.classes == ("a", "b", "c", "d", "e")  # as the person who labelled calls them
 
@@ -90,9 +91,9 @@ def test_where_no_name_agrees_places_decide_loudly() -> None:
 def test_numbers_are_no_names(numbers: tuple[str, ...]) -> None:
     assert not has_names(numbers) and has_names(("class 0", "cat"))
     found, placed = fitted(boxes(("cat", "dog"), 1, 0), numbers)
-    assert placed == [1, 0] and found.warnings == () and "the model's file does not name them" in found.notes[-1]
+    assert placed == [1, 0] and found.warnings == () and "the model's file does not name them" in found.notes[0]
     found, placed = fitted(boxes(numbers, 1), ("cat", "dog"))
-    assert placed == [1] and "as they are numbers" in found.notes[-1]
+    assert placed == [1] and "as they are numbers" in found.notes[0]
     with pytest.raises(DatasetError, match=r"d\.json has 3 classes, the model has 2"):
         fitted(boxes(("a", "b", "c"), 0, 2), numbers)
 

@@ -65,7 +65,7 @@ def open_dataset(path: str | Path, seed: int = 0) -> Dataset:
         if str(path) in EMBEDDED:
             return EMBEDDED[str(path)](seed)
         raise DatasetError(f"{path} does not exist: give {kinds}.")
-    if path.is_dir():
+    if os.path.isdir(path):
         return open_class_folders(path, seed) if has_class_folders(path) else open_folder(path, seed)
     reader = READERS.get(path.suffix.lower())
     if reader is None:

@@ -73,12 +73,12 @@ def open_class_folders(path: Path, seed: int = 0) -> Dataset:
 
 def calibration_folder(path: Path) -> Path | None:
     """The first folder beside the validation images that is named for calibration or training and holds images."""
-    return next((path / name for name in CALIBRATION if (path / name).is_dir() and find_images(path / name)), None)
+    return next((path / name for name in CALIBRATION if os.path.isdir(path / name) and find_images(path / name)), None)
 
 
 def _class_names(folder: Path) -> tuple[str, ...]:
     """Names of the subfolders that hold images, sorted; by their numbers, where all are numbers."""
-    names = sorted(name for name in _entries(folder) if (folder / name).is_dir() and _has_image(folder / name))
+    names = sorted(name for name in _entries(folder) if os.path.isdir(folder / name) and _has_image(folder / name))
     return tuple(sorted(names, key=int) if all(map(_NUMBER.fullmatch, names)) else names)
 
 

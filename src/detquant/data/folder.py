@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def open_folder(path: Path, seed: int = 0) -> Dataset:
     Raises:
         DatasetError: there is no image.
     """
-    images = find_images(path) if path.is_dir() else [path]
+    images = find_images(path) if os.path.isdir(path) else [path]
     if not images:
         recipes = sorted(path.glob("*.yaml")) + sorted(path.glob("*.yml"))
         hint = f"Did you mean {recipes[0]}?" if recipes else "Give a folder of .jpg or .png files."

@@ -78,19 +78,20 @@ def _jpeg_size(data: bytes) -> Size | None:
     return None
 
 
-def _jpeg_turned(data: bytes) -> bool:
-    turned = False
+def jpeg_orientation(data: bytes) -> int:
+    """How a camera was held, 1 to 8 as EXIF has it (5 and more are quarter turns); 1 for other files too."""
+    orientation = 1
     for code, at in jpeg_markers(data):
         if code in _SOF or code == _SOS:
             break
         if code == _APP1 and data[at + 2 : at + 8] == b"Exif\0\0":
             end = at + int.from_bytes(data[at : at + 2], "big")
-            turned = _exif_orientation(data[at + 8 : end]) >= 5
-    return turned
+            orientation = _exif_orientation(data[at + 8 : end])
+    return orientation
 
 
 def _exif_orientation(tiff: bytes) -> int:
-    """EXIF orientation, 1 to 8 (5 and more are quarter turns); 1 where there is none."""
+    """EXIF orientation, 1 to 8; 1 where there is none."""
     value = _tiff_entries(tiff, b"II*\0", b"MM\0*").get(_ORIENTATION, 1)
     return value if 1 <= value <= 8 else 1
 
@@ -198,7 +199,7 @@ def _at_least(first: int, last: int, more: int) -> Callable[[bytes], bool]:
 KINDS: tuple[tuple[re.Pattern[bytes], Kind], ...] = tuple(
     (re.compile(magic, re.DOTALL), kind)
     for magic, kind in (
-        (rb"\xff\xd8", Kind("JPEG", _jpeg_size, _jpeg_is_whole, _jpeg_turned)),
+        (rb"\xff\xd8", Kind("JPEG", _jpeg_size, _jpeg_is_whole, lambda data: jpeg_orientation(data) >= 5)),
         (rb"\x89PNG", Kind("PNG", _png_size, _png_is_whole, lambda data: None if b"eXIf" in data else False)),
         (rb"BM", Kind("BMP", _bmp_size, _at_least(2, 6, 0), _upright)),
         (

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detquant.data._base import Skip
-from detquant.data.image_headers import Size, kind_of
+from detquant.data.image_headers import Size, jpeg_orientation, kind_of
 from detquant.data.scenes import PAINT, is_scene, read_scene
 from detquant.errors import DatasetError
 from detquant.untrusted import read_bytes, read_start
@@ -128,6 +128,15 @@ def header_size(path: Path) -> tuple[int, int]:
     if kind is None or kind.size(start) is None:
         return image_size(path)
     return _upright_size(path, start) or image_size(path)
+
+
+def orientation(path: Path) -> int:
+    """How the camera was held, 1 to 8 as EXIF has it; 1 where the file does not tell or cannot be read."""
+    try:
+        start = read_start(path, LARGEST_FILE, _HEADER)
+    except OSError:
+        return 1
+    return jpeg_orientation(start) if start.startswith(b"\xff\xd8") else 1
 
 
 def iter_images(paths: Iterable[Path], skipped: list[Skip]) -> Iterator[tuple[Path, npt.NDArray[np.uint8]]]:

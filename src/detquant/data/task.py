@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from detquant.data._base import Dataset, make_categories
-from detquant.data.pairing import Pairing, pair_classes, some
+from detquant.data.pairing import Pairing, has_names, pair_classes, some
 from detquant.errors import DatasetError
 
 NO_BOXES = "Class labels do not tell where objects are, so they are not used."
@@ -51,7 +51,7 @@ def renumbered(dataset: Dataset, pairing: Pairing, classes: Sequence[str]) -> Da
     """
     theirs = dataset.classes or ()
     names = list(classes)
-    if not pairing.by_name:
+    if not pairing.by_name and has_names(theirs):
         for number, name in zip(pairing.numbers, theirs, strict=True):
             if number is not None:
                 names[number] = name
@@ -66,8 +66,15 @@ def _numbered(dataset: Dataset, classes: Sequence[str]) -> Dataset:
     if dataset.classes is None:
         return _checked(dataset, classes)
     pairing = pair_classes(dataset.name, dataset.classes, classes, _used(dataset))
-    notes, warnings = (*dataset.notes, pairing.note), [*dataset.warnings, *filter(None, [pairing.warning])]
-    return replace(renumbered(replace(dataset, warnings=tuple(warnings)), pairing, classes), notes=notes)
+    warnings = (*dataset.warnings, *filter(None, [pairing.warning]))
+    fitted = renumbered(replace(dataset, warnings=warnings), pairing, classes)
+    return replace(fitted, notes=(*dataset.notes, pairing.note, *_measured_classes(fitted, len(classes))))
+
+
+def _measured_classes(dataset: Dataset, count: int) -> list[str]:
+    """Over how many classes the AP will be, where not over all."""
+    measured = len(_used(dataset)) if dataset.ground_truth is not None else 0
+    return [f"AP is the mean over the {measured} of {count} classes that have objects."] if 0 < measured < count else []
 
 
 def _used(dataset: Dataset) -> set[int]:

@@ -71,7 +71,7 @@ def _split(content: Mapping[str, Any], key: str, path: Path) -> _Split:
         where = _locate(place, roots, key, path, content)
         if where.by_parts:
             split.notes.append(f"'{key}' of {path.name} is {shown(place)}, which is not here: {where.path} was taken.")
-        if where.path.is_dir():
+        if os.path.isdir(where.path):
             split.images.extend(find_images(where.path))
             instead.append(no_images(where.path))
             split.notes.extend(unread([where.path]))
@@ -143,7 +143,7 @@ def _from_json(images: list[Path], classes: tuple[str, ...]) -> Annotated | None
     annotations = folder.parent.parent / "annotations" / f"instances_{folder.name}.json"
     if folder.parent.name != "images" or any(image.parent != folder for image in images):
         return None
-    if not annotations.is_file():
+    if not is_file(annotations):
         return None
     content = load_coco(annotations)
     wanted = {image.name for image in images}

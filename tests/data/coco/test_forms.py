@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from detquant.data import Dataset, export_scenes, fit_task, open_dataset
+from detquant.data import Dataset, export_scenes, fit_task, open_dataset, read_image
 from detquant.data.scenes import CLASSES
 from detquant.errors import DatasetError
 
@@ -287,3 +288,24 @@ def test_a_train_folder_beside_as_roboflow_has_it(tmp_path: Path, scenes: Path) 
     shutil.copy(scenes / "annotations" / "instances_val.json", tmp_path / "valid" / "_annotations.coco.json")
     dataset = open_dataset(tmp_path / "valid" / "_annotations.coco.json")
     assert dataset.overlap == 0 and "Calibration images are those of train, beside valid." in dataset.notes
+
+
+@pytest.mark.parametrize("turn", [5, 6, 7, 8])
+def test_boxes_of_images_stored_lying_are_turned_with_them(turn: int, tmp_path: Path) -> None:
+    lying = np.full((60, 90, 3), 255, np.uint8)
+    lying[10:20, 30:70] = 0
+    tiff = b"II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x0112, 3, 1, turn, 0, 0)
+    exif = b"\xff\xe1" + struct.pack(">H", len(tiff) + 8) + b"Exif\0\0" + tiff
+    jpeg = cv2.imencode(".jpg", lying, [cv2.IMWRITE_JPEG_QUALITY, 100])[1].tobytes()
+    (tmp_path / "a.jpg").write_bytes(jpeg[:2] + exif + jpeg[2:])
+    content = {
+        "images": [{"id": 1, "file_name": "a.jpg", "width": 90, "height": 60}],
+        "annotations": [{"image_id": 1, "category_id": 0, "bbox": [30, 10, 40, 10]}],
+        "categories": [{"id": 0, "name": "a"}],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    dataset = open_dataset(tmp_path / "a.json")
+    rows, columns = np.nonzero(read_image(tmp_path / "a.jpg")[:, :, 0] < 128)
+    [box] = [one["bbox"] for one in dataset.ground_truth["annotations"]]
+    assert box == [columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1] and dataset.skipped == ()
+    assert "the boxes were turned with them" in dataset.warnings[0]

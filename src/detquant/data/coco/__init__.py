@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,6 @@ def _calibration_split(path: Path) -> tuple[list[Path], str]:
         train = split.replace("val", _TRAIN)
         beside = [(above / "images" / train, split), (above / train, split), *beside]
     for folder, name in beside:
-        if folder.is_dir() and (images := find_images(folder)):
+        if os.path.isdir(folder) and (images := find_images(folder)):
             return images, f"Calibration images are those of {folder.name}, beside {name}."
     return [], ""

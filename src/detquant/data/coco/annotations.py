@@ -12,12 +12,13 @@ import numpy as np
 
 from detquant.data._base import Skip, make_annotation, make_categories
 from detquant.data.coco.entries import Annotation, Category, Entries, Id
-from detquant.data.coco.frames import USUAL, Array, Boxes, Reading, in_pixels, read_boxes, same_shape
+from detquant.data.coco.frames import Array, Boxes, Reading, in_pixels, read_boxes, same_shape
 from detquant.data.coco.pictures import Picture, Pictures, find_pictures
+from detquant.data.coco.remarks import counted, doubts, of_reading
+from detquant.data.coco.turns import upright
 from detquant.errors import DatasetError
 from detquant.untrusted import shown
 
-_MANY = 0.1
 _BACKGROUND = frozenset({"background", "__background__", "_background_"})
 
 
@@ -76,9 +77,9 @@ def read_annotations(
     numbers = {one.id: place for place, one in enumerate(categories)}
     name = path.name
     notes = (
-        *_counted(stray, f"annotations of images that {name} does not list were left out."),
-        *_counted(len(there) - len(boxed), f"annotations of {name} were left out, as their 'bbox' has no area."),
-        *_counted(
+        *counted(stray, f"annotations of images that {name} does not list were left out."),
+        *counted(len(there) - len(boxed), f"annotations of {name} were left out, as their 'bbox' has no area."),
+        *counted(
             sum(one.outlined for one in boxed),
             f"boxes of {name} were taken from 'segmentation', as 'bbox' is empty or missing.",
         ),
@@ -94,7 +95,7 @@ def read_annotations(
         },
         skipped=(*found.skipped, *skips),
         notes=notes,
-        warnings=(*_of_reading(reading, boxes, found, name), *_doubts(reading, len(boxed), name)),
+        warnings=(*of_reading(reading, boxes, found, name), *doubts(reading, len(boxed), name)),
     )
 
 
@@ -138,7 +139,7 @@ def _boxes(annotations: Sequence[Annotation], found: Pictures) -> Boxes:
         told=np.array([one.box for one in annotations], np.float64).reshape(-1, 4),
         outlined=np.array([one.outlined for one in annotations], np.bool_),
         told_size=np.array([one.told[::-1] for one in pictures], np.float64).reshape(-1, 2),
-        size=np.array([one.size[::-1] for one in pictures], np.float64).reshape(-1, 2),
+        size=np.array([one.labelled[::-1] for one in pictures], np.float64).reshape(-1, 2),
     )
 
 
@@ -147,7 +148,7 @@ def _of_other_shape(annotations: Sequence[Annotation], found: Pictures, reading:
     if reading.in_parts or reading.sizes_wrong:
         return {}
     pictures = {found.by_id[one.image].number: found.by_id[one.image] for one in annotations}
-    return {number: one for number, one in pictures.items() if not same_shape(one.size, one.told)}
+    return {number: one for number, one in pictures.items() if not same_shape(one.labelled, one.told)}
 
 
 def _shape_reason(picture: Picture, path: Path) -> str:
@@ -172,11 +173,12 @@ def _placed(
     placed: list[dict[str, Any]] = []
     for one, box in zip(annotations, boxes.tolist(), strict=True):
         picture = found.by_id[one.image]
-        key = (picture.number, one.category, *box)
+        placed_box = upright((box[0], box[1], box[2], box[3]), picture.labelled, picture.turn)
+        key = (picture.number, one.category, *placed_box)
         if picture.number in lost or (listed_twice and key in seen):
             continue
         seen.add(key)
-        annotation = make_annotation(len(placed) + 1, picture.number, numbers[one.category], tuple(box))
+        annotation = make_annotation(len(placed) + 1, picture.number, numbers[one.category], placed_box)
         if one.area is not None and (reading.usual or one.outlined):
             scale = (
                 1.0
@@ -187,35 +189,3 @@ def _placed(
         annotation["iscrowd"] = one.crowd
         placed.append(annotation)
     return placed
-
-
-def _counted(count: int, what: str) -> list[str]:
-    return [f"{count} {what}"] if count else []
-
-
-def _of_reading(reading: Reading, boxes: Boxes, found: Pictures, name: str) -> list[str]:
-    """How boxes were read, where not as the format says."""
-    notes = []
-    if not reading.usual:
-        parts = " in parts of the image" if reading.in_parts else ""
-        notes.append(
-            f"The {len(boxes.told)} boxes of {name} were read as {reading.form}{parts}: so they lie inside their "
-            f"images, and as {USUAL} in pixels they do not."
-        )
-    other = [one for one in dict.fromkeys(found.by_id.values()) if one.size != one.told]
-    if not other or reading.in_parts:
-        return notes
-    (height, width), (told_height, told_width) = other[0].size, other[0].told
-    first = f"such as {told_width} x {told_height} for {width} x {height}"
-    sizes = f"{name} says another size of {len(other)} images ({first})"
-    what = "their boxes fit the images as they are" if reading.sizes_wrong else "their boxes were scaled"
-    return [*notes, f"{sizes}; {what}."]
-
-
-def _doubts(reading: Reading, count: int, name: str) -> tuple[str, ...]:
-    if not reading.outside:
-        return ()
-    said = f"{reading.outside} of the {count} boxes of {name} stick out of their images"
-    if reading.outside > _MANY * count:
-        return (f"{said}, read as {reading.form}: check 'bbox' ({USUAL} in pixels), 'width' and 'height'.",)
-    return (f"{said}.",)

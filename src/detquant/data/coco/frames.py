@@ -113,7 +113,7 @@ def in_pixels(boxes: Boxes, reading: Reading) -> Array:
         scale = boxes.size
     elif not reading.sizes_wrong:
         scale = boxes.size / boxes.told_size
-    return xywh * np.concatenate([scale, scale], 1)
+    return np.asarray(xywh * np.concatenate([scale, scale], 1), np.float64)
 
 
 def same_shape(one: Sequence[int], other: Sequence[int]) -> bool:

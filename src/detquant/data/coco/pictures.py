@@ -10,8 +10,9 @@ from typing import Any
 
 from detquant.data._base import Skip
 from detquant.data.coco.entries import Id, ListedImage
+from detquant.data.coco.turns import TURNS
 from detquant.data.image_headers import Size
-from detquant.data.images import header_size
+from detquant.data.images import header_size, orientation
 from detquant.data.places import Found, find_named, with_slashes
 from detquant.errors import DatasetError
 from detquant.untrusted import is_file, shown
@@ -29,12 +30,20 @@ class Picture:
         path: of the file.
         size: height and width of the file, upright.
         told: what the annotations say they are; `size` where they do not say.
+        turn: how the camera was held, 5 to 8 as EXIF has it, where the annotations are of the image before it is
+            turned upright; else 1.
     """
 
     number: int
     path: Path
     size: Size
     told: Size
+    turn: int = 1
+
+    @property
+    def labelled(self) -> Size:
+        """Height and width of the image as it was labelled: before it is turned upright, where that was forgotten."""
+        return self.size[::-1] if self.turn > 1 else self.size
 
     def entry(self) -> dict[str, Any]:
         """As COCO has it."""
@@ -86,7 +95,10 @@ def find_pictures(listed: Sequence[ListedImage], path: Path, folder: Path) -> Pi
                 continue
             odd += image.odd_size
             number = image.id if numbered and isinstance(image.id, int) else place
-            picture = by_path[file] = Picture(number=number, path=file, size=size, told=image.size or size)
+            told = image.size or size
+            turn = orientation(file) if told == size[::-1] and told != size else 1
+            turn = turn if turn in TURNS else 1
+            picture = by_path[file] = Picture(number=number, path=file, size=size, told=told, turn=turn)
         found.by_id[image.id] = picture
     if not found.by_id:
         raise DatasetError(f"None of the {len(listed)} images of {path} can be used: {found.skipped[0].reason}.")
