@@ -79,6 +79,15 @@ def test_size(tmp_path: Path, suffix: str) -> None:
     assert image_size(path) == (40, 60)
 
 
+def test_the_first_of_several_exifs_counts(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    data = write(path)
+    path.write_bytes(data[:2] + exif(1) + exif(6) + data[2:])
+    assert image_size(path) == read_image(path).shape[:2] == (40, 60)
+    path.write_bytes(data[:2] + exif(6) + exif(1) + data[2:])
+    assert image_size(path) == read_image(path).shape[:2] == (60, 40)
+
+
 def test_grey_becomes_three_channels(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     cv2.imwrite(str(path), PIXELS[:, :, 0])

@@ -21,6 +21,7 @@ _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _ORIENTATION = 0x0112
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
 _MOST_ENTRIES = 4096
+_SHORT = 3
 _SPACE = rb"(?:\s|#[^\n]{0,1000}\n)+"
 _PNM = re.compile(rb"P[1-6FfY]" + _SPACE + rb"([0-9]{1,9})" + _SPACE + rb"([0-9]{1,9})\s")
 _PAM = re.compile(rb"P7\s[^\0]{0,1000}?WIDTH\s+([0-9]{1,9})\s[^\0]{0,1000}?HEIGHT\s+([0-9]{1,9})\s")
@@ -79,26 +80,23 @@ def _jpeg_size(data: bytes) -> Size | None:
 
 
 def jpeg_orientation(data: bytes) -> int:
-    """How a camera was held, 1 to 8 as EXIF has it (5 and more are quarter turns); 1 for other files too."""
-    orientation = 1
+    """How a camera was held, 1 to 8 as EXIF has it (5 and more are quarter turns); 1 for other files too.
+
+    The first EXIF of a file counts, as it does for OpenCV.
+    """
     for code, at in jpeg_markers(data):
         if code in _SOF or code == _SOS:
             break
         if code == _APP1 and data[at + 2 : at + 8] == b"Exif\0\0":
             end = at + int.from_bytes(data[at : at + 2], "big")
-            orientation = _exif_orientation(data[at + 8 : end])
-    return orientation
+            found = _tiff_entries(data[at + 8 : end], "H").get(_ORIENTATION, 1)
+            return found if 1 <= found <= 8 else 1
+    return 1
 
 
-def _exif_orientation(tiff: bytes) -> int:
-    """EXIF orientation, 1 to 8; 1 where there is none."""
-    value = _tiff_entries(tiff, b"II*\0", b"MM\0*").get(_ORIENTATION, 1)
-    return value if 1 <= value <= 8 else 1
-
-
-def _tiff_entries(data: bytes, little: bytes, big: bytes) -> dict[int, int]:
-    """The first numbers of a TIFF's first directory, by tag."""
-    order = {little: "<", big: ">"}.get(data[:4])
+def _tiff_entries(data: bytes, form: str = "") -> dict[int, int]:
+    """The first numbers of a TIFF's first directory, by tag; read in a form of struct, or in the one that they tell."""
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(data[:4])
     if order is None or len(data) < 8:
         return {}
     (start,) = struct.unpack_from(order + "I", data, 4)
@@ -109,14 +107,14 @@ def _tiff_entries(data: bytes, little: bytes, big: bytes) -> dict[int, int]:
     for entry in range(start + 2, start + 2 + 12 * min(count, _MOST_ENTRIES), 12):
         if entry + 12 > len(data):
             break
-        tag, form = struct.unpack_from(order + "HH", data, entry)
-        (value,) = struct.unpack_from(order + ("H" if form == 3 else "I"), data, entry + 8)
+        tag, kind = struct.unpack_from(order + "HH", data, entry)
+        (value,) = struct.unpack_from(order + (form or ("H" if kind == _SHORT else "I")), data, entry + 8)
         found.setdefault(tag, value)
     return found
 
 
 def _tiff_size(data: bytes) -> Size | None:
-    entries = _tiff_entries(data, b"II*\0", b"MM\0*")
+    entries = _tiff_entries(data)
     height, width = entries.get(_TIFF_HEIGHT, 0), entries.get(_TIFF_WIDTH, 0)
     return (height, width) if height and width else None
 

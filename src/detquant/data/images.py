@@ -33,7 +33,7 @@ MOST_PIXELS = 1 << 28
 """Of one image, 16384 x 16384: 0.8 GB once decoded."""
 
 LARGEST_FILE = 1 << 30
-_HEADER = 1 << 18  # bytes; cameras put a preview before the size
+_HEADER = 1 << 16  # bytes; cameras put a preview before the size
 
 
 def find_images(folder: Path) -> list[Path]:
