@@ -94,8 +94,9 @@ def test_numbers_are_no_names(numbers: tuple[str, ...]) -> None:
     assert placed == [1, 0] and found.warnings == () and "the model's file does not name them" in found.notes[0]
     found, placed = fitted(boxes(numbers, 1), ("cat", "dog"))
     assert placed == [1] and "as they are numbers" in found.notes[0]
-    with pytest.raises(DatasetError, match=r"d\.json has 3 classes, the model has 2"):
-        fitted(boxes(("a", "b", "c"), 0, 2), numbers)
+    for theirs in (("a", "b", "c"), ("class 0", "class 1", "class 2")):
+        with pytest.raises(DatasetError, match=r"d\.json has 3 classes, the model has 2"):
+            fitted(boxes(theirs, 0, 2 if theirs[0] == "a" else 1), numbers)
 
 
 def test_digits_that_are_classes_are_paired_as_names() -> None:

@@ -144,8 +144,9 @@ def _by_name(name: str, theirs: Sequence[str], ours: Sequence[str], found: tuple
 
 
 def _by_place(name: str, theirs: Sequence[str], ours: Sequence[str], used: Collection[int]) -> Pairing:
-    count, shift = len(ours), _shift(len(theirs), len(ours), used)
-    both = has_names(theirs) and has_names(ours)
+    named = has_names(theirs)
+    count, both = len(ours), named and has_names(ours)
+    shift = _shift(len(theirs), len(ours), used if named else range(len(theirs)))
     if shift is None:
         why = f", and no name is on both sides ({some(theirs)}; {some(ours)})" if both else ""
         raise DatasetError(f"{name} has {len(theirs)} classes, the model has {count}{why}: {_TRAINED}")
@@ -159,7 +160,7 @@ def _by_place(name: str, theirs: Sequence[str], ours: Sequence[str], used: Colle
     elif len(theirs) != count:
         left = [theirs[place] for place, number in enumerate(numbers) if number is None]
         warning = f"{name} has no object of {some(left)}, which the model has no class for; the others are paired."
-    where = "the model's file does not name them" if has_names(theirs) else "they are numbers"
+    where = "the model's file does not name them" if named else "they are numbers"
     why = "no name agrees" if both else where
     return Pairing(
         numbers=numbers, by_name=False, note=f"{_classes(count)} paired by place, as {why}.", warning=warning

@@ -110,7 +110,10 @@ FORMS: dict[str, tuple[Change, str]] = {
     "as they are": (lambda _: None, ""),
     "categories in another order": (alphabetical, "have another number in changed.json"),
     "a root of all categories": (root, "Category 'shapes' of changed.json has no annotation and is no class"),
-    "sizes of 0": (each("images", width=lambda _: 0, height=lambda _: 0), "12 sizes in changed.json are 0 or missing"),
+    "sizes of 0": (
+        each("images", width=lambda _: 0, height=lambda _: 0),
+        "12 sizes in changed.json are 0, missing or impossible",
+    ),
     "sizes that are none": (each("images", width=lambda _: None, height=lambda _: "x"), "12 sizes"),
     "sizes of other images": (
         each("images", width=lambda _: 128, height=lambda _: 100),

@@ -105,7 +105,7 @@ def find_pictures(listed: Sequence[ListedImage], path: Path, folder: Path) -> Pi
     if twice := len(found.by_id) - len(by_path):
         found.notes.append(f"{twice} images of {path.name} are listed under a second id; each is measured once.")
     if odd:
-        found.notes.append(f"{odd} sizes in {path.name} are 0 or missing; those of the images were taken.")
+        found.notes.append(f"{odd} sizes in {path.name} are 0, missing or impossible; those of the images were taken.")
     if not numbered:
         found.notes.append(f"The image ids of {path.name} are words, or too large; the images were numbered.")
     return found

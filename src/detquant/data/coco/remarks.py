@@ -17,11 +17,15 @@ def counted(count: int, what: str) -> list[str]:
 def of_reading(reading: Reading, boxes: Boxes, found: Pictures, name: str) -> list[str]:
     """How boxes were read, where not as the format says."""
     notes = []
-    if not reading.usual:
-        parts = " in parts of the image" if reading.in_parts else ""
+    if reading.in_parts:
         notes.append(
-            f"The {len(boxes.told)} boxes of {name} were read as {reading.form}{parts}: so they lie inside their "
-            f"images, and as {USUAL} in pixels they do not."
+            f"The {len(boxes.told)} boxes of {name} are between 0 and 1 and were read as {reading.form} in parts of "
+            f"the image."
+        )
+    elif not reading.usual:
+        notes.append(
+            f"The {len(boxes.told)} boxes of {name} were read as {reading.form}: so they lie inside their images, and "
+            f"as {USUAL} they do not."
         )
     pictures = list(dict.fromkeys(found.by_id.values()))
     if turned := sum(one.turn > 1 for one in pictures):
