@@ -17,7 +17,7 @@ from detquant.data.labels import label_path, read_labels
 from detquant.data.pairing import pair_classes
 from detquant.data.places import Found, find_named, with_slashes
 from detquant.errors import DatasetError
-from detquant.untrusted import is_file, read_text, shown
+from detquant.untrusted import is_file, one_line, read_text, shown
 
 LARGEST_LIST = 1 << 28
 """Bytes of a .txt list; two million paths fit."""
@@ -72,8 +72,9 @@ def _split(content: Mapping[str, Any], key: str, path: Path) -> _Split:
         if where.by_parts:
             split.notes.append(f"'{key}' of {path.name} is {shown(place)}, which is not here: {where.path} was taken.")
         if os.path.isdir(where.path):
-            split.images.extend(find_images(where.path))
-            instead.append(no_images(where.path))
+            found = find_images(where.path)
+            split.images.extend(found)
+            instead += [] if found else [no_images(where.path)]
             split.notes.extend(unread([where.path]))
         elif where.path.suffix.lower() in SUFFIXES:
             split.images.append(where.path)
@@ -82,7 +83,8 @@ def _split(content: Mapping[str, Any], key: str, path: Path) -> _Split:
     if not split.images:
         instead += [f"{split.skipped[0].path} is {split.skipped[0].reason}"] if split.skipped else []
         raise DatasetError(
-            f"'{key}' of {path} ({', '.join(places)}) has no images: {'; '.join(instead) or 'an empty list'}."
+            f"'{key}' of {path} ({one_line(', '.join(places), 200)}) has no images: "
+            f"{'; '.join(instead) or 'an empty list'}."
         )
     return replace(split, images=list(dict.fromkeys(split.images)))
 
@@ -110,7 +112,7 @@ def _add_listed(path: Path, split: _Split) -> None:
 def _roots(content: Mapping[str, Any], path: Path) -> list[Path]:
     """Folders that the split paths may be relative to, the likeliest first."""
     beside, told = path.parent, content.get("path")
-    if told is None:
+    if told in (None, ""):
         return [beside]
     if not isinstance(told, str):
         raise DatasetError(f"{path}: 'path' is {shown(told)}, but the folder of the data set was expected.")
@@ -132,9 +134,11 @@ def _locate(place: str, roots: Sequence[Path], key: str, path: Path, content: Ma
                 return Found(found.path.absolute(), by_parts=False)
     if found := find_named(place, roots, os.path.exists):
         return Found(found.path.absolute(), by_parts=True)
-    looked = ", ".join(dict.fromkeys(str(root / with_slashes(form)) for root in roots for form in forms))
+    looked = one_line(", ".join(dict.fromkeys(str(root / with_slashes(form)) for root in roots for form in forms)), 600)
     hint = " Its 'download' is never run: get the data first." if content.get("download") else ""
-    raise DatasetError(f"'{key}' of {path} is '{place}', which does not exist; looked for {looked}.{hint}")
+    raise DatasetError(
+        f"'{key}' of {path} is '{one_line(place, 200)}', which does not exist; looked for {looked}.{hint}"
+    )
 
 
 def _from_json(images: list[Path], classes: tuple[str, ...]) -> Annotated | None:
