@@ -143,4 +143,6 @@ def test_labels_of_whole_images_are_paired_too() -> None:
     assert found.labels == (0, 1) and found.validation == (images[0], images[2])
     assert found.warnings == ("1 images of 1 classes of d that the model does not have (unicorn) are left out.",)
     numbered = replace(dataset, classes=None)
-    assert fit_task(numbered, "classify", ("a", "b", "c")).labels == (2, 1, 0)
+    found = fit_task(numbered, "classify", ("a", "b", "c"))
+    assert found.labels == (2, 1, 0) and "labels are numbers" in found.notes[-1]
+    assert fit_task(found, "classify", ("a", "b", "c")) is found

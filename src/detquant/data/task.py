@@ -9,6 +9,7 @@ from detquant.data._base import Dataset, make_categories
 from detquant.data.pairing import Pairing, has_names, pair_classes, some
 from detquant.errors import DatasetError
 
+NUMBERS = "The labels are numbers, and are taken for those of the model's classes, counted from 0."
 NO_BOXES = "Class labels do not tell where objects are, so they are not used."
 
 
@@ -132,4 +133,4 @@ def _checked(dataset: Dataset, classes: Sequence[str]) -> Dataset:
             f"{dataset.name} has a class {max(labels)}, the model has {len(classes)} classes, counted from 0: give the "
             f"data set that the model was trained for."
         )
-    return dataset
+    return replace(dataset, fitted=tuple(classes), notes=(*dataset.notes, NUMBERS)) if labels else dataset
