@@ -41,11 +41,17 @@ class RecipeError(DetquantError):
 class DatasetError(DetquantError):
     """The data set is missing, incomplete or does not fit the model.
 
-    Its message names files and fields as others wrote them, so what does not print is marked in it.
+    Its message names files and fields as others wrote them, so what does not print is marked in it, and one of more
+    than `LONGEST` characters loses its middle.
     """
 
+    LONGEST = 1000
+
     def __init__(self, message: str) -> None:
-        super().__init__(printable(message))
+        text = printable(message)
+        if len(text) > self.LONGEST:
+            text = f"{text[: self.LONGEST - 305]} ... {text[-300:]}"
+        super().__init__(text)
 
 
 class CalibrationError(DetquantError):
