@@ -79,6 +79,19 @@ def test_sizes_of_every_kind_are_those_of_the_pixels(suffix: str, tmp_path: Path
     assert header_size(path) == image_size(path) == read_image(path).shape[:2] == (40, 60)
 
 
+@pytest.mark.parametrize("order", "<>")
+def test_a_tiff_of_the_large_kind(order: str, tmp_path: Path) -> None:
+    fields = [(256, 3, 6), (257, 3, 4), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 212), (278, 3, 4), (279, 4, 24)]
+    entries = b"".join(
+        struct.pack(order + "HHQ", tag, kind, 1) + struct.pack(order + {3: "H", 4: "I"}[kind], value).ljust(8, b"\0")
+        for tag, kind, value in fields
+    )
+    head = (b"II+\0" if order == "<" else b"MM\0+") + struct.pack(order + "HHQQ", 8, 0, 16, len(fields))
+    path = tmp_path / "a.tiff"
+    path.write_bytes((head + entries).ljust(212, b"\0") + bytes(24))
+    assert header_size(path) == read_image(path).shape[:2] == (4, 6)
+
+
 @pytest.mark.parametrize(
     "pixels",
     [np.zeros((4, 6), np.uint16), np.zeros((4, 6, 3), np.uint16), np.zeros((4, 6, 4), np.uint8)],

@@ -21,7 +21,7 @@ _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _ORIENTATION = 0x0112
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
 _MOST_ENTRIES = 4096
-_SHORT = 3
+_SHORT, _LONG = 3, 4
 _SPACE = rb"(?:\s|#[^\n]{0,1000}\n)+"
 _PNM = re.compile(rb"P[1-6FfY]" + _SPACE + rb"([0-9]{1,9})" + _SPACE + rb"([0-9]{1,9})\s")
 _PAM = re.compile(rb"P7\s[^\0]{0,1000}?WIDTH\s+([0-9]{1,9})\s[^\0]{0,1000}?HEIGHT\s+([0-9]{1,9})\s")
@@ -44,6 +44,29 @@ class Kind:
     size: Callable[[bytes], Size | None]
     is_whole: Callable[[bytes], bool] | None = None
     turned: Callable[[bytes], bool | None] = lambda _: None
+
+
+@dataclass(frozen=True, slots=True)
+class _Tiff:
+    """Where a TIFF, or a BigTIFF of more than 4 GB, has its first directory, and how long its entries are."""
+
+    order: str
+    where: int
+    offset: str
+    count: str
+    entry: int
+    value: int
+
+
+_TIFFS = {
+    mark: _Tiff(order, 8, order + "Q", order + "Q", 20, 12) if big else _Tiff(order, 4, order + "I", order + "H", 12, 8)
+    for mark, order, big in (
+        (b"II*\0", "<", False),
+        (b"MM\0*", ">", False),
+        (b"II+\0", "<", True),
+        (b"MM\0+", ">", True),
+    )
+}
 
 
 def kind_of(data: bytes) -> Kind | None:
@@ -96,20 +119,21 @@ def jpeg_orientation(data: bytes) -> int:
 
 def _tiff_entries(data: bytes, form: str = "") -> dict[int, int]:
     """The first numbers of a TIFF's first directory, by tag; read in a form of struct, or in the one that they tell."""
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(data[:4])
-    if order is None or len(data) < 8:
+    layout = _TIFFS.get(data[:4])
+    if layout is None:
         return {}
-    (start,) = struct.unpack_from(order + "I", data, 4)
-    if start + 2 > len(data):
-        return {}
-    (count,) = struct.unpack_from(order + "H", data, start)
     found: dict[int, int] = {}
-    for entry in range(start + 2, start + 2 + 12 * min(count, _MOST_ENTRIES), 12):
-        if entry + 12 > len(data):
-            break
-        tag, kind = struct.unpack_from(order + "HH", data, entry)
-        (value,) = struct.unpack_from(order + (form or ("H" if kind == _SHORT else "I")), data, entry + 8)
-        found.setdefault(tag, value)
+    try:
+        (start,) = struct.unpack_from(layout.offset, data, layout.where)
+        (count,) = struct.unpack_from(layout.count, data, start)
+        begun = start + struct.calcsize(layout.count)
+        for entry in range(begun, begun + layout.entry * min(count, _MOST_ENTRIES), layout.entry):
+            tag, kind = struct.unpack_from(layout.order + "HH", data, entry)
+            number = form or ("H" if kind == _SHORT else "I" if kind == _LONG else layout.offset[1])
+            (value,) = struct.unpack_from(layout.order + number, data, entry + layout.value)
+            found.setdefault(tag, value)
+    except (struct.error, OverflowError):  # it ends, or points to where nothing is
+        pass
     return found
 
 
@@ -204,10 +228,10 @@ KINDS: tuple[tuple[re.Pattern[bytes], Kind], ...] = tuple(
             rb"RIFF....WEBP",
             Kind("WebP", _webp_size, _at_least(4, 8, 8), lambda data: None if b"EXIF" in data else False),
         ),
-        (rb"II\*\0|MM\0\*", Kind("TIFF", _tiff_size)),
+        (rb"II[*+]\0|MM\0[*+]", Kind("TIFF", _tiff_size)),
         (rb"GIF8", Kind("GIF", lambda data: _turned(_pair("<HH", data, 6)), turned=_upright)),
         (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", Kind("JPEG 2000", _jpeg2000_size)),
-        (rb"....ftyp(?:avif|avis)", Kind("AVIF", _avif_size)),
+        (rb"....ftyp(?:avif|avis|mif1|msf1|miaf)", Kind("AVIF", _avif_size)),
         (rb"P7", Kind("PAM", _by_pattern(_PAM, 2, 1), turned=_upright)),
         (rb"P[1-6FfY]\s", Kind("PNM", _by_pattern(_PNM, 2, 1), turned=_upright)),
         (rb"#\?(?:RADIANCE|RGBE)", Kind("HDR", _by_pattern(_RADIANCE, 1, 2), turned=_upright)),
