@@ -102,19 +102,25 @@ def _jpeg_size(data: bytes) -> Size | None:
     return None
 
 
-def jpeg_orientation(data: bytes) -> int:
-    """How a camera was held, 1 to 8 as EXIF has it (5 and more are quarter turns); 1 for other files too.
+def jpeg_orientation(data: bytes) -> int | None:
+    """How a camera was held, 1 to 8 as EXIF has it (5 and more are quarter turns); 1 where there is none.
 
-    The first EXIF of a file counts, as it does for OpenCV.
+    None where a file has several: which one counts depends on which of them the decoder can read.
     """
+    told: list[int] = []
     for code, at in jpeg_markers(data):
         if code in _SOF or code == _SOS:
             break
         if code == _APP1 and data[at + 2 : at + 8] == b"Exif\0\0":
             end = at + int.from_bytes(data[at : at + 2], "big")
             found = _tiff_entries(data[at + 8 : end], "H").get(_ORIENTATION, 1)
-            return found if 1 <= found <= 8 else 1
-    return 1
+            told.append(found if 1 <= found <= 8 else 1)
+    return None if len(told) > 1 else told[0] if told else 1
+
+
+def _jpeg_turned(data: bytes) -> bool | None:
+    orientation = jpeg_orientation(data)
+    return None if orientation is None else orientation >= 5
 
 
 def _tiff_entries(data: bytes, form: str = "") -> dict[int, int]:
@@ -221,7 +227,7 @@ def _at_least(first: int, last: int, more: int) -> Callable[[bytes], bool]:
 KINDS: tuple[tuple[re.Pattern[bytes], Kind], ...] = tuple(
     (re.compile(magic, re.DOTALL), kind)
     for magic, kind in (
-        (rb"\xff\xd8", Kind("JPEG", _jpeg_size, _jpeg_is_whole, lambda data: jpeg_orientation(data) >= 5)),
+        (rb"\xff\xd8", Kind("JPEG", _jpeg_size, _jpeg_is_whole, _jpeg_turned)),
         (rb"\x89PNG", Kind("PNG", _png_size, _png_is_whole, lambda data: None if b"eXIf" in data else False)),
         (rb"BM", Kind("BMP", _bmp_size, _at_least(2, 6, 0), _upright)),
         (

@@ -131,12 +131,12 @@ def header_size(path: Path) -> tuple[int, int]:
 
 
 def orientation(path: Path) -> int:
-    """How the camera was held, 1 to 8 as EXIF has it; 1 where the file does not tell or cannot be read."""
+    """How the camera was held, 1 to 8 as EXIF has it; 1 where the file does not tell, or tells several ways."""
     try:
         start = read_start(path, LARGEST_FILE, _HEADER)
     except OSError:
         return 1
-    return jpeg_orientation(start) if start.startswith(b"\xff\xd8") else 1
+    return jpeg_orientation(start) or 1 if start.startswith(b"\xff\xd8") else 1
 
 
 def iter_images(paths: Iterable[Path], skipped: list[Skip]) -> Iterator[tuple[Path, npt.NDArray[np.uint8]]]:
