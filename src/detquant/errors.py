@@ -19,6 +19,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from detquant.untrusted.shown import printable
+
 
 class DetquantError(Exception):
     """Base of all errors that a user can act on."""
@@ -37,7 +39,19 @@ class RecipeError(DetquantError):
 
 
 class DatasetError(DetquantError):
-    """The data set is missing, incomplete or does not fit the model."""
+    """The data set is missing, incomplete or does not fit the model.
+
+    Its message names files and fields as others wrote them, so what does not print is marked in it, and one of more
+    than `LONGEST` characters loses its middle.
+    """
+
+    LONGEST = 1000
+
+    def __init__(self, message: str) -> None:
+        text = printable(message)
+        if len(text) > self.LONGEST:
+            text = f"{text[: self.LONGEST - 305]} ... {text[-300:]}"
+        super().__init__(text)
 
 
 class CalibrationError(DetquantError):

@@ -79,6 +79,17 @@ def test_size(tmp_path: Path, suffix: str) -> None:
     assert image_size(path) == (40, 60)
 
 
+def test_of_several_exifs_the_one_counts_that_the_decoder_reads(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    data = write(path)
+    path.write_bytes(data[:2] + exif(1) + exif(6) + data[2:])
+    assert image_size(path) == read_image(path).shape[:2] == (40, 60)
+    path.write_bytes(data[:2] + exif(6) + exif(1) + data[2:])
+    assert image_size(path) == read_image(path).shape[:2] == (60, 40)
+    path.write_bytes(data[:2] + exif(6).replace(b"II*", b"II!") + exif(6) + data[2:])
+    assert image_size(path) == read_image(path).shape[:2]
+
+
 def test_grey_becomes_three_channels(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     cv2.imwrite(str(path), PIXELS[:, :, 0])

@@ -59,6 +59,33 @@ def test_a_table_of_numbers(place: str, tmp_path: Path) -> None:
     assert [skip.path.name for skip in dataset.skipped] == ["2.png"]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "filename;class_index\nimages\\1.png;3\n".encode("utf-16"),
+        b"filename\tclass_index\r\nC:\\set\\1.png\t3\r\n",
+        b'\xef\xbb\xbf"filename","class_index"\r\n"1.png","3"\r\n',
+    ],
+)
+def test_tables_as_spreadsheets_write_them(content: bytes, tmp_path: Path) -> None:
+    picture(tmp_path / "images" / "1.png")
+    (tmp_path / "labels.csv").write_bytes(content)
+    assert labels_of(open_dataset(tmp_path / "labels.csv")) == {"1.png": 3}
+
+
+def test_folders_called_by_numbers_are_these_classes(tmp_path: Path) -> None:
+    for name in ("0/a.png", "10/c.png", "2/b.png"):
+        picture(tmp_path / name)
+    dataset = open_dataset(tmp_path)
+    assert labels_of(dataset) == {"a.png": 0, "b.png": 2, "c.png": 10} and dataset.classes is None
+    (tmp_path / "10").rename(tmp_path / "1")
+    dataset = open_dataset(tmp_path)
+    assert labels_of(dataset) == {"a.png": 0, "c.png": 1, "b.png": 2} and dataset.classes == ("0", "1", "2")
+    (tmp_path / "0").rename(tmp_path / "3")  # counted from 1
+    dataset = open_dataset(tmp_path)
+    assert labels_of(fit_task(dataset, "classify", ("x", "y", "z"))) == {"c.png": 0, "b.png": 1, "a.png": 2}
+
+
 def test_a_table_of_names_with_calibration_beside_it(tmp_path: Path) -> None:
     for name in ("1.png", "2.png", "train/3.png"):
         picture(tmp_path / name)
@@ -80,7 +107,9 @@ def test_a_table_of_names_with_calibration_beside_it(tmp_path: Path) -> None:
         ("image,kind\n1.png,2\n", "none of: class_index"),
         ("image,label\n1.png,\n", "no class in line 2"),
         ("image,label\n9.png,2\n", "None of the 1 images"),
-        ("image,label\n\xff\n", "cannot be read as a table"),
+        ("image,label\n\xff\n", "cannot be read as a table: byte 12 is not UTF-8 text"),
+        ("image,label\n1.png," + "9" * 6000 + "\n", r"has the class 9+\.\.\. in line 2: no model has so many"),
+        ("image,label\n" + "x" * 200_000 + ",1\n", "cannot be read as a table: field larger than field limit"),
     ],
 )
 def test_a_faulty_table_is_refused(content: str, words: str, tmp_path: Path) -> None:

@@ -47,6 +47,12 @@ def test_refused(folder: Path, name: str, words: str) -> None:
         open_dataset(folder / name)
 
 
+def test_messages_about_data_are_one_line_of_bounded_length() -> None:
+    assert str(DatasetError("a\0b\ud800\nc")) == "a\ufffdb\ufffd\ufffdc"
+    message = str(DatasetError("begin" + "x" * 9999 + "end."))
+    assert len(message) == 1000 and message.startswith("beginx") and message.endswith("xend.")
+
+
 def test_folder_without_images_points_to_its_yaml(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="Give a folder"):
         open_dataset(tmp_path)

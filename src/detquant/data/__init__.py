@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,11 +61,11 @@ def open_dataset(path: str | Path, seed: int = 0) -> Dataset:
     """
     path = Path(path)
     kinds = f"a data.yaml, a COCO .json, a .csv of labels, a folder of images, an image, or: {', '.join(EMBEDDED)}"
-    if not path.exists():
+    if not os.path.exists(path):  # also of names that no file can have
         if str(path) in EMBEDDED:
             return EMBEDDED[str(path)](seed)
         raise DatasetError(f"{path} does not exist: give {kinds}.")
-    if path.is_dir():
+    if os.path.isdir(path):
         return open_class_folders(path, seed) if has_class_folders(path) else open_folder(path, seed)
     reader = READERS.get(path.suffix.lower())
     if reader is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -38,7 +39,9 @@ class Dataset:
         labels: class of each validation image as a whole; None where it is not known.
         skipped: files named by the data set that cannot be used.
         overlap: number of images that are in both splits.
-        notes: sentences on what was chosen or found.
+        notes: sentences on what was chosen, found or mended.
+        warnings: sentences on what the figures may be wrong for.
+        fitted: the class names of the model whose numbers are used; None before `fit_task`.
     """
 
     name: str
@@ -50,6 +53,8 @@ class Dataset:
     skipped: tuple[Skip, ...] = ()
     overlap: int = 0
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    fitted: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.ground_truth is not None and len(self.ground_truth["images"]) != len(self.validation):
@@ -85,7 +90,7 @@ def check_classes(dataset: Dataset, count: int) -> None:
 
 def count_overlap(one: Iterable[Path], other: Iterable[Path]) -> int:
     """How many images are in both, links followed."""
-    return len({path.resolve() for path in one} & {path.resolve() for path in other})
+    return len({os.path.realpath(path) for path in one} & {os.path.realpath(path) for path in other})
 
 
 def make_categories(classes: Iterable[str]) -> list[dict[str, Any]]:

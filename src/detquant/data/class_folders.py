@@ -1,11 +1,14 @@
 """Images sorted into a folder for each class, as torchvision and Ultralytics keep them.
 
 Two forms are known: `<split>/<class>/<image>` with splits to calibrate with and to measure on, and `<class>/<image>`
-alone, whose images then serve for both. Classes are numbered in the order of their names.
+alone, whose images then serve for both. Classes are numbered in the order of their names; where all of these are
+numbers, they are the classes' numbers.
 """
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 
 from detquant.data._base import Dataset, count_overlap
@@ -15,6 +18,7 @@ from detquant.errors import DatasetError
 
 CALIBRATION = ("calib", "calibration", "train", "training")
 VALIDATION = ("val", "valid", "validation", "test")
+_NUMBER = re.compile("[0-9]{1,9}")
 _SPLIT_STARTS = ("train", "val", "test", "calib", "images")
 
 
@@ -47,14 +51,17 @@ def open_class_folders(path: Path, seed: int = 0) -> Dataset:
     if place is None:
         raise DatasetError(f"{path} has no folders of classes: expected <class>/<image> or val/<class>/<image> in it.")
     classes = _class_names(place)
-    labelled = [(image, number) for number, name in enumerate(classes) for image in find_images(place / name)]
+    numbers = _numbers(classes)
+    labelled = [
+        (image, number) for name, number in zip(classes, numbers, strict=True) for image in find_images(place / name)
+    ]
     images = tuple(image for image, _ in labelled)
     folder = calibration_folder(path) if place != path else None
     calibration = find_images(folder) if folder else list(images)
     source = f"{folder.name}/" if folder else "the images that are measured on"
     return Dataset(
         name=path.name or str(path),
-        classes=classes,
+        classes=classes if numbers == tuple(range(len(classes))) else None,
         calibration=shuffled(calibration, seed),
         validation=images,
         ground_truth=None,
@@ -66,15 +73,31 @@ def open_class_folders(path: Path, seed: int = 0) -> Dataset:
 
 def calibration_folder(path: Path) -> Path | None:
     """The first folder beside the validation images that is named for calibration or training and holds images."""
-    return next((path / name for name in CALIBRATION if (path / name).is_dir() and find_images(path / name)), None)
+    return next((path / name for name in CALIBRATION if os.path.isdir(path / name) and find_images(path / name)), None)
 
 
 def _class_names(folder: Path) -> tuple[str, ...]:
-    """Names of the subfolders that hold images, sorted."""
-    if not folder.is_dir():
-        return ()
-    return tuple(sorted(one.name for one in folder.iterdir() if one.is_dir() and _has_image(one)))
+    """Names of the subfolders that hold images, sorted; by their numbers, where all are numbers."""
+    names = sorted(name for name in _entries(folder) if os.path.isdir(folder / name) and _has_image(folder / name))
+    return tuple(sorted(names, key=int) if all(map(_NUMBER.fullmatch, names)) else names)
+
+
+def _numbers(classes: tuple[str, ...]) -> tuple[int, ...]:
+    """The number of each class: its place, unless all are called by numbers that are counted from 0 with holes."""
+    places = tuple(range(len(classes)))
+    if not all(map(_NUMBER.fullmatch, classes)):
+        return places
+    numbers = tuple(map(int, classes))
+    return places if numbers == tuple(range(1, len(classes) + 1)) else numbers
 
 
 def _has_image(folder: Path) -> bool:
-    return any(path.suffix.lower() in SUFFIXES for path in folder.iterdir())
+    return any(Path(name).suffix.lower() in SUFFIXES for name in _entries(folder))
+
+
+def _entries(folder: Path) -> list[str]:
+    """What is in a folder; nothing where it is none, or closed to us."""
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 
 from detquant.data._base import Dataset
-from detquant.data.images import find_images
+from detquant.data.images import find_images, no_images, unread
 from detquant.errors import DatasetError
 
 
@@ -20,11 +21,11 @@ def open_folder(path: Path, seed: int = 0) -> Dataset:
     Raises:
         DatasetError: there is no image.
     """
-    images = find_images(path) if path.is_dir() else [path]
+    images = find_images(path) if os.path.isdir(path) else [path]
     if not images:
         recipes = sorted(path.glob("*.yaml")) + sorted(path.glob("*.yml"))
-        hint = f" Did you mean {recipes[0]}?" if recipes else " Give a folder of .jpg or .png files."
-        raise DatasetError(f"No image in {path}.{hint}")
+        hint = f"Did you mean {recipes[0]}?" if recipes else "Give a folder of .jpg or .png files."
+        raise DatasetError(f"No image in {path}: {no_images(path)}. {hint}")
     return Dataset(
         name=path.name or str(path),
         classes=None,
@@ -35,6 +36,7 @@ def open_folder(path: Path, seed: int = 0) -> Dataset:
         notes=(
             "No labels: models can be compared with each other, but their accuracy is not known.",
             "The same images serve for calibration and for comparison.",
+            *unread([path]),
         ),
     )
 

@@ -1,14 +1,15 @@
 """Finding and reading image files, and noticing those that are cut short.
 
 OpenCV decodes the first half of a JPEG and leaves the rest grey without a word, which would look like lost
-accuracy; so the end of a file is looked for before its pixels are read.
+accuracy; so the end of a file is looked for before its pixels are read. How many pixels there are is asked for
+before, too: a header may tell billions.
 """
 
 from __future__ import annotations
 
-import re
-import struct
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import cv2
@@ -16,20 +17,61 @@ import numpy as np
 import numpy.typing as npt
 
 from detquant.data._base import Skip
+from detquant.data.image_headers import Size, jpeg_orientation, kind_of
 from detquant.data.scenes import PAINT, is_scene, read_scene
 from detquant.errors import DatasetError
+from detquant.untrusted import read_bytes, read_start
 
-SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+SUFFIXES = frozenset({".bmp", ".jpe", ".jpeg", ".jfif", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp"})
+UNREAD = frozenset(
+    {".arw", ".avif", ".cr2", ".cr3", ".dng", ".gif", ".heic", ".heif", ".jp2", ".jxl", ".nef", ".pbm", ".pfm", ".pgm"}
+    | {".ppm", ".psd", ".raf", ".svg", ".tga"}
+)
+"""Suffixes of images that are not looked for; what a list names is decoded whatever its suffix."""
 
-# In coded data FF 00 is a plain FF, and FF D0 to FF D7 are restarts; any other FF xx is the next marker.
-_JPEG_MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])")
-_SOI, _EOI, _SOS, _APP1 = 0xD8, 0xD9, 0xDA, 0xE1
-_SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+MOST_PIXELS = 1 << 28
+"""Of one image, 16384 x 16384: 0.8 GB once decoded."""
+
+LARGEST_FILE = 1 << 30
+_HEADER = 1 << 16  # bytes; cameras put a preview before the size
 
 
 def find_images(folder: Path) -> list[Path]:
-    """All image files in a folder and below, sorted."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    """All image files in a folder and below, sorted; also such as will not open, so that they are not lost unnamed."""
+    found = [
+        Path(where, name)
+        for where, folders, names in os.walk(folder)
+        for name in (*names, *(one for one in folders if os.path.islink(os.path.join(where, one))))
+        if Path(name).suffix.lower() in SUFFIXES
+    ]
+    return sorted(path for path in found if not os.path.isdir(path))
+
+
+def no_images(folder: Path) -> str:
+    """What a folder without an image has instead, to stand behind "no image": suffixes found, and those read."""
+    suffixes = Counter(
+        Path(name).suffix.lower() or "no suffix" for _, _, names in os.walk(folder) for name in names if name[0] != "."
+    )
+    if not suffixes:
+        return "it has no files"
+    found = ", ".join(f"{count} {suffix}" for suffix, count in suffixes.most_common(5))
+    more = f" and files of {len(suffixes) - 5} more kinds" if len(suffixes) > 5 else ""
+    return f"it has {found}{more}, and read are {', '.join(sorted(SUFFIXES))}: convert the images"
+
+
+def unread(folders: Iterable[Path]) -> tuple[str, ...]:
+    """A sentence on images of kinds that are not read, if there are any in these folders."""
+    suffixes = Counter(
+        suffix
+        for folder in folders
+        for _, _, names in os.walk(folder)
+        for name in names
+        if (suffix := Path(name).suffix.lower()) in UNREAD
+    )
+    if not suffixes:
+        return ()
+    found = ", ".join(f"{count} {suffix}" for suffix, count in suffixes.most_common())
+    return (f"Images of kinds that are not read were left out ({found}): convert them to .jpg or .png.",)
 
 
 def read_image(path: Path) -> npt.NDArray[np.uint8]:
@@ -42,15 +84,11 @@ def read_image(path: Path) -> npt.NDArray[np.uint8]:
         uint8 [height, width, 3], BGR.
 
     Raises:
-        DatasetError: the file is missing, not an image, or cut short.
+        DatasetError: the file is missing, not an image, cut short, or has more than `MOST_PIXELS`.
     """
     if is_scene(path):
         return read_scene(path)
-    data = _read(path)
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    if image is None:
-        raise DatasetError(f"{path} cannot be decoded as an image: replace or remove it.")
-    return np.asarray(image, np.uint8)
+    return _decoded(path, _read(path))
 
 
 def fingerprint(path: Path) -> str:
@@ -69,18 +107,36 @@ def image_size(path: Path) -> tuple[int, int]:
     """Height and width of an image as `read_image` gives it, from the header alone where that is possible.
 
     Raises:
-        DatasetError: the file is missing, not an image, or cut short.
+        DatasetError: the file is missing, not an image, cut short, or has more than `MOST_PIXELS`.
     """
     data = _read(path)
-    if data.startswith(b"\x89PNG") and b"eXIf" not in data:
-        width, height = struct.unpack(">II", data[16:24])
-        return height, width
-    if data.startswith(b"\xff\xd8"):
-        size = _jpeg_size(data)
-        if size is not None:
-            return size
-    height, width = read_image(path).shape[:2]
+    height, width = _upright_size(path, data) or _decoded(path, data).shape[:2]
     return height, width
+
+
+def header_size(path: Path) -> tuple[int, int]:
+    """As `image_size`, reading no more than the start of the file where that tells; its end may be missing.
+
+    Raises:
+        DatasetError: as `image_size`.
+    """
+    try:
+        start = read_start(path, LARGEST_FILE, _HEADER)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    kind = kind_of(start)
+    if kind is None or kind.size(start) is None:
+        return image_size(path)
+    return _upright_size(path, start) or image_size(path)
+
+
+def orientation(path: Path) -> int:
+    """How the camera was held, 1 to 8 as EXIF has it; 1 where the file does not tell, or tells several ways."""
+    try:
+        start = read_start(path, LARGEST_FILE, _HEADER)
+    except OSError:
+        return 1
+    return jpeg_orientation(start) or 1 if start.startswith(b"\xff\xd8") else 1
 
 
 def iter_images(paths: Iterable[Path], skipped: list[Skip]) -> Iterator[tuple[Path, npt.NDArray[np.uint8]]]:
@@ -115,88 +171,48 @@ def iter_images(paths: Iterable[Path], skipped: list[Skip]) -> Iterator[tuple[Pa
 def _read(path: Path) -> bytes:
     """The bytes of a file that is there and whole."""
     try:
-        data = path.read_bytes()
+        data = read_bytes(path, LARGEST_FILE)
     except OSError as error:
-        raise DatasetError(f"{path} cannot be read: {error.strerror or error}.") from error
-    for magic, is_whole in _FORMATS:
-        if data.startswith(magic) and not is_whole(data):
-            raise DatasetError(
-                f"{path} is cut short ({len(data)} bytes, its end is missing): copy it again or remove it."
-            )
+        raise _unreadable(path, error) from error
+    kind = kind_of(data)
+    if kind and kind.is_whole and not kind.is_whole(data):
+        raise DatasetError(f"{path} is cut short ({len(data)} bytes, its end is missing): copy it again or remove it.")
     return data
 
 
-def _jpeg_markers(data: bytes) -> Iterator[tuple[int, int]]:
-    """Each marker of a JPEG up to its end: the code, and where its segment begins.
-
-    Segments are stepped over by their length, so an end marker inside an embedded thumbnail does not count.
-    """
-    at = 2
-    while found := _JPEG_MARKER.search(data, at):
-        code, at = found[1][0], found.end()
-        yield code, at
-        if code == _EOI:
-            return
-        if code != _SOI and code != 0x01:
-            at += int.from_bytes(data[at : at + 2], "big")
+def _unreadable(path: Path, error: OSError) -> DatasetError:
+    return DatasetError(f"{path} cannot be read: {error.strerror or error}.")
 
 
-def _jpeg_is_whole(data: bytes) -> bool:
-    return any(code == _EOI for code, _ in _jpeg_markers(data))
+def _stored_size(path: Path, data: bytes) -> Size:
+    """The size that the header tells, if an image of it is read at all."""
+    kind = kind_of(data)
+    size = kind.size(data) if kind else None
+    if size is None:
+        raise DatasetError(f"{path} cannot be decoded as an image: replace or remove it.")
+    height, width = size
+    if height * width > MOST_PIXELS:
+        raise DatasetError(
+            f"{path} tells {width} x {height} pixels, and no more than {MOST_PIXELS} are read: make it smaller, or "
+            f"remove it."
+        )
+    return size
 
 
-def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """Height and width once upright, or None if the header does not tell."""
-    turned = False
-    for code, at in _jpeg_markers(data):
-        if code == _APP1 and data[at + 2 : at + 8] == b"Exif\0\0":
-            turned = _exif_orientation(data[at + 8 :]) >= 5
-        elif code in _SOF:
-            height, width = struct.unpack(">HH", data[at + 3 : at + 7])
-            if height == 0:
-                return None
-            return (width, height) if turned else (height, width)
-        elif code == _SOS:
-            return None
-    return None
+def _upright_size(path: Path, data: bytes) -> Size | None:
+    """The size that the header tells, turned as the image will be; None where only decoding tells."""
+    height, width = _stored_size(path, data)
+    kind = kind_of(data)
+    turned = kind.turned(data) if kind else None
+    return None if turned is None else (width, height) if turned else (height, width)
 
 
-def _exif_orientation(tiff: bytes) -> int:
-    """EXIF orientation, 1 to 8 (5 and more are quarter turns); 1 where there is none."""
+def _decoded(path: Path, data: bytes) -> npt.NDArray[np.uint8]:
+    _stored_size(path, data)
     try:
-        order = {b"II": "<", b"MM": ">"}[tiff[:2]]
-        (start,) = struct.unpack(order + "I", tiff[4:8])
-        (count,) = struct.unpack(order + "H", tiff[start : start + 2])
-        for entry in range(start + 2, start + 2 + 12 * count, 12):
-            tag, _, _, value = struct.unpack(order + "HHIH", tiff[entry : entry + 10])
-            if tag == 0x0112:
-                return int(value) if 1 <= value <= 8 else 1
-    except (KeyError, struct.error):
-        pass
-    return 1
-
-
-def _png_is_whole(data: bytes) -> bool:
-    at = 8
-    while at + 12 <= len(data):
-        length = int.from_bytes(data[at : at + 4], "big")
-        if data[at + 4 : at + 8] == b"IEND":
-            return True
-        at += 12 + length
-    return False
-
-
-def _bmp_is_whole(data: bytes) -> bool:
-    return len(data) >= int.from_bytes(data[2:6], "little")
-
-
-def _riff_is_whole(data: bytes) -> bool:
-    return len(data) >= 8 + int.from_bytes(data[4:8], "little")
-
-
-_FORMATS: tuple[tuple[bytes, Callable[[bytes], bool]], ...] = (
-    (b"\xff\xd8", _jpeg_is_whole),
-    (b"\x89PNG", _png_is_whole),
-    (b"BM", _bmp_is_whole),
-    (b"RIFF", _riff_is_whole),
-)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except (cv2.error, MemoryError):
+        image = None
+    if image is None or image.ndim != 3:
+        raise DatasetError(f"{path} cannot be decoded as an image: replace or remove it.")
+    return np.asarray(image, np.uint8)

@@ -7,6 +7,7 @@ The images are looked for beside the table, in `images/`, and in the folder that
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,10 +15,19 @@ from detquant.data._base import Dataset, Skip, count_overlap
 from detquant.data.class_folders import calibration_folder
 from detquant.data.folder import shuffled
 from detquant.data.images import find_images
+from detquant.data.places import find_named
 from detquant.errors import DatasetError
+from detquant.untrusted import is_file, one_line, read_text
 
 FILE_COLUMNS = ("filename", "file_name", "file", "image", "path")
 CLASS_COLUMNS = ("class_index", "class_id", "label", "class")
+
+SEPARATORS = (",", ";", "\t")
+
+LARGEST = 1 << 28
+"""Bytes of a table; ImageNet's 1.3 million images take 50 MB."""
+
+_DIGITS = 7
 
 
 def open_label_table(path: Path, seed: int = 0) -> Dataset:
@@ -65,10 +75,17 @@ def open_label_table(path: Path, seed: int = 0) -> Dataset:
 
 def _rows(path: Path) -> list[dict[str, str]]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [{key: value or "" for key, value in row.items() if key} for row in csv.DictReader(file)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{path} cannot be read as a table: {error}.") from error
+        lines = io.StringIO(read_text(path, LARGEST), newline="")
+        header = next(csv.reader(lines), [])
+        separator = max(SEPARATORS, key=",".join(header).count)  # spreadsheets of some countries write semicolons
+        lines.seek(0)
+        rows = [
+            {key: value or "" for key, value in row.items() if key}
+            for row in csv.DictReader(lines, delimiter=separator)
+        ]
+    except (OSError, ValueError, csv.Error) as error:
+        why = one_line(getattr(error, "strerror", None) or str(error), 160)
+        raise DatasetError(f"{path} cannot be read as a table: {why}.") from error
     if not rows:
         raise DatasetError(f"{path} has no rows: expected a header, then a line for each image.")
     return rows
@@ -79,7 +96,8 @@ def _column(row: Mapping[str, str], names: Sequence[str], path: Path) -> str:
     for name in names:
         if name in known:
             return known[name]
-    raise DatasetError(f"{path} has the columns {', '.join(row)}, but none of: {', '.join(names)}.")
+    columns = ", ".join(one_line(name, 30) for name in list(row)[:10])
+    raise DatasetError(f"{path} has the columns {columns}, but none of: {', '.join(names)}.")
 
 
 def _numbered(labels: Sequence[str], path: Path) -> tuple[tuple[str, ...] | None, list[int]]:
@@ -87,11 +105,16 @@ def _numbered(labels: Sequence[str], path: Path) -> tuple[tuple[str, ...] | None
     if "" in labels:
         raise DatasetError(f"{path} has no class in line {labels.index('') + 2}.")
     if all(label.isdecimal() for label in labels):
+        for line, label in enumerate(labels, start=2):
+            if len(label) > _DIGITS:
+                raise DatasetError(f"{path} has the class {one_line(label, 30)} in line {line}: no model has so many.")
         return None, [int(label) for label in labels]
     names = tuple(sorted(set(labels)))
-    return names, [names.index(label) for label in labels]
+    number = {name: place for place, name in enumerate(names)}
+    return names, [number[label] for label in labels]
 
 
 def _find(table: Path, name: str) -> Path | None:
     places = (table.parent, table.parent / "images", table.parent / table.stem.removesuffix("_labels"))
-    return next((place / name for place in places if name and (place / name).is_file()), None)
+    found = find_named(name, places, is_file) if name else None
+    return found.path if found else None

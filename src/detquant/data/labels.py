@@ -5,8 +5,13 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from detquant.untrusted import read_text, shown
+
 # Labels are written with few digits, so a box that touches the border may stick out a little.
 TOLERANCE = 0.01
+LARGEST = 1 << 24
+"""Bytes of a label file; a hundred thousand objects fit."""
+
 Box = tuple[int, float, float, float, float]
 
 
@@ -20,12 +25,13 @@ def label_path(image: Path) -> Path:
     return Path(*parts).with_suffix(".txt")
 
 
-def read_labels(path: Path, count: int) -> list[Box]:
+def read_labels(path: Path, count: int, key_points: int = 0) -> list[Box]:
     """Reads one label file; lines are "class cx cy w h" or "class x1 y1 x2 y2 x3 y3 ..." (a polygon).
 
     Args:
         path: of the file; an empty one says that there is no object.
         count: number of classes.
+        key_points: how many numbers of key points stand behind each box; polygons are then not expected.
 
     Returns:
         Class, and left, top, right, bottom from 0 to 1, without repeated lines.
@@ -34,28 +40,35 @@ def read_labels(path: Path, count: int) -> list[Box]:
         ValueError: what is wrong, with the line; not an error of the whole data set.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path.name} cannot be read: {error}") from error
+        lines = read_text(path, LARGEST).splitlines()
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     boxes: dict[Box, None] = {}
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            boxes[_parse(line, count)] = None
+            boxes[_parse(line, count, key_points)] = None
         except ValueError as error:
             raise ValueError(f"{path.name} line {number}: {error}") from error
     return list(boxes)
 
 
-def _parse(line: str, count: int) -> Box:
+def _parse(line: str, count: int, key_points: int) -> Box:
     try:
         values = [float(word) for word in line.split()]
     except ValueError:
-        raise ValueError(f"'{line.strip()[:60]}' is not all numbers") from None
+        raise ValueError(f"{shown(line.strip())} is not all numbers") from None
     if not all(map(math.isfinite, values)):
-        raise ValueError(f"'{line.strip()[:60]}' has a number that is not finite")
+        raise ValueError(f"{shown(line.strip())} has a number that is not finite")
     class_id, where = values[0], values[1:]
+    if key_points:
+        if len(where) not in (4, 4 + key_points):
+            raise ValueError(
+                f"{len(values)} numbers, but {5 + key_points} (class cx cy w h, then the key points of kpt_shape) were "
+                f"expected"
+            )
+        where = where[:4]
     if len(where) != 4 and (len(where) < 6 or len(where) % 2):
         raise ValueError(f"{len(values)} numbers, but 5 (class cx cy w h) or a polygon were expected")
     if class_id != int(class_id) or not 0 <= class_id < count:

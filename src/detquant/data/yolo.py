@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from detquant.data._base import Dataset, Skip, count_overlap, make_annotation, make_categories
 from detquant.data.coco import Annotated, load_coco, read_annotations
+from detquant.data.data_yaml import class_names, key_points, load_data_yaml, split_places
 from detquant.data.folder import shuffled
-from detquant.data.images import find_images, image_size
+from detquant.data.images import SUFFIXES, find_images, image_size, no_images, unread
 from detquant.data.labels import label_path, read_labels
+from detquant.data.pairing import pair_classes
+from detquant.data.places import Found, find_named, with_slashes
 from detquant.errors import DatasetError
+from detquant.untrusted import is_file, one_line, read_text, shown
+
+LARGEST_LIST = 1 << 28
+"""Bytes of a .txt list; two million paths fit."""
 
 
 def open_yolo(path: Path, seed: int = 0) -> Dataset:
-    """Reads a `data.yaml` with the keys train, val, names (or nc) and perhaps path.
+    """Reads a `data.yaml` with the keys train, val, names (or nc) and perhaps path and kpt_shape.
 
     Where `annotations/instances_<split>.json` stands beside `images/`, the validation boxes are read from it
-    and not from the label files, because it also knows crowds (Ultralytics does so for COCO).
+    and not from the label files, because it also knows crowds (Ultralytics does so for COCO). A `download` entry is
+    never run.
 
     Args:
         path: of the YAML file.
@@ -29,115 +37,108 @@ def open_yolo(path: Path, seed: int = 0) -> Dataset:
     Raises:
         DatasetError: a key, a folder or every image is missing, or names and nc disagree.
     """
-    content = _load(path)
-    classes = _class_names(content, path)
-    train, train_skipped = _split_images(content, "train", path)
-    images, val_skipped = _split_images(content, "val", path)
-    found = _from_json(images, classes) or _from_labels(images, classes)
+    content = load_data_yaml(path)
+    classes, points = class_names(content, path), key_points(content, path)
+    train, val = _split(content, "train", path), _split(content, "val", path)
+    found = _from_json(val.images, classes) or _from_labels(val.images, classes, points)
     return Dataset(
         name=path.name,
         classes=classes,
-        calibration=shuffled(train, seed),
+        calibration=shuffled(train.images, seed),
         validation=found.paths,
         ground_truth=found.ground_truth,
-        skipped=(*train_skipped, *val_skipped, *found.skipped),
-        overlap=count_overlap(train, found.paths),
-        notes=found.notes,
+        skipped=(*train.skipped, *val.skipped, *found.skipped),
+        overlap=count_overlap(train.images, found.paths),
+        notes=(*train.notes, *val.notes, *found.notes),
+        warnings=found.warnings,
     )
 
 
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path} cannot be read: {error}.") from error
-    except yaml.YAMLError as error:
-        raise DatasetError(f"{path} is not valid YAML: {error}.") from error
-    if not isinstance(content, dict):
-        raise DatasetError(f"{path} holds no keys: a data.yaml with train, val and names was expected.")
-    if "val" not in content and "validation" in content:
-        content["val"] = content["validation"]
-    return content
+@dataclass(frozen=True, slots=True)
+class _Split:
+    """The images of a split, those that it lists and that are not there, and what is to be said of it."""
+
+    images: list[Path]
+    skipped: list[Skip]
+    notes: list[str]
 
 
-def _class_names(content: Mapping[str, Any], path: Path) -> tuple[str, ...]:
-    """The names by class index, from a list, a dict of index to name, or only a number."""
-    names, count = content.get("names"), content.get("nc")
-    if names is None and count is None:
-        raise DatasetError(f"{path} has no key 'names': list the class names there.")
-    if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
-        raise DatasetError(f"{path}: 'nc' is {count!r}, but the number of classes was expected.")
-    if names is None:
-        return tuple(f"class {index}" for index in range(count or 0))
-    if isinstance(names, dict):
-        if set(names) != set(range(len(names))):
-            raise DatasetError(f"{path}: the keys of 'names' must be 0 to {len(names) - 1}, without holes.")
-        names = [names[index] for index in range(len(names))]
-    if not isinstance(names, list) or not names:
-        raise DatasetError(f"{path}: 'names' must be a list of names or a dict of index to name.")
-    if count is not None and len(names) != count:
-        raise DatasetError(f"{path} has {len(names)} names, but 'nc' is {count}: make them agree.")
-    return tuple(str(name) for name in names)
-
-
-def _split_images(content: Mapping[str, Any], key: str, path: Path) -> tuple[list[Path], list[Skip]]:
-    """The images of a split, and those it lists that do not exist."""
-    value = content.get(key)
-    places = [place for place in (value if isinstance(value, list) else [value]) if isinstance(place, str)]
-    if not places or (isinstance(value, list) and len(places) != len(value)):
-        raise DatasetError(f"{path} has no key '{key}': give the folder, or the .txt list, of its {key} images there.")
-    images: list[Path] = []
-    skipped: list[Skip] = []
+def _split(content: Mapping[str, Any], key: str, path: Path) -> _Split:
+    places, roots = split_places(content, key, path), _roots(content, path)
+    split = _Split([], [], [])
+    instead = []
     for place in places:
-        where = _locate(place, _roots(content, path), key, path)
-        if where.is_dir():
-            images += find_images(where)
+        where = _locate(place, roots, key, path, content)
+        if where.by_parts:
+            split.notes.append(f"'{key}' of {path.name} is {shown(place)}, which is not here: {where.path} was taken.")
+        if os.path.isdir(where.path):
+            found = find_images(where.path)
+            split.images.extend(found)
+            instead += [] if found else [no_images(where.path)]
+            split.notes.extend(unread([where.path]))
+        elif where.path.suffix.lower() in SUFFIXES:
+            split.images.append(where.path)
         else:
-            listed = _listed(where)
-            images += [image for image in listed if image.is_file()]
-            reason = f"listed in {where.name}, but there is no such file"
-            skipped += [Skip(image, reason) for image in listed if not image.is_file()]
-    if not images:
-        reason = f": {skipped[0].path} is {skipped[0].reason}" if skipped else ""
-        raise DatasetError(f"'{key}' of {path} ({', '.join(places)}) has no images{reason}.")
-    return list(dict.fromkeys(images)), skipped
+            _add_listed(where.path, split)
+    if not split.images:
+        instead += [f"{split.skipped[0].path} is {split.skipped[0].reason}"] if split.skipped else []
+        raise DatasetError(
+            f"'{key}' of {path} ({one_line(', '.join(places), 200)}) has no images: "
+            f"{'; '.join(instead) or 'an empty list'}."
+        )
+    return replace(split, images=list(dict.fromkeys(split.images)))
+
+
+def _add_listed(path: Path, split: _Split) -> None:
+    """Adds the images that a .txt file lists, a relative one being beside the list or from where one stands."""
+    try:
+        lines = read_text(path, LARGEST_LIST).splitlines()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise DatasetError(f"{path} cannot be read as a list of images: {why}.") from error
+    elsewhere = 0
+    for line in dict.fromkeys(filter(None, map(str.strip, lines))):
+        found = find_named(line, (path.parent, Path.cwd()), is_file)
+        if found is None:
+            reason = f"listed in {path.name}, but there is no such file"
+            split.skipped.append(Skip(path.parent / with_slashes(line), reason))
+        else:
+            elsewhere += found.by_parts
+            split.images.append(found.path)
+    if elsewhere:
+        split.notes.append(f"{elsewhere} paths of {path.name} are not here; the files were found by their last parts.")
 
 
 def _roots(content: Mapping[str, Any], path: Path) -> list[Path]:
     """Folders that the split paths may be relative to, the likeliest first."""
-    beside = path.parent
-    root = Path(str(content.get("path") or "."))
+    beside, told = path.parent, content.get("path")
+    if told in (None, ""):
+        return [beside]
+    if not isinstance(told, str):
+        raise DatasetError(f"{path}: 'path' is {shown(told)}, but the folder of the data set was expected.")
+    root = Path(os.path.expanduser(with_slashes(told)))
     if root.is_absolute():
         return [root, beside]
     # "path: ." exists wherever one stands, so each of these is tried until one holds the split.
-    return [root, beside / root, beside] if content.get("path") else [beside]
+    return [root, beside / root, beside]
 
 
-def _locate(place: str, roots: Iterable[Path], key: str, path: Path) -> Path:
-    tried: list[Path] = []
+def _locate(place: str, roots: Sequence[Path], key: str, path: Path, content: Mapping[str, Any]) -> Found:
+    place = os.path.expanduser(place)
+    # Some exporters write ../train/images and mean the folder of the file itself.
+    forms = [place, *([with_slashes(place)[3:]] if with_slashes(place).startswith("../") else [])]
     for root in roots:
-        tried.append(root / place)
-        if place.startswith("../"):
-            # Some exporters write ../train/images and mean the folder of the file itself.
-            tried.append(root / place[3:])
-    for where in tried:
-        if where.exists():
-            return where.absolute()
-    looked = ", ".join(str(where) for where in dict.fromkeys(tried))
-    raise DatasetError(f"'{key}' of {path} is '{place}', which does not exist; looked for {looked}.")
-
-
-def _listed(path: Path) -> list[Path]:
-    """The images that a .txt file lists, a relative one being beside the list or from where one stands."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path} cannot be read as a list of images: {error}.") from error
-    images = []
-    for line in filter(None, map(str.strip, lines)):
-        beside = path.parent / line
-        images.append(beside if beside.is_file() or not Path(line).is_file() else Path(line).absolute())
-    return list(dict.fromkeys(images))
+        for form in forms:
+            found = find_named(form, [root], os.path.exists)
+            if found and not found.by_parts:
+                return Found(found.path.absolute(), by_parts=False)
+    if found := find_named(place, roots, os.path.exists):
+        return Found(found.path.absolute(), by_parts=True)
+    looked = one_line(", ".join(dict.fromkeys(str(root / with_slashes(form)) for root in roots for form in forms)), 600)
+    hint = " Its 'download' is never run: get the data first." if content.get("download") else ""
+    raise DatasetError(
+        f"'{key}' of {path} is '{one_line(place, 200)}', which does not exist; looked for {looked}.{hint}"
+    )
 
 
 def _from_json(images: list[Path], classes: tuple[str, ...]) -> Annotated | None:
@@ -146,23 +147,32 @@ def _from_json(images: list[Path], classes: tuple[str, ...]) -> Annotated | None
     annotations = folder.parent.parent / "annotations" / f"instances_{folder.name}.json"
     if folder.parent.name != "images" or any(image.parent != folder for image in images):
         return None
-    if not annotations.is_file():
+    if not is_file(annotations):
         return None
     content = load_coco(annotations)
-    if len(content["categories"]) != len(classes):  # of another data set than the label files
-        return None
     wanted = {image.name for image in images}
-    known = {str(entry.get("file_name")) for entry in content["images"]}
-    content["images"] = [entry for entry in content["images"] if str(entry.get("file_name")) in wanted]
-    if not content["images"]:
+    known = {with_slashes(str(entry.get("file_name"))) for entry in content["images"] if isinstance(entry, dict)}
+    if not wanted & known:
         return None
-    found = read_annotations(content, annotations, folder, classes)
-    unknown = [Skip(image, f"not in {annotations.name}") for image in images if image.name not in known]
-    note = f"Boxes are from {annotations.parent.name}/{annotations.name}, which also knows crowds."
-    return Annotated(found.paths, found.ground_truth, (*found.skipped, *unknown), (note, *found.notes))
+    found = read_annotations(content, annotations, folder, wanted.__contains__)
+    truth, name = found.ground_truth, annotations.name
+    used = {one["category_id"] for one in truth["annotations"]}
+    try:
+        pairing = pair_classes(name, [category["name"] for category in truth["categories"]], classes, used)
+    except DatasetError:  # of another data set than the label files
+        return None
+    if any(pairing.numbers[number] is None for number in used):
+        return None
+    for one in truth["annotations"]:
+        one["category_id"] = pairing.numbers[one["category_id"]]
+    truth["categories"] = make_categories(classes)
+    unknown = [Skip(image, f"not in {name}") for image in images if image.name not in known]
+    note = f"Boxes are from {annotations.parent.name}/{name}, which also knows crowds."
+    warnings = (*found.warnings, *filter(None, [pairing.warning]))
+    return Annotated(found.paths, truth, (*found.skipped, *unknown), (note, *found.notes), warnings)
 
 
-def _from_labels(images: list[Path], classes: tuple[str, ...]) -> Annotated:
+def _from_labels(images: list[Path], classes: tuple[str, ...], points: int) -> Annotated:
     """The boxes from the label files; an image with a faulty one is left out."""
     paths: list[Path] = []
     entries: list[dict[str, Any]] = []
@@ -172,7 +182,7 @@ def _from_labels(images: list[Path], classes: tuple[str, ...]) -> Annotated:
     for image in images:
         labels = label_path(image)
         try:
-            boxes = read_labels(labels, len(classes)) if labels.is_file() else None
+            boxes = read_labels(labels, len(classes), points) if is_file(labels) else None
             height, width = image_size(image)
         except (ValueError, DatasetError) as error:
             skipped.append(Skip(image, str(error).rstrip(".")))
@@ -193,11 +203,11 @@ def _from_labels(images: list[Path], classes: tuple[str, ...]) -> Annotated:
             f"{label_path(paths[0])}. To compare models without labels, give the folder of images."
         )
     ground_truth = {"images": entries, "annotations": annotations, "categories": make_categories(classes)}
-    return Annotated(tuple(paths), ground_truth, tuple(skipped), _label_notes(missing, empty))
+    return Annotated(tuple(paths), ground_truth, tuple(skipped), _label_notes(missing, empty, points))
 
 
-def _label_notes(missing: int, empty: int) -> tuple[str, ...]:
-    notes = []
+def _label_notes(missing: int, empty: int, points: int) -> tuple[str, ...]:
+    notes = ["The labels have key points (kpt_shape); of these lines only the boxes are used."] if points else []
     if missing:
         notes.append(f"{missing} validation images have no label file and count as images without objects.")
     if empty:

@@ -93,6 +93,7 @@ def choose(
         "measure": measure,
         "rows": [{**row, "best": is_best(row, rows, measure)} for row in rows],
         "notes": [*notes, *measured.notes],
+        "warnings": list(measured.warnings),
         "skipped": skip_figures(measured.skipped),
     }
 

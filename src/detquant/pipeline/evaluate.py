@@ -61,6 +61,7 @@ class Measured:
         images: how many were measured.
         skipped: images that could not be read, here or when the data set was opened.
         notes: what is to be known of the data.
+        warnings: what the figures may be wrong for.
     """
 
     sides: Mapping[str, Side]
@@ -68,6 +69,7 @@ class Measured:
     images: int
     skipped: tuple[Skip, ...]
     notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,7 @@ class Evaluation:
         images: how many were measured.
         skipped: images that could not be read.
         notes: what is to be known of the data.
+        warnings: what the figures may be wrong for.
         objects: confident detections in all images.
     """
 
@@ -89,6 +92,7 @@ class Evaluation:
     skipped: tuple[Skip, ...]
     notes: tuple[str, ...]
     objects: int
+    warnings: tuple[str, ...] = ()
 
 
 def evaluate(
@@ -127,6 +131,7 @@ def evaluate(
         images=measured.images,
         skipped=measured.skipped,
         notes=measured.notes,
+        warnings=measured.warnings,
         objects=sum(map(len, side.confident)),
     )
 
@@ -171,6 +176,7 @@ def run_over(
         images=len(preprocess),
         skipped=(*dataset.skipped, *skipped),
         notes=dataset.notes,
+        warnings=dataset.warnings,
     )
 
 

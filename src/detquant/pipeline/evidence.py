@@ -76,7 +76,10 @@ def report(
         "family": detector.family.name,
         "family_reason": detector.reason,
         "notes": [*dataset.notes, *_no_truth(task, before)],
-        "warnings": [SLOWER.format(ratio=ratio, threads=sheets.threads(threads))] if timed and ratio > 1.0 else [],
+        "warnings": [
+            *dataset.warnings,
+            *([SLOWER.format(ratio=ratio, threads=sheets.threads(threads))] if timed and ratio > 1.0 else []),
+        ],
         "skipped": skip_figures(everything.values()),
         "artefact_digest": artefact.digest(),
     }

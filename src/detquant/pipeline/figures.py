@@ -30,6 +30,7 @@ def evaluation_figures(detector: Detector, dataset: Dataset, evaluation: Evaluat
         "stages_ms": dict(evaluation.latency_ms),
         "skipped": skip_figures(evaluation.skipped),
         "notes": list(evaluation.notes),
+        "warnings": list(evaluation.warnings),
     }
 
 

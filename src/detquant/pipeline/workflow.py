@@ -147,6 +147,7 @@ def _one_model(workflow: Workflow, settings: Settings, path: Path, dataset: Data
         "rows": rows,
         "predictions": _write(settings.out, f"{folder}/{PREDICTIONS}", pictures),
         "notes": list(measured.notes),
+        "warnings": list(measured.warnings),
         "skipped": skip_figures(measured.skipped),
     }
 
