@@ -107,7 +107,11 @@ def test_histograms_take_the_images_that_tell(collector, feeds):
 
 
 def test_interest_is_told_from_what_the_model_gives(small_net, collector, feeds, images):
-    found = collector("minmax", interest=lambda outputs: float(outputs["scores"].sum())).collect(feeds, COUNT)
+    def interest(outputs):
+        [scores] = outputs.values()  # of the model's own outputs, and of nothing else
+        return float(scores.sum())
+
+    found = collector("minmax", interest=interest).collect(feeds, COUNT)
     plain, runner = collector("minmax").collect(feeds, COUNT), Runner(small_net)
     assert found.interest == pytest.approx([float(runner.run(feed)["scores"].sum()) for feed in images(COUNT)])
     same(replace(found, interest=[]), plain)

@@ -112,7 +112,7 @@ class Collector:
                     f"{name}:average": image.mean(),
                 }
             _require_finite(out, state.images + 1)
-            shown = [self.interest(found)] if self.interest else []
+            shown = [self.interest({name: found[name] for name in heads})] if self.interest else []
             # From here on nothing fails: statistics never hold a part of an image.
             for name in names:
                 low_high = float(out[f"{name}:min"]), float(out[f"{name}:max"])
