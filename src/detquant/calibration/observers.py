@@ -195,7 +195,7 @@ OBSERVERS = {
     "mean": Observer(mean, False, standard_error),
     "percentile": Observer(percentile, True),
     "mse": Observer(mse, True),
-    "tails": Observer(partial(mse, clipping=CLIPPING), True, standard_error),
+    "tails": Observer(partial(mse, steps=29, clipping=CLIPPING), True, standard_error),
     "entropy": Observer(entropy, True),
 }
 
