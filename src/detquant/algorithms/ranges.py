@@ -3,7 +3,8 @@
 No estimator is best on all nets: the smallest error in the tensors, with clipping counted dearly, is on most; one whose
 first layers have a few enormous values fares better with ranges that leave those to the guard. So each candidate fills
 the whole plan, the activations alone are rounded, and the damage to the heads (`Damage`) decides, on images in which
-the float model sees something. The recipe's own estimator stays unless another is clearly better.
+the float model sees something. The recipe's own estimator stays unless another is clearly better. It comes after the
+guard, since a tensor that does most of the damage by itself would hide all else.
 """
 
 from __future__ import annotations
