@@ -23,14 +23,18 @@ def weight(model, name):
     return constant(weight_of(model.graph.node(name)))
 
 
+def observed_by(observer):
+    """The recipe w8a8 with another observer of activations."""
+    rule = W8A8.rules[0]
+    return replace(W8A8, rules=(replace(rule, activation=replace(rule.activation, observer=observer)),))
+
+
 @pytest.fixture
 def filled(small_net, images):
     """The quantised small net and the statistics that it comes from."""
 
     def make(observer="minmax"):
-        rule = W8A8.rules[0]
-        rule = replace(rule, activation=replace(rule.activation, observer=observer))
-        points = plan(small_net, replace(W8A8, rules=(rule,)), CAPABILITY)
+        points = plan(small_net, observed_by(observer), CAPABILITY)
         table = images()
         collector = Collector(model=small_net, plan=points, by_channel=("x", "silu", "joined"))
         statistics = collector.collect(lambda positions: (table[k] for k in positions), len(table))
@@ -39,7 +43,7 @@ def filled(small_net, images):
     return make
 
 
-@pytest.mark.parametrize("observer", ["minmax", "mean", "moving_average", "percentile", "mse", "entropy"])
+@pytest.mark.parametrize("observer", ["minmax", "mean", "moving_average", "percentile", "mse", "tails", "entropy"])
 def test_the_quantised_net_computes_nearly_the_same(small_net, filled, images, observer):
     qm, _ = filled(observer)
     expected, found = Runner(small_net), Runner(qm.qdq())
@@ -76,17 +80,38 @@ def test_weights_of_an_earlier_decision_are_taken_over_where_they_would_be_the_s
     monkeypatch.setattr(
         calibrate_module, "weight_grid", lambda node, *a, **k: made.append(node.name) or search(node, *a, **k)
     )
-    fewer = plan(small_net, W8A8, CAPABILITY, {"second": "not wanted"})
+    fewer = plan(small_net, observed_by("mean"), CAPABILITY, {"second": "not wanted"})
     fresh = calibrate(small_net, fewer, statistics, CAPABILITY)
     assert set(made) == {"first", "third"}
-    # Another grid of its input: "first" is looked for again, and so is nobody else.
-    x = replace(qm.params["x"], scale=qm.params["x"].scale * np.float32(2))
+    # The image's range is found in another way: "first" is looked for again, and so is nobody else.
+    x = fewer.points["x"]
+    other = replace(qm.plan, points=qm.plan.points | {"x": replace(x, spec=replace(x.spec, observer="minmax"))})
+    before = calibrate(small_net, other, statistics, CAPABILITY)
     made.clear()
-    after = calibrate(small_net, fewer, statistics, CAPABILITY, replace(qm, params=qm.params | {"x": x}))
+    after = calibrate(small_net, fewer, statistics, CAPABILITY, before)
     assert made == ["first"]
     for name, grid in fresh.weights.items():
         np.testing.assert_array_equal(after.weights[name].scale, grid.scale)
         np.testing.assert_array_equal(weight(after.model, name), weight(fresh.model, name))
+
+
+def test_ranges_of_an_earlier_decision_are_taken_over_where_they_would_be_the_same(small_net, filled, monkeypatch):
+    qm, statistics = filled("tails")
+    looked = []
+    calibrate_module = sys.modules["detquant.calibration.calibrate"]
+    search = calibrate_module._range
+    monkeypatch.setattr(
+        calibrate_module, "_range", lambda v, p, s, root, spec: looked.append(root) or search(v, p, s, root, spec)
+    )
+    fewer = plan(small_net, observed_by("tails"), CAPABILITY, {"second": "not wanted"})
+    fresh = calibrate(small_net, fewer, statistics, CAPABILITY)
+    known = {name for name in fewer.owned if fewer.points[name] == qm.plan.points.get(name)}
+    assert set(looked) == set(fewer.owned) and known
+    looked.clear()
+    after = calibrate(small_net, fewer, statistics, CAPABILITY, qm)
+    assert not known & set(looked)
+    for name, grid in fresh.params.items():
+        assert (after.params[name].scale, after.params[name].zero_point) == (grid.scale, grid.zero_point)
 
 
 def test_weight_grids_start_from_the_reference_again(filled):

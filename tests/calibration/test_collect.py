@@ -94,6 +94,37 @@ def test_histograms_take_images_evenly_spread(collector, feeds):
     assert asked == [list(range(COUNT)), [0, 2, 4]] and found.histogram_images == 3
 
 
+def test_histograms_take_the_images_that_tell(collector, feeds):
+    asked, shown = [], iter([0.0, 3.0, 0.0, 2.0, 0.0, 0.0])
+
+    def watched(positions):
+        asked.append(list(positions))
+        return feeds(positions)
+
+    found = collector("tails", histogram_images=2, interest=lambda outputs: next(shown)).collect(watched, COUNT)
+    assert asked == [list(range(COUNT)), [1, 3]]
+    assert found.interest == [0.0, 3.0, 0.0, 2.0, 0.0, 0.0] and found.histogram_images == 2
+
+
+def test_interest_is_told_from_what_the_model_gives(small_net, collector, feeds, images):
+    def interest(outputs):
+        [scores] = outputs.values()  # of the model's own outputs, and of nothing else
+        return float(scores.sum())
+
+    found = collector("minmax", interest=interest).collect(feeds, COUNT)
+    plain, runner = collector("minmax").collect(feeds, COUNT), Runner(small_net)
+    assert found.interest == pytest.approx([float(runner.run(feed)["scores"].sum()) for feed in images(COUNT)])
+    same(replace(found, interest=[]), plain)
+
+
+def test_a_store_without_interest_is_ignored_where_it_is_wanted(collector, feeds, tmp_path):
+    store = tmp_path / "statistics.npz"
+    collector(store=store).collect(feeds, COUNT)
+    found = collector(store=store, interest=lambda outputs: 1.0).collect(feeds, COUNT)
+    assert found.interest == [1.0] * COUNT and len(found.extremes["x"]) == COUNT
+    assert Statistics.load(store).interest == found.interest
+
+
 @pytest.mark.parametrize("fails_at", [0, 1, 4, COUNT + 1, COUNT + 3])
 def test_an_interrupted_run_goes_on(collector, feeds, tmp_path, fails_at):
     store, given = tmp_path / "cache" / "statistics.npz", []

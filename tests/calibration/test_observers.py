@@ -47,7 +47,7 @@ def test_extremes_are_known_when_further_images_add_nothing():
     assert observer("minmax").unsure(EXTREMES.extremes[::-1]) == 0
 
 
-@pytest.mark.parametrize("name", ["percentile", "mse", "entropy"])
+@pytest.mark.parametrize("name", ["percentile", "mse", "tails", "entropy"])
 def test_the_others_need_a_histogram(name):
     assert observer(name).needs_histogram
 
@@ -67,7 +67,7 @@ def test_percentile_of_an_even_spread_is_nearly_all():
     assert (low, high) == pytest.approx((0.0, 1.0), abs=0.001)
 
 
-@pytest.mark.parametrize("name", ["mse", "entropy"])
+@pytest.mark.parametrize("name", ["mse", "tails", "entropy"])
 @pytest.mark.parametrize("spec", [SPEC, QuantSpec(qtype=INT8)])
 def test_a_far_outlier_is_clipped(name, spec):
     def weights(x):
@@ -134,4 +134,10 @@ def test_entropy_counts_what_is_clipped_at_the_end_it_fell_off():
 def test_an_unknown_observer_names_the_nearest():
     with pytest.raises(RecipeError, match="Unknown observer 'minmx': did you mean 'minmax'"):
         observer("minmx")
-    assert set(OBSERVERS) == {"minmax", "moving_average", "mean", "percentile", "mse", "entropy"}
+    assert set(OBSERVERS) == {"minmax", "moving_average", "mean", "percentile", "mse", "tails", "entropy"}
+
+
+def test_clipping_is_dearer_in_the_tails():
+    cut = view(-4.0, 60.0, lambda x: 1e9 * np.exp(-np.abs(x) / 2))  # the rarer, the farther out
+    assert 10.0 < observer("mse").range(cut)[1] < 0.95 * observer("tails").range(cut)[1] < 50.0
+    assert observer("tails").unsure(EXTREMES.extremes) == observer("mean").unsure(EXTREMES.extremes)

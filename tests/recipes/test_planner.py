@@ -281,7 +281,7 @@ def test_logits_of_scores_reach_to_the_largest_seen(small_net):
     assert isinstance(logits, Own) and logits.spec.observer == "minmax"
     assert found.preactivations["logits"] == "sigmoid"
     others = {name: point.spec.observer for name, point in found.points.items() if isinstance(point, Own)}
-    assert others.pop("logits") == "minmax" and set(others.values()) == {"mean"}
+    assert others.pop("logits") == "minmax" and set(others.values()) == {"tails"}
     assert "logits" not in plan(small_net, W8A8, CPU).points
 
 

@@ -16,6 +16,7 @@ ALGORITHMS = {
     "equalization": "detquant.algorithms.equalization:Equalization",
     "guard": "detquant.algorithms.guard:Guard",
     "placement": "detquant.algorithms.placement:Placement",
+    "ranges": "detquant.algorithms.ranges:Ranges",
 }
 
 

@@ -54,7 +54,7 @@ class Guard:
         images: how many images are used; groups are looked at with one of them.
     """
 
-    tolerable: float = 0.03
+    tolerable: float = 0.015
     guilty: float = 0.015
     share: float = 1 / 3
     minor: float = 0.1

@@ -1,4 +1,4 @@
-"""A quantised model planned again with more operators in float, on the statistics that are there."""
+"""A quantised model planned again after what algorithms have decided, on the statistics that are there."""
 
 from __future__ import annotations
 
@@ -20,7 +20,18 @@ def keep_more_float(qm: QuantModel, more: Mapping[str, str], context: Context) -
         more: operator -> reason.
         context: statistics, facts and recipe.
     """
-    kept = {**qm.kept, **more}
-    decided = plan(qm.reference, context.recipe, context.target.capability, kept, context.ranges)
+    return planned_again(replace(qm, kept={**qm.kept, **more}), context)
+
+
+def planned_again(qm: QuantModel, context: Context) -> QuantModel:
+    """The model planned and calibrated again, with what algorithms have decided for it: what stays float, and who finds
+    the ranges of its activations. Weights start again from the reference.
+
+    Args:
+        qm: the model as it was, with these decisions.
+        context: statistics, facts and recipe.
+    """
+    recipe = context.recipe.observed_by(qm.observer) if qm.observer else context.recipe
+    decided = plan(qm.reference, recipe, context.target.capability, qm.kept, context.ranges)
     fresh = calibrate(qm.reference, decided, context.statistics, context.target.capability, qm)
-    return replace(fresh, kept=kept, notes=qm.notes)
+    return replace(fresh, kept=qm.kept, observer=qm.observer, notes=qm.notes)

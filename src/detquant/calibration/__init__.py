@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from detquant.calibration.calibrate import calibrate, with_weight_grids
 from detquant.calibration.collect import Collector, Feed, Feeds, Progress
+from detquant.calibration.interest import interest, telling
 from detquant.calibration.observers import OBSERVERS, Observer, TensorView, observer
 from detquant.calibration.statistics import Statistics, statistics_key
 from detquant.calibration.weights import weight_grid
@@ -18,8 +19,10 @@ __all__ = [
     "Statistics",
     "TensorView",
     "calibrate",
+    "interest",
     "observer",
     "statistics_key",
+    "telling",
     "weight_grid",
     "with_weight_grids",
 ]

@@ -33,19 +33,32 @@ def calibrate(
         plan: the decision.
         statistics: of the calibration images.
         capability: the target's facts.
-        before: the same model after another decision, on the same statistics: weights whose operators read the same
-            grid are taken from it. No algorithm has changed its weights.
+        before: the same model after another decision, on the same statistics: grids of tensors that are made up in the
+            same way are taken from it, and weights whose operators read the same grid. No algorithm has changed its
+            weights.
     """
-    params: dict[str, QuantParams] = {}
     values = values_by_name(model.graph)
-    for name, point in plan.points.items():
-        if isinstance(point, Own):
-            low, high = _range(values, plan, statistics, name, point.spec)
-            params[name] = grid_from_range(low, high, point.spec)
-        elif isinstance(point, Fixed):
-            params[name] = grid_from_range(point.low, point.high, point.spec)
+
+    def find(name: str, point: Own | Fixed) -> QuantParams:
+        if isinstance(point, Fixed):
+            return grid_from_range(point.low, point.high, point.spec)
+        if before is not None and _same_range(name, plan, before):
+            return before.params[name]
+        return grid_from_range(*_range(values, plan, statistics, name, point.spec), point.spec)
+
+    own = {name: point for name, point in plan.points.items() if isinstance(point, Own | Fixed)}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # numpy works beside itself
+        params = dict(zip(own, pool.map(find, own.keys(), own.values()), strict=True))
     filled = QuantModel(model=model, reference=model, plan=plan, params=params, weights={})
     return with_weight_grids(filled, capability, statistics, before)
+
+
+def _same_range(root: str, plan: Plan, before: QuantModel) -> bool:
+    """Whether a tensor's range is found from the same numbers in the same way as it was before."""
+    old = before.plan
+    if root not in before.params or old.points.get(root) != plan.points[root]:
+        return False
+    return (old.sources[root], old.preactivations.get(root)) == (plan.sources[root], plan.preactivations.get(root))
 
 
 def with_weight_grids(

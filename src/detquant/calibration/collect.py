@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import onnx_ir as ir
 
+from detquant.calibration.interest import telling
 from detquant.calibration.observers import observer
 from detquant.calibration.probes import with_codes, with_extremes
 from detquant.calibration.settled import settled
@@ -26,6 +27,7 @@ from detquant.recipes import Plan
 Feed = Mapping[str, Array]
 Feeds = Callable[[Sequence[int]], Iterator[Feed]]
 Progress = Callable[[str, int, int], None]
+Interest = Callable[[Feed], float]
 SAVE_EVERY = 16
 
 
@@ -39,7 +41,9 @@ class Collector:
         by_channel: tensors whose channels' means and peaks are wanted too.
         enough: share of their width to which ranges must be known for calibration to end before it has seen all images;
             0 to look at all of them.
-        histogram_images: how many images, evenly spread, the pass over histograms takes at most.
+        histogram_images: how many images the pass over histograms takes at most: those that tell most where `interest`
+            is given, else evenly spread.
+        interest: what an image shows, from the model's outputs by name; None where the heads are not known.
         threads: images that run at a time.
         store: file for statistics, or None.
         progress: called with (what, done, total).
@@ -49,7 +53,8 @@ class Collector:
     plan: Plan
     by_channel: Sequence[str] = ()
     enough: float = 0.0
-    histogram_images: int = 32
+    histogram_images: int = 16
+    interest: Interest | None = None
     threads: int = 1
     store: Path | None = None
     progress: Progress | None = None
@@ -80,6 +85,8 @@ class Collector:
         found = Statistics.load(self.store) if self.store else None
         if found is None or set(self.tensors()) != set(found.extremes):
             return None
+        if self.interest is not None and len(found.interest) != found.images:
+            return None
         return found if set(self.by_channel) == set(found.channel_sums) else None
 
     def tensors(self) -> list[str]:
@@ -92,9 +99,11 @@ class Collector:
             return
         names, inputs = self.tensors(), {v.name or "" for v in self.model.graph.inputs}
         inside = [n for n in names if n not in inputs]
-        probe = with_extremes(self.model, inside, self.by_channel, averages=() if self.by_channel else inside)
+        averages = () if self.by_channel else inside
+        probe = with_extremes(self.model, inside, self.by_channel, averages=averages, heads=self.interest is not None)
+        heads = {value.name or "" for value in self.model.graph.outputs} if self.interest else set[str]()
         for feed, found in in_parallel(Runner(probe), feeds(range(state.images, count)), self.threads):
-            out = dict(found)
+            out = {key: value for key, value in found.items() if key not in heads}
             for name in inputs.intersection(names):
                 image = np.asarray(feed[name], np.float32)
                 out |= {
@@ -103,6 +112,7 @@ class Collector:
                     f"{name}:average": image.mean(),
                 }
             _require_finite(out, state.images + 1)
+            shown = [self.interest({name: found[name] for name in heads})] if self.interest else []
             # From here on nothing fails: statistics never hold a part of an image.
             for name in names:
                 low_high = float(out[f"{name}:min"]), float(out[f"{name}:max"])
@@ -111,6 +121,7 @@ class Collector:
                 mean, peak = np.asarray(out[f"{name}:mean"], np.float64), np.asarray(out[f"{name}:peak"])
                 state.channel_sums[name] = state.channel_sums.get(name, np.zeros_like(mean)) + mean
                 state.channel_peaks[name] = np.maximum(state.channel_peaks.get(name, peak), peak)
+            state.interest += shown
             state.images += 1
             done = settled(self.plan, state, self.enough)
             self._tick("calibrating", state, state.images, state.images if done else count)
@@ -118,10 +129,8 @@ class Collector:
                 break
 
     def _histograms(self, state: Statistics, feeds: Feeds) -> None:
-        count = state.images
         wanted = [r for r, spec in self.plan.owned.items() if observer(spec.observer).needs_histogram]
-        every = -(-count // self.histogram_images)
-        chosen = range(0, count, every)
+        chosen = self._chosen(state)
         if not wanted or state.histogram_images >= len(chosen):
             return
         inputs = {v.name for v in self.model.graph.inputs}
@@ -137,6 +146,12 @@ class Collector:
                 state.histograms[name] = state.histograms.get(name, np.zeros(BINS, np.int64)) + counts
             state.histogram_images += 1
             self._tick("histograms", state, state.histogram_images, len(chosen))
+
+    def _chosen(self, state: Statistics) -> Sequence[int]:
+        """The images of the pass over histograms."""
+        if state.interest:
+            return telling(state.interest, self.histogram_images)
+        return range(0, state.images, -(-state.images // self.histogram_images))
 
     def _tick(self, what: str, state: Statistics, done: int, count: int) -> None:
         if self.progress:

@@ -5,6 +5,7 @@ moving_average  exponential average of each image's extremes, momentum 0.9 (Jaco
 mean            mean of each image's extremes: one odd image does not set the range
 percentile      the central 99.99 % of the values
 mse             the range whose grid has the smallest squared error on the histogram (Choukroun et al. 2019)
+tails           the same, where the error of what is clipped counts `CLIPPING` times
 entropy         the range whose grid keeps the distribution, by Kullback-Leibler divergence (Migacz 2017)
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -20,6 +22,14 @@ from detquant.numerics import QuantSpec, dequantize, grid_from_range, quantize
 from detquant.numerics.grid import FloatArray, IntArray
 
 Range = tuple[float, float]
+
+CLIPPING = 4.0
+"""How many times the squared error of clipping counts beside that of rounding, for the observer "tails".
+
+Rounding errors are as often positive as negative, and the layers behind average them out. What is clipped is made
+smaller in the same channels wherever an image shows most, and that goes through to the scores. Of 1, 4, 16, 64 and 400,
+4 and 16 left the least damage in the heads of five detectors, and 4 never much more than the best.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,22 +104,30 @@ def _shrunk(view: TensorView, steps: int) -> list[Range]:
     return both + flat
 
 
-def mse(view: TensorView, steps: int = 57) -> Range:
-    """The candidate range with the smallest squared rounding and clipping error."""
+def mse(view: TensorView, steps: int = 57, clipping: float = 1.0) -> Range:
+    """The candidate range with the smallest squared rounding and clipping error.
+
+    Args:
+        view: with a histogram.
+        steps: of the ladder of candidates.
+        clipping: how many times the error of a value outside the range counts.
+    """
     assert view.histogram is not None
-    centres, counts, function = (
-        view.centres,
-        view.histogram.astype(np.float64),
-        view.function or (lambda x: x),
-    )
+    seen = view.histogram > 0
+    centres, counts, function = view.centres[seen], view.histogram[seen].astype(np.float64), view.function or _same
     clean = function(centres)
 
     def error(bounds: Range) -> float:
         grid = grid_from_range(*bounds, view.spec)
-        noise = function(dequantize(quantize(centres, grid), grid)) - clean
-        return float(np.dot(counts, np.square(noise, dtype=np.float64)))
+        noise = np.square(function(dequantize(quantize(centres, grid), grid)) - clean, dtype=np.float64)
+        outside = (centres < grid.low) | (centres > grid.high)
+        return float(np.dot(counts, np.where(outside, clipping * noise, noise)))
 
     return min(_shrunk(view, steps), key=error)
+
+
+def _same(values: FloatArray) -> FloatArray:
+    return values
 
 
 def entropy(view: TensorView, steps: int = 29) -> Range:
@@ -177,6 +195,7 @@ OBSERVERS = {
     "mean": Observer(mean, False, standard_error),
     "percentile": Observer(percentile, True),
     "mse": Observer(mse, True),
+    "tails": Observer(partial(mse, steps=29, clipping=CLIPPING), True, standard_error),
     "entropy": Observer(entropy, True),
 }
 

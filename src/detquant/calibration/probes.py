@@ -1,8 +1,9 @@
 """Reductions put into the graph, so that only numbers leave the runtime, never activations.
 
 1. `with_extremes`: ``ReduceMin`` and ``ReduceMax`` of each tensor, and each channel's mean and peak where
-   asked for. The model's own outputs are dropped, and with them the decode tail. A mean (of the channels, or
-   the plain average) also shows a NaN: ONNX Runtime's minimum and maximum step over one, its sums do not.
+   asked for. Unless they are asked for, the model's own outputs are dropped, and with them the decode tail. A mean
+   (of the channels, or the plain average) also shows a NaN: ONNX Runtime's minimum and maximum step over one, its
+   sums do not.
 2. `with_codes`: each tensor as uint16 codes on `BINS` levels over its known range: a histogram is then one
    ``bincount``.
 """
@@ -34,15 +35,21 @@ def _append(
 
 
 def with_extremes(
-    model: ir.Model, tensors: Iterable[str], by_channel: Iterable[str] = (), averages: Iterable[str] = ()
+    model: ir.Model,
+    tensors: Iterable[str],
+    by_channel: Iterable[str] = (),
+    averages: Iterable[str] = (),
+    *,
+    heads: bool = False,
 ) -> ir.Model:
-    """A copy that gives out reductions and nothing else.
+    """A copy that gives out reductions, and what the model gives if that is asked for.
 
     Args:
         model: prepared float graph.
         tensors: gives ``NAME:min`` and ``NAME:max`` of each, scalars.
         by_channel: gives ``NAME:mean`` and ``NAME:peak`` of each, ``[channels]``.
         averages: gives ``NAME:average`` of each, a scalar.
+        heads: whether the model's own outputs stay.
     """
     model = model.clone()
     values, outputs, no_axes, taken = values_by_name(model.graph), [], {"keepdims": 0}, used_names(model.graph)
@@ -57,7 +64,7 @@ def with_extremes(
         inputs = [values[name], new_initializer(model.graph, f"{name}:axes", others, taken)]
         for suffix, op in (("mean", "ReduceMean"), ("peak", "ReduceMax")):
             outputs.append(_append(model, op, inputs, f"{name}:{suffix}", attributes=no_axes))
-    return only_outputs(model, outputs)
+    return only_outputs(model, [*model.graph.outputs, *outputs] if heads else outputs)
 
 
 def channel_axis(rank: int) -> int:

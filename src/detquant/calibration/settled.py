@@ -2,12 +2,14 @@
 
 More images move the mean of their extremes by about its standard error, which falls with the square root of their
 number. Once that is a few steps of an 8-bit grid, other sources of error are larger, and AP no longer depends on it.
+Where it is known what each image shows, the images must show enough besides.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from detquant.calibration.interest import effective
 from detquant.calibration.observers import observer
 from detquant.calibration.statistics import Statistics
 from detquant.recipes import Plan
@@ -27,6 +29,8 @@ def settled(plan: Plan, statistics: Statistics, share: float) -> bool:
         share: 0 is never reached.
     """
     if not share or not plan.owned or statistics.images < LEAST or statistics.images % EVERY:
+        return False
+    if statistics.interest and effective(statistics.interest) < LEAST / 2:
         return False
     unsure = [_unsure(plan, statistics, root, spec.observer) for root, spec in plan.owned.items()]
     return float(np.sqrt(np.mean(np.square(unsure)))) <= share

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -28,6 +28,7 @@ class Statistics:
         channel_sums: tensor -> float64 ``[channels]``, sum over the images of each channel's mean.
         channel_peaks: tensor -> float32 ``[channels]``, largest value of each channel in any image.
         histograms: tensor -> int64 ``[BINS]`` over ``[min, max]`` of all images, where an observer needs it.
+        interest: how much each image shows, see `detquant.calibration.interest`; empty where it was not asked for.
         images: images seen by the pass over extremes.
         histogram_images: images seen by the pass over histograms.
     """
@@ -36,6 +37,7 @@ class Statistics:
     channel_sums: dict[str, npt.NDArray[np.float64]]
     channel_peaks: dict[str, FloatArray]
     histograms: dict[str, IntArray]
+    interest: list[float] = field(default_factory=list)
     images: int = 0
     histogram_images: int = 0
 
@@ -57,6 +59,7 @@ class Statistics:
     def save(self, path: Path) -> None:
         """Writes an ``.npz``; never leaves a partial file under its final name."""
         arrays: dict[str, Array] = {"counts": np.array([self.images, self.histogram_images], np.int64)}
+        arrays["interest"] = np.asarray(self.interest, np.float64)
         for kind, table in self._tables().items():
             arrays |= {f"{kind}:{name}": np.asarray(value) for name, value in table.items()}
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +76,8 @@ class Statistics:
         try:
             with path.open("rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as arrays:
                 found.images, found.histogram_images = (int(n) for n in arrays["counts"])
-                for key in set(arrays.files) - {"counts"}:
+                found.interest = arrays["interest"].tolist()
+                for key in set(arrays.files) - {"counts", "interest"}:
                     value = arrays[key]
                     tables[key[0]][key[2:]] = list(map(tuple, value.tolist())) if key[0] == "e" else value
         except (OSError, ValueError, KeyError, EOFError, BadZipFile):

@@ -11,7 +11,7 @@ from pathlib import Path
 import onnx_ir as ir
 
 from detquant.algorithms import Algorithm, Context, Damage, build_algorithm
-from detquant.calibration import Collector, Statistics, calibrate, statistics_key
+from detquant.calibration import Collector, Statistics, calibrate, interest, statistics_key, telling
 from detquant.calibration.even_channels import with_even_channels
 from detquant.data import Dataset, Skip
 from detquant.graph import Runner
@@ -23,7 +23,7 @@ from detquant.targets import Target
 
 Progress = Callable[[str, int, int], None]
 FEEDS = 4
-"""Images that algorithms look at."""
+"""Images that algorithms look at: of those that show something, see `detquant.calibration.interest`."""
 EVEN = "even channels: {} SiLUs became two convolutions each, since no one grid could hold their channels"
 SETTLED = "calibration ended after {} of {} images, since ranges were known to {:.1%} of their width"
 
@@ -73,7 +73,8 @@ class Job:
         paths = choose_images(self.dataset, self.calib, skipped) if decided.owned or steps else []
         with remembered(self.work, self._key(paths)) as memory:
             statistics = self._statistics(model, decided, paths, memory.statistics)
-            feeds = tuple(stream(family, paths[:FEEDS]))
+            looked_at = telling(statistics.interest, FEEDS) or range(min(FEEDS, len(paths)))
+            feeds = tuple(stream(family, [paths[place] for place in looked_at]))
             context = Context(
                 statistics=statistics,
                 target=self.target,
@@ -114,16 +115,17 @@ class Job:
             return Statistics.empty()
         layers = decided.weights.keys() & set(decided.integer)
         inputs = {n.inputs[0].name or "" for n in model.graph if n.name in layers and n.inputs[0]}
+        family = self.detector.family
         collector = Collector(
             model=model,
             plan=decided,
             by_channel=sorted(inputs),
             enough=self.recipe.settled,
+            interest=lambda outputs: interest(family.scores(outputs)),
             threads=os.cpu_count() or 1,
             store=store,
             progress=self.progress,
         )
-        family = self.detector.family
         return collector.collect(lambda which: stream(family, [paths[k] for k in which]), len(paths))
 
     def _key(self, paths: Sequence[Path]) -> str:

@@ -23,6 +23,7 @@ class QuantModel:
         params: grid of each root tensor (see `Plan.root`).
         weights: grid of each weight in codes, by the name of the operator that reads it.
         kept: operators that algorithms keep in float -> why.
+        observer: finds the ranges of activations, where an algorithm has chosen another than the recipe's.
         notes: what the algorithms did, a sentence each, for the report.
     """
 
@@ -32,6 +33,7 @@ class QuantModel:
     params: Mapping[str, QuantParams]
     weights: Mapping[str, QuantParams]
     kept: Mapping[str, str] = field(default_factory=dict)
+    observer: str = ""
     notes: tuple[str, ...] = ()
 
     @property

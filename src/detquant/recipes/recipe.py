@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,14 @@ class Recipe:
         """Whether weights are given a type and no activation is."""
         activations = any(rule.activation is not None for rule in self.rules)
         return not activations and any(rule.weight is not None for rule in self.rules)
+
+    def observed_by(self, observer: str) -> Recipe:
+        """The same with another observer of activations."""
+        rules = (
+            replace(rule, activation=rule.activation and replace(rule.activation, observer=observer))
+            for rule in self.rules
+        )
+        return replace(self, rules=tuple(rules))
 
     def rule_for(self, node: ir.Node) -> Rule | None:
         """The last rule that matches ``node``."""

@@ -1,0 +1,72 @@
+"""Which estimator finds the ranges of activations: the one whose grids cost the heads least on this very net.
+
+No estimator is best on all nets: the smallest error in the tensors, with clipping counted dearly, is on most; one whose
+first layers have a few enormous values fares better with ranges that leave those to the guard. So each candidate fills
+the whole plan, the activations alone are rounded, and the damage to the heads (`Damage`) decides, on images in which
+the float model sees something. The recipe's own estimator stays unless another is clearly better. It comes after the
+guard, since a tensor that does most of the damage by itself would hide all else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from detquant.algorithms._base import Context
+from detquant.algorithms.replan import planned_again
+from detquant.calibration import observer
+from detquant.errors import CalibrationError
+from detquant.graph.running import Runner
+from detquant.graph.switches import with_switches
+from detquant.numerics.grid import Array
+from detquant.recipes import QuantModel
+
+ON = "detquant.round"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranges:
+    """Chooses the observer of all activations.
+
+    Attributes:
+        observers: candidates besides the recipe's own.
+        gain: share of the damage that another must take away.
+    """
+
+    observers: Sequence[str] = ("mean", "minmax")
+    gain: float = 0.1
+
+    def __call__(self, qm: QuantModel, context: Context) -> QuantModel:
+        """The model with the observer whose grids do the least damage; the same model where that is the recipe's.
+
+        Raises:
+            CalibrationError: the damage cannot be measured, since the model's heads are not known.
+            RecipeError: there is no observer of such a name.
+        """
+        if context.damage is None:
+            raise CalibrationError(
+                "The step 'ranges' needs a detector whose heads are known: leave it out of the recipe."
+            )
+        best, least = qm, damage_of(qm, context)
+        bar, total = least * (1 - self.gain), len(self.observers)
+        told = f"{context.recipe.name}'s own {least:.3f}"
+        for done, name in enumerate(self.observers, 1):
+            if observer(name).needs_histogram and not context.statistics.histograms:
+                continue
+            trial = planned_again(replace(qm, observer=name), context)
+            cost = damage_of(trial, context)
+            told += f", {name} {cost:.3f}"
+            if cost < min(least, bar):
+                best, least = trial, cost
+            context.tick("choosing ranges", done, total)
+        return best if best is qm else best.noted(f"ranges: found by '{best.observer}', by damage: {told}")
+
+
+def damage_of(qm: QuantModel, context: Context) -> float:
+    """What the rounded activations alone cost the heads."""
+    assert context.damage is not None, "checked by the caller"
+    runner = Runner(with_switches(qm.reference, qm.activations, dict.fromkeys(qm.activations, ON)))
+    on: dict[str, Array] = {ON: np.array(True)} if qm.activations else {}
+    return context.damage(lambda feed: runner.run({**feed, **on}))
