@@ -23,6 +23,7 @@ from detquant.pipeline.inspection import describe_plan, int8_share
 from detquant.recipes import Fixed, QuantModel
 from detquant.report import sheets
 from detquant.report.files import to_json
+from detquant.report.plain import plain
 from detquant.targets import Artefact
 
 SQNR_IMAGES = 2
@@ -131,15 +132,14 @@ def sqnr(qm: QuantModel, qdq: ir.Model, feeds: Sequence[Feed], threads: int) -> 
 def label(qdq: ir.Model, detector: Detector, recipe: str, target: str) -> None:
     """Writes family, classes, image size and recipe into the file, beside the exporter's own metadata."""
     family = detector.family
-    qdq.metadata_props.update(detector.imported.metadata)
-    qdq.metadata_props.update(
-        {
-            "detquant.version": __version__,
-            "detquant.family": family.name,
-            "detquant.classes": json.dumps(list(family.classes)),
-            "detquant.imgsz": json.dumps([family.height, family.width]),
-            "detquant.recipe": recipe,
-            "detquant.target": target,
-            **family.facts(),
-        }
-    )
+    words = {
+        **detector.imported.metadata,
+        "detquant.version": __version__,
+        "detquant.family": family.name,
+        "detquant.classes": json.dumps([plain(name) for name in family.classes]),
+        "detquant.imgsz": json.dumps([family.height, family.width]),
+        "detquant.recipe": recipe,
+        "detquant.target": target,
+        **family.facts(),
+    }
+    qdq.metadata_props.update({plain(key): plain(text) for key, text in words.items()})
