@@ -4,9 +4,10 @@ Integer convolutions are not always faster: a depthwise kernel moves more bytes 
 on each side of a short integer run can cost more than the run saves. What pays depends on runtime and processor, so
 it is measured, not guessed:
 
-1. The float graph and the quantised one take turns. If the quantised one is well ahead, only the convolution of the
-   image is tried in float: its rows of 27 products are too short for integer kernels, and float costs no size there.
-   The front of the net, up to the first codes that both ways share, is timed for that: it is short and tells more.
+1. The float graph and the quantised one take turns. Unless it is clear that the quantised one is not well ahead, only
+   the convolution of the image is tried in float: its rows of 27 products are too short for integer kernels, and float
+   costs no size there. The front of the net, up to the first codes that both ways share, is timed for that: it is
+   short and tells more.
 2. Otherwise each candidate (a stage of the net, all depthwise convolutions, operators that only move values, ...) is
    tried in float, and kept there if that is faster by a margin that noise does not reach.
 
@@ -18,7 +19,7 @@ gives an earlier report. Names in it are looked at as anything else that comes f
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 
@@ -26,19 +27,16 @@ import onnx_ir as ir
 
 from detquant.algorithms._base import Context
 from detquant.algorithms.beyond_noise import FEW, Bar, Timing, processor_clock, time_until_clear
+from detquant.algorithms.placement_candidates import IMAGE, candidates
 from detquant.algorithms.replan import keep_more_float
 from detquant.errors import RecipeError, TargetError
-from detquant.graph.summary import node_macs
 from detquant.graph.taps import only_outputs
-from detquant.graph.traits import OPS, WEIGHTED, weight_of
-from detquant.graph.values import static_shape
 from detquant.recipes import QuantModel
 from detquant.targets import Runner
 from detquant.targets._base import Arrays
 from detquant.targets.latency import time_turns
 
 MEMORY = "placement"
-IMAGE = "convolution of the image"
 ALL = "the whole net"
 HOPELESS = 0.99
 """A candidate that a first look finds above this share of the latency is not timed further."""
@@ -208,60 +206,3 @@ def alternate(sides: Mapping[str, Runner], feed: Arrays, turns: int) -> dict[str
     calls = {name: partial(runner.run, feed) for name, runner in sides.items()}
     taken = time_turns(calls, turns, WARM_UP, processor_clock())
     return {name: [1e3 * seconds for seconds in times] for name, times in taken.items()}
-
-
-def candidates(qm: QuantModel) -> Iterator[tuple[str, list[str]]]:
-    """What is tried in float, by title: names of integer operators."""
-    integer = set(qm.plan.integer)
-    nodes = [n for n in qm.reference.graph if n.name in integer]
-    groups: dict[str, list[ir.Node]] = {
-        IMAGE: [n for n in nodes if _input_channels(n) <= 4],
-        "resizing": [n for n in nodes if n.op_type == "Resize"],
-        "slicing the image": [n for n in nodes if n.op_type == "Slice"],
-        "depthwise convolutions": [n for n in nodes if n.op_type == "Conv" and _is_depthwise(n)],
-    }
-    groups |= _stages(nodes)
-    for title, members in groups.items():
-        if members and len(members) < len(nodes) and _leaves_weights(nodes, members):
-            yield title, [n.name or "" for n in members]
-
-
-def _stages(nodes: list[ir.Node]) -> dict[str, list[ir.Node]]:
-    """Operators by the size of the map that they write, by title, where convolutions are among them.
-
-    The largest share of the work comes first: a small one in float, between integers, would be little but conversions.
-    """
-    work: dict[str, int] = {}
-    for node in nodes:
-        if node.op_type == "Conv" and (size := _size(node)) is not None:
-            work[size] = work.get(size, 0) + node_macs(node)
-    sizes = sorted(work, key=lambda size: -work[size])
-    return {f"stage of {size}": [n for n in nodes if _size(n) == size] for size in sizes}
-
-
-def _size(node: ir.Node) -> str | None:
-    """Height and width of the map that the operator writes."""
-    shape = static_shape(node.outputs[0])
-    return f"{shape[2]}x{shape[3]}" if shape is not None and len(shape) == 4 else None
-
-
-def _leaves_weights(nodes: list[ir.Node], members: list[ir.Node]) -> bool:
-    gone = set(map(id, members))
-    return any(n.op_type in WEIGHTED and id(n) not in gone for n in nodes)
-
-
-def _input_channels(node: ir.Node) -> int:
-    weight = weight_of(node)
-    if node.op_type != "Conv" or weight is None or weight.shape is None:
-        return 1 << 30
-    return int(weight.shape[1]) * node.attributes.get_int("group", 1)  # type: ignore[arg-type]
-
-
-def _is_depthwise(node: ir.Node) -> bool:
-    weight = weight_of(node)
-    return (
-        OPS[node.op_type].weight_input is not None
-        and weight is not None
-        and weight.shape is not None
-        and weight.shape[1] == 1
-    )
