@@ -133,6 +133,12 @@ def test_the_file_says_how_to_read_it(result):
     assert json.loads(words["detquant.imgsz"]) == [96, 96]
 
 
+def test_words_that_are_no_text_are_written_out(square_model, data):
+    found = quantize(square_model, data, recipe=replace(WHOLE, name="caf\udce9"), calib=1, val_limit=1)
+    words = {entry.key: entry.value for entry in model_of(found).metadata_props}
+    assert words["detquant.recipe"] == r"caf\xe9"
+
+
 def test_inputs_and_outputs_are_those_of_the_float_model(result, square_proto):
     found = model_of(result)
     assert next(o.version for o in found.opset_import if not o.domain) >= 19

@@ -132,14 +132,18 @@ def sqnr(qm: QuantModel, qdq: ir.Model, feeds: Sequence[Feed], threads: int) -> 
 def label(qdq: ir.Model, detector: Detector, recipe: str, target: str) -> None:
     """Writes family, classes, image size and recipe into the file, beside the exporter's own metadata."""
     family = detector.family
-    words = {
-        **detector.imported.metadata,
-        "detquant.version": __version__,
-        "detquant.family": family.name,
-        "detquant.classes": json.dumps([plain(name) for name in family.classes]),
-        "detquant.imgsz": json.dumps([family.height, family.width]),
-        "detquant.recipe": recipe,
-        "detquant.target": target,
-        **family.facts(),
-    }
-    qdq.metadata_props.update({plain(key): plain(text) for key, text in words.items()})
+    qdq.metadata_props.update(detector.imported.metadata)
+    qdq.metadata_props.update(
+        {
+            "detquant.version": __version__,
+            "detquant.family": family.name,
+            "detquant.classes": json.dumps(list(family.classes)),
+            "detquant.imgsz": json.dumps([family.height, family.width]),
+            "detquant.recipe": recipe,
+            "detquant.target": target,
+            **family.facts(),
+        }
+    )
+    words = {plain(key): plain(text) for key, text in qdq.metadata_props.items()}  # no format takes lone surrogates
+    qdq.metadata_props.clear()
+    qdq.metadata_props.update(words)

@@ -55,7 +55,8 @@ def predict(
         DatasetError: none can be read, or a folder has none.
     """
     family, runner = detector.family, detector.open(threads, target)
-    for path, image in iter_images(image_paths(images), skipped):
+    paths = image_paths(images)
+    for path, image in iter_images(paths, skipped):
         tensor, geometry = family.preprocess(image)
         outputs = runner.run({family.input_name: tensor})
         yield Prediction(path=path, image=image, detections=family.decode(outputs, geometry, confidence))
