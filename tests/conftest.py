@@ -295,6 +295,12 @@ def no_cache() -> None:
     os.environ["DETQUANT_CACHE"] = ""
 
 
+@pytest.fixture(autouse=True, scope="session")
+def no_last_defence() -> None:
+    """A fault shows its traceback: no test takes the program's sentence about it for an answer."""
+    os.environ["DETQUANT_DEBUG"] = "1"
+
+
 @pytest.fixture(scope="session")
 def one_thread() -> Iterator[None]:
     """torch on one thread: with small tensors others would wait for each other, for ever on a busy machine."""

@@ -115,7 +115,7 @@ def test_predict(square_model, square_data, tmp_path, capsys):
     images = square_data(images=2).parent / "images/val"
     arguments = ("--confidence", 0.5, "--out", tmp_path / "drawn", "--json", tmp_path / "p.json")
     run("predict", square_model, images / "v0.png", images, *arguments)
-    names = sorted(path.name for path in (tmp_path / "drawn").iterdir())
+    names = sorted(path.name for path in (tmp_path / "drawn").glob("[!.]*"))
     assert names == ["v0-2.png", "v0.png", "v1.png"]
     found = json.loads((tmp_path / "p.json").read_text())["images"]
     assert [len(one["detections"]) for one in found] == [2, 2, 2]
@@ -157,6 +157,7 @@ def test_quantize_passes_everything_on(square_model, square_data, tmp_path, monk
         "seed": 3,
         "threads": 1,
         "val_limit": None,
+        "decisions": None,
         "work": Path("squares-w8a8"),
     }
     assert json.loads(json_file.read_text())["recipe"] == "w8a8"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 
 from detquant.algorithms import placement
-from detquant.algorithms.placement import Placement, candidates, first_shared
+from detquant.algorithms.placement import Placement, fault, first_shared
+from detquant.algorithms.placement_candidates import candidates
 from detquant.algorithms.replan import keep_more_float
 from detquant.graph import prepare
 
@@ -48,19 +50,25 @@ def placed(net, calibrated, images):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """clock(best, faster): float takes 1, the model ``best``; ``faster`` answers the trials in turn, at each look."""
+    """clock(best, faster): the model takes ``best`` of float's time; ``faster`` are the trials' shares of its own.
 
-    def start(best, faster=()):
-        answers, asked, trials = iter(faster), [], {}
+    Gives a list that fills with the turns of each look, the model's beside float first.
+    """
 
-        def alternate(sides, feed, runs):
-            asked.append(tuple(sides))
-            if "float" in sides:
-                return {"float": 1.0, "best": best}
-            trial = sides["trial"]
-            if trial not in trials:
-                trials[trial] = next(answers)
-            return {"best": 1.0, "trial": trials[trial]}
+    def start(best, faster=(), noise=0.0, seed=0):
+        answers, asked, known, rng = iter([1 / best, *faster]), [], {}, np.random.default_rng(seed)
+
+        def alternate(sides, feed, turns):
+            assert list(sides) == ["reference", "candidate"]
+            one = sides["candidate"]
+            known.setdefault(one, None)
+            if known[one] is None:
+                known[one] = next(answers)
+                asked.append([])
+            asked[list(known).index(one)].append(turns)
+            together = np.exp(rng.normal(0, 5 * noise, turns))  # what slows the machine slows both
+            apart = np.exp(rng.normal(0, noise, turns))
+            return {"reference": list(together), "candidate": list(known[one] * together * apart)}
 
         monkeypatch.setattr(placement, "alternate", alternate)
         return asked
@@ -68,25 +76,29 @@ def clock(monkeypatch):
     return start
 
 
+def kept(context):
+    return context.memory["placement"]["kept_float"]
+
+
 def test_well_ahead_only_the_convolution_of_the_image_is_tried(placed, clock):
     qm, context = placed()
-    asked = clock(0.69, [0.99])
+    asked = clock(0.69, [0.989])
     assert Placement()(qm, context) is qm
-    assert asked == [("float", "best"), ("best", "trial"), ("best", "trial")] and context.memory == {"placement": {}}
+    assert len(asked) == 2 and asked[0] == [5] and sum(asked[1]) == 60 and kept(context) == {}
 
 
 def test_a_candidate_with_nothing_to_win_is_looked_at_once(placed, clock):
     qm, context = placed()
     asked = clock(0.69, [1.0])
     assert Placement()(qm, context) is qm
-    assert asked == [("float", "best"), ("best", "trial")] and context.memory == {"placement": {}}
+    assert asked[1] == [5] and kept(context) == {}
 
 
-def test_near_the_bar_it_looks_twice(placed, clock):
+def test_near_the_bar_it_looks_longer_and_what_is_within_noise_counts_as_ahead(placed, clock):
     qm, context = placed()
-    asked = clock(0.79, [1.0])
+    asked = clock(0.801, [1.0])
     assert Placement()(qm, context) is qm
-    assert asked == [("float", "best"), ("float", "best"), ("best", "trial")]
+    assert sum(asked[0]) == 60 and len(asked) == 2
 
 
 def test_well_ahead_the_convolution_of_the_image_may_go_to_float(placed, clock):
@@ -143,21 +155,41 @@ def test_only_what_reaches_the_gain_is_kept(placed, clock):
     figures = dict.fromkeys(titles, 0.99) | {"depthwise convolutions": 0.94, "stage of 4x4": 0.9}
     asked = clock(1.2, figures.values())
     after = Placement()(qm, context)
-    assert set(after.kept) == {"deep", "quarter"} and len(asked) == 1 + 2 * len(titles)
+    assert set(after.kept) == {"deep", "quarter"} and len(asked) == 1 + len(titles)
     assert after.kept["deep"] == "placement: depthwise convolutions, faster in float"
     assert not {"deep", "quarter"} & set(after.plan.integer) and "half" in after.plan.integer
-    assert context.memory == {"placement": dict(after.kept)}
+    assert kept(context) == dict(after.kept)
+
+
+def test_what_was_measured_is_written_down(placed, clock):
+    qm, context = placed()
+    clock(1.2, [0.99, 0.99, 0.9, *[0.99] * 10])
+    Placement()(qm, context)
+    whole, *tried = context.memory["placement"]["measured"]
+    assert whole["what"] == "the whole net" and whole["ratio"] == 0.8333
+    assert whole["low"] < whole["ratio"] < whole["high"] < whole["bar"] == 1.25
+    assert [one["what"] for one in tried] == [title for title, _ in candidates(qm)]
+    assert [one["high"] < one["bar"] for one in tried] == [False, False, True, False, False, False]
+    assert json.loads(json.dumps(context.memory)) == context.memory
 
 
 def test_noise_changes_nothing(placed, clock):
     qm, context = placed()
-    clock(1.2, [0.99, *[0.96] * 10])
-    assert Placement()(qm, context) is qm and context.memory == {"placement": {}}
+    clock(1.2, [0.99, *[0.948] * 10])
+    assert Placement()(qm, context) is qm and kept(context) == {}
+
+
+@pytest.mark.parametrize(("trial", "expected"), [(0.97, set()), (0.85, {"deep"})])
+def test_on_a_busy_machine_equal_runs_decide_alike(placed, clock, trial, expected):
+    for seed in range(4):
+        qm, context = placed()
+        clock(1.2, [1.0, 1.0, trial, *[1.0] * 10], noise=0.05, seed=seed)
+        assert set(Placement()(qm, context).kept) == expected
 
 
 def test_the_bar_is_an_option(placed, clock):
     qm, context = placed()
-    clock(1.2, [0.99, *[1.0] * 10])
+    clock(1.2, [0.985, *[1.0] * 10])
     assert set(Placement(image_gain=0.995)(qm, context).kept) == {"image"}
 
 
@@ -175,7 +207,7 @@ def test_a_decision_is_used_again_without_measuring(placed, clock):
     again = Placement()(qm, context)
     assert not asked and first.kept == again.kept == {"deep": first.kept["deep"]}
     assert again.qdq().graph.num_nodes() == first.qdq().graph.num_nodes()
-    context.memory["placement"] = {}
+    context.memory["placement"] = {"kept_float": {}, "measured": []}
     assert Placement()(qm, context) is qm and not asked
 
 
@@ -184,7 +216,7 @@ def test_what_the_guard_kept_stays_kept(placed, clock):
     qm = replace(qm, kept={"last": "guard: harmful"})
     clock(1.2, [0.5, *[1.0] * 10])
     assert set(Placement()(qm, context).kept) == {"image", "last"}
-    assert set(context.memory["placement"]) == {"image"}
+    assert set(kept(context)) == {"image"}
 
 
 def test_it_tells_how_far_it_is(placed, clock):
@@ -204,6 +236,32 @@ def test_where_all_is_integer_nothing_is_timed(placed, clock):
 
 def test_long_runs_are_not_repeated_for_minutes():
     place = Placement(runs=20)
-    assert place.affordable({"best": 40.0, "float": 60.0}) == 20
-    assert place.affordable({"best": 400.0, "float": 600.0}) == 8
-    assert place.affordable({"best": 4000.0, "float": 6000.0}) == 5
+    assert [place.affordable(ms) for ms in (10.0, 40.0, 100.0, 1000.0, 10_000.0)] == [60, 50, 20, 8, 5]
+
+
+def test_a_decision_from_a_file():
+    timing = {"what": "x", "ratio": 1.0, "low": 0.9, "high": 1.1, "bar": 0.95, "turns": 5}
+    good = {"kept_float": {"conv": "why"}, "measured": [timing]}
+    assert fault(good, {"conv"}) == ""
+    assert "'conv', which the model does not have" in fault(good, {"other"})
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [
+        None,
+        [],
+        {},
+        {"kept_float": {}},
+        {"kept_float": [], "measured": []},
+        {"kept_float": {"conv": 1}, "measured": []},
+        {"kept_float": {}, "measured": {}},
+        {"kept_float": {}, "measured": [1]},
+        {"kept_float": {}, "measured": [{"what": "x"}]},
+        {"kept_float": {}, "measured": [{"what": 1, "ratio": 1, "low": 1, "high": 1, "bar": 1, "turns": 1}]},
+        {"kept_float": {}, "measured": [{"what": "x", "ratio": "1", "low": 1, "high": 1, "bar": 1, "turns": 1}]},
+        {"kept_float": {}, "measured": [], "more": 1},
+    ],
+)
+def test_a_decision_that_is_none(decision):
+    assert fault(decision, {"conv"})

@@ -62,6 +62,13 @@ def test_pictures_are_kept_to_the_bit(folder: Path) -> None:
     assert len(train["annotations"]) == sum(len(layout("train", index).boxes) for index in range(3))
 
 
+def test_a_link_to_an_empty_folder_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "linked").symlink_to("real")
+    export_scenes(tmp_path / "linked", 1, validation=1)
+    assert (tmp_path / "linked").is_symlink() and (tmp_path / "real/data.yaml").is_file()
+
+
 def test_an_empty_folder_is_taken_and_a_full_one_refused(tmp_path: Path) -> None:
     seen: list[tuple[str, int, int]] = []
     assert export_scenes(tmp_path, 1, validation=1, progress=lambda *now: seen.append(now)).is_file()

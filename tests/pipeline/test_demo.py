@@ -13,19 +13,20 @@ import pytest
 from detquant.data.scenes import CLASSES, SIZE
 from detquant.embedded import embedded_model
 from detquant.errors import DatasetError, ModelError, OutputError
-from detquant.pipeline.demo import MODEL, RECIPES, demo
+from detquant.pipeline.demo import MODEL, demo
 from detquant.pipeline.detector import load
-from detquant.recipes import builtin_recipes
+from detquant.pipeline.outputs import files_of_demo, recipes_of_demo
+from detquant.report.owned import RECORD
 from detquant.report.remarks import picture_remark
 from detquant.report.side_by_side import HEAD, MARGIN, ZOOM
 
 SMALL = {"images": 5, "calib": 3}
-SHOWN = [name for name in RECIPES if name in builtin_recipes()]
+SHOWN = recipes_of_demo()
 
 
-def alternate(sides, feed, runs):
-    """Placement's clock, made up: float is slow, so nothing is placed anew."""
-    return {name: 1.0 if name == "float" else 0.5 for name in sides}
+def alternate(sides, feed, turns):
+    """Placement's clock, made up."""
+    return {"reference": [1.0] * turns, "candidate": [2.0] * turns}
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +107,8 @@ def test_saved_is_what_was_made(result, tmp_path):
     result.save(tmp_path / "out")
     names = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()}
     models = {"float.onnx", "naive.onnx", *(f"{name}/model.onnx" for name in SHOWN)}
-    assert names == models | {"comparison.png", "report.json", "report.md"}
+    assert names == models | {"comparison.png", "report.json", "report.md", RECORD}
+    assert names == {*files_of_demo(), RECORD}
     assert json.loads((tmp_path / "out/report.json").read_text())["rows"] == result.report["rows"]
     assert "![" in (tmp_path / "out/report.md").read_text()
     assert load(tmp_path / "out/naive.onnx").family.classes == CLASSES  # any command takes it

@@ -11,6 +11,7 @@ from detquant.cli import main
 from detquant.errors import TargetError
 from detquant.pipeline import export as module
 from detquant.pipeline.export import export
+from detquant.report.owned import RECORD
 from detquant.targets import TARGETS, load_target
 
 RUNTIMES = {"openvino": "openvino", "tflite": "ai_edge_litert"}
@@ -29,8 +30,9 @@ def test_a_float_model_in_each_format(square_model, target, tmp_path, capsys):
     assert main(["export", str(square_model), "--target", target, "--out", str(out), "--json", str(figures)]) == 0
     found = json.loads(figures.read_text())
     assert found["difference"] < (1e-3 if found["precision"] == "fp16" else 1e-4)
-    assert {path.name for path in out.iterdir()} == set(found["files"])
-    assert found["size_bytes"] == sum(path.stat().st_size for path in out.iterdir())
+    assert {path.name for path in out.iterdir()} == {*found["files"], RECORD}
+    assert found["size_bytes"] == sum((out / name).stat().st_size for name in found["files"])
+    assert set(found["files"]) <= set(load_target(target).writes)
     assert "Written to" in capsys.readouterr().out
 
 

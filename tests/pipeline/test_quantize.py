@@ -16,6 +16,7 @@ from detquant.pipeline.detector import load
 from detquant.pipeline.memory import FOLDER
 from detquant.pipeline.quantize import quantize
 from detquant.recipes import load_recipe
+from detquant.report.owned import RECORD
 
 KEYS = {
     "float": {"ap", "ap50", "ap75", "latency_ms", "size_bytes"},
@@ -36,9 +37,9 @@ def clock(monkeypatch):
     """Placement's measurements, made up: float is slow, so nothing is placed anew."""
     asked = []
 
-    def alternate(sides, feed, runs):
-        asked.append(tuple(sides))
-        return {name: 1.0 if name == "float" else 0.5 for name in sides}
+    def alternate(sides, feed, turns):
+        asked.append(turns)
+        return {"reference": [1.0] * turns, "candidate": [2.0] * turns}
 
     monkeypatch.setattr("detquant.algorithms.placement.alternate", alternate)
     return asked
@@ -94,9 +95,25 @@ def test_sqnr_is_given_for_tensors_of_the_quantised_part(result):
 
 def test_saved_is_what_was_made(result, tmp_path):
     result.save(tmp_path / "out")
-    assert files_in(tmp_path / "out") == ["model.onnx", "report.json", "report.md"]
+    assert files_in(tmp_path / "out") == [RECORD, "model.onnx", "report.json", "report.md"]
     assert (tmp_path / "out/model.onnx").read_bytes() == result.artefact.files["model.onnx"]
     assert json.loads((tmp_path / "out/report.json").read_text())["recipe"] == "w8a8"
+
+
+def test_saving_replaces_neither_the_model_nor_what_is_not_detquants(square_model, data, tmp_path):
+    model = square_model.rename(tmp_path / "model.onnx")
+    before = model.read_bytes()
+    result = quantize(model, data, recipe=WHOLE, calib=2, val_limit=1)
+    with pytest.raises(OutputError, match=r"model\.onnx' is read by this run"):
+        result.save(tmp_path)
+    model.rename(tmp_path / "float.onnx")
+    (tmp_path / "report.md").mkdir()
+    with pytest.raises(OutputError, match=r"report\.md' is a folder"):
+        result.save(tmp_path)
+    assert (tmp_path / "float.onnx").read_bytes() == before and not (tmp_path / "report.json").exists()
+    (tmp_path / "report.md").rmdir()
+    result.save(tmp_path)
+    assert (tmp_path / "report.json").is_file()
 
 
 def test_progress_has_all_of_it(square_model, data):
@@ -114,6 +131,12 @@ def test_the_file_says_how_to_read_it(result):
     assert words["detquant.family"] == "yolov8" and words["detquant.recipe"] == "w8a8"
     assert json.loads(words["detquant.classes"])[:2] == ["person", "bicycle"]
     assert json.loads(words["detquant.imgsz"]) == [96, 96]
+
+
+def test_words_that_are_no_text_are_written_out(square_model, data):
+    found = quantize(square_model, data, recipe=replace(WHOLE, name="caf\udce9"), calib=1, val_limit=1)
+    words = {entry.key: entry.value for entry in model_of(found).metadata_props}
+    assert words["detquant.recipe"] == r"caf\xe9"
 
 
 def test_inputs_and_outputs_are_those_of_the_float_model(result, square_proto):
@@ -166,7 +189,7 @@ def test_measured_decisions_are_kept_in_the_work_folder(square_model, data, tmp_
     work = tmp_path / "out"
     first = quantize(square_model, data, calib=4, work=work)
     asked = len(clock)
-    assert clock[0] == ("float", "best")
+    assert clock == [5, 5]  # the whole net, and the convolution of the image
     again = quantize(square_model, data, calib=4, work=work)
     assert len(clock) == asked and again.artefact.files == first.artefact.files
     quantize(square_model, data, calib=4, seed=1, work=work)

@@ -102,6 +102,30 @@ def test_own_files_go_where_the_zoos_would(project, square_model, square_data, t
     assert "agreement, %" in capsys.readouterr().out
 
 
+def test_decisions_are_written_down_and_taken_again(project, square_model, square_data, tmp_path, monkeypatch, capsys):
+    def clock(ratio):
+        def alternate(sides, feed, turns):
+            return {"reference": [1.0] * turns, "candidate": [ratio] * turns}
+
+        monkeypatch.setattr("detquant.algorithms.placement.alternate", alternate)
+
+    def made(out, *more):
+        images = square_data().parent / "images/val"
+        given = ["--model", square_model, "--data", images, "--val-limit", 2, "--runs", 1]
+        given += ["--out", tmp_path / out, *more]
+        assert main(["workflow", str(project), *map(str, given)]) == 0
+        return (tmp_path / out / "squares/w8a8/model.onnx").read_bytes()
+
+    clock(0.5)
+    first = made("a")
+    clock(2.0)
+    assert made("b") != first
+    assert made("c", "--decisions", tmp_path / "a/workflow.json") == first
+    gone = ["--decisions", str(tmp_path / "gone.json")]
+    assert main(["workflow", str(project), *gone, "--out", str(tmp_path / "d")]) == 2
+    assert "gone.json" in capsys.readouterr().err and not (tmp_path / "d").exists()
+
+
 def test_what_cannot_be_fetched_is_one_sentence(project, tmp_path, capsys):
     project.write_text(TOML.replace('annotations = "boxes/', 'annotations = "boxes/not_'))
     assert main(["workflow", str(project), "--out", str(tmp_path / "out")]) == 2

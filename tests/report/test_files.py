@@ -2,12 +2,16 @@ from __future__ import annotations
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from detquant._version import __version__
 from detquant.errors import OutputError
 from detquant.report.files import require_writable, require_writable_file, staged, to_json, write_json
+from detquant.report.owned import RECORD
 
 
 def test_files_appear_together_at_the_end(tmp_path):
@@ -16,7 +20,7 @@ def test_files_appear_together_at_the_end(tmp_path):
         put("one.txt", "ä")
         put("two.bin", b"\0")
         assert not list(out.glob("[!.]*"))
-    assert sorted(path.name for path in out.iterdir()) == ["one.txt", "two.bin"]
+    assert sorted(path.name for path in out.iterdir()) == [RECORD, "one.txt", "two.bin"]
     assert (out / "one.txt").read_text(encoding="utf-8") == "ä"
 
 
@@ -65,7 +69,7 @@ def test_a_relative_folder(tmp_path, monkeypatch):
     require_writable("out")
     require_writable_file("figures.json")
     write_json("figures.json", {"a": 1})
-    assert json.loads((tmp_path / "figures.json").read_text()) == {"a": 1}
+    assert json.loads((tmp_path / "figures.json").read_text()) == {"detquant_version": __version__, "a": 1}
 
 
 def test_a_folder_is_no_file(tmp_path):
@@ -91,4 +95,28 @@ def test_folders_within_the_folder(tmp_path):
         put("w8a8/model.onnx", b"1")
         put("report.md", "2")
     assert (tmp_path / "out/w8a8/model.onnx").read_bytes() == b"1"
-    assert sorted(path.name for path in (tmp_path / "out").rglob("*")) == ["model.onnx", "report.md", "w8a8"]
+    found = sorted(path.name for path in (tmp_path / "out").rglob("*"))
+    assert found == [RECORD, "model.onnx", "report.md", "w8a8"]
+
+
+def test_text_that_utf8_does_not_hold_is_written_out(tmp_path):
+    with staged(tmp_path) as put:
+        put("report.md", "caf\udce9 \ud83d ä")
+    assert (tmp_path / "report.md").read_text(encoding="utf-8") == "caf\\xe9 \\ud83d ä"
+    write_json(tmp_path / "f.json", {"\udce9": ["\ud83d", Path("caf\udce9")]})
+    assert json.loads((tmp_path / "f.json").read_bytes())["\\xe9"] == ["\\ud83d", "caf\\xe9"]
+
+
+def test_a_pipe_takes_figures_and_stays_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with ThreadPoolExecutor(1) as pool:
+        text = pool.submit((tmp_path / "pipe").read_text)
+        require_writable_file(tmp_path / "pipe")
+        write_json(tmp_path / "pipe", {"a": 1})
+        assert json.loads(text.result(10))["a"] == 1
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_the_null_device_stays_one():
+    write_json("/dev/null", {"a": 1})
+    assert Path("/dev/null").is_char_device()

@@ -1,22 +1,39 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from detquant.report.pictures import encode, free_name
+from detquant.report.pictures import distinct, encode, free_names
 
 
-def test_names_do_not_collide_and_the_source_is_not_overwritten(tmp_path):
-    assert free_name(Path("a/cat.png"), tmp_path, ()) == "cat.png"
-    assert free_name(Path("b/cat.png"), tmp_path, {"cat.png", "cat-2.png"}) == "cat-3.png"
-    assert free_name(tmp_path / "cat.png", tmp_path, ()) == "cat-2.png"
+def names(folder, *paths):
+    found = free_names([Path(path) for path in paths], folder)
+    return [found[Path(path)].pop(0) for path in paths]
+
+
+def test_names_do_not_collide(tmp_path):
+    assert names(tmp_path, "a/cat.png", "b/cat.png", "b/cat-2.png") == ["cat.png", "cat-2.png", "cat-2-2.png"]
+    assert names(tmp_path, "a/cat.png", "a/cat.png") == ["cat.png", "cat-2.png"]
+
+
+def test_no_image_that_is_read_is_written_over(tmp_path):
+    assert names(tmp_path, tmp_path / "cat.png") == ["cat-2.png"]
+    assert names(tmp_path, "b/cat.png", tmp_path / "cat.png") == ["cat-2.png", "cat-3.png"]
 
 
 def test_what_cannot_be_written_becomes_png(tmp_path):
-    assert free_name(Path("photo"), tmp_path, ()) == "photo.png"
-    assert free_name(Path("photo.heic"), tmp_path, ()) == "photo.png"
+    assert names(tmp_path, "photo", "photo.heic") == ["photo.png", "photo-2.png"]
+
+
+def test_a_name_that_is_no_text(tmp_path):
+    assert names(tmp_path, os.fsdecode(b"caf\xe9.png"), os.fsdecode(b"x.\xff")) == ["caf\udce9.png", "x.png"]
+
+
+def test_distinct_names():
+    assert distinct(["a", "a", "b.x", "b.x"], {"b.x"}) == ["a", "a-2", "b-2.x", "b-3.x"]
 
 
 def test_encoded_pixels_come_back():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -67,3 +68,8 @@ def test_the_runtime_computes_nearly_the_same(small_net, quantised, images):
     found, expected = runner.run(feed), Runner(small_net).run(feed)
     assert list(found) == ["scores"]
     assert 30.0 < sqnr_db(np.asarray(expected["scores"]), np.asarray(found["scores"])) < 120.0
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_the_files_that_it_may_write_are_known_beforehand(name):
+    assert load_target(name).writes and all(Path(file).name == file for file in load_target(name).writes)

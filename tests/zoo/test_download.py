@@ -54,6 +54,14 @@ def test_a_whole_file(web, get):
     assert came.size_bytes == MEGABYTE and told[-1] == ("fetching m.onnx, kB", 1024, 1024)
 
 
+def test_a_file_of_the_users_that_is_called_partial(web, get):
+    get.partial.parent.mkdir()
+    get.partial.write_text("mine")
+    with pytest.raises(OutputError, match=r"m\.onnx\.partial' is there and was not left by detquant"):
+        get()
+    assert get.partial.read_text() == "mine" and names(get) == ["m.onnx.partial"]
+
+
 def test_a_second_time_nothing_is_fetched(web, get):
     get()
     came = get(sha256=digest(web))

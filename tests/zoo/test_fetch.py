@@ -57,6 +57,17 @@ def test_an_archive_becomes_a_folder_once(web, get, tmp_path):
         get(entry(web.source("data.zip")))
 
 
+def test_an_archive_that_was_here_before_stays(web, get, tmp_path):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as file:
+        file.writestr("val/a.txt", "text")
+    web.content = packed.getvalue()
+    (tmp_path / "zoo").mkdir()
+    (tmp_path / "zoo/data.zip").write_bytes(web.content)
+    found = get(entry(web.source("data.zip", sha256=digest(web))))
+    assert (found.path / "val/a.txt").is_file() and (tmp_path / "zoo/data.zip").read_bytes() == web.content
+
+
 def test_the_users_checksum(web, get):
     pair = entry(web.source("m.cfg"), web.source("m.weights", sha256=digest(web)))
     assert get(pair, sha256=digest(web).upper()).files[0].checked == "sha256"

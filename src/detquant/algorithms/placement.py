@@ -4,46 +4,79 @@ Integer convolutions are not always faster: a depthwise kernel moves more bytes 
 on each side of a short integer run can cost more than the run saves. What pays depends on runtime and processor, so
 it is measured, not guessed:
 
-1. The float graph and the quantised one take turns. If the quantised one is well ahead, only the convolution of the
-   image is tried in float: its rows of 27 products are too short for integer kernels, and float costs no size there.
-   The front of the net, up to the first codes that both ways share, is timed for that: it is short and tells more.
+1. The float graph and the quantised one take turns. Unless it is clear that the quantised one is not well ahead, only
+   the convolution of the image is tried in float: its rows of 27 products are too short for integer kernels, and float
+   costs no size there. The front of the net, up to the first codes that both ways share, is timed for that: it is
+   short and tells more.
 2. Otherwise each candidate (a stage of the net, all depthwise convolutions, operators that only move values, ...) is
    tried in float, and kept there if that is faster by a margin that noise does not reach.
 
-A decision is a measurement, so it is written down (`Context.memory`) and used again for the same model on the same
-machine: same inputs, same bytes out.
+A ratio is a measurement, and one that is within noise of its bar falls to the integers, see `beyond_noise`. What was
+decided is written down (`Context.memory`) and used again: for the same model on the same machine, and where the user
+gives an earlier report. Names in it are looked at as anything else that comes from a file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import partial
 
 import onnx_ir as ir
 
 from detquant.algorithms._base import Context
+from detquant.algorithms.beyond_noise import FEW, Bar, Timing, processor_clock, time_until_clear
+from detquant.algorithms.placement_candidates import IMAGE, candidates
 from detquant.algorithms.replan import keep_more_float
 from detquant.errors import RecipeError, TargetError
-from detquant.graph.summary import node_macs
 from detquant.graph.taps import only_outputs
-from detquant.graph.traits import OPS, WEIGHTED, weight_of
-from detquant.graph.values import static_shape
 from detquant.recipes import QuantModel
 from detquant.targets import Runner
 from detquant.targets._base import Arrays
-from detquant.targets.latency import compare_latency
+from detquant.targets.latency import time_turns
 
 MEMORY = "placement"
-IMAGE = "convolution of the image"
-FIRST_LOOK = 5
-"""Runs that tell a model which is well ahead from one that is not: that needs no precision..."""
-DOUBTFUL = 0.1
-"""... unless the ratio is as near to the bar as this."""
+ALL = "the whole net"
 HOPELESS = 0.99
 """A candidate that a first look finds above this share of the latency is not timed further."""
-LONGEST = 8.0
-"""Seconds for one comparison after which there are no more runs than in a first look: long runs are not noisy."""
+LONGEST, SHORT = 8.0, 2.0
+"""Seconds for one comparison after which there are no more turns than in a first look, for long runs are not noisy; and
+seconds up to which there may be more turns than usual, as short runs are."""
+MOST = 60
 WARM_UP = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What a clock said of one candidate.
+
+    Attributes:
+        what: was tried in float.
+        ratio: of the latency with it in float to that without.
+        low: the least that the turns allow.
+        high: the largest.
+        bar: below which it pays; of the whole net, below which more than one convolution is tried.
+        turns: that it took.
+    """
+
+    what: str
+    ratio: float
+    low: float
+    high: float
+    bar: float
+    turns: int
+
+    @property
+    def pays(self) -> bool:
+        """Whether float is faster, beyond noise."""
+        return self.high < self.bar
+
+    @classmethod
+    def of(cls, what: str, timing: Timing, bar: float) -> Measured:
+        """Rounded as it is written down."""
+        low, ratio, high = (round(one, 4) for one in timing.interval())
+        return cls(what=what, ratio=ratio, low=low, high=high, bar=round(bar, 4), turns=timing.turns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +84,11 @@ class Placement:
     """Keeps in float what is faster in float.
 
     Attributes:
-        enough: ratio of latencies, quantised over float, below which nothing but that convolution is tried.
+        enough: ratio of latencies, quantised over float, up to which nothing but that convolution is tried.
         gain: a candidate must bring the latency to this share of what it was: each costs size, and a run of small
             gains that are only noise would cost much of it.
         image_gain: the same for the convolution of the image, which costs no size; a share of the whole, too.
-        runs: alternating runs of each side.
+        runs: turns of each side at most, unless they are short.
     """
 
     enough: float = 0.8
@@ -69,44 +102,78 @@ class Placement:
             return qm.noted(f"placement: nothing was timed, since {context.target.untimed}")
         if context.target.capability.integer_only:
             return qm
-        remembered = context.memory.get(MEMORY)
-        if remembered is not None:
-            return keep_more_float(qm, remembered, context) if remembered else qm
-        feed = context.feeds[0]
-        best = _open(qm, context)
-        sides = {"float": context.target.open(context.target.lower(qm.reference), 1), "best": best}
-        times = alternate(sides, feed, FIRST_LOOK)
-        if abs(times["best"] / times["float"] - self.enough) < DOUBTFUL:
-            times = alternate(sides, feed, self.affordable(times))
-        kept: dict[str, str] = {}
-        tried = list(candidates(qm))
-        if times["best"] <= self.enough * times["float"]:
-            tried = [(title, names) for title, names in tried if title == IMAGE]
+        decided = context.memory.get(MEMORY)
+        if decided is None:
+            kept, measured = self.decide(qm, context)
+            decided = context.memory[MEMORY] = {"kept_float": kept, "measured": [asdict(one) for one in measured]}
+        kept = decided["kept_float"]
+        return keep_more_float(qm, kept, context) if kept else qm
+
+    def decide(self, qm: QuantModel, context: Context) -> tuple[dict[str, str], list[Measured]]:
+        """What goes to float, operator -> reason, and what was measured."""
+        feed, best = context.feeds[0], _open(qm, context)
+        reference = context.target.open(context.target.lower(qm.reference), 1)
+        whole = self.timed(best, reference, feed, lambda _: 1 / self.enough)
+        measured, kept = [Measured.of(ALL, whole, 1 / self.enough)], dict[str, str]()
+        behind = measured[0].pays
+        tried = [(title, names) for title, names in candidates(qm) if behind or title == IMAGE]
         for done, (title, names) in enumerate(tried, 1):
             context.tick("placing by latency", done, len(tried))
             more = dict.fromkeys((n for n in names if n not in qm.kept), f"placement: {title}, faster in float")
             try:
                 trial = keep_more_float(qm, more, context)
-                until, gain = (first_shared(qm, trial, names), self.image_gain) if title == IMAGE else (None, self.gain)
+                until = first_shared(qm, trial, names) if title == IMAGE else None
                 before = _open(qm, context, until) if until else best
                 after = _open(trial, context, until)
-                front = self.timed({"best": before, "trial": after}, feed)
+                bar = partial(self.bar, whole_ms=whole.reference_ms if until else None)
+                timing = self.timed(before, after, feed, bar, hopeless=HOPELESS)
             except (RecipeError, TargetError):  # nothing would be left in integers, or the place refuses the mixture
                 continue
-            if front["best"] - front["trial"] > (1 - gain) * (times["best"] if until else front["best"]):
+            measured.append(Measured.of(title, timing, bar(timing)))
+            if measured[-1].pays:
                 kept |= more
                 qm, best = trial, _open(trial, context) if until and done < len(tried) else after
-        context.memory[MEMORY] = kept
-        return qm
+        return kept, measured
 
-    def timed(self, sides: dict[str, Runner], feed: Arrays) -> dict[str, float]:
-        """Both sides of a candidate; only a first look at them where that shows that there is nothing to win."""
-        times = alternate(sides, feed, FIRST_LOOK)
-        return times if times["trial"] > HOPELESS * times["best"] else alternate(sides, feed, self.affordable(times))
+    def timed(self, reference: Runner, candidate: Runner, feed: Arrays, bar: Bar, hopeless: float = math.inf) -> Timing:
+        """Two models, until it is clear on which side of the bar they are or one is hopeless."""
 
-    def affordable(self, times: dict[str, float]) -> int:
-        """How many runs of both sides are wanted, by the milliseconds that they took."""
-        return max(FIRST_LOOK, min(self.runs, int(LONGEST * 1e3 / sum(times.values()))))
+        def most(timing: Timing) -> int:
+            return FEW if timing.interval()[1] > hopeless else self.affordable(timing.turn_ms)
+
+        return time_until_clear(partial(alternate, {"reference": reference, "candidate": candidate}, feed), bar, most)
+
+    def bar(self, timing: Timing, whole_ms: float | None) -> float:
+        """Below which ratio a candidate stays in float; of a front, what that is of the whole net's latency."""
+        return self.gain if whole_ms is None else 1 - (1 - self.image_gain) * whole_ms / timing.reference_ms
+
+    def affordable(self, turn_ms: float) -> int:
+        """How many turns there are at most, by the milliseconds that one takes."""
+        usual, short = min(self.runs, int(LONGEST * 1e3 / turn_ms)), min(MOST, int(SHORT * 1e3 / turn_ms))
+        return max(FEW, usual, short)
+
+
+def fault(decision: object, operators: Collection[str]) -> str:
+    """What is wrong with a decision that comes from a file, in a few words; empty where nothing is.
+
+    Args:
+        decision: as `Context.memory` would hold it.
+        operators: of the model.
+    """
+    if not isinstance(decision, dict) or set(decision) != {"kept_float", "measured"}:
+        return "it has other entries than kept_float and measured"
+    kept, measured = decision["kept_float"], decision["measured"]
+    if not isinstance(kept, dict) or not all(isinstance(why, str) for why in kept.values()):
+        return "its kept_float does not give a reason for each operator"
+    if unknown := next((name for name in kept if name not in operators), None):
+        return f"it speaks of the operator '{unknown}', which the model does not have"
+    kinds = {one.name: str if one.name == "what" else (int, float) for one in fields(Measured)}
+    for one in measured if isinstance(measured, list) else [None]:
+        if not isinstance(one, dict) or set(one) != set(kinds):
+            return "its measured is not a list of timings"
+        if not all(isinstance(one[name], kind) for name, kind in kinds.items()):
+            return "its timings are not numbers"
+    return ""
 
 
 def _open(qm: QuantModel, context: Context, until: str | None = None) -> Runner:
@@ -134,63 +201,8 @@ def first_shared(a: QuantModel, b: QuantModel, names: Collection[str]) -> str | 
     return None
 
 
-def alternate(sides: dict[str, Runner], feed: Arrays, runs: int) -> dict[str, float]:
-    """Median milliseconds of each side, taking turns in one process."""
-    return {name: taken.median_ms for name, taken in compare_latency(sides, feed, runs, WARM_UP).items()}
-
-
-def candidates(qm: QuantModel) -> Iterator[tuple[str, list[str]]]:
-    """What is tried in float, by title: names of integer operators."""
-    integer = set(qm.plan.integer)
-    nodes = [n for n in qm.reference.graph if n.name in integer]
-    groups: dict[str, list[ir.Node]] = {
-        IMAGE: [n for n in nodes if _input_channels(n) <= 4],
-        "resizing": [n for n in nodes if n.op_type == "Resize"],
-        "slicing the image": [n for n in nodes if n.op_type == "Slice"],
-        "depthwise convolutions": [n for n in nodes if n.op_type == "Conv" and _is_depthwise(n)],
-    }
-    groups |= _stages(nodes)
-    for title, members in groups.items():
-        if members and len(members) < len(nodes) and _leaves_weights(nodes, members):
-            yield title, [n.name or "" for n in members]
-
-
-def _stages(nodes: list[ir.Node]) -> dict[str, list[ir.Node]]:
-    """Operators by the size of the map that they write, by title, where convolutions are among them.
-
-    The largest share of the work comes first: a small one in float, between integers, would be little but conversions.
-    """
-    work: dict[str, int] = {}
-    for node in nodes:
-        if node.op_type == "Conv" and (size := _size(node)) is not None:
-            work[size] = work.get(size, 0) + node_macs(node)
-    sizes = sorted(work, key=lambda size: -work[size])
-    return {f"stage of {size}": [n for n in nodes if _size(n) == size] for size in sizes}
-
-
-def _size(node: ir.Node) -> str | None:
-    """Height and width of the map that the operator writes."""
-    shape = static_shape(node.outputs[0])
-    return f"{shape[2]}x{shape[3]}" if shape is not None and len(shape) == 4 else None
-
-
-def _leaves_weights(nodes: list[ir.Node], members: list[ir.Node]) -> bool:
-    gone = set(map(id, members))
-    return any(n.op_type in WEIGHTED and id(n) not in gone for n in nodes)
-
-
-def _input_channels(node: ir.Node) -> int:
-    weight = weight_of(node)
-    if node.op_type != "Conv" or weight is None or weight.shape is None:
-        return 1 << 30
-    return int(weight.shape[1]) * node.attributes.get_int("group", 1)  # type: ignore[arg-type]
-
-
-def _is_depthwise(node: ir.Node) -> bool:
-    weight = weight_of(node)
-    return (
-        OPS[node.op_type].weight_input is not None
-        and weight is not None
-        and weight.shape is not None
-        and weight.shape[1] == 1
-    )
+def alternate(sides: Mapping[str, Runner], feed: Arrays, turns: int) -> dict[str, list[float]]:
+    """Milliseconds of each side, turn by turn, in one process."""
+    calls = {name: partial(runner.run, feed) for name, runner in sides.items()}
+    taken = time_turns(calls, turns, WARM_UP, processor_clock())
+    return {name: [1e3 * seconds for seconds in times] for name, times in taken.items()}

@@ -93,6 +93,6 @@ def statistics_key(model_sha256: str, images: Iterable[Path], settings: Mapping[
     """A name for the statistics of this model, these images and these settings: equal inputs, equal name."""
     total = hashlib.sha256(model_sha256.encode())
     for path in images:
-        total.update(f"{fingerprint(path)}\n".encode())
+        total.update(f"{fingerprint(path)}\n".encode("utf-8", "surrogateescape"))  # names need not be UTF-8
     total.update(json.dumps(settings, sort_keys=True).encode())
     return total.hexdigest()[:24]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from detquant.cli.app import app
-from detquant.cli.options import Confidence, Count, Json, Seed, check_json, write_figures
+from detquant.cli.options import Confidence, Count, Json, Seed, check_json, check_out, write_figures
 
 
 @app.command
@@ -44,13 +44,13 @@ def evaluate(
     from detquant.report.progress import show_progress
     from detquant.report.table import show_evaluation
 
-    check_json(json_file)
+    check_json(json_file, model, data, preprocess)
     detector = load(model, family=family, imgsz=imgsz, preprocess=preprocess)
     dataset = open_dataset(data)
     with show_progress() as progress:
         found = run(detector, dataset, target=target, threads=threads, limit=val_limit, progress=progress)
     figures = evaluation_figures(detector, dataset, found)
-    write_figures(json_file, figures)
+    write_figures(json_file, figures, model, data, preprocess)
     show_evaluation(figures)
 
 
@@ -91,13 +91,13 @@ def choose(
     from detquant.report.progress import show_progress
     from detquant.report.table import show_choice
 
-    check_json(json_file)
+    check_json(json_file, model, data, recipe, preprocess)
     detector, dataset = load(model, family=family, imgsz=imgsz, preprocess=preprocess), open_dataset(data, seed)
     with show_progress() as progress:
         figures = run(
             detector, dataset, recipe=recipe, calib=calib, threads=threads, limit=val_limit, progress=progress
         )
-    write_figures(json_file, figures)
+    write_figures(json_file, figures, model, data, recipe, preprocess)
     show_choice(figures)
 
 
@@ -128,10 +128,10 @@ def benchmark(
     from detquant.pipeline.figures import benchmark_figures
     from detquant.report.table import show_benchmark
 
-    check_json(json_file)
+    check_json(json_file, *models)
     timed = run(models, family=family, imgsz=imgsz, target=target, threads=threads, runs=runs)
     figures = benchmark_figures(timed, threads=threads, runs=runs)
-    write_figures(json_file, figures)
+    write_figures(json_file, figures, *models)
     show_benchmark(figures)
 
 
@@ -168,26 +168,28 @@ def predict(
     from detquant.data import Skip
     from detquant.pipeline.detector import load
     from detquant.pipeline.figures import prediction_figures, skip_figures
+    from detquant.pipeline.predict import image_paths
     from detquant.pipeline.predict import predict as run
     from detquant.report.drawing import draw
-    from detquant.report.files import require_writable, staged
-    from detquant.report.pictures import encode, free_name
+    from detquant.report.files import staged
+    from detquant.report.pictures import encode, free_names
     from detquant.report.table import show_predictions
 
-    require_writable(out)
-    check_json(json_file)
+    paths = image_paths(images)
+    names, read = free_names(paths, out), (model, preprocess, *paths)
+    check_out(out, [name for some in names.values() for name in some], json_file, *read)
     detector = load(model, family=family, imgsz=imgsz, preprocess=preprocess)
-    classes, skipped, drawn = detector.family.classes, list[Skip](), dict[str, dict[str, object]]()
-    with staged(out) as put:
-        for one in run(detector, images, skipped, confidence=confidence, target=target, threads=threads):
-            name = free_name(one.path, out, drawn)
+    classes, skipped, drawn = detector.family.classes, list[Skip](), list[dict[str, object]]()
+    with staged(out, filter(None, read)) as put:
+        for one in run(detector, paths, skipped, confidence=confidence, target=target, threads=threads):
+            name = names[one.path].pop(0)
             put(name, encode(draw(one.image, one.detections, classes), name))
-            drawn[name] = prediction_figures(one, classes, str(out / name))
+            drawn.append(prediction_figures(one, classes, str(out / name)))
     figures = {
         "model": str(model),
         "confidence": confidence,
-        "images": list(drawn.values()),
+        "images": drawn,
         "skipped": skip_figures(skipped),
     }
-    write_figures(json_file, figures)
+    write_figures(json_file, figures, *read)
     show_predictions(figures)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -14,17 +16,40 @@ Confidence = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
 Json = Annotated[Path | None, Parameter(name="--json")]
 
 
-def check_json(path: Path | None) -> None:
-    """Fails before the work if the figures could not be written after it."""
+def check_json(path: Path | None, *inputs: str | os.PathLike[str] | None) -> None:
+    """Fails before the work if the figures could not be written after it, or would take the place of anything else.
+
+    Args:
+        path: of the figures, or None.
+        inputs: what the command reads; names of what is no file may be among them.
+    """
     from detquant.report.files import require_writable_file
 
     if path:
-        require_writable_file(path)
+        require_writable_file(path, filter(None, inputs))
 
 
-def write_figures(path: Path | None, figures: dict[str, object]) -> None:
+def check_out(folder: Path, names: Collection[str], path: Path | None, *inputs: str | os.PathLike[str] | None) -> None:
+    """The same for a folder of results, and for the figures beside it.
+
+    Args:
+        folder: of the results.
+        names: of the results that are known beforehand.
+        path: of the figures, or None.
+        inputs: what the command reads.
+    """
+    from detquant.errors import OutputError
+    from detquant.report.files import require_place
+
+    require_place(folder, names, filter(None, inputs))
+    check_json(path, *inputs)
+    if path and path.resolve() in {(folder / name).resolve() for name in names}:
+        raise OutputError(f"'{path}' is the place of a result of this command: name another file for the figures.")
+
+
+def write_figures(path: Path | None, figures: Mapping[str, object], *inputs: str | os.PathLike[str] | None) -> None:
     """Writes what a command found, if it is to be written."""
     from detquant.report.files import write_json
 
     if path:
-        write_json(path, figures)
+        write_json(path, figures, filter(None, inputs))

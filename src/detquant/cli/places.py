@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from detquant.cli.app import app
-from detquant.cli.options import Count, Json, check_json, write_figures
+from detquant.cli.options import Count, Json, check_json, check_out, write_figures
 
 
 @app.command
@@ -35,17 +35,18 @@ def export(
     """
     from detquant.pipeline.detector import load
     from detquant.pipeline.export import export as run
-    from detquant.report.files import require_writable, staged
+    from detquant.report.files import staged
     from detquant.report.table import show_export
+    from detquant.targets import load_target
 
     folder = out or Path("-".join(filter(None, (model.stem, target, precision))))
-    require_writable(folder)
-    check_json(json_file)
+    read = (model, preprocess)
+    check_out(folder, load_target(target).writes, json_file, *read)
     artefact, figures = run(load(model, family=family, imgsz=imgsz, preprocess=preprocess), target, precision)
-    with staged(folder) as put:
+    with staged(folder, filter(None, read)) as put:
         for name, content in artefact.files.items():
             put(name, content)
-    write_figures(json_file, figures)
+    write_figures(json_file, figures, *read)
     show_export(figures)
     print(f"Written to {folder}.")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from detquant.cli.app import app
-from detquant.cli.options import Count, Json, Seed, check_json, write_figures
+from detquant.cli.options import Count, Json, Seed, check_json, check_out, write_figures
 
 NEXT = """Next, your own model:
   detquant inspect MODEL.onnx
@@ -30,6 +30,7 @@ def quantize(
     preprocess: str | None = None,
     threads: Count = 1,
     val_limit: Count | None = None,
+    decisions: Path | None = None,
     json_file: Json = None,
 ) -> None:
     """Quantise a detector or classifier, and measure it beside the float model.
@@ -50,16 +51,17 @@ def quantize(
             caffe, or a .toml file.
         threads: Of the runtime.
         val_limit: Measure on the first so many validation images only.
+        decisions: A report.json of an earlier run, whose decisions by the clock are taken again: same bytes.
         json_file: Write the figures to this file.
     """
+    from detquant.pipeline.outputs import files_of_quantize
     from detquant.pipeline.quantize import quantize as run
-    from detquant.report.files import require_writable
     from detquant.report.progress import show_progress
     from detquant.report.table import show_quantization
 
     folder = out or Path(f"{model.stem}-{Path(recipe).stem if engine == 'detquant' else engine}")
-    require_writable(folder)
-    check_json(json_file)
+    read = (model, data, recipe, preprocess)
+    check_out(folder, files_of_quantize(target), json_file, *read)
     with show_progress() as progress:
         result = run(
             model,
@@ -74,11 +76,12 @@ def quantize(
             seed=seed,
             threads=threads,
             val_limit=val_limit,
+            decisions=decisions,
             work=folder,
             progress=progress,
         )
     result.save(folder)
-    write_figures(json_file, result.report)
+    write_figures(json_file, result.report, *read)
     show_quantization(result.report)
     print(f"Written to {folder}.")
 
@@ -108,9 +111,9 @@ def plan(
     from detquant.pipeline.inspection import describe_plan, make_plan
     from detquant.report.table import show_plan
 
-    check_json(json_file)
+    check_json(json_file, model, recipe)
     figures = describe_plan(make_plan(load(model, family=family, imgsz=imgsz), recipe, target))
-    write_figures(json_file, figures)
+    write_figures(json_file, figures, model, recipe)
     show_plan(figures)
 
 
@@ -139,9 +142,9 @@ def inspect(
     from detquant.pipeline.inspection import inspect as run
     from detquant.report.table import show_inspection
 
-    check_json(json_file)
+    check_json(json_file, model, recipe)
     figures = run(load(model, family=family, imgsz=imgsz), recipe=recipe, target=target)
-    write_figures(json_file, figures)
+    write_figures(json_file, figures, model, recipe)
     show_inspection(figures)
 
 
@@ -166,12 +169,11 @@ def demo(
         json_file: Write the figures to this file.
     """
     from detquant.pipeline.demo import demo as run
-    from detquant.report.files import require_writable
+    from detquant.pipeline.outputs import files_of_demo
     from detquant.report.progress import show_progress
     from detquant.report.table import show_demo
 
-    require_writable(out)
-    check_json(json_file)
+    check_out(out, files_of_demo(), json_file)
     with show_progress() as progress:
         result = run(images=images, calib=calib, threads=threads, seed=seed, work=out, progress=progress)
     result.save(out)
@@ -195,6 +197,7 @@ def workflow(
     seed: Seed = 0,
     threads: Count = 1,
     runs: Count = 20,
+    decisions: Path | None = None,
     json_file: Json = None,
 ) -> None:
     """Run a whole project: fetch, convert, quantise, predict, accuracy and latency before and after, in one table.
@@ -211,6 +214,7 @@ def workflow(
         seed: Chooses the calibration images.
         threads: Of the runtime.
         runs: Timed runs of each precision.
+        decisions: A workflow.json of an earlier run, whose decisions by the clock are taken again: same bytes.
         json_file: Write the figures to this file.
     """
     from dataclasses import replace
@@ -220,7 +224,8 @@ def workflow(
     from detquant.report.progress import show_progress
     from detquant.report.table import show_workflow
 
-    check_json(json_file)
+    read = (name, *(model or ()), data, recipe)
+    check_json(json_file, *read)
     found, folder = load_workflow(name), out or Path(Path(name).stem)
     wanted = replace(
         found,
@@ -231,9 +236,16 @@ def workflow(
     )
     with show_progress() as progress:
         settings = Settings(
-            out=folder, models=model or (), data=data, threads=threads, runs=runs, seed=seed, progress=progress
+            out=folder,
+            models=model or (),
+            data=data,
+            threads=threads,
+            runs=runs,
+            seed=seed,
+            decisions=decisions,
+            progress=progress,
         )
         figures = run_workflow(wanted, settings)
-    write_figures(json_file, figures)
+    write_figures(json_file, figures, *read)
     show_workflow(figures)
     print(f"Written to {folder}.")

@@ -20,6 +20,7 @@ from detquant.pipeline.detector import Detector
 from detquant.pipeline.engines import own
 from detquant.pipeline.job import Job, Progress
 from detquant.pipeline.naive import quantize_naively
+from detquant.pipeline.outputs import FLOAT_FILE, NAIVE_FILE, file_of_recipe
 from detquant.recipes import load_recipe
 from detquant.report.remarks import remarks
 from detquant.targets import load_target
@@ -71,7 +72,7 @@ class Contest:
     def as_it_is(self) -> Contender:
         """The float model, the file as it ships."""
         content = self.model.read_bytes()
-        return Contender(name=FLOAT, title=FLOAT, file="float.onnx", content=content)
+        return Contender(name=FLOAT, title=FLOAT, file=FLOAT_FILE, content=content)
 
     def naively(self) -> Contender:
         """By onnxruntime's defaults; that it fails would be its result."""
@@ -87,7 +88,7 @@ class Contest:
         if step := output_step(content):
             said += [f"{title}: boxes in pixels and scores from 0 to 1 share one grid, whose steps are {step:.2f}."]
         return Contender(
-            name=NAIVE, title=title, file="naive.onnx", content=content, failure=failure, remarks=tuple(said)
+            name=NAIVE, title=title, file=NAIVE_FILE, content=content, failure=failure, remarks=tuple(said)
         )
 
     def by_recipe(self, name: str) -> Contender:
@@ -102,9 +103,9 @@ class Contest:
             progress=self.progress,
         )
         made, title = own.quantize(job), f"detquant {name}"
-        [(file, content)] = made.artefact.files.items()
+        [content] = made.artefact.files.values()
         said = tuple(f"{title}: {one}" for one in remarks(made.figures))
-        return Contender(name=name, title=title, file=f"{name}/{file}", content=content, remarks=said)
+        return Contender(name=name, title=title, file=file_of_recipe(name), content=content, remarks=said)
 
     def _ticking(self, paths: Sequence[Path]) -> Iterator[Feed]:
         """The calibration images, with progress."""

@@ -25,16 +25,14 @@ from detquant.pipeline.detector import Detector, load
 from detquant.pipeline.evaluate import Measured, Side, measurable, run_over
 from detquant.pipeline.evidence import SLOWER
 from detquant.pipeline.job import Progress
-from detquant.recipes import builtin_recipes
+from detquant.pipeline.outputs import PICTURE, REPORT, REPORT_TEXT, recipes_of_demo
 from detquant.report import sheets
 from detquant.report.files import staged, to_json
 from detquant.report.markdown import demo_to_markdown
 from detquant.report.pictures import encode
 from detquant.report.side_by_side import Panel, side_by_side
 
-MODEL, PICTURE = "yolov8-pico", "comparison.png"
-RECIPES = ("w8a8", "w4a8")
-"""Recipes to show, those of them that are built in; the first of them is in the picture."""
+MODEL = "yolov8-pico"
 CALIBRATION = 500
 """Scenes among which the seed chooses, as it does for `detquant quantize --data scenes`."""
 
@@ -55,13 +53,13 @@ class Demo:
         """Writes the files, ``report.json`` and ``report.md``: all of them or none.
 
         Raises:
-            OutputError: the folder cannot be written.
+            OutputError: the folder cannot be written, or something that detquant did not write is in the way.
         """
         with staged(folder) as put:
             for name, content in self.files.items():
                 put(name, content)
-            put("report.json", to_json(self.report))
-            put("report.md", demo_to_markdown(self.report))
+            put(REPORT, to_json(self.report))
+            put(REPORT_TEXT, demo_to_markdown(self.report))
 
 
 def demo(
@@ -93,7 +91,7 @@ def demo(
     dataset = open_scenes(seed, calibration=max(calib, CALIBRATION), validation=images)
     measurable(detector.family, dataset)
     contest = Contest(model=model, detector=detector, dataset=dataset, calib=calib, work=work, progress=progress)
-    recipes = [name for name in RECIPES if name in builtin_recipes()]
+    recipes = recipes_of_demo()  # the first of them is in the picture
     entries = [contest.as_it_is(), contest.naively(), *map(contest.by_recipe, recipes)]
     able = [one for one in entries if not one.failure]
     runners = {one.name: Runner(one.content, threads) for one in able}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import onnx_ir as ir
 
 from detquant.evaluation.agreement import agreement, same_guess
 from detquant.evaluation.scorers import headline
+from detquant.pipeline.decisions import KEY
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.engines import load_engine
 from detquant.pipeline.evaluate import Measured, Side
@@ -29,6 +31,7 @@ class Entry:
         artefact: its files.
         runner: the open model.
         qdq: the graph that a quantised artefact was made of; None where it is float.
+        decisions: that were measured for it, see `detquant.pipeline.decisions`.
     """
 
     target: str
@@ -36,6 +39,7 @@ class Entry:
     artefact: Artefact
     runner: Runner
     qdq: ir.Model | None = None
+    decisions: Mapping[str, Any] | None = None
 
     @property
     def name(self) -> str:
@@ -68,6 +72,7 @@ def quantized_entry(job: Job, threads: int) -> Entry:
         artefact=made.artefact,
         runner=job.target.open(made.artefact, threads),
         qdq=made.qdq,
+        decisions=made.figures[KEY],
     )
 
 

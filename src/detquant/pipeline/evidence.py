@@ -23,6 +23,7 @@ from detquant.pipeline.inspection import describe_plan, int8_share
 from detquant.recipes import Fixed, QuantModel
 from detquant.report import sheets
 from detquant.report.files import to_json
+from detquant.report.plain import plain
 from detquant.targets import Artefact
 
 SQNR_IMAGES = 2
@@ -146,3 +147,6 @@ def label(qdq: ir.Model, detector: Detector, recipe: str, target: str) -> None:
             **family.facts(),
         }
     )
+    words = {plain(key): plain(text) for key, text in qdq.metadata_props.items()}  # no format takes lone surrogates
+    qdq.metadata_props.clear()
+    qdq.metadata_props.update(words)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import onnx_ir as ir
 
@@ -14,8 +15,10 @@ from detquant.algorithms import Algorithm, Context, Damage, build_algorithm
 from detquant.calibration import Collector, Statistics, calibrate, interest, statistics_key, telling
 from detquant.calibration.even_channels import with_even_channels
 from detquant.data import Dataset, Skip
+from detquant.errors import RecipeError
 from detquant.graph import Runner
 from detquant.pipeline.calibration_images import choose_images, stream
+from detquant.pipeline.decisions import Decisions
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.memory import peak_rss_mb, remembered
 from detquant.recipes import Plan, QuantModel, Recipe, plan
@@ -51,6 +54,7 @@ class Job:
         target: the place to run.
         calib: number of calibration images at most, see `Recipe.settled`.
         work: where statistics are kept, or None.
+        decisions: of an earlier run, to be taken again; None to take those of this machine, or measure.
         progress: called with (what, done, total).
     """
 
@@ -60,10 +64,15 @@ class Job:
     target: Target
     calib: int = 128
     work: Path | None = None
+    decisions: Decisions | None = None
     progress: Progress | None = None
 
     def run(self) -> Made:
-        """Plans, calibrates, and takes the steps in order."""
+        """Plans, calibrates, and takes the steps in order.
+
+        Raises:
+            RecipeError: the decisions given are not about this model.
+        """
         started, threads = time.perf_counter(), os.cpu_count() or 1
         steps: list[Algorithm] = [build_algorithm(step.name, step.options) for step in self.recipe.steps]
         (model, uneven), family = self._rewritten(threads), self.detector.family
@@ -71,7 +80,8 @@ class Job:
         decided = plan(model, self.recipe, self.target.capability, ranges=ranges)
         skipped: list[Skip] = []
         paths = choose_images(self.dataset, self.calib, skipped) if decided.owned or steps else []
-        with remembered(self.work, self._key(paths)) as memory:
+        with remembered(self.work, self._key(paths), self.target.package) as memory:
+            memory.decisions = self._decided(memory.decisions, {node.name or "" for node in model.graph})
             statistics = self._statistics(model, decided, paths, memory.statistics)
             looked_at = telling(statistics.interest, FEEDS) or range(min(FEEDS, len(paths)))
             feeds = tuple(stream(family, [paths[place] for place in looked_at]))
@@ -100,6 +110,18 @@ class Job:
             seconds=round(time.perf_counter() - started, 3),
             peak_rss_mb=round(peak_rss_mb(), 1),
         )
+
+    def about(self, taken: Mapping[str, Any]) -> Decisions:
+        """Decisions as ones about this job."""
+        return Decisions.about(self.detector.imported.sha256, self.recipe, self.target, taken)
+
+    def _decided(self, remembered: dict[str, Any], operators: Collection[str]) -> dict[str, Any]:
+        """The decisions that are not to be measured: those given, else those that an equal run left here."""
+        if self.decisions is None:
+            return {} if self.about(remembered).fault(operators) else remembered
+        if fault := self.decisions.fault(operators):
+            raise RecipeError(f"The decisions given cannot be taken: {fault}. Give the report as it was written.")
+        return dict(self.decisions.taken)
 
     def _rewritten(self, threads: int) -> tuple[ir.Model, int]:
         """The float graph as the target runs it best; how many SiLUs were made even, where none can stay in float."""

@@ -55,12 +55,20 @@ def predict(
         DatasetError: none can be read, or a folder has none.
     """
     family, runner = detector.family, detector.open(threads, target)
-    paths = [path for place in images for path in _images(place)]
+    paths = image_paths(images)
     for path, image in iter_images(paths, skipped):
         tensor, geometry = family.preprocess(image)
         outputs = runner.run({family.input_name: tensor})
         yield Prediction(path=path, image=image, detections=family.decode(outputs, geometry, confidence))
 
 
-def _images(place: Path) -> tuple[Path, ...]:
-    return open_dataset(place).validation if place.is_dir() else (place,)
+def image_paths(images: Sequence[Path]) -> list[Path]:
+    """The image files that are meant, in order.
+
+    Args:
+        images: image files, or folders of them.
+
+    Raises:
+        DatasetError: a folder has none.
+    """
+    return [path for place in images for path in (open_dataset(place).validation if place.is_dir() else (place,))]

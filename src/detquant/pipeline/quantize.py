@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from detquant._version import __version__
 from detquant.data import Dataset, open_dataset
-from detquant.errors import CalibrationError, ModelError
+from detquant.errors import CalibrationError, ModelError, RecipeError
 from detquant.pipeline.as_planned import require_as_planned
+from detquant.pipeline.decisions import decisions_about, read_decisions
 from detquant.pipeline.detector import Detector, load
 from detquant.pipeline.engines import load_engine
 from detquant.pipeline.evaluate import measurable, run_over
 from detquant.pipeline.evidence import report
 from detquant.pipeline.figures import file_figures
 from detquant.pipeline.job import Job, Progress
+from detquant.pipeline.memory import FOLDER
+from detquant.pipeline.outputs import REPORT, REPORT_TEXT
 from detquant.recipes import QuantModel, Recipe, load_recipe
 from detquant.report.files import require_writable, staged, to_json
 from detquant.report.markdown import to_markdown
@@ -31,23 +34,27 @@ class Result:
         artefact: files in the target's format.
         report: figures as plain values; "files" is all of the artefact, the sizes beside accuracy are of what ran.
         model: the quantised model, for those who go on; None where another engine made it.
+        inputs: files that it was made from, as far as they were named; saving does not replace them.
     """
 
     artefact: Artefact
     report: dict[str, Any]
     model: QuantModel | None
+    inputs: tuple[Path, ...] = ()
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Writes the artefact, ``report.json`` and ``report.md``: all of them or none.
 
+        What an earlier run wrote there is replaced; anything else is not, see `detquant.report.owned`.
+
         Raises:
-            OutputError: the folder cannot be written.
+            OutputError: the folder cannot be written, or something that detquant did not write is in the way.
         """
-        with staged(folder) as put:
+        with staged(folder, self.inputs) as put:
             for name, content in self.artefact.files.items():
                 put(name, content)
-            put("report.json", to_json(self.report))
-            put("report.md", to_markdown(self.report))
+            put(REPORT, to_json(self.report))
+            put(REPORT_TEXT, to_markdown(self.report))
 
 
 def quantize(
@@ -64,6 +71,7 @@ def quantize(
     seed: int = 0,
     threads: int = 1,
     val_limit: int | None = None,
+    decisions: str | os.PathLike[str] | None = None,
     work: Path | None = None,
     progress: Progress | None = None,
 ) -> Result:
@@ -82,6 +90,8 @@ def quantize(
         seed: chooses the calibration images.
         threads: of the runtime in the measurement.
         val_limit: measure on the first so many validation images only.
+        decisions: a `report.json` whose measured decisions are taken again: the same inputs then give the same bytes.
+            Otherwise they are those of the last equal run on this machine, as far as that was kept, or are measured.
         work: folder in which statistics and measurements are kept, so that an interrupted run goes on.
         progress: called with (what, done, total).
 
@@ -91,7 +101,10 @@ def quantize(
     if calib < 1:
         raise CalibrationError(f"{calib} calibration images were asked for: at least 1 is needed.")
     if work:
-        require_writable(work)
+        require_writable(work / FOLDER)
+    given = read_decisions(decisions) if decisions is not None else ()
+    if given and engine != "detquant":
+        raise RecipeError(f"Engine {engine} takes no decisions of detquant's: leave them out, or the engine.")
     wish = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     place, make = load_target(target), load_engine(engine)
     place.require_integers()
@@ -111,6 +124,8 @@ def quantize(
         work=work,
         progress=progress,
     )
+    if decisions is not None:
+        job = replace(job, decisions=decisions_about(job.about({}), given, decisions))
     made = make(job)
     runners = {"float": detector.open(threads, place.name), "quantized": place.open(made.artefact, threads)}
     measured = run_over(detector.family, runners, dataset, limit=val_limit, progress=progress)
@@ -129,4 +144,5 @@ def quantize(
         "seed": seed,
         "detquant_version": __version__,
     }
-    return Result(artefact=artefact, report=figures, model=made.model)
+    named = (detector.imported.path, data) if isinstance(data, (str, os.PathLike)) else (detector.imported.path,)
+    return Result(artefact=artefact, report=figures, model=made.model, inputs=tuple(map(Path, named)))

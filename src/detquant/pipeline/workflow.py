@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from detquant.data import Dataset, iter_images, open_coco, open_dataset, read_im
 from detquant.errors import FetchError
 from detquant.evaluation.scorers import figures
 from detquant.pipeline.as_planned import require_as_planned
+from detquant.pipeline.decisions import KEY, decisions_about, read_decisions
 from detquant.pipeline.detector import Detector, load
 from detquant.pipeline.entries import Entry, compared_by, float_entries, quantized_entry
 from detquant.pipeline.evaluate import Measured, measurable, run_over
@@ -18,15 +19,16 @@ from detquant.pipeline.figures import skip_figures
 from detquant.pipeline.job import Job, Progress
 from detquant.recipes import load_recipe
 from detquant.recipes.workflow import Workflow, ZooData, ZooModel
-from detquant.report.files import require_writable, staged, to_json
+from detquant.report.files import require_place, staged, to_json
 from detquant.report.markdown import workflow_to_markdown
-from detquant.report.pictures import encode
+from detquant.report.pictures import distinct, encode
 from detquant.report.side_by_side import Panel, side_by_side
 from detquant.targets import load_target
 from detquant.targets.latency import compare_latency, ratio
 from detquant.zoo import fetch, find
 
 FETCHED, PREDICTIONS = "fetched", "predictions"
+REPORT, REPORT_TEXT = "workflow.json", "workflow.md"
 CONFIDENCE = 0.25
 
 
@@ -41,6 +43,7 @@ class Settings:
         threads: of the runtime.
         runs: timed runs of each precision.
         seed: chooses the calibration images.
+        decisions: a `workflow.json` or `report.json` whose measured decisions are taken again.
         progress: called with (what, done, total).
     """
 
@@ -50,6 +53,7 @@ class Settings:
     threads: int = 1
     runs: int = 20
     seed: int = 0
+    decisions: Path | None = None
     progress: Progress | None = None
 
 
@@ -67,10 +71,15 @@ def run_workflow(workflow: Workflow, settings: Settings) -> dict[str, Any]:
     Raises:
         DetquantError: in a sentence; what was written before stays.
     """
-    require_writable(settings.out)
+    require_place(settings.out, (REPORT, REPORT_TEXT))
+    if settings.decisions:
+        read_decisions(settings.decisions)  # what is wrong with the file is said before anything is fetched
     dataset = _data(workflow.data, settings)
     paths = list(settings.models) or [_model(model, settings) for model in workflow.models]
-    told = [_one_model(workflow, settings, path, dataset) for path in paths]
+    folders = distinct([path.stem for path in paths], {FETCHED, REPORT, REPORT_TEXT})
+    for path, folder in zip(paths, folders, strict=True):
+        require_place(settings.out, _planned(workflow, dataset, folder), _inputs(settings, path))
+    told = [_one_model(workflow, settings, *each, dataset) for each in zip(paths, folders, strict=True)]
     found = {
         "workflow": workflow.name,
         "description": workflow.description,
@@ -81,8 +90,8 @@ def run_workflow(workflow: Workflow, settings: Settings) -> dict[str, Any]:
         "models": told,
     }
     with staged(settings.out) as put:
-        put("workflow.json", to_json(found))
-        put("workflow.md", workflow_to_markdown(found))
+        put(REPORT, to_json(found))
+        put(REPORT_TEXT, workflow_to_markdown(found))
     return found
 
 
@@ -109,14 +118,36 @@ def _data(data: ZooData, settings: Settings) -> Dataset:
     return open_coco(folder / data.annotations, settings.seed, folder / data.images)
 
 
-def _one_model(workflow: Workflow, settings: Settings, path: Path, dataset: Dataset) -> dict[str, Any]:
-    """Converts, quantises, compares, writes and draws."""
-    detector, folder = load(path), path.stem
+def _inputs(settings: Settings, model: Path) -> list[Path]:
+    """What is read of a model, and for all of them."""
+    return [model, *([settings.data] if settings.data else [])]
+
+
+def _planned(workflow: Workflow, dataset: Dataset, folder: str) -> list[str]:
+    """Names of what will be written for one model, as far as they are known before it is read."""
+    place = load_target(workflow.target)
+    precisions = (*place.precisions, load_recipe(workflow.recipe).name)
+    pictures = _picture_names(dataset, workflow.predict).values()
+    return [
+        *(f"{folder}/{_folder_of(precision)}/{name}" for precision in precisions for name in place.writes),
+        *(f"{folder}/{PREDICTIONS}/{name}" for name in pictures),
+    ]
+
+
+def _folder_of(precision: str) -> str:
+    return precision.replace(" ", "-")
+
+
+def _one_model(workflow: Workflow, settings: Settings, path: Path, folder: str, dataset: Dataset) -> dict[str, Any]:
+    """Converts, quantises, compares, draws and writes."""
+    detector = load(path)
     dataset = measurable(detector.family, dataset, workflow.images)
-    entries = _entries(workflow, settings, detector, dataset)
+    entries = _entries(workflow, settings, detector, folder, dataset)
     measured = _measured(workflow, settings, detector, dataset, entries)
     files = {
-        one.precision: _write(settings.out, f"{folder}/{one.precision.replace(' ', '-')}", one.artefact.files)
+        one.precision: {
+            f"{folder}/{_folder_of(one.precision)}/{name}": data for name, data in one.artefact.files.items()
+        }
         for one in entries
     }
     image, _ = detector.family.preprocess(read_image(dataset.validation[0]))
@@ -132,12 +163,18 @@ def _one_model(workflow: Workflow, settings: Settings, path: Path, dataset: Data
             "latency_ms": latency.median_ms,
             "ratio": ratio(latency, timed[entries[0].precision]),
             "size_bytes": one.artefact.size_bytes,
-            "files": files[name],
+            "files": list(files[name]),
         }
         for one in entries
         for name, latency in [(one.precision, timed[one.precision])]
     ]
-    pictures = dict(_pictures(detector, entries, dataset, workflow.predict))
+    pictures = {
+        f"{folder}/{PREDICTIONS}/{name}": data for name, data in _pictures(detector, entries, dataset, workflow.predict)
+    }
+    with staged(settings.out, _inputs(settings, path)) as put:
+        for some in (*files.values(), pictures):
+            for name, content in some.items():
+                put(name, content)
     return {
         "model": path.name,
         "model_sha256": detector.imported.sha256,
@@ -145,14 +182,15 @@ def _one_model(workflow: Workflow, settings: Settings, path: Path, dataset: Data
         "measure": measure,
         "images": measured.images,
         "rows": rows,
-        "predictions": _write(settings.out, f"{folder}/{PREDICTIONS}", pictures),
+        "predictions": list(pictures),
+        KEY: entries[-1].decisions,
         "notes": list(measured.notes),
         "warnings": list(measured.warnings),
         "skipped": skip_figures(measured.skipped),
     }
 
 
-def _entries(workflow: Workflow, settings: Settings, detector: Detector, dataset: Dataset) -> list[Entry]:
+def _entries(workflow: Workflow, settings: Settings, detector: Detector, folder: str, dataset: Dataset) -> list[Entry]:
     """The float precisions of the place, then the quantised model."""
     place = load_target(workflow.target)
     job = Job(
@@ -161,9 +199,12 @@ def _entries(workflow: Workflow, settings: Settings, detector: Detector, dataset
         recipe=load_recipe(workflow.recipe),
         target=place,
         calib=workflow.calib,
-        work=settings.out / detector.imported.path.stem,
+        work=settings.out / folder,
         progress=settings.progress,
     )
+    if settings.decisions:
+        given = read_decisions(settings.decisions)
+        job = replace(job, decisions=decisions_about(job.about({}), given, settings.decisions))
     return [*float_entries(detector, place, settings.threads), quantized_entry(job, settings.threads)]
 
 
@@ -191,20 +232,17 @@ def _pictures(
     family = detector.family
     if family.task != "detect":
         return
+    names = _picture_names(dataset, count)
     for path, image in iter_images(dataset.validation[:count], []):
         tensor, geometry = family.preprocess(image)
         panels = []
         for entry in entries:
             found = family.decode(entry.runner.run({family.input_name: tensor}), geometry, CONFIDENCE)
             panels.append(Panel(title=entry.precision, caption=f"{len(found)} objects", detections=found))
-        name = f"{path.stem}.jpg"
-        yield name, encode(side_by_side(image, panels, family.classes, zoom=1), name)
+        yield names[path], encode(side_by_side(image, panels, family.classes, zoom=1), names[path])
 
 
-def _write(out: Path, folder: str, files: Mapping[str, bytes]) -> list[str]:
-    """The files' names in the workflow's folder."""
-    names = {f"{folder}/{name}": content for name, content in files.items()}
-    with staged(out) as put:
-        for name, content in names.items():
-            put(name, content)
-    return list(names)
+def _picture_names(dataset: Dataset, count: int) -> dict[Path, str]:
+    """What the pictures made of the first images are called."""
+    shown = dataset.validation[:count]
+    return dict(zip(shown, distinct([f"{path.stem}.jpg" for path in shown]), strict=True))

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detquant.families import Detections
+from detquant.report.plain import plain
 
 Colour = tuple[int, int, int]
 
@@ -36,7 +37,7 @@ def draw(image: npt.NDArray[np.uint8], detections: Detections, classes: Sequence
         left, top, right, bottom = (round(float(value)) for value in detections.xyxy[at])
         colour = class_colour(class_id)
         cv2.rectangle(canvas, (left, top), (right, bottom), colour, line)
-        text = f"{classes[class_id]} {detections.confidence[at]:.2f}"
+        text = f"{plain(classes[class_id])} {detections.confidence[at]:.2f}"
         _label(canvas, text, (left, top), colour, line)
     return canvas
 

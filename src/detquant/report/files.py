@@ -1,28 +1,29 @@
-"""Files are there whole or not at all.
-
-Each is written under a partial name in its own folder and renamed when all of a run are complete, so a run
-that fails or is stopped leaves no half of a result beside whole ones.
-"""
+"""Results as files: there whole or not at all, and never in the place of anything else (see `owned`)."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from detquant._version import __version__
 from detquant.errors import OutputError
+from detquant.report.owned import MARK, RECORD, Record, is_stream, require_free, require_free_file
+from detquant.report.plain import plain
+from detquant.report.together import Batch, cannot_write, together, write_whole
 
 Put = Callable[[str, "bytes | str"], None]
 
 
 @contextmanager
-def staged(folder: str | os.PathLike[str]) -> Iterator[Put]:
-    """Writes files into a folder, all of them or none.
+def staged(folder: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]] = ()) -> Iterator[Put]:
+    """Writes results into a folder, all of them or none.
 
     with staged("out") as put:
         put("model.onnx", content)
@@ -30,59 +31,72 @@ def staged(folder: str | os.PathLike[str]) -> Iterator[Put]:
 
     Args:
         folder: is made if it is not there.
+        inputs: files that this run reads, which no result replaces.
 
     Yields:
         A function that takes a file name, perhaps with folders before it, and its content; the file appears when
         the block ends well.
 
     Raises:
-        OutputError: the folder cannot be made or written.
+        OutputError: the folder cannot be made or written, or a file in it is not detquant's to replace.
     """
-    where = Path(folder)
-    partial: dict[Path, Path] = {}
+    where, digests = Path(folder), dict[str, str]()
+    with together() as batch:
 
-    def put(name: str, content: bytes | str) -> None:
-        try:
-            final = where / name
-            final.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(prefix=f".{final.name}.", suffix=".partial", dir=final.parent)
-            partial[Path(temporary)] = final
-            with os.fdopen(handle, "wb") as file:
-                file.write(content.encode() if isinstance(content, str) else content)
-            os.chmod(temporary, 0o666 & ~_umask())
-        except OSError as error:
-            raise OutputError(_cannot_write(where / name, error)) from error
+        def put(name: str, content: bytes | str) -> None:
+            data = plain(content).encode() if isinstance(content, str) else content
+            batch.add(where / name, data)
+            digests[name] = hashlib.sha256(data).hexdigest()
 
-    try:
         yield put
-        for temporary, final in partial.items():
-            try:
-                os.replace(temporary, final)
-            except OSError as error:
-                raise OutputError(_cannot_write(final, error)) from error
-    finally:
-        for temporary in partial:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
+        if digests:
+            require_free(where, digests, inputs)
+            _commit(batch, Record.of(where), digests)
 
 
-def write_json(path: str | os.PathLike[str], content: Mapping[str, Any]) -> None:
-    """Writes one JSON file.
+def _commit(batch: Batch, record: Record, digests: Mapping[str, str]) -> None:
+    """Names the files after the record that knows them is there; takes it back where that fails."""
+    file = record.folder / RECORD
+    before = file.read_bytes() if file.exists() else None
+    write_whole(file, record.with_new(digests))
+    try:
+        batch.commit()
+    except BaseException:
+        if before is None:
+            file.unlink(missing_ok=True)
+        else:
+            write_whole(file, before)
+        raise
+
+
+def write_json(
+    path: str | os.PathLike[str], content: Mapping[str, Any], inputs: Iterable[str | os.PathLike[str]] = ()
+) -> None:
+    """Writes one JSON file of figures, which says that detquant wrote it.
 
     Args:
         path: of the file; its folder is made if it is not there.
         content: see `to_json`.
+        inputs: files that this run reads, which it does not replace.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: it cannot be written, or is not detquant's to replace.
     """
-    file = Path(path)
-    with staged(file.parent) as put:
-        put(file.name, to_json(content))
+    file, text = Path(path), to_json({MARK: __version__, **content})
+    require_free_file(file, inputs)
+    if is_stream(file):
+        try:
+            file.write_text(text, encoding="utf-8")
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputError(cannot_write(file, error)) from error
+    else:
+        write_whole(file, text.encode())
 
 
 def to_json(content: Mapping[str, Any]) -> str:
-    """JSON text; what is not finite becomes null, for JSON has no word for it."""
+    """JSON text; what is not finite becomes null, for JSON has no word for it, and lone surrogates are written out."""
     return json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
@@ -103,41 +117,50 @@ def require_writable(folder: str | os.PathLike[str]) -> None:
         with tempfile.TemporaryFile(dir=nearest):
             pass
     except OSError as error:
-        raise OutputError(_cannot_write(wanted, error)) from error
+        raise OutputError(cannot_write(wanted, error)) from error
 
 
-def require_writable_file(path: str | os.PathLike[str]) -> None:
-    """The same for one file.
+def require_writable_file(path: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]] = ()) -> None:
+    """The same for one file of figures.
+
+    Args:
+        path: of the file.
+        inputs: files that this run reads, which it does not replace.
 
     Raises:
-        OutputError: it is a folder, or its folder cannot be written.
+        OutputError: it is a folder, its folder cannot be written, or it is not detquant's to replace.
     """
     file = Path(path)
     if file.is_dir():
         raise OutputError(f"Cannot write '{file}': it is a folder. Name a file.")
-    require_writable(file.parent)
+    require_free_file(file, inputs)
+    if not is_stream(file):
+        require_writable(file.parent)
 
 
-def _cannot_write(path: Path, error: OSError) -> str:
-    return f"Cannot write '{path}': {error.strerror or error}. Name another folder, or free this one."
+def require_place(
+    folder: str | os.PathLike[str], names: Iterable[str], inputs: Iterable[str | os.PathLike[str]] = ()
+) -> None:
+    """Fails before the work when its results could not be written into a folder; see `require_free`.
 
-
-def _umask() -> int:
-    """The user's umask, which mkstemp does not heed; there is no way to read it without setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    Raises:
+        OutputError: with what is in the way.
+    """
+    require_writable(folder)
+    require_free(folder, names, inputs)
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {plain(str(key)): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    if value is None or isinstance(value, (str, bool, int)):
+    if isinstance(value, str):
+        return plain(value)
+    if value is None or isinstance(value, (bool, int)):
         return value
     if isinstance(value, os.PathLike):
-        return os.fspath(value)
+        return plain(os.fsdecode(value))
     number = value.item() if hasattr(value, "item") else value  # a NumPy scalar
     if isinstance(number, float) and not math.isfinite(number):
         return None

@@ -61,4 +61,14 @@ class _Lines:
         last = self._shown.get(what)
         if last is None or step != last:
             self._shown[what] = step
-            print(f"{what} {done}/{total}", file=sys.stderr, flush=True)
+            _print(f"{what} {done}/{total}")
+
+
+def _print(line: str) -> None:
+    """A line on stderr; one that is full is no reason to end, one that nobody reads is."""
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError:
+        return

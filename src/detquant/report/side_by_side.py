@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from detquant.families import Detections
 from detquant.report.drawing import FONT, Colour, draw
+from detquant.report.plain import plain
 
 Picture = npt.NDArray[np.uint8]
 
@@ -60,7 +61,7 @@ def side_by_side(image: Picture, panels: Sequence[Panel], classes: Sequence[str]
         left = MARGIN + place * (width + MARGIN)
         found = replace(panel.detections, xyxy=panel.detections.xyxy * zoom)
         paper[HEAD : HEAD + height, left : left + width] = draw(large, found, classes)
-        for text, (base, scale, colour, weight) in ((panel.title, _TITLE), (panel.caption, _CAPTION)):
+        for text, (base, scale, colour, weight) in ((plain(panel.title), _TITLE), (plain(panel.caption), _CAPTION)):
             scale *= min(1.0, width / cv2.getTextSize(text, FONT, scale, weight)[0][0]) if text else 1.0
             cv2.putText(paper, text, (left, base), FONT, scale, colour, weight, cv2.LINE_AA)
     return paper

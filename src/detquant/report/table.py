@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from detquant.report import sheets
+from detquant.report.plain import plain
 from detquant.report.remarks import fetch_remarks, picture_remark, remarks, slower, unchecked, warnings, zoo_remarks
 from detquant.report.sheets import Sheet
 
@@ -99,9 +100,9 @@ def as_table(sheet: Sheet) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_header=any(sheet.header))
     for place, name in enumerate(sheet.header):
         numeric = sheet.numeric and place > 0
-        table.add_column(Text(name), justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
+        table.add_column(Text(plain(name)), justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
     for row in sheet.rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(plain(cell)) for cell in row))
     return table
 
 

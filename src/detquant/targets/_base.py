@@ -60,6 +60,7 @@ class Target(ABC):
         extra: of detquant that installs its runtime; empty where the core has it.
         package: the runtime's distribution, whose version is told.
         capability: of its integer kernels.
+        writes: names of all files that an artefact of it may have.
         precisions: of float artefacts.
         float_only: why it takes no integer model; empty where it does.
         integer_only: why it takes no float model; empty where it does.
@@ -73,6 +74,7 @@ class Target(ABC):
     extra: str
     package: str
     capability: Capability
+    writes: tuple[str, ...] = ()
     precisions: tuple[str, ...] = ("fp32",)
     float_only: str = ""
     integer_only: str = ""

@@ -62,6 +62,20 @@ def time_alternately(calls: Mapping[str, Callable[[], object]], runs: int = 20, 
         runs: timed calls of each, at least 1.
         warmup: calls of each before, which are not timed.
     """
+    return {name: Latency.of(times) for name, times in time_turns(calls, runs, warmup).items()}
+
+
+def time_turns(
+    calls: Mapping[str, Callable[[], object]], runs: int, warmup: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, list[float]]:
+    """The same, turn by turn: the seconds of each call.
+
+    Args:
+        calls: by name.
+        runs: timed calls of each, at least 1.
+        warmup: calls of each before, which are not timed.
+        clock: tells seconds.
+    """
     if runs < 1:
         raise ValueError(f"At least one run is needed, not {runs}.")
     for call in calls.values():
@@ -70,8 +84,8 @@ def time_alternately(calls: Mapping[str, Callable[[], object]], runs: int = 20, 
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for turn in range(runs):
         for name in in_turn(list(calls), turn):
-            seconds[name].append(stopwatch(calls[name])[1])
-    return {name: Latency.of(times) for name, times in seconds.items()}
+            seconds[name].append(stopwatch(calls[name], clock)[1])
+    return seconds
 
 
 def in_turn(names: Sequence[str], turn: int) -> list[str]:
@@ -80,11 +94,11 @@ def in_turn(names: Sequence[str], turn: int) -> list[str]:
     return [*names[start:], *names[:start]]
 
 
-def stopwatch(call: Callable[[], T]) -> tuple[T, float]:
+def stopwatch(call: Callable[[], T], clock: Callable[[], float] = time.perf_counter) -> tuple[T, float]:
     """What a call gives, and how many seconds it took."""
-    start = time.perf_counter()
+    start = clock()
     result = call()
-    return result, time.perf_counter() - start
+    return result, clock() - start
 
 
 def ratio(one: Latency, reference: Latency) -> float:

@@ -17,6 +17,7 @@ class OnnxFile(Target):
     """A target whose artefact is the graph as it is, in one file."""
 
     precisions: tuple[str, ...] = ("fp32", "fp16")
+    writes = (FILE,)
 
     def rewrite(self, model: ir.Model) -> ir.Model:
         """Two operators that these places' kernels handle value by value, written as others; see the passes."""

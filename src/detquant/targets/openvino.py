@@ -60,6 +60,7 @@ class OpenVino(Target):
     extra = "openvino"
     package = "openvino"
     precisions = ("fp32", "fp16")
+    writes = (XML, BIN)
     capability = CAPABILITY
 
     def lower(self, qdq: ir.Model) -> Artefact:

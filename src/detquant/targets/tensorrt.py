@@ -43,6 +43,7 @@ class TensorRt(Target):
     title = "TensorRT: QDQ ONNX, symmetric; checked here, not run"
     extra = ""
     package = "tensorrt"
+    writes = (FILE,)
     capability = CAPABILITY
     runs_here = False
 

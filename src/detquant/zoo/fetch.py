@@ -73,7 +73,8 @@ def fetch(
     came = get(source, out)
     archive = out / source.file
     unpack(archive, folder, record=json.dumps(asdict(came)), record_name=RECORD)
-    archive.unlink()
+    if not came.already:  # one that lay here before may be the user's
+        archive.unlink()
     return Fetched(entry=entry, path=folder, files=(came,))
 
 

@@ -49,9 +49,11 @@ class Partial:
         """Starts anew.
 
         Raises:
-            OutputError: the folder cannot be written.
+            OutputError: the folder cannot be written, or a file that detquant did not write has the name.
         """
         record = {"address": address, "validator": validator, "total": total}
+        if self._size() and not os.path.lexists(self._record):
+            raise OutputError(f"'{self.path}' is there and was not left by detquant: move it, or name another folder.")
         with writing(self._file):
             self._file.parent.mkdir(parents=True, exist_ok=True)
             # Emptied first: old bytes must never stand beside the record of a new state.

@@ -57,6 +57,7 @@ def export_scenes(
         OutputError: it cannot be written.
     """
     final = Path(folder).absolute()
+    final = final.resolve() if final.is_symlink() else final
     splits = (_Split("train", "train", images), _Split("val", "validation", validation))
     if min(images, validation) < 1:
         raise DatasetError(f"{images} train and {validation} validation images were asked for: 1 is the least of each.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from detquant.pipeline.decisions import KEY
 from detquant.pipeline.engines._base import Product
 from detquant.pipeline.evidence import decisions, label, sqnr
 from detquant.pipeline.job import Job
@@ -16,6 +17,7 @@ def quantize(job: Job) -> Product:
         artefact=job.target.lower(qdq),
         figures={
             **decisions(made.model),
+            KEY: job.about(made.context.memory).figures(),
             "calibration": {"images": made.images, "seconds": made.seconds, "peak_rss_mb": made.peak_rss_mb},
             "sqnr_db": sqnr(made.model, qdq, made.context.feeds, made.context.threads),
             "recipe": job.recipe.name,

@@ -29,6 +29,7 @@ class EdgeTpu(TfLiteInteger):
     name = "edgetpu"
     title = "Coral Edge TPU: TFLite of integers only, compiled where the compiler is; scored in LiteRT"
     integer_only = "the Edge TPU computes in 8-bit integers only"
+    writes = (*TfLiteInteger.writes, compiled_name(FILE))
     variant_of = ""
     runs_here = False
     capability = replace(

@@ -36,6 +36,7 @@ class Oak(Target):
     extra = ""
     package = "depthai"
     precisions = ("fp16",)
+    writes = (MODEL, ARCHIVE, BLOB)
     capability = Capability(name="oak", int8_ops=frozenset())
     float_only = "the MyriadX in OAK cameras computes in FP16 only"
     runs_here = False

@@ -34,6 +34,7 @@ class PyTorch(Target):
     extra = "torch"
     package = "torch"
     precisions = ("fp32",)
+    writes = (PROGRAM, STATE)
     emulates = "torch computes in float what the integers would give, so it is slower than its own float model"
     capability = replace(CAPABILITY, name="pytorch", dynamic_ops=frozenset())
 

@@ -33,6 +33,7 @@ class TfLiteInteger(TfLite):
     name = "tflite-integer"
     title = "LiteRT on CPUs, NPUs, microcontrollers: TFLite of integers only; decoding apart, in ONNX"
     precisions: tuple[str, ...] = ()
+    writes: tuple[str, ...] = (FILE, DECODE)
     integer_only = "what it is for computes in integers only"
     variant_of = "tflite"
     capability = replace(CAPABILITY, name="tflite-integer", integer_only=True, dynamic_ops=frozenset())

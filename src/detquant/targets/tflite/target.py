@@ -45,6 +45,7 @@ class TfLite(Target):
     extra = "tflite"
     package = "ai-edge-litert"
     precisions: tuple[str, ...] = ("fp32", "fp16")
+    writes: tuple[str, ...] = (FILE,)
     capability = CAPABILITY
 
     def lower(self, qdq: ir.Model) -> Artefact:

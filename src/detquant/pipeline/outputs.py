@@ -1,0 +1,38 @@
+"""Names of the files that a run will write, known before the work: what is in their way is refused first."""
+
+from __future__ import annotations
+
+from detquant.recipes import builtin_recipes
+from detquant.targets import load_target
+from detquant.targets.onnx_file import FILE
+
+REPORT, REPORT_TEXT = "report.json", "report.md"
+FLOAT_FILE, NAIVE_FILE, PICTURE = "float.onnx", "naive.onnx", "comparison.png"
+"""Of the demo."""
+SHOWN = ("w8a8", "w4a8")
+"""Recipes that the demo shows."""
+
+
+def files_of_quantize(target: str) -> tuple[str, ...]:
+    """All that a quantisation for this target may write.
+
+    Raises:
+        TargetError: there is no such target.
+    """
+    return (*load_target(target).writes, REPORT, REPORT_TEXT)
+
+
+def files_of_demo() -> tuple[str, ...]:
+    """All that the demo writes."""
+    made = (file_of_recipe(recipe) for recipe in recipes_of_demo())
+    return (FLOAT_FILE, NAIVE_FILE, *made, PICTURE, REPORT, REPORT_TEXT)
+
+
+def recipes_of_demo() -> list[str]:
+    """Those of the recipes to show that are built in."""
+    return [name for name in SHOWN if name in builtin_recipes()]
+
+
+def file_of_recipe(recipe: str) -> str:
+    """The demo's model that follows a recipe."""
+    return f"{recipe}/{FILE}"
