@@ -11,6 +11,7 @@ from typing import Protocol, cast
 from detquant.embedded import MODELS, embedded_model
 from detquant.errors import ModelError, nearest_name
 from detquant.importers._base import ImportedModel
+from detquant.importers.metadata import bounded
 
 __all__ = ["IMPORTERS", "ImportedModel", "load_model"]
 
@@ -64,8 +65,7 @@ def load_model(path: str | os.PathLike[str], imgsz: int | None = None) -> Import
     for name in OF_FOLDERS if file.is_dir() else IMPORTERS:
         importer = cast(_Importer, importlib.import_module(IMPORTERS[name]))
         if importer.matches(file):
-            imported = importer.load(file, imgsz)
-            return replace(imported, reason=f"{name}: {imported.reason}" if imported.reason else name)
+            return _bounded(name, importer.load(file, imgsz))
     if file.is_dir():
         raise ModelError(
             f"'{file}' is a folder: expected a model file in it, such as '{file / 'model.onnx'}', or a SavedModel."
@@ -73,3 +73,18 @@ def load_model(path: str | os.PathLike[str], imgsz: int | None = None) -> Import
     raise ModelError(
         f"'{file}' is not a model that can be read: expected a file of a known kind ({', '.join(IMPORTERS)})."
     )
+
+
+def _bounded(name: str, imported: ImportedModel) -> ImportedModel:
+    """The model with metadata as every file can hold it, and what the importer of this name said."""
+    metadata, left_out = bounded(imported.metadata)
+    entries = imported.model.metadata_props
+    kept, _ = bounded(entries)
+    entries.clear()
+    entries.update(kept)
+    said = [
+        part
+        for part in (imported.reason, f"{left_out} of its metadata entries left out as too long" * bool(left_out))
+        if part
+    ]
+    return replace(imported, metadata=metadata, reason=f"{name}: {', '.join(said)}" if said else name)

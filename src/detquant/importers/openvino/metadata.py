@@ -2,7 +2,8 @@
 
 1. `metadata.yaml` in the same folder, as Ultralytics writes beside its exports: names, imgsz, stride, task.
 2. The `rt_info` of an IR: what the ONNX file said that it was converted from, as detquant's own IRs are, under
-   "framework"; Open Model Zoo and OpenVINO's Model API keep the class names there, with "_" for blanks.
+   "framework", and as JSON what of it XML cannot hold (`detquant.targets.openvino_metadata`); Open Model Zoo and
+   OpenVINO's Model API keep the class names there, with "_" for blanks.
 
 Files come from anyone: they are read within bounds, and what makes no sense is left out.
 """
@@ -21,6 +22,8 @@ LARGEST = 1 << 20
 
 _LABELS = ["model_info", "labels"]
 _OF_ONNX = "framework"
+OTHERS = ["detquant", "metadata"]
+"""Where detquant's IRs have the entries that XML cannot hold."""
 
 
 def beside(folder: Path) -> dict[str, str]:
@@ -51,7 +54,7 @@ def inside(model: Any, known: Mapping[str, str]) -> dict[str, str]:
         model: an `openvino.Model`.
         known: metadata that there is already.
     """
-    told = {key: text for key, text in _of_onnx(model).items() if key not in known}
+    told = {key: text for key, text in (_of_onnx(model) | _others(model)).items() if key not in known}
     if "names" in known or "names" in told or "detquant.classes" in told or not model.has_rt_info(_LABELS):
         return told
     labels = str(model.get_rt_info(_LABELS).value).split()
@@ -68,3 +71,16 @@ def _of_onnx(model: Any) -> dict[str, str]:
         return {}
     texts = {str(key): getattr(entry, "value", entry) for key, entry in tree.items()}
     return {key: text for key, text in texts.items() if isinstance(text, str) and len(text) <= LARGEST}
+
+
+def _others(model: Any) -> dict[str, str]:
+    """What a file of detquant has as JSON."""
+    if not model.has_rt_info(OTHERS):
+        return {}
+    text = model.get_rt_info(OTHERS).value
+    try:
+        tree = json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        return {}
+    entries = tree if isinstance(tree, dict) else {}
+    return {key: entry for key, entry in entries.items() if isinstance(entry, str)}
