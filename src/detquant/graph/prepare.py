@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import onnx_ir as ir
-from onnx_ir.passes.common import InlinePass, RemoveUnusedNodesPass
+from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from detquant.errors import ModelError
 from detquant.graph.fix_shapes import fix_shapes
@@ -26,18 +26,12 @@ from detquant.graph.focus_as_conv import focus_as_conv
 from detquant.graph.fold_batchnorm import fold_batchnorm
 from detquant.graph.fold_constants import fold_constants
 from detquant.graph.infer_shapes import infer_shapes
+from detquant.graph.inline_functions import inline_functions
 from detquant.graph.mean_as_pool import mean_as_pool
 from detquant.graph.name_values import name_values
 from detquant.graph.raise_opset import raise_opset
 
 Pass = Callable[[ir.Model], ir.Model]
-
-
-def inline_functions(model: ir.Model) -> ir.Model:
-    """Replace each call of a model's own function by the function's nodes, in place."""
-    if model.functions:
-        InlinePass()(model)
-    return model
 
 
 def remove_unused(model: ir.Model) -> ir.Model:
@@ -62,7 +56,7 @@ def prepare(model: ir.Model, imgsz: int | tuple[int, int] | None = None) -> ir.M
     """Give a copy of the model that the rest of the house can work on.
 
     Args:
-        model: an ONNX model of opset 11 or newer; it is not changed and shares its weights with the copy.
+        model: an ONNX model of opset 7 or newer; it is not changed and shares its weights with the copy.
         imgsz: input side in pixels, or (height, width); only for models whose input is free.
 
     Returns:
