@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
+import numpy as np
 import onnx
 import onnx_ir as ir
 
@@ -66,7 +67,8 @@ def _rounding(node: ir.Node, opset: int) -> str:
     scales = constant(node.inputs[_SCALES] if len(node.inputs) > _SCALES else None)
     if scales is None:
         _refuse(node, "its factors are computed, and what it does depends on them")
-    shrinks, enlarges = bool((scales < 1).any()), bool((scales > 1).any())
+    factors = scales.astype(np.float32)
+    shrinks, enlarges = bool((factors < 1).any()), bool((factors > 1).any())
     if shrinks and enlarges:
         _refuse(node, "it shrinks one axis and enlarges another")
     return "ceil" if shrinks else "floor"

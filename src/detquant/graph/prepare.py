@@ -9,12 +9,13 @@ The passes, in order:
 5. `fold_batchnorm`: into the convolution before it.
 6. `remove_unused`: what folding left behind.
 7. `name_values`: each name once.
-8. `infer_shapes`: shape and type on every value.
+8. `infer_shapes`: shape and type on every value; one that no memory holds is refused.
 9. `mean_as_pool` and `focus_as_conv`: two ways of exporters to write what has better kernels under another name.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import onnx_ir as ir
@@ -30,6 +31,11 @@ from detquant.graph.inline_functions import inline_functions
 from detquant.graph.mean_as_pool import mean_as_pool
 from detquant.graph.name_values import name_values
 from detquant.graph.raise_opset import raise_opset
+from detquant.graph.values import static_shape
+from detquant.untrusted import one_line
+
+MOST_VALUES = 1 << 30
+"""Numbers of one value: 4 GB in float32, some ten times what a large detector has on a large image."""
 
 Pass = Callable[[ir.Model], ir.Model]
 
@@ -40,6 +46,22 @@ def remove_unused(model: ir.Model) -> ir.Model:
     return model
 
 
+def refuse_the_huge(model: ir.Model) -> ir.Model:
+    """Refuse a value that no memory holds before anything runs the model; gives the model as it is.
+
+    Raises:
+        ModelError: there is one.
+    """
+    for value in (output for node in model.graph for output in node.outputs):
+        shape = static_shape(value)
+        if shape is not None and math.prod(shape) > MOST_VALUES:
+            raise ModelError(
+                f"The model's value '{one_line(value.name or '')}' has the shape {one_line(str(list(shape)))}, which "
+                "is more than can be run: check the image size, or export the model again."
+            )
+    return model
+
+
 BEFORE_SHAPES: tuple[Pass, ...] = (inline_functions, raise_opset)
 AFTER_SHAPES: tuple[Pass, ...] = (
     fold_constants,
@@ -47,6 +69,7 @@ AFTER_SHAPES: tuple[Pass, ...] = (
     remove_unused,
     name_values,
     infer_shapes,
+    refuse_the_huge,
     mean_as_pool,
     focus_as_conv,
 )

@@ -2,6 +2,23 @@
 
 from __future__ import annotations
 
-from detquant.untrusted.files import FileRefused, check_file, in_units, is_file, read_bytes
+from detquant.untrusted.files import FileRefused, check_file, in_units, is_file, read_bytes, read_start
+from detquant.untrusted.shown import one_line, printable, shown
+from detquant.untrusted.text import decode, read_text
+from detquant.untrusted.trees import parse_json, parse_yaml
 
-__all__ = ["FileRefused", "check_file", "in_units", "is_file", "read_bytes"]
+__all__ = [
+    "FileRefused",
+    "check_file",
+    "decode",
+    "in_units",
+    "is_file",
+    "one_line",
+    "parse_json",
+    "parse_yaml",
+    "printable",
+    "read_bytes",
+    "read_start",
+    "read_text",
+    "shown",
+]

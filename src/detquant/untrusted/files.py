@@ -11,6 +11,7 @@ import os
 import stat
 from pathlib import Path
 
+_PIECE = 1 << 16
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
     stat.S_IFSOCK: "a socket",
@@ -37,15 +38,36 @@ def read_bytes(path: str | Path, limit: int) -> bytes:
     Raises:
         OSError: it cannot be read, is no regular file, or is larger (FileRefused); `strerror` says so to a user.
     """
-    check_file(path, limit)
-    # Should another file stand there by now, a pipe does not make the opening wait.
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    with open(handle, "rb") as file:
-        _check(path, os.fstat(handle), limit)
-        content = file.read(limit + 1)
+    content = read_start(path, limit, limit + 1)
     if len(content) > limit:  # such as a file of /proc, which says that it has no bytes
         raise FileRefused(path, f"it has more than the {in_units(limit)} that are read", errno.EFBIG)
     return content
+
+
+def read_start(path: str | Path, limit: int, count: int) -> bytes:
+    """The first bytes of a regular file, such as hold a header.
+
+    Args:
+        path: of the file; links are followed.
+        limit: bytes that it may have.
+        count: bytes to read at most.
+
+    Raises:
+        OSError: as `read_bytes`.
+    """
+    check_file(path, limit)
+    # Should another file stand there by now, a pipe does not make the opening wait.
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with open(handle, "rb", buffering=0) as file:
+        found = os.fstat(handle)
+        _check(path, found, limit)
+        parts: list[bytes] = []
+        left = count
+        # As much as there should be in one piece, since memory is taken for what is asked for.
+        while left and (part := file.read(min(left, max(found.st_size + 1, _PIECE)))):
+            parts.append(part)
+            left -= len(part)
+    return b"".join(parts)
 
 
 def check_file(path: str | Path, limit: int) -> int:

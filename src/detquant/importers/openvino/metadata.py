@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
+from detquant.untrusted import parse_json, parse_yaml, read_text
 
 LARGEST = 1 << 20
 """Bytes of metadata that are read; names of thousands of classes fit."""
@@ -28,12 +28,9 @@ OTHERS = ["detquant", "metadata"]
 
 def beside(folder: Path) -> dict[str, str]:
     """Case 1; empty where there is no such file."""
-    file = folder / "metadata.yaml"
     try:
-        if not file.is_file() or file.stat().st_size > LARGEST:
-            return {}
-        return as_texts(yaml.safe_load(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        return as_texts(parse_yaml(read_text(folder / "metadata.yaml", LARGEST)))
+    except (OSError, ValueError):
         return {}
 
 
@@ -44,7 +41,13 @@ def as_texts(tree: object) -> dict[str, str]:
     named = tree.get("names")
     if isinstance(named, dict) and all(isinstance(key, str) and key.isdecimal() for key in named):  # as JSON has them
         tree = tree | {"names": {int(key): name for key, name in named.items()}}
-    return {str(key): value if isinstance(value, str) else str(value) for key, value in tree.items()}
+    texts: dict[str, str] = {}
+    for key, value in tree.items():
+        try:
+            texts[str(key)] = value if isinstance(value, str) else str(value)
+        except (ValueError, RecursionError):  # a number of thousands of digits, or nested without end
+            continue
+    return texts
 
 
 def inside(model: Any, known: Mapping[str, str]) -> dict[str, str]:
@@ -79,8 +82,8 @@ def _others(model: Any) -> dict[str, str]:
         return {}
     text = model.get_rt_info(OTHERS).value
     try:
-        tree = json.loads(text) if isinstance(text, str) else None
-    except (ValueError, RecursionError):
+        tree = parse_json(text) if isinstance(text, str) else None
+    except ValueError:
         return {}
     entries = tree if isinstance(tree, dict) else {}
     return {key: entry for key, entry in entries.items() if isinstance(entry, str)}
