@@ -4,8 +4,8 @@ A file of some hundred bytes can ask for any number of nodes: forty functions, e
 are 2^40. So they are counted before any is made. Refused are
 
 1. functions that call themselves, perhaps through others;
-2. more nodes than `MOST_NODES`, or more calls of one function than `MOST_CALLS`: names are made unique one by one, so
-   that takes the square of their number;
+2. more nodes than `MOST_NODES`, or names that come again too often: onnx_ir makes them unique by trying one number
+   after the other, which takes the square of their number, in all no more than `MOST_TRIES`;
 3. calls that do not fit their function.
 """
 
@@ -19,9 +19,10 @@ import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass
 
 from detquant.errors import ModelError, in_short
+from detquant.untrusted import one_line
 
 MOST_NODES = 50_000
-MOST_CALLS = 4_000
+MOST_TRIES = 10_000_000
 
 Identifier = tuple[str, str, str]
 
@@ -59,16 +60,35 @@ def _count(model: ir.Model) -> None:
     nodes = sum(1 for _ in model.graph.all_nodes())
     for one in order:  # case 2
         nodes += times[one] * sum(1 for _ in model.functions[one].all_nodes())
-        if nodes > MOST_NODES or times[one] > MOST_CALLS:
+        if nodes > MOST_NODES:
             raise ModelError(
-                f"The model's functions stand for more than {MOST_NODES} nodes, or one of them is called more than "
-                f"{MOST_CALLS} times ('{one[1]}'): no detector is so large. Export it again without functions."
+                f"The model's functions stand for more than {MOST_NODES} nodes ('{one_line(one[1])}' and others): no "
+                "detector is so large. Export it again without functions."
             )
         for inner, count in called[one].items():
             times[inner] += times[one] * count
     for one in order:
         if not times[one]:
             del model.functions[one]
+    _name_nodes(model)
+    names: Counter[str] = Counter()
+    for one, function in model.functions.items():
+        for node in function.all_nodes():
+            for name in (f"node {node.name}", *(f"value {output.name}" for output in node.outputs)):
+                names[name] += times[one]
+    if sum(count**2 for count in names.values()) > MOST_TRIES:
+        often, count = names.most_common(1)[0]
+        raise ModelError(
+            f"The model's functions are called so often that the {one_line(often)} in them comes {count} times: export "
+            "it again without functions."
+        )
+
+
+def _name_nodes(model: ir.Model) -> None:
+    """A name for each node of a function that has none: onnx_ir would call them all "node", and number them."""
+    for (_, name, _), function in model.functions.items():
+        for place, node in enumerate(function.all_nodes()):
+            node.name = node.name or f"{name}_{place}"
 
 
 def _calls(nodes: Iterable[ir.Node], model: ir.Model) -> Counter[Identifier]:

@@ -16,12 +16,13 @@ The passes, in order:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
-from detquant.errors import ModelError
+from detquant.errors import DetquantError, ModelError, in_short
 from detquant.graph.fix_shapes import fix_shapes
 from detquant.graph.focus_as_conv import focus_as_conv
 from detquant.graph.fold_batchnorm import fold_batchnorm
@@ -64,7 +65,6 @@ def refuse_the_huge(model: ir.Model) -> ir.Model:
 
 BEFORE_SHAPES: tuple[Pass, ...] = (inline_functions, raise_opset)
 AFTER_SHAPES: tuple[Pass, ...] = (
-    fold_constants,
     fold_batchnorm,
     remove_unused,
     name_values,
@@ -90,10 +90,30 @@ def prepare(model: ir.Model, imgsz: int | tuple[int, int] | None = None) -> ir.M
     """
     if not len(model.graph):
         raise ModelError("The model's graph has no nodes: there is nothing to quantise.")
-    prepared = model.clone()
-    for each in BEFORE_SHAPES:
-        prepared = each(prepared)
+    with _sentences():
+        prepared = model.clone()
+        for each in BEFORE_SHAPES:
+            prepared = each(prepared)
     prepared = fix_shapes(prepared, imgsz)
+    with _sentences():
+        prepared = fold_constants(prepared)
     for each in AFTER_SHAPES:
         prepared = each(prepared)
     return prepared
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """What passes over a graph as a file has it trip over, if it is damaged, as one sentence.
+
+    ONNX's converter and shape inference and the passes of onnx_ir take a graph to be sound: a node with an input too
+    few, or an attribute of another kind, is an error of any class. Behind them all graphs are sound.
+    """
+    try:
+        yield
+    except DetquantError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"The model's graph is damaged ({in_short(error)}): check it with onnx.checker, or export it again."
+        ) from error
