@@ -63,7 +63,12 @@ def load_model(path: str | os.PathLike[str], imgsz: int | None = None) -> Import
     for name in OF_FOLDERS if file.is_dir() else IMPORTERS:
         importer = cast(_Importer, importlib.import_module(IMPORTERS[name]))
         if importer.matches(file):
-            return _bounded(name, importer.load(file, imgsz))
+            try:
+                return _bounded(name, importer.load(file, imgsz))
+            except UnicodeDecodeError as error:  # of a name inside, where a library hands it on
+                raise ModelError(
+                    f"'{file}' has a name inside that is no UTF-8, or is damaged: export it again with other names."
+                ) from error
     if file.is_dir():
         raise ModelError(
             f"'{file}' is a folder: expected a model file in it, such as '{file / 'model.onnx'}', or a SavedModel."

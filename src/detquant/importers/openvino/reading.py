@@ -20,6 +20,7 @@ from detquant.graph.fix_shapes import fixed_shape
 from detquant.importers.openvino.branches import inline_branches
 from detquant.importers.openvino.combined_nms import combined_non_max_suppression
 from detquant.importers.openvino.quantizing import integer_converts
+from detquant.untrusted import one_line
 
 _MOST_OUTPUTS = 8
 # The key under which OpenVINO's ConstantFolding finds that it should leave a node alone.
@@ -171,13 +172,13 @@ def _sentences(path: Path, framework: str) -> Iterator[None]:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         missing = next((match for match in map(_MISSING.search, lines) if match is not None), None)
         if missing is not None:
-            operations = (missing["some"] or missing["one"]).strip()
+            operations = one_line(missing["some"] or missing["one"], 300)
             raise UnsupportedOperator(
                 f"'{path}' has operations that cannot be translated ({operations}): cut them off, or export the model "
                 "to ONNX and give that file."
             ) from error
         said = [line for line in lines if not line.startswith(_FRAMES)]
-        reason = (said or lines or [type(error).__name__])[0].rstrip(".: ")
+        reason = one_line((said or lines or [type(error).__name__])[0], 300).rstrip(".: ")
         if framework == "shape":
             raise ModelError(f"'{path}' cannot take the input size that was asked for: {reason}.") from error
         raise ModelError(
