@@ -133,5 +133,5 @@ def test_what_does_not_fit_the_weights_type_is_not_folded(build):
     weights |= {"b": np.zeros(2, np.float32), "m": np.zeros(2, np.float32), "v": np.ones(2, np.float32)}
     rows = [("Conv", ["x", "w"], ["c"], {}), ("BatchNormalization", ["c", "g", "b", "m", "v"], ["y"], {})]
     folded = fold_batchnorm(build(rows, {"x": [1, 3, 4, 4]}, {"y": None}, weights))
-    assert [node.op_type for node in folded.graph][0] == "Conv"
+    assert next(node.op_type for node in folded.graph) == "Conv"
     assert all(np.isfinite(value.const_value.numpy()).all() for value in folded.graph.initializers.values())

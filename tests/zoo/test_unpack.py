@@ -254,3 +254,11 @@ def test_a_path_without_end(zipped, tmp_path):
     archive = zipped([("a/" * 2000 + "b", b"one")])
     with pytest.raises(FetchError, match="a path of more than 1024 bytes"):
         unpack(archive, tmp_path / "out")
+
+
+@pytest.mark.parametrize("members", [["a", "a/"], ["a/", "a"], ["a", "a/b"], ["a/b", "a"], ["a", "./a/b"]])
+def test_a_file_and_a_folder_of_one_name(zipped, tmp_path, members):
+    archive = zipped([(name, b"" if name.endswith("/") else b"one") for name in members])
+    with pytest.raises(FetchError, match="is there twice"):
+        unpack(archive, tmp_path / "out")
+    nothing_else(tmp_path, archive)

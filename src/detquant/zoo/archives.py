@@ -75,7 +75,7 @@ def open_archive(archive: Path, stack: ExitStack) -> Archive:
         BROKEN, OSError: it is neither.
     """
     if zipfile.is_zipfile(archive):
-        _check_directory(archive)
+        check_directory(archive)
         return _Zip(stack.enter_context(zipfile.ZipFile(archive)))
     plain = stack.enter_context(archive.open("rb"))
     head = plain.read(len(_GZIP))
@@ -84,8 +84,13 @@ def open_archive(archive: Path, stack: ExitStack) -> Archive:
     return _Tar(stack.enter_context(tarfile.open(fileobj=_Bounded(stream), mode="r:")))
 
 
-def _check_directory(archive: Path) -> None:
-    """Case 1."""
+def check_directory(archive: Path) -> None:
+    """Case 1, for all who are about to open a zip: `zipfile` makes an object of each entry first of all.
+
+    Raises:
+        BadZipFile: it says that it lists more than any archive does.
+        OSError: it cannot be read.
+    """
     with archive.open("rb") as file:
         file.seek(max(0, archive.stat().st_size - _TAIL))
         tail = file.read(_TAIL)

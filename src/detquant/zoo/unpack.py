@@ -73,11 +73,13 @@ def unpack(archive: Path, folder: Path, *, record: str = "", record_name: str = 
 def _checked(archive: Path, opened: Archive) -> list[Member]:
     """The members, none of which does harm."""
     most = max(archive.stat().st_size * MOST_GROWTH, _SMALL)
-    members, seen, total = list[Member](), set[PurePosixPath](), 0
+    members, total = list[Member](), 0
+    files, folders = set[PurePosixPath](), set[PurePosixPath]()
     for member in opened.members():
         path = PurePosixPath(member.name)
         fault = member.fault or _fault(member.name)
-        if not fault and not member.is_folder and path in seen:
+        taken = path in files or (not member.is_folder and path in folders) or not files.isdisjoint(path.parents)
+        if not fault and taken:  # also a file and a folder of one name
             fault = "is there twice"
         total += member.size
         if not fault and total > most:
@@ -86,7 +88,8 @@ def _checked(archive: Path, opened: Archive) -> list[Member]:
             fault = f"makes it more than {MOST_MEMBERS} files"
         if fault:
             raise FetchError(f"'{archive}' was not unpacked: '{one_line(member.name)}' in it {fault}. Do not trust it.")
-        seen.add(path)
+        (folders if member.is_folder else files).add(path)
+        folders.update(path.parents)
         members.append(member)
     return members
 

@@ -20,6 +20,7 @@ from detquant.importers._base import LARGEST as LARGEST_FILE
 from detquant.importers.openvino.metadata import LARGEST, as_texts
 from detquant.importers.tflite.flatbuffer import DAMAGE, metadata_entry
 from detquant.untrusted import parse_json, read_bytes
+from detquant.zoo.archives import check_directory
 
 _MOST_ENTRIES = 100
 _ULTRALYTICS = ("metadata.json", "temp_meta.txt")
@@ -42,6 +43,7 @@ def written(path: Path) -> dict[str, str]:
 def appended(path: Path) -> dict[str, str]:
     """What the archive behind a TFLite model says; empty if there is none."""
     try:
+        check_directory(path)
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             if len(entries) > _MOST_ENTRIES:
