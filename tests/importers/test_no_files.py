@@ -7,13 +7,16 @@ import socket
 import threading
 from pathlib import Path
 
+import onnx_ir as ir
 import pytest
 
 from detquant.errors import DetquantError, ModelError, RecipeError
 from detquant.families.preprocessing import chosen_preprocessing
+from detquant.graph import prepare
 from detquant.importers import load_model
 from detquant.recipes import load_recipe
 from detquant.recipes.workflow import load_workflow
+from detquant.targets import load_target
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
 
@@ -156,3 +159,15 @@ def test_a_model_whose_name_is_no_text(tmp_path, square_model):
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.onnx"))
     square_model.rename(path)
     assert load_model(path).path == path
+
+
+@pytest.mark.parametrize("target", ["openvino", "tflite"])
+def test_what_openvino_reads_may_have_a_name_that_is_no_text(tmp_path, target, square_proto):
+    for package in {"openvino", {"openvino": "openvino", "tflite": "ai_edge_litert"}[target]}:
+        pytest.importorskip(package, reason=f"{package} is not installed")
+    artefact = load_target(target).lower_float(prepare(ir.from_proto(square_proto)), "fp32")
+    folder = os.fsencode(tmp_path)
+    for name, content in artefact.files.items():
+        Path(os.fsdecode(folder + b"/caf\xe9" + Path(name).suffix.encode())).write_bytes(content)
+    path = Path(os.fsdecode(folder + b"/caf\xe9" + Path(next(iter(artefact.files))).suffix.encode()))
+    assert len(load_model(path).model.graph)

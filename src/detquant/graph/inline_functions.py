@@ -52,7 +52,7 @@ def _count(model: ir.Model) -> None:
     try:
         order = [*graphlib.TopologicalSorter(called).static_order()][::-1]  # who calls comes before who is called
     except graphlib.CycleError as error:  # case 1
-        names = " -> ".join(f"'{name}'" for _, name, _ in error.args[1][:4])
+        names = " -> ".join(f"'{one_line(name)}'" for _, name, _ in error.args[1][:4])
         raise ModelError(
             f"The model has a function that calls itself ({names}): its graph would have no end. Export it again."
         ) from error
@@ -71,13 +71,13 @@ def _count(model: ir.Model) -> None:
         if not times[one]:
             del model.functions[one]
     _name_nodes(model)
-    names: Counter[str] = Counter()
+    comes: Counter[str] = Counter()
     for one, function in model.functions.items():
         for node in function.all_nodes():
             for name in (f"node {node.name}", *(f"value {output.name}" for output in node.outputs)):
-                names[name] += times[one]
-    if sum(count**2 for count in names.values()) > MOST_TRIES:
-        often, count = names.most_common(1)[0]
+                comes[name] += times[one]
+    if sum(count**2 for count in comes.values()) > MOST_TRIES:
+        often, count = comes.most_common(1)[0]
         raise ModelError(
             f"The model's functions are called so often that the {one_line(often)} in them comes {count} times: export "
             "it again without functions."

@@ -6,7 +6,9 @@ frontend that was asked for sees the file. It runs nothing, and knows no operati
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -89,10 +91,11 @@ def read(
             from openvino.frontend import ConversionExtension as AnyExtension
 
             frontend.add_extension(AnyExtension(part.beyond, _nothing))
-        source = frontend.load(str(path))
-        if part is not None:
-            _take(source, part)
-        model = frontend.convert(source)
+        with _named_in_utf8(path) as openable:
+            source = frontend.load(str(openable))
+            if part is not None:
+                _take(source, part)
+            model = frontend.convert(source)
         frontend.normalize(model)
         if part is not None and part.image is not None:  # inputs that nothing reads any more are still there
             model = _with_one_input(model, part.image)
@@ -100,6 +103,21 @@ def read(
     with _sentences(named, framework):
         _fold(model)
     return model
+
+
+@contextmanager
+def _named_in_utf8(path: Path) -> Iterator[Path]:
+    """The file, or a link to it, and to the .bin beside it: names of files need be no text, but OpenVINO's are."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        with tempfile.TemporaryDirectory(prefix="detquant-") as name:
+            for file in (path, path.with_suffix(".bin")):
+                if file.exists():
+                    os.symlink(file.absolute(), Path(name, "model").with_suffix(file.suffix))
+            yield Path(name, "model").with_suffix(path.suffix)
+    else:
+        yield path
 
 
 def _nothing(context: Any) -> list[Any]:
