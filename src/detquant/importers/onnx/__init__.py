@@ -12,6 +12,7 @@ A file is refused with one sentence, before any pass sees it, if
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import onnx
@@ -23,6 +24,9 @@ from detquant.importers._base import LARGEST, ImportedModel
 from detquant.importers.onnx.tensors import Reader, inner_graphs
 from detquant.importers.onnx.text import mend_text
 from detquant.untrusted import one_line, read_bytes
+
+# What it says of a damaged graph is said in a sentence here; its log is for whoever sets one up.
+logging.getLogger("onnx_ir").addHandler(logging.NullHandler())
 
 _KNOWN_HEADS = (
     (b"\xff\xd8\xff", "a JPEG image"),
