@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from detquant.untrusted import FileRefused, check_file, in_units, is_file, read_bytes
+from detquant.untrusted import FileRefused, check_file, in_units, is_file, read_bytes, read_start
 
 
 def test_a_file_within_the_limit_is_read(tmp_path: Path) -> None:
@@ -17,6 +17,14 @@ def test_a_file_within_the_limit_is_read(tmp_path: Path) -> None:
     assert check_file(path, 3) == 3 and is_file(path)
     with pytest.raises(FileRefused, match="it has 3 bytes, and no more than 2 bytes are read"):
         read_bytes(path, 2)
+
+
+def test_the_start_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"abc" * 100_000)
+    assert read_start(path, 10**6, 4) == b"abca" and read_start(path, 10**6, 10**6) == b"abc" * 100_000
+    with pytest.raises(FileRefused, match="300 kB"):
+        read_start(path, 1000, 4)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
