@@ -125,3 +125,13 @@ def test_half_precision_weights_stay_half_precision(build):
     model = build([("Conv", ["x", "w"], ["c"], {}), batchnorm("c", "y")], {"x": [1, 3, 4, 4]}, {"y": None}, constants)
     conv = fold_batchnorm(model).graph.node(0)
     assert [value.const_value.numpy().dtype for value in conv.inputs[1:]] == [np.float16, np.float16]
+
+
+def test_what_does_not_fit_the_weights_type_is_not_folded(build):
+    """Each number fits float32, their product does not: folded, the weight would be infinite."""
+    weights = {"w": np.full((2, 3, 1, 1), 1e30, np.float32), "g": np.full(2, 1e30, np.float32)}
+    weights |= {"b": np.zeros(2, np.float32), "m": np.zeros(2, np.float32), "v": np.ones(2, np.float32)}
+    rows = [("Conv", ["x", "w"], ["c"], {}), ("BatchNormalization", ["c", "g", "b", "m", "v"], ["y"], {})]
+    folded = fold_batchnorm(build(rows, {"x": [1, 3, 4, 4]}, {"y": None}, weights))
+    assert next(node.op_type for node in folded.graph) == "Conv"
+    assert all(np.isfinite(value.const_value.numpy()).all() for value in folded.graph.initializers.values())

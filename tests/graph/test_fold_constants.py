@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import tracemalloc
 from collections import Counter
 
 import numpy as np
 import onnx_ir as ir
+import pytest
 
 from detquant.graph import fold_constants as module
 from detquant.graph.fold_constants import fold_constants
 
 INT = np.int64
+LONG = np.ones(10**5, np.float32)
 
 
 def operators(model: ir.Model) -> Counter[str]:
@@ -154,3 +157,45 @@ def test_folding_gives_the_same_graph_each_time(build):
     model = build(rows + adds, {"x": [2]}, outputs, {"k": np.ones(2, np.float32)})
     names = [list(fold_constants(model.clone()).graph.initializers) for _ in range(3)]
     assert names[0] == names[1] == names[2] == [f"{row[0]}_folded" for row in rows]
+
+
+def chain_of(op: str, length: int, attributes: dict[str, object]) -> list[tuple[str, list[str], list[str], dict]]:
+    rows = [(op, [f"v{place}"] * 2, [f"v{place + 1}"], attributes) for place in range(length)]
+    return [*rows, ("ReduceMax", [f"v{length}"], ["top"], {"keepdims": 0}), ("Add", ["x", "top"], ["y"], {})]
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["of known size", "of a size that is found"])
+def test_values_that_double_are_not_folded_without_end(build, known):
+    """Forty Concats of a value with itself are 2^40 numbers, asked for in a few hundred bytes."""
+    rows = chain_of("Concat", 40, {"axis": -1})
+    if not known:
+        rows = [("NonZero", ["a"], ["found"], {}), ("Cast", ["found"], ["v0"], {"to": 1}), *rows]
+    model = build(rows, {"x": [1, 2]}, {"y": [1, 2]}, {"v0" if known else "a": np.ones((1, 1000), np.float32)})
+    tracemalloc.start()
+    folded = fold_constants(model)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200 << 20
+    held = sum(value.const_value.nbytes for value in folded.graph.initializers.values())
+    assert held <= 8 << 20 and 20 < len(folded.graph) < 42
+
+
+@pytest.mark.parametrize(
+    ("row", "constants"),
+    [
+        (("ConstantOfShape", ["a"], ["c"], {}), {"a": np.array([2**20, 2**20])}),
+        (("Expand", ["a", "b"], ["c"], {}), {"a": np.ones(1, np.float32), "b": np.array([2**21, 2**20])}),
+        (("Tile", ["a", "b"], ["c"], {}), {"a": np.ones(2, np.float32), "b": np.array([2**40])}),
+        (
+            ("MatMul", ["a", "b"], ["c"], {}),
+            {"a": LONG.reshape(-1, 1), "b": LONG.reshape(1, -1)},
+        ),
+        (("Add", ["a", "b"], ["c"], {}), {"a": LONG.reshape(-1, 1), "b": LONG.reshape(1, -1)}),
+        (("Pad", ["a", "b"], ["c"], {}), {"a": np.ones((1, 1), np.float32), "b": np.array([0, 0, 2**20, 2**20])}),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_what_is_far_larger_than_its_file_is_not_made(build, row, constants):
+    rows = [row, ("ReduceMax", ["c"], ["top"], {"keepdims": 0}), ("Add", ["x", "top"], ["y"], {})]
+    folded = fold_constants(build(rows, {"x": [1, 2]}, {"y": [1, 2]}, constants))
+    assert [node.op_type for node in folded.graph] == [row[0], "ReduceMax", "Add"]

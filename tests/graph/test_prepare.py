@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import onnx_ir as ir
 import pytest
@@ -108,3 +110,21 @@ def test_real_detectors_stay_the_same_function(weights, greatest_difference, nam
     assert not {"Shape", "Gather", "Constant", "Identity"} & {node.op_type for node in after.graph}
     assert all(static_shape(out) for node in after.graph for out in node.outputs)
     assert greatest_difference(before, after, shape, scale) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("row", "opset"),
+    [(("Relu", [], ["y"], {}), 9), (("Identity", [], ["y"], {}), 21), (("Concat", ["x"], ["y"], {}), 17)],
+)
+def test_a_node_that_is_damaged_is_one_sentence_and_nothing_is_printed(build, capfd, row, opset):
+    model = build([row, ("Relu", ["x"], ["z"], {})], {"x": [1, 4]}, {"y": [1, 4]}, opset=opset)
+    with contextlib.suppress(ModelError):
+        prepare(model)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_value_that_no_memory_holds_is_refused(build):
+    rows = [("Expand", ["x", "size"], ["big"], {}), ("ReduceMax", ["big"], ["y"], {"keepdims": 0})]
+    model = build(rows, {"x": [1, 4]}, {"y": []}, {"size": np.array([2**20, 2**20, 4])})
+    with pytest.raises(ModelError, match=r"value 'big' has the shape \[1048576, 1048576, 4\], which is more"):
+        prepare(model)

@@ -227,3 +227,85 @@ def test_real_detectors(name):
     if not file.is_file():
         pytest.skip(f"the trained detector {name} is not beside the checkout")
     assert load_model(file).size_bytes == file.stat().st_size
+
+
+def test_names_that_are_no_text_still_join_the_graph(path):
+    content = proto().SerializeToString().replace(b"\x01w", b"\x01\xff").replace(b"stride", b"strid\xe9")
+    path.write_bytes(content)
+    imported = load_model(path)
+    assert list(imported.model.graph.initializers) == ["\\xff"] and imported.metadata["strid\\xe9"] == "32"
+    assert imported.model.graph[0].inputs[1] is imported.model.graph.initializers["\\xff"]
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        ({"offset": "9" * 6000}, "an offset or a length that is no number"),
+        ({"offset": "٣"}, "an offset or a length that is no number"),
+        ({"offset": "-4"}, "an offset or a length that is no number"),
+        ({"length": "1e3"}, "an offset or a length that is no number"),
+        ({"offset": "9" * 18}, "too short"),
+        ({"length": "9" * 18}, "too short"),
+        ({"offset": "428"}, "too short"),
+        ({"length": "8"}, "needs 432 bytes and has 8"),
+        ({"location": ""}, "outside the model's folder"),
+        ({"location": "."}, "a folder, not a file"),
+        ({"location": "a\0b"}, "cannot be read"),
+        ({"location": "x" * 5000}, "cannot be read"),
+    ],
+)
+def test_external_data_that_makes_no_sense_is_refused_before_it_is_read(external, entries, words):
+    model = onnx.load(str(external), load_external_data=False)
+    [weight] = model.graph.initializer
+    held = {entry.key: entry.value for entry in weight.external_data} | entries
+    del weight.external_data[:]
+    for key, value in held.items():
+        weight.external_data.add(key=key, value=value)
+    external.write_bytes(model.SerializeToString())
+    sentence = refused(external)
+    assert words in sentence and len(sentence) < 600
+
+
+def test_external_data_that_is_a_pipe_is_refused(external):
+    external.with_name("model.data").unlink()
+    os.mkfifo(external.with_name("model.data"))
+    assert "it is a named pipe, not a file" in refused(external)
+
+
+def test_one_file_cannot_be_asked_for_again_and_again(external):
+    """A thousand tensors of the same gigabyte would be a terabyte."""
+    model = onnx.load(str(external), load_external_data=False)
+    with external.with_name("model.data").open("wb") as file:
+        file.truncate(3 << 30)
+    [weight] = model.graph.initializer
+    weight.dims[:] = [3 << 30]
+    weight.data_type = onnx.TensorProto.INT8
+    for entry in weight.external_data:
+        if entry.key == "length":
+            entry.value = str(3 << 30)
+    external.write_bytes(model.SerializeToString())
+    assert "asks for more than 2.15 GB of external data" in refused(external)
+
+
+@pytest.mark.parametrize("dims", [[2**31, 2**31], [2**62], [-1, 3], [2**40, 0, 2**40]])
+def test_a_tensor_of_a_shape_without_its_bytes_is_refused(path, dims):
+    model = proto()
+    model.graph.initializer[0].dims[:] = dims
+    path.write_bytes(model.SerializeToString())
+    assert "initializer 'w'" in refused(path)
+    model.graph.initializer[0].ClearField("raw_data")
+    path.write_bytes(model.SerializeToString())
+    assert "initializer 'w'" in refused(path)
+
+
+def test_a_constant_inside_a_node_may_not_lie_outside_the_folder_either(path):
+    model = proto()
+    constant = helper.make_node("Constant", [], ["w"], value=numpy_helper.from_array(KERNEL))
+    tensor = constant.attribute[0].t
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="/etc/hostname")
+    del model.graph.initializer[:]
+    model.graph.node.insert(0, constant)
+    path.write_bytes(model.SerializeToString())
+    assert "outside the model's folder" in refused(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -28,7 +29,9 @@ class Web(ThreadingHTTPServer):
         self.status = 0  # instead of the file
         self.location = ""
         self.cut: int | None = None  # bytes after which the line goes dead
-        self.announce: int | None = None  # Content-Length instead of the true one
+        self.announce: int | str | None = None  # Content-Length instead of the true one; "" for none
+        self.endless = False  # sends the content again and again
+        self.drip = 0.0  # seconds between single bytes
         self.range_total: int | None = None  # in Content-Range instead of the true one
         self.knows_ranges = True
         self.silent = threading.Event()  # set to answer again
@@ -65,8 +68,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {start}-{len(web.content) - 1}/{total}")
         if web.etag:
             self.send_header("ETag", web.etag)
-        self.send_header("Content-Length", str(web.announce or len(body)))
+        if web.announce != "":
+            self.send_header("Content-Length", str(web.announce or len(body)))
         self.end_headers()
+        while web.endless or web.drip:
+            try:
+                self.wfile.write(body[:1] if web.drip else body)
+            except OSError:  # the client has hung up
+                return
+            web.drip and time.sleep(web.drip)
         self.wfile.write(body[: web.cut])
         self.wfile.flush()
         web.silent.wait(5)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -282,3 +283,48 @@ def test_a_redirect_that_leaves_the_scheme(web, get):
     web.status, web.location = 302, "ftp://127.0.0.1/m.onnx"
     with pytest.raises(FetchError, match="sends on to an address that is not http: ftp"):
         get()
+
+
+@pytest.mark.parametrize("announce", ["", "9" * 5000, "-5", "five", "٣", "1e9", " "])
+def test_a_length_that_is_none_is_as_good_as_no_length(web, get, announce):
+    web.announce = announce.encode().decode("latin-1")
+    came = get(sha256=digest(web))
+    assert came.size_bytes == MEGABYTE and get.file.read_bytes() == web.content
+
+
+@pytest.mark.parametrize("megabytes", [0.5, 2.0])
+def test_a_server_that_does_not_stop(web, get, megabytes):
+    web.announce, web.endless = "", True
+    with pytest.raises(FetchError, match=rf"does not stop after .* MB for m.onnx, where it has {megabytes:g} MB"):
+        get(megabytes=megabytes)
+    assert names(get) == []
+
+
+def test_a_server_that_announces_too_much_is_not_listened_to(web, get):
+    web.announce, web.endless = 10**12, True
+    with pytest.raises(FetchError, match=r"announces 1000000.0 MB for m.onnx, where its size is not known"):
+        get()
+    assert names(get) == []
+
+
+def test_a_server_that_sends_a_byte_now_and_then(web, get):
+    web.announce, web.drip = "", 0.05
+    with pytest.raises(FetchError, match=r"had almost come to a halt after 0.0 MB"):
+        get(timeout=0.2)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+@pytest.mark.parametrize("suffix", ["", ".partial", ".partial.json"])
+def test_a_pipe_in_the_way_is_not_waited_for(web, get, suffix):
+    get.file.parent.mkdir()
+    os.mkfifo(f"{get.file}{suffix}")
+    with pytest.raises((FetchError, OutputError), match=r"it is a named pipe, not a file|is there and is no file"):
+        get()
+
+
+@pytest.mark.parametrize("record", ["[" * 9000, "1" * 6000, "null", '{"total": "9"}', '{"total": 1e999}', "\xff"])
+def test_a_record_that_makes_no_sense_is_none(web, get, record):
+    get.file.parent.mkdir()
+    get.partial.write_bytes(b"something")
+    get.partial.with_name("m.onnx.partial.json").write_text(record, encoding="latin-1")
+    assert get(sha256=digest(web)).size_bytes == MEGABYTE

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import gzip
+import importlib
 import io
 import random
 import stat
 import tarfile
+import tracemalloc
 import zipfile
 
 import pytest
@@ -174,5 +177,88 @@ def test_an_interrupt_leaves_the_archive_only(zipped, tmp_path, monkeypatch):
 
     monkeypatch.setattr("os.rename", interrupt)
     with pytest.raises(KeyboardInterrupt):
+        unpack(archive, tmp_path / "out")
+    nothing_else(tmp_path, archive)
+
+
+def test_a_name_that_is_no_text(tarred, tmp_path):
+    unpack(tarred([("caf\udce9.txt", b"coffee")]), tmp_path / "out")
+    assert [path.read_bytes() for path in (tmp_path / "out").iterdir()] == [b"coffee"]
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_compression_whose_memory_the_archive_chooses(tmp_path, compression):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", compression) as file:
+        file.writestr("a", bytes(1000))
+    with pytest.raises(FetchError, match="compressed in a way that is not taken"):
+        unpack(tmp_path / "a.zip", tmp_path / "out")
+
+
+def test_a_zip_name_that_says_it_is_utf8_and_is_not(zipped, tmp_path):
+    archive = zipped([("é", b"one")])
+    archive.write_bytes(archive.read_bytes().replace("é".encode(), b"\xff\xfe"))
+    with pytest.raises(FetchError, match="cannot be unpacked"):
+        unpack(archive, tmp_path / "out")
+    nothing_else(tmp_path, archive)
+
+
+def header(name: bytes, size: bytes, kind: bytes) -> bytes:
+    """A tar header; its sum is right."""
+    block = bytearray(name.ljust(100, b"\0") + b"0000644\0" + b"0000000\0" * 2 + size.ljust(12, b"\0") + bytes(12))
+    block += b" " * 8 + kind + bytes(100) + b"ustar\x0000" + bytes(247)
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
+@pytest.mark.parametrize("kind", [b"L", b"x", b"g"])
+@pytest.mark.parametrize("size", [b"77777777777", b"\x80" + (2**62).to_bytes(11, "big"), b"\xff" * 12])
+def test_a_name_or_header_of_gigabytes_is_not_read(tmp_path, kind, size):
+    archive = tmp_path / "a.tar.gz"
+    with gzip.open(archive, "wb") as file:
+        file.write(header(b"long", size, kind) + bytes(20_000_000))
+    tracemalloc.start()
+    with pytest.raises(FetchError):
+        unpack(archive, tmp_path / "out")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 64 << 20
+    nothing_else(tmp_path, archive)
+
+
+def test_headers_that_announce_headers(tmp_path):
+    archive = tmp_path / "a.tar"
+    archive.write_bytes(header(b"more", b"00000000000", b"x") * 20_000 + bytes(1024))
+    with pytest.raises(FetchError, match="cannot be unpacked"):
+        unpack(archive, tmp_path / "out")
+
+
+def test_more_members_than_any_data_set_has(tarred, tmp_path, monkeypatch):
+    monkeypatch.setattr(importlib.import_module("detquant.zoo.unpack"), "MOST_MEMBERS", 10)
+    archive = tarred([(f"{number}.txt", b"text") for number in range(11)])
+    with pytest.raises(FetchError, match="more than 10 files"):
+        unpack(archive, tmp_path / "out")
+    nothing_else(tmp_path, archive)
+
+
+def test_a_directory_of_gigabytes_is_not_read(zipped, tmp_path):
+    archive = zipped([("a", b"one")])
+    content = bytearray(archive.read_bytes())
+    place = content.rindex(b"PK\x05\x06")
+    content[place + 12 : place + 16] = (2**31).to_bytes(4, "little")
+    archive.write_bytes(content)
+    with pytest.raises(FetchError, match="cannot be unpacked"):
+        unpack(archive, tmp_path / "out")
+
+
+def test_a_path_without_end(zipped, tmp_path):
+    archive = zipped([("a/" * 2000 + "b", b"one")])
+    with pytest.raises(FetchError, match="a path of more than 1024 bytes"):
+        unpack(archive, tmp_path / "out")
+
+
+@pytest.mark.parametrize("members", [["a", "a/"], ["a/", "a"], ["a", "a/b"], ["a/b", "a"], ["a", "./a/b"]])
+def test_a_file_and_a_folder_of_one_name(zipped, tmp_path, members):
+    archive = zipped([(name, b"" if name.endswith("/") else b"one") for name in members])
+    with pytest.raises(FetchError, match="is there twice"):
         unpack(archive, tmp_path / "out")
     nothing_else(tmp_path, archive)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ast
-import json
+import warnings
 from collections.abc import Mapping
 
 from detquant.errors import ModelError
+from detquant.untrusted import parse_json
+
+LONGEST_LITERAL = 1 << 19
+"""Characters of a Python literal that is read; names of twenty thousand classes fit."""
 
 # fmt: off
 COCO_NAMES = (
@@ -62,18 +66,36 @@ def written_names(metadata: Mapping[str, str]) -> tuple[str, ...] | None:
     return _from_json(metadata.get("detquant.classes", "")) or _from_literal(metadata.get("names", ""))
 
 
+def read_literal(text: str) -> object:
+    """A value written as JSON or as a Python literal, never an expression; None where it is neither.
+
+    Python's parser takes some hundred bytes of memory for one of a literal, so that is read up to `LONGEST_LITERAL`.
+    """
+    try:
+        return parse_json(text)
+    except ValueError:
+        pass
+    if len(text) > LONGEST_LITERAL:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of escapes that Python does not know, as in paths of Windows
+            return ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return None
+
+
 def _from_json(text: str) -> tuple[str, ...] | None:
     try:
-        return _as_names(json.loads(text))
+        return _as_names(parse_json(text))
     except ValueError:
         return None
 
 
 def _from_literal(text: str) -> tuple[str, ...] | None:
-    # A literal, never an expression: the file may come from anyone.
     try:
-        return _as_names(ast.literal_eval(text))
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return _as_names(read_literal(text))
+    except (ValueError, RecursionError):  # a name that is a number of thousands of digits, or nested without end
         return None
 
 

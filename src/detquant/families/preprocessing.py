@@ -15,7 +15,6 @@ import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -24,7 +23,10 @@ from detquant.errors import ModelError, unknown_name
 from detquant.families._base import Floats, Geometry, Pixels
 from detquant.families.input_form import Triple
 from detquant.families.letterbox import as_tensor
+from detquant.untrusted import one_line, read_text
 
+_LARGEST = 1 << 20
+_TOO_MUCH = 1e9
 _GREY_LEVELS = (255.0, 255.0, 255.0)
 _IMAGENET_MEAN, _IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 _KEYS = "rgb (true or false), mean and std (three numbers each, std not 0) and crop (above 0, at most 1)"
@@ -102,11 +104,13 @@ def chosen_preprocessing(text: str) -> Preprocessing:
     if not text.endswith(".toml"):
         raise ModelError(f"{unknown_name('preprocessing', text, PREPROCESSING)} A .toml file will do as well.")
     try:
-        return _checked(tomllib.loads(Path(text).read_text(encoding="utf-8")), f"'{text}'")
+        return _checked(tomllib.loads(read_text(text, _LARGEST)), f"'{text}'")
     except OSError as error:
         raise ModelError(f"'{text}' cannot be read: {error.strerror}.") from error
+    except RecursionError as error:
+        raise ModelError(f"'{text}' is not a TOML file: it nests too deeply.") from error
     except ValueError as error:
-        raise ModelError(f"'{text}' is not a TOML file: {error}.") from error
+        raise ModelError(f"'{text}' is not a TOML file: {one_line(str(error), 160)}.") from error
 
 
 def written_preprocessing(text: str) -> Preprocessing:
@@ -145,7 +149,7 @@ def _checked(content: object, where: str) -> Preprocessing:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and bool(np.isfinite(value))
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _TOO_MUCH
 
 
 def _is_triple(value: object) -> bool:

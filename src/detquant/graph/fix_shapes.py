@@ -5,6 +5,7 @@
    property "imgsz" that Ultralytics writes ("[640, 640]", height first), else the model is refused.
 3. Height and width that are fixed must agree with an `imgsz` that is given.
 4. Any other free dimension is refused, for nothing says what it should be.
+5. An input without values, or of more than any memory holds, is refused.
 
 An image is NCHW, unless its last dimension is 1, 3 or 4 and its second is not (TensorFlow exports: NHWC).
 Shapes inside the graph that were written for free dimensions are forgotten; `infer_shapes` finds them again.
@@ -12,14 +13,16 @@ Shapes inside the graph that were written for free dimensions are forgotten; `in
 
 from __future__ import annotations
 
-import json
+import math
 
 import onnx_ir as ir
 
 from detquant.errors import ModelError
 from detquant.graph.values import static_shape
+from detquant.untrusted import one_line, parse_json
 
 _CHANNELS = (1, 3, 4)
+_MOST_VALUES = 1 << 28
 
 
 def fix_shapes(model: ir.Model, imgsz: int | tuple[int, int] | None = None) -> ir.Model:
@@ -76,7 +79,13 @@ def fixed_shape(name: str, dims: list[object], wanted: tuple[int, int] | None, m
     if not all(isinstance(dim, int) for dim in dims):  # case 4
         shown = ", ".join(_shown(dim) for dim in dims)
         raise ModelError(f"The model's input has free dimensions ('{name}' is [{shown}]): pass --imgsz.")
-    return [int(dim) for dim in dims if isinstance(dim, int)]
+    sizes = [int(dim) for dim in dims if isinstance(dim, int)]
+    if math.prod(sizes) > _MOST_VALUES or any(size < 1 for size in sizes):  # case 5
+        raise ModelError(
+            f"The model's input '{name}' of {one_line(str(sizes))} is nothing that can be run: expected sizes of at "
+            f"least 1, and no more than {_MOST_VALUES} values."
+        )
+    return sizes
 
 
 def _spatial_axes(dims: list[object]) -> tuple[int, int]:
@@ -85,13 +94,12 @@ def _spatial_axes(dims: list[object]) -> tuple[int, int]:
 
 def _metadata_imgsz(metadata: dict[str, str]) -> tuple[int, int] | None:
     try:
-        size = json.loads(metadata.get("imgsz", "null"))
+        size = parse_json(metadata.get("imgsz", "null"))
     except ValueError:
         return None
-    if isinstance(size, int) and size > 0:
-        return size, size
-    if isinstance(size, list) and len(size) == 2 and all(isinstance(side, int) and side > 0 for side in size):
-        return size[0], size[1]
+    sides = [size, size] if isinstance(size, int) else size
+    if isinstance(sides, list) and len(sides) == 2 and all(type(side) is int and side > 0 for side in sides):
+        return sides[0], sides[1]
     return None
 
 

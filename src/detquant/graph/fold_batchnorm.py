@@ -67,12 +67,15 @@ def fold_into_layer(
     folded = _FOLDS[layer.op_type](layer, slope, offset)
     if folded is None:
         return False
-    weight, bias = folded
     old = layer.inputs[1]
     dtype = _dtype(old)
+    with np.errstate(all="ignore"):
+        weight, bias = (array.astype(dtype) for array in folded)
+    if not (np.isfinite(weight).all() and np.isfinite(bias).all()):  # each alone fits its type, the product does not
+        return False
     prefix = old.name if old is not None else layer.name
-    weight_value = new_initializer(graph, f"{prefix}_bn_folded", weight.astype(dtype))
-    bias_value = new_initializer(graph, f"{prefix}_bn_bias", bias.astype(dtype))
+    weight_value = new_initializer(graph, f"{prefix}_bn_folded", weight)
+    bias_value = new_initializer(graph, f"{prefix}_bn_bias", bias)
     layer.resize_inputs(3)
     layer.replace_input_with(1, weight_value)
     layer.replace_input_with(2, bias_value)
@@ -107,7 +110,8 @@ def _weight_and_bias(layer: ir.Node) -> tuple[Float64, Float64 | None] | None:
     bias = constant(layer.inputs[2]) if has_bias else None
     if weight is None or (has_bias and bias is None):
         return None
-    return np.asarray(weight, np.float64), None if bias is None else np.asarray(bias, np.float64)
+    with np.errstate(all="ignore"):  # a NaN that signals
+        return np.asarray(weight, np.float64), None if bias is None else np.asarray(bias, np.float64)
 
 
 def _fold_conv(layer: ir.Node, slope: Float64, offset: Float64) -> tuple[Array, Array] | None:

@@ -10,6 +10,10 @@
 Folding a shape makes other shapes known, so 3 and 4 are repeated, with shape inference between, until nothing
 changes. Not folded: nodes with subgraphs, random numbers, operators outside the standard, quantisation (a
 quantised weight must stay one), and results that would make the file grow by more than `LIMIT` bytes.
+
+A file may ask for any amount of numbers, so each result's size is known before it is computed: nothing larger than
+`LIMIT`, or twice all constants of the file, is made, and no more than some times that at once; what comes from a
+result of unknown size waits for the next round. Else forty Concats of a value with itself would be 2^40 numbers.
 """
 
 from __future__ import annotations
@@ -52,15 +56,21 @@ _NEVER = frozenset(
 _EXPANDING = frozenset(["ConstantOfShape", "Expand", "OneHot", "Pad", "Range", "Resize", "Tile", "Upsample"])
 
 
+# Of the largest result: what one round may hold, for its results stay until its session ends.
+_AT_ONCE = 8
+_UNKNOWN_BYTES = 8
+
+
 def fold_constants(model: ir.Model) -> ir.Model:
     """Fold constants until nothing changes, in place; shapes are inferred on the way."""
     LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)  # case 1
+    largest = max(LIMIT, 2 * sum(_bytes(value) or 0 for value in model.graph.initializers.values()))
     changed = True
     while changed:
         _drop_identities(model)
         infer_shapes(model)
         changed = _fold_shapes(model.graph)
-        changed |= _fold_constant_nodes(model)
+        changed |= _fold_constant_nodes(model, largest)
     RemoveUnusedNodesPass()(model)  # case 5
     RemoveUnusedFunctionsPass()(model)  # type: ignore[no-untyped-call]
     RemoveUnusedOpsetsPass()(model)
@@ -112,9 +122,9 @@ def _fold_shapes(graph: ir.Graph) -> bool:
     return changed
 
 
-def _fold_constant_nodes(model: ir.Model) -> bool:
-    """Case 4."""
-    nodes = _constant_nodes(model.graph)
+def _fold_constant_nodes(model: ir.Model, largest: int) -> bool:
+    """Case 4; no result has more bytes than `largest`."""
+    nodes = _constant_nodes(model.graph, largest)
     made = [output for node in nodes for output in node.outputs if output.name]
     wanted = [value for value in made if not all(use.node in nodes for use in value.uses())]
     if not wanted:
@@ -129,17 +139,26 @@ def _fold_constant_nodes(model: ir.Model) -> bool:
     return changed
 
 
-def _constant_nodes(graph: ir.Graph) -> dict[ir.Node, None]:
+def _constant_nodes(graph: ir.Graph, largest: int) -> dict[ir.Node, None]:
     """The nodes that can be run without an image, in order (a dict, for sets do not keep it)."""
     known: set[ir.Value] = set()
     nodes: dict[ir.Node, None] = {}
+    left = _AT_ONCE * largest
     for node in graph:
         inputs = [value for value in node.inputs if value is not None]
         if not inputs or not all(value in known or constant(value) is not None for value in inputs):
             continue
-        if is_op(node, node.op_type) and _is_foldable(node):
-            nodes[node] = None
-            known.update(node.outputs)
+        if not is_op(node, node.op_type) or not _is_foldable(node):
+            continue
+        sizes = [_bytes(output) for output in node.outputs]
+        made = sum(size or 0 for size in sizes)
+        if made > min(left, largest):
+            continue
+        nodes[node] = None
+        left -= made
+        # what is of unknown size is run, for no operator but the expanding ones makes more than it reads; what reads it
+        # is not yet
+        known.update(output for output, size in zip(node.outputs, sizes, strict=True) if size is not None)
     return nodes
 
 
@@ -153,6 +172,15 @@ def _is_foldable(node: ir.Node) -> bool:
     if any(shape is not None and math.prod(shape) > max(LIMIT, 2 * read) for shape in shapes):
         return False
     return node.op_type not in _EXPANDING or None not in shapes
+
+
+def _bytes(value: ir.Value) -> int | None:
+    """Bytes of a result; None where its shape is not known."""
+    shape = static_shape(value)
+    if shape is None:
+        return None
+    sized = value.dtype is not None and value.dtype != ir.DataType.STRING
+    return math.ceil(math.prod(shape) * (value.dtype.itemsize if sized and value.dtype else _UNKNOWN_BYTES))
 
 
 def _sources(value: ir.Value) -> Iterable[ir.Value]:

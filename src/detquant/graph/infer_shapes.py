@@ -7,8 +7,13 @@ depends on the data (NonMaxSuppression, NonZero), stay unknown.
 
 from __future__ import annotations
 
+import logging
+
 import onnx_ir as ir
 from onnx_ir.passes.common import ShapeInferencePass
+
+# Of a graph that it cannot follow onnx_ir logs the whole traceback: for whoever sets a log up, not for the terminal.
+logging.getLogger("onnx_ir").addHandler(logging.NullHandler())
 
 
 def infer_shapes(model: ir.Model) -> ir.Model:

@@ -9,35 +9,36 @@ The passes, in order:
 5. `fold_batchnorm`: into the convolution before it.
 6. `remove_unused`: what folding left behind.
 7. `name_values`: each name once.
-8. `infer_shapes`: shape and type on every value.
+8. `infer_shapes`: shape and type on every value; one that no memory holds is refused.
 9. `mean_as_pool` and `focus_as_conv`: two ways of exporters to write what has better kernels under another name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import onnx_ir as ir
-from onnx_ir.passes.common import InlinePass, RemoveUnusedNodesPass
+from onnx_ir.passes.common import RemoveUnusedNodesPass
 
-from detquant.errors import ModelError
+from detquant.errors import DetquantError, ModelError, in_short
 from detquant.graph.fix_shapes import fix_shapes
 from detquant.graph.focus_as_conv import focus_as_conv
 from detquant.graph.fold_batchnorm import fold_batchnorm
 from detquant.graph.fold_constants import fold_constants
 from detquant.graph.infer_shapes import infer_shapes
+from detquant.graph.inline_functions import inline_functions
 from detquant.graph.mean_as_pool import mean_as_pool
 from detquant.graph.name_values import name_values
 from detquant.graph.raise_opset import raise_opset
+from detquant.graph.values import static_shape
+from detquant.untrusted import one_line
+
+MOST_VALUES = 1 << 30
+"""Numbers of one value: 4 GB in float32, some ten times what a large detector has on a large image."""
 
 Pass = Callable[[ir.Model], ir.Model]
-
-
-def inline_functions(model: ir.Model) -> ir.Model:
-    """Replace each call of a model's own function by the function's nodes, in place."""
-    if model.functions:
-        InlinePass()(model)
-    return model
 
 
 def remove_unused(model: ir.Model) -> ir.Model:
@@ -46,13 +47,29 @@ def remove_unused(model: ir.Model) -> ir.Model:
     return model
 
 
+def refuse_the_huge(model: ir.Model) -> ir.Model:
+    """Refuse a value that no memory holds before anything runs the model; gives the model as it is.
+
+    Raises:
+        ModelError: there is one.
+    """
+    for value in (output for node in model.graph for output in node.outputs):
+        shape = static_shape(value)
+        if shape is not None and math.prod(shape) > MOST_VALUES:
+            raise ModelError(
+                f"The model's value '{one_line(value.name or '')}' has the shape {one_line(str(list(shape)))}, which "
+                "is more than can be run: check the image size, or export the model again."
+            )
+    return model
+
+
 BEFORE_SHAPES: tuple[Pass, ...] = (inline_functions, raise_opset)
 AFTER_SHAPES: tuple[Pass, ...] = (
-    fold_constants,
     fold_batchnorm,
     remove_unused,
     name_values,
     infer_shapes,
+    refuse_the_huge,
     mean_as_pool,
     focus_as_conv,
 )
@@ -62,7 +79,7 @@ def prepare(model: ir.Model, imgsz: int | tuple[int, int] | None = None) -> ir.M
     """Give a copy of the model that the rest of the house can work on.
 
     Args:
-        model: an ONNX model of opset 11 or newer; it is not changed and shares its weights with the copy.
+        model: an ONNX model of opset 7 or newer; it is not changed and shares its weights with the copy.
         imgsz: input side in pixels, or (height, width); only for models whose input is free.
 
     Returns:
@@ -73,10 +90,30 @@ def prepare(model: ir.Model, imgsz: int | tuple[int, int] | None = None) -> ir.M
     """
     if not len(model.graph):
         raise ModelError("The model's graph has no nodes: there is nothing to quantise.")
-    prepared = model.clone()
-    for each in BEFORE_SHAPES:
-        prepared = each(prepared)
+    with _sentences():
+        prepared = model.clone()
+        for each in BEFORE_SHAPES:
+            prepared = each(prepared)
     prepared = fix_shapes(prepared, imgsz)
+    with _sentences():
+        prepared = fold_constants(prepared)
     for each in AFTER_SHAPES:
         prepared = each(prepared)
     return prepared
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """What passes over a graph as a file has it trip over, if it is damaged, as one sentence.
+
+    ONNX's converter and shape inference and the passes of onnx_ir take a graph to be sound: a node with an input too
+    few, or an attribute of another kind, is an error of any class. Behind them all graphs are sound.
+    """
+    try:
+        yield
+    except DetquantError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"The model's graph is damaged ({in_short(error)}): check it with onnx.checker, or export it again."
+        ) from error

@@ -1,8 +1,10 @@
 """Raise the model to the one opset that the passes after it, and every target, are written for.
 
-1. below opset 11: refused. Pads, Clip's bounds and Resize were still attributes or had other meanings.
-2. opset 11 to 20: converted by ONNX's own version converter.
-3. opset 21 and above: kept.
+1. below opset 7: refused. Add and its like had another way of broadcasting, and Dropout and BatchNormalization a
+   switch for training.
+2. opset 7 to 10: first raised to opset 11, see `detquant.graph.old_opsets`.
+3. opset 11 to 20: converted by ONNX's own version converter.
+4. opset 21 and above: kept.
 
 Why 21: it is the first opset whose QuantizeLinear and DequantizeLinear know int4, int16 and blocks; and the
 last before the definitions of Conv, MaxPool and most activations were numbered anew (22), which vendors'
@@ -18,10 +20,11 @@ import onnx_ir as ir
 from onnx_ir.passes.common import RemoveInitializersFromInputsPass
 
 from detquant.errors import ModelError, UnsupportedOperator
+from detquant.graph import old_opsets
 from detquant.graph.values import ONNX_DOMAINS
 
 OPSET = 21
-OLDEST_OPSET = 11
+OLDEST_OPSET = 7
 IR_VERSION = 10  # the IR version that came with opset 21
 
 
@@ -35,7 +38,7 @@ def raise_opset(model: ir.Model) -> ir.Model:
         The converted model; names of inputs, outputs and initializers are kept.
 
     Raises:
-        ModelError: the opset is below 11, or ONNX's converter does not know a way up.
+        ModelError: the opset is below 7, or ONNX's converter does not know a way up.
         UnsupportedOperator: an operator that this opset of the ONNX standard does not have.
     """
     opset = model.graph.opset_imports.get("", model.graph.opset_imports.get("ai.onnx"))
@@ -47,6 +50,7 @@ def raise_opset(model: ir.Model) -> ir.Model:
             "export it again with opset 17 or newer."
         )
     _refuse_unknown(model, opset)
+    old_opsets.refuse_what_changed(model, opset)
     # Before IR version 4 every initializer had to be an input as well; as inputs they would not be constant.
     RemoveInitializersFromInputsPass()(model)
     model.ir_version = max(model.ir_version, IR_VERSION)
@@ -68,7 +72,10 @@ def _refuse_unknown(model: ir.Model, opset: int) -> None:
 
 
 def _convert(model: ir.Model, opset: int) -> ir.Model:
+    metadata = model.metadata_props  # which the converter forgets
     try:
+        if opset < old_opsets.OPSET:
+            model = old_opsets.raise_old(model, opset)
         converted = ir.from_proto(onnx.version_converter.convert_version(ir.to_proto(model), OPSET))
     except (RuntimeError, ValueError) as error:  # ConvertError is a RuntimeError
         text = str(error).strip() or type(error).__name__
@@ -77,5 +84,5 @@ def _convert(model: ir.Model, opset: int) -> ir.Model:
             f"The model cannot be raised from opset {opset} to {OPSET}: {reason}. Export it again with a newer opset."
         ) from error
     converted.ir_version = IR_VERSION
-    converted.metadata_props.update(model.metadata_props)
+    converted.metadata_props.update(metadata)
     return converted

@@ -10,7 +10,9 @@ from typing import Protocol, cast
 
 from detquant.embedded import MODELS, embedded_model
 from detquant.errors import ModelError, nearest_name
-from detquant.importers._base import ImportedModel
+from detquant.importers._base import LARGEST, ImportedModel
+from detquant.importers.metadata import bounded
+from detquant.untrusted import check_file, is_file
 
 __all__ = ["IMPORTERS", "ImportedModel", "load_model"]
 
@@ -55,17 +57,18 @@ def load_model(path: str | os.PathLike[str], imgsz: int | None = None) -> Import
             OpenVINO or TensorFlow are not, which read theirs.
     """
     file = Path(path)
-    if str(file) in MODELS and not file.is_file():
+    if str(file) in MODELS and not is_file(file):
         return replace(load_model(embedded_model(str(file))), path=file)  # reports show the name
-    if not file.exists():
-        near = nearest_name(str(file), MODELS, _LIKENESS)
-        hint = f", or did you mean the embedded '{near}'?" if near else "."
-        raise ModelError(f"'{file}' does not exist: expected a model file{hint}")
+    _check_kind(file)
     for name in OF_FOLDERS if file.is_dir() else IMPORTERS:
         importer = cast(_Importer, importlib.import_module(IMPORTERS[name]))
         if importer.matches(file):
-            imported = importer.load(file, imgsz)
-            return replace(imported, reason=f"{name}: {imported.reason}" if imported.reason else name)
+            try:
+                return _bounded(name, importer.load(file, imgsz))
+            except UnicodeDecodeError as error:  # of a name inside, where a library hands it on
+                raise ModelError(
+                    f"'{file}' has a name inside that is no UTF-8, or is damaged: export it again with other names."
+                ) from error
     if file.is_dir():
         raise ModelError(
             f"'{file}' is a folder: expected a model file in it, such as '{file / 'model.onnx'}', or a SavedModel."
@@ -73,3 +76,31 @@ def load_model(path: str | os.PathLike[str], imgsz: int | None = None) -> Import
     raise ModelError(
         f"'{file}' is not a model that can be read: expected a file of a known kind ({', '.join(IMPORTERS)})."
     )
+
+
+def _check_kind(file: Path) -> None:
+    """Refuses what is neither a file nor a folder before an importer opens it: that could wait, or read, for ever."""
+    try:
+        if not os.path.isdir(file):
+            check_file(file, LARGEST)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        near = nearest_name(str(file), MODELS, _LIKENESS)
+        hint = f", or did you mean the embedded '{near}'?" if near else "."
+        raise ModelError(f"'{file}' does not exist: expected a model file{hint}") from error
+    except OSError as error:
+        raise ModelError(f"'{file}' cannot be read: {error.strerror}.") from error
+
+
+def _bounded(name: str, imported: ImportedModel) -> ImportedModel:
+    """The model with metadata as every file can hold it, and what the importer of this name said."""
+    metadata, left_out = bounded(imported.metadata)
+    entries = imported.model.metadata_props
+    kept, _ = bounded(entries)
+    entries.clear()
+    entries.update(kept)
+    said = [
+        part
+        for part in (imported.reason, f"{left_out} of its metadata entries left out as too long" * bool(left_out))
+        if part
+    ]
+    return replace(imported, metadata=metadata, reason=f"{name}: {', '.join(said)}" if said else name)

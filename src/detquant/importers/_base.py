@@ -8,6 +8,9 @@ from pathlib import Path
 
 import onnx_ir as ir
 
+LARGEST = 4 << 30
+"""Bytes of a file of a model that are read; the largest detectors have some hundred million."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedModel:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from detquant.errors import ModelError
+from detquant.importers._base import LARGEST
+from detquant.untrusted import check_file
 
 _CHUNK = 1 << 20
 
@@ -23,6 +25,7 @@ def digest(files: Iterable[Path]) -> tuple[str, int]:
     state, size = hashlib.sha256(), 0
     for file in files:
         try:
+            check_file(file, LARGEST)
             with file.open("rb") as handle:
                 while chunk := handle.read(_CHUNK):
                     state.update(chunk)

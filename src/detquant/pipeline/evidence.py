@@ -16,6 +16,7 @@ from detquant.data import Dataset, Skip
 from detquant.evaluation.agreement import agreement, same_guess
 from detquant.evaluation.scorers import figures, headline
 from detquant.evaluation.sqnr import sqnr_by_tensor
+from detquant.importers.metadata import whole
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.evaluate import Measured, Side
 from detquant.pipeline.figures import skip_figures
@@ -142,7 +143,7 @@ def label(qdq: ir.Model, detector: Detector, recipe: str, target: str) -> None:
             "detquant.family": family.name,
             "detquant.classes": json.dumps(list(family.classes)),
             "detquant.imgsz": json.dumps([family.height, family.width]),
-            "detquant.recipe": recipe,
+            "detquant.recipe": whole(recipe),  # the name of a file, which need not be text
             "detquant.target": target,
             **family.facts(),
         }

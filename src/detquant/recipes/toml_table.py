@@ -6,13 +6,14 @@ import tomllib
 from collections.abc import Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
-from pathlib import Path
 from typing import Any, TypeVar
 
 from detquant.errors import RecipeError, unknown_name
+from detquant.untrusted import one_line, read_text, shown
 
 T = TypeVar("T")
 SUFFIX = ".toml"
+_LARGEST = 1 << 20
 KINDS = {str: "text", bool: "true or false", int: "a whole number", float: "a number", dict: "a table", list: "a list"}
 
 
@@ -38,15 +39,19 @@ def load_table(kind: str, name: str, *folders: str) -> Mapping[str, Any]:
         text = (_builtin(*folders) / f"{name}{SUFFIX}").read_text(encoding="utf-8")
     elif name.endswith(SUFFIX):
         try:
-            text = Path(name).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            text = read_text(name, _LARGEST)
+        except OSError as error:
+            raise RecipeError(f"Cannot read the {kind} {name}: {error.strerror}.") from error
+        except ValueError as error:
             raise RecipeError(f"Cannot read the {kind} {name}: {error}.") from error
     else:
         raise RecipeError(unknown_name(kind, name, known))
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{name} is not valid TOML: {error}.") from error
+    except RecursionError as error:
+        raise RecipeError(f"{name} is not valid TOML: it nests too deeply.") from error
+    except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
+        raise RecipeError(f"{name} is not valid TOML: {one_line(str(error), 160)}.") from error
 
 
 def only(table: Mapping[str, Any], known: set[str], where: str) -> None:
@@ -62,7 +67,7 @@ def entry(kind: type[T], table: Mapping[str, Any], key: str, default: T, where: 
     if kind is float and type(found) is int:
         found = float(found)
     if not isinstance(found, kind):
-        raise RecipeError(f"{where}: {key} = {found!r}, expected {KINDS[kind]}.")
+        raise RecipeError(f"{where}: {key} = {shown(found)}, expected {KINDS[kind]}.")
     return found
 
 
@@ -71,7 +76,7 @@ def list_of(kind: type[T], table: Mapping[str, Any], key: str, default: list[T],
     found = entry(list, table, key, default, where)
     for item in found:
         if not isinstance(item, kind):
-            raise RecipeError(f"{where}: {key} = {found!r}, expected a list, each item {KINDS[kind]}.")
+            raise RecipeError(f"{where}: {key} = {shown(found)}, expected a list, each item {KINDS[kind]}.")
     return found
 
 

@@ -30,6 +30,7 @@ from detquant.errors import MissingExtra, TargetError
 from detquant.graph.repeated_grids import without_repeated_grids
 from detquant.graph.running import as_bytes
 from detquant.numerics import USUAL_OPS, Capability
+from detquant.targets import openvino_metadata
 from detquant.targets._base import Arrays, Artefact, Runner, Target
 
 CAPABILITY = Capability(
@@ -160,11 +161,10 @@ def read(graph: ir.Model) -> Any:
         TargetError: OpenVINO cannot read the graph.
     """
     try:
-        model = _openvino().Core().read_model(as_bytes(graph))
+        model = _openvino().Core().read_model(as_bytes(openvino_metadata.for_converter(graph)))
     except RuntimeError as error:
         raise TargetError(f"OpenVINO cannot read the graph: {_first_line(error)}.") from error
-    for key, text in graph.metadata_props.items():
-        model.set_rt_info(text, key.split("."))
+    openvino_metadata.write(model, graph.metadata_props)
     for number, node in enumerate(model.get_ordered_ops()):
         if node.get_friendly_name() == node.get_name():  # made up from a counter of the whole process
             node.set_friendly_name(f"{node.get_type_name()}_{number}")

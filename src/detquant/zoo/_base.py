@@ -10,6 +10,9 @@ from urllib.parse import unquote, urlsplit
 
 Progress = Callable[[str, int, int], None]
 
+UNKNOWN = 2_000_000_000
+"""Bytes that a file may have whose size is not known; those of the zoo have some ten million."""
+
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 
 
@@ -45,6 +48,11 @@ class Source:
     def file(self) -> str:
         """The name of the file."""
         return PurePosixPath(unquote(urlsplit(self.address).path)).name
+
+    @property
+    def most_bytes(self) -> int:
+        """Of the file as it may come: its size and a little more, for publishers add to files; else `UNKNOWN`."""
+        return UNKNOWN if self.megabytes is None else int(self.megabytes * 1.25e6) + 1_000_000
 
     @property
     def is_archive(self) -> bool:

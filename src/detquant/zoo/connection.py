@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import re
 import ssl
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Collection, Iterator, Mapping
@@ -23,6 +24,9 @@ TIMEOUT = 30.0
 
 HTTPS = frozenset({"https"})
 _CHUNK = 1 << 18
+_BYTES = "[0-9]{1,15}"
+# A server that sends a byte now and then is not there either: so many bytes are the least in so many timeouts.
+_LEAST, _PATIENCE = 1 << 14, 4
 
 _STATUS = {
     401: "wants a login: fetch the file in a browser",
@@ -53,13 +57,15 @@ class Answer:
         validator: names the state of the file: an ETag or a date; empty if the server gives neither.
     """
 
-    def __init__(self, response: http.client.HTTPResponse) -> None:
-        self._response = response
+    def __init__(self, response: http.client.HTTPResponse, timeout: float = TIMEOUT) -> None:
+        self._response, self._patience = response, _PATIENCE * timeout
         self.status = response.status
-        length = response.headers.get("Content-Length", "")
+        length = re.fullmatch(_BYTES, response.headers.get("Content-Length", "").strip())
         self.start = 0
-        self.total = int(length) if length.isdecimal() else None
-        span = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", "").strip())
+        self.total = int(length[0]) if length else None
+        span = re.fullmatch(
+            rf"bytes ({_BYTES})-{_BYTES}/({_BYTES}|\*)", response.headers.get("Content-Range", "").strip()
+        )
         if self.status == http.HTTPStatus.PARTIAL_CONTENT:
             self.start = int(span[1]) if span else -1
             rest = None if self.total is None else self.start + self.total
@@ -74,15 +80,21 @@ class Answer:
         Raises:
             Cut: it ended before its time.
         """
+        since, came = time.monotonic(), 0
         while True:
             try:
                 chunk = self._response.read1(_CHUNK)
             except TimeoutError as error:
                 raise Cut("fell silent") from error
-            except (OSError, http.client.HTTPException) as error:
+            except (OSError, http.client.HTTPException, ValueError) as error:  # a chunk of no proper length
                 raise Cut("was cut") from error
             if not chunk:
                 return
+            came += len(chunk)
+            if came >= _LEAST:
+                since, came = time.monotonic(), 0
+            elif time.monotonic() - since > self._patience:
+                raise Cut("had almost come to a halt")
             yield chunk
 
 
@@ -122,7 +134,7 @@ def connect(
     with response:
         if response.status not in (http.HTTPStatus.OK, http.HTTPStatus.PARTIAL_CONTENT):
             raise FetchError(_refusal(address, response.status))
-        yield Answer(response)
+        yield Answer(response, timeout)
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):

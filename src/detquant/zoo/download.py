@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detquant.errors import FetchError
+from detquant.untrusted import check_file
 from detquant.zoo._base import Progress, Source
 from detquant.zoo.checksum import checked, expected, sha256_of
 from detquant.zoo.connection import HTTPS, TIMEOUT, Answer, Cut, RangeRefused, connect, host
@@ -68,8 +69,13 @@ def download(
     if not already and not partial.is_whole(source.address):
         _receive(source, partial, progress, timeout, schemes)
     here = file if already else partial.path
-    if here.is_dir():
-        raise FetchError(f"'{here}' is a folder, a file is to go there: move it, or name another folder with --out.")
+    try:
+        size = check_file(here, source.most_bytes)
+    except OSError as error:
+        raise FetchError(
+            f"A file is to go to '{here}', and what is there is none ({error.strerror}): move it, or name another "
+            "folder with --out."
+        ) from error
     found = sha256_of(here)
     if not found.startswith(expected(source)):
         what = f"sha256 expected {expected(source)}, found {found}"
@@ -77,7 +83,6 @@ def download(
             raise FetchError(f"'{file}' is there, but is another file ({what}): move it, or name another --out.")
         partial.discard()
         raise FetchError(f"{source.file} is not the file that was meant ({what}): it was removed, try again later.")
-    size = here.stat().st_size
     if not already:
         partial.finish()
     return Downloaded(file=source.file, size_bytes=size, sha256=found, checked=checked(source), already=already)
@@ -116,21 +121,29 @@ def _keep(answer: Answer, start: int, source: Source, partial: Partial, progress
                 f"{host(source.address)} sent a part of {source.file} that was not asked for: try again later."
             )
         partial.begin(source.address, answer.validator, answer.total)
+    most = source.most_bytes if answer.total is None else answer.total
+    if most > source.most_bytes:
+        partial.discard()
+        raise FetchError(_too_large(source, f"announces {most / _MEGABYTE:.1f} MB"))
     done, how = answer.start, "was cut"
     with partial.appending() as write:
         try:
             for chunk in answer.chunks():
-                write(chunk)
                 done += len(chunk)
+                if done > most:
+                    break
+                write(chunk)
                 if progress:
                     progress(f"fetching {source.file}, kB", done // 1000, (answer.total or done) // 1000)
         except Cut as cut:
             how = str(cut)
         else:
             how = how if answer.total is not None and done < answer.total else ""
-    if answer.total is not None and done > answer.total:
+    if done > most:
         partial.discard()
-        more = f"{done} bytes instead of the {answer.total} that it had announced"
+        if answer.total is None:
+            raise FetchError(_too_large(source, f"does not stop after {most / _MEGABYTE:.1f} MB"))
+        more = f"at least {done} bytes instead of the {answer.total} that it had announced"
         raise FetchError(f"{host(source.address)} sent {more}: {source.file} was removed, try again later.")
     if how:
         came = f"{done / _MEGABYTE:.1f} MB" + (f" of {answer.total / _MEGABYTE:.1f} MB" if answer.total else "")
@@ -139,3 +152,11 @@ def _keep(answer: Answer, start: int, source: Source, partial: Partial, progress
             f"The connection to {host(source.address)} {how} after {came} of {source.file}: "
             f"run the same command again, it {then}."
         )
+
+
+def _too_large(source: Source, what: str) -> str:
+    known = "its size is not known" if source.megabytes is None else f"it has {source.megabytes:g} MB"
+    return (
+        f"{host(source.address)} {what} for {source.file}, where {known} and {source.most_bytes / _MEGABYTE:.0f} MB "
+        "are the most that is taken: nothing was kept, look on the publisher's page."
+    )

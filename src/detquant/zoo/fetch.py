@@ -8,12 +8,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from detquant.errors import FetchError
+from detquant.untrusted import parse_json, read_text
 from detquant.zoo._base import Entry, Progress, Source
 from detquant.zoo.checksum import checked, expected, pinned
 from detquant.zoo.connection import HTTPS, TIMEOUT
 from detquant.zoo.download import Downloaded, download
 from detquant.zoo.unpack import unpack
 
+_LARGEST_RECORD = 1 << 16
 RECORD = ".fetched.json"
 """In an unpacked folder: the archive that it was, which is not kept."""
 
@@ -82,7 +84,9 @@ def _present(source: Source, folder: Path) -> Downloaded:
     """The archive that a folder was made from."""
     move = "move it, or name another folder with --out"
     try:
-        came = Downloaded(**json.loads((folder / RECORD).read_text()))
+        came = Downloaded(**parse_json(read_text(folder / RECORD, _LARGEST_RECORD)))
+        if not isinstance(came.sha256, str) or type(came.size_bytes) is not int:
+            raise TypeError("no record of a file")
     except (OSError, ValueError, TypeError) as error:
         raise FetchError(f"'{folder}' is there, but was not made by fetch: {move}.") from error
     if not came.sha256.startswith(expected(source)):

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from detquant.errors import OutputError
+from detquant.untrusted import parse_json, read_text
+
+_LARGEST_RECORD = 1 << 16
 
 
 class Partial:
@@ -56,6 +59,9 @@ class Partial:
             raise OutputError(f"'{self.path}' is there and was not left by detquant: move it, or name another folder.")
         with writing(self._file):
             self._file.parent.mkdir(parents=True, exist_ok=True)
+            for path in (self.path, self._record):
+                if os.path.lexists(path) and not path.is_file():  # a pipe would wait for a reader
+                    raise OSError(errno.EEXIST, f"'{path.name}' is there and is no file")
             # Emptied first: old bytes must never stand beside the record of a new state.
             self.path.write_bytes(b"")
             self._record.write_text(json.dumps(record))
@@ -90,7 +96,7 @@ class Partial:
 
     def _read(self, address: str) -> dict[str, Any]:
         try:
-            record = json.loads(self._record.read_text())
+            record = parse_json(read_text(self._record, _LARGEST_RECORD))
         except (OSError, ValueError):
             return {}
         return record if isinstance(record, dict) and record.get("address") == address else {}

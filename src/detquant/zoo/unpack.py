@@ -3,29 +3,24 @@
 Everything that an archive lists is looked at before a byte is written. Refused are
   1. paths that leave the folder: absolute ones, those with "..", drives and backslashes;
   2. links, devices and pipes, which could lead a later member out of it;
-  3. two members of the same path, and members that are locked with a password;
-  4. more bytes than an archive of that size plausibly holds: a bomb. A member that then turns out longer than it
-     was listed is one as well.
+  3. two members of the same path, names that no file can have, and members that are locked with a password;
+  4. more members than `archives.MOST_MEMBERS`, or more bytes than an archive of that size plausibly holds: a bomb. A
+     member that then turns out longer than it was listed is one as well.
 Owners and permissions of the members are not taken over.
 """
 
 from __future__ import annotations
 
-import lzma
 import os
 import shutil
-import stat
-import tarfile
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Protocol
 
 from detquant.errors import FetchError
+from detquant.untrusted import one_line
+from detquant.zoo.archives import BROKEN, MOST_MEMBERS, Archive, Member, open_archive
 from detquant.zoo.partial import writing
 
 MOST_GROWTH = 100
@@ -33,26 +28,7 @@ MOST_GROWTH = 100
 
 _SMALL = 1 << 20  # tiny archives of zeros are harmless
 _CHUNK = 1 << 20
-_ENCRYPTED = 0x1
-_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
-
-
-@dataclass(frozen=True, slots=True)
-class _Member:
-    """What an archive says about one of its members; `fault` is empty for a plain file or folder."""
-
-    name: str
-    size: int
-    is_folder: bool
-    fault: str
-
-
-class _Archive(Protocol):
-    """What zip and tar have in common."""
-
-    def members(self) -> Iterator[_Member]: ...
-
-    def open(self, member: _Member) -> IO[bytes]: ...
+_LONGEST_PATH = 1024
 
 
 def unpack(archive: Path, folder: Path, *, record: str = "", record_name: str = "") -> None:
@@ -70,7 +46,7 @@ def unpack(archive: Path, folder: Path, *, record: str = "", record_name: str = 
     """
     with ExitStack() as stack:
         with _readable(archive):
-            opened = _open(archive, stack)
+            opened = open_archive(archive, stack)
             members = _checked(archive, opened)
         needed = sum(member.size for member in members)
         with writing(folder):
@@ -94,27 +70,26 @@ def unpack(archive: Path, folder: Path, *, record: str = "", record_name: str = 
             shutil.rmtree(partial, ignore_errors=True)
 
 
-def _open(archive: Path, stack: ExitStack) -> _Archive:
-    if zipfile.is_zipfile(archive):
-        return _Zip(stack.enter_context(zipfile.ZipFile(archive)))
-    return _Tar(stack.enter_context(tarfile.open(archive)))
-
-
-def _checked(archive: Path, opened: _Archive) -> list[_Member]:
+def _checked(archive: Path, opened: Archive) -> list[Member]:
     """The members, none of which does harm."""
     most = max(archive.stat().st_size * MOST_GROWTH, _SMALL)
-    members, seen, total = list[_Member](), set[PurePosixPath](), 0
+    members, total = list[Member](), 0
+    files, folders = set[PurePosixPath](), set[PurePosixPath]()
     for member in opened.members():
         path = PurePosixPath(member.name)
         fault = member.fault or _fault(member.name)
-        if not fault and not member.is_folder and path in seen:
+        taken = path in files or (not member.is_folder and path in folders) or not files.isdisjoint(path.parents)
+        if not fault and taken:  # also a file and a folder of one name
             fault = "is there twice"
         total += member.size
         if not fault and total > most:
             fault = f"makes it more than {most / 1e6:.0f} MB, {MOST_GROWTH} times its size"
+        if not fault and len(members) == MOST_MEMBERS:
+            fault = f"makes it more than {MOST_MEMBERS} files"
         if fault:
-            raise FetchError(f"'{archive}' was not unpacked: '{member.name}' in it {fault}. Do not trust it.")
-        seen.add(path)
+            raise FetchError(f"'{archive}' was not unpacked: '{one_line(member.name)}' in it {fault}. Do not trust it.")
+        (folders if member.is_folder else files).add(path)
+        folders.update(path.parents)
         members.append(member)
     return members
 
@@ -123,10 +98,14 @@ def _fault(name: str) -> str:
     path = PurePosixPath(name)
     if not name or path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name or "\0" in name:
         return "has a path that leads out of the folder"
-    return ""
+    try:
+        long = len(os.fsencode(name)) > _LONGEST_PATH
+    except UnicodeEncodeError:
+        return "has a name that no file can have"
+    return f"has a path of more than {_LONGEST_PATH} bytes" if long else ""
 
 
-def _extract(archive: Path, opened: _Archive, member: _Member, folder: Path) -> None:
+def _extract(archive: Path, opened: Archive, member: Member, folder: Path) -> None:
     target = folder / member.name
     if member.is_folder:
         target.mkdir(parents=True, exist_ok=True)
@@ -141,7 +120,9 @@ def _extract(archive: Path, opened: _Archive, member: _Member, folder: Path) -> 
                 chunk = content.read(_CHUNK)
             left -= len(chunk)
             if left < 0 or (left and not chunk):
-                raise FetchError(f"'{archive}' was not unpacked: '{member.name}' in it is not as long as listed.")
+                raise FetchError(
+                    f"'{archive}' was not unpacked: '{one_line(member.name)}' in it is not as long as listed."
+                )
             if not chunk:
                 break
             file.write(chunk)
@@ -152,37 +133,6 @@ def _readable(archive: Path) -> Iterator[None]:
     """Turns the ways in which an archive can be broken into one."""
     try:
         yield
-    except (*_BROKEN, OSError) as error:
-        why = next(iter(str(error).splitlines()), type(error).__name__).rstrip(":")  # tarfile lists all it tried
+    except (*BROKEN, OSError) as error:
+        why = one_line(str(error), 160).rstrip(":.") or type(error).__name__
         raise FetchError(f"'{archive}' cannot be unpacked ({why}): remove it and fetch it again.") from error
-
-
-class _Zip:
-    def __init__(self, file: zipfile.ZipFile) -> None:
-        self._file = file
-
-    def members(self) -> Iterator[_Member]:
-        for one in self._file.infolist():
-            kind = stat.S_IFMT(one.external_attr >> 16)  # 0 where the archive comes from Windows
-            fault = "" if kind in (0, stat.S_IFREG, stat.S_IFDIR) else "is a link or a device"
-            if one.flag_bits & _ENCRYPTED:
-                fault = "is locked with a password"
-            yield _Member(one.filename, one.file_size, one.is_dir(), fault)
-
-    def open(self, member: _Member) -> IO[bytes]:
-        return self._file.open(member.name)
-
-
-class _Tar:
-    def __init__(self, file: tarfile.TarFile) -> None:
-        self._file = file
-
-    def members(self) -> Iterator[_Member]:
-        for one in self._file:
-            fault = "" if (one.isfile() or one.isdir()) and not one.issparse() else "is a link or a device"
-            yield _Member(one.name, one.size, one.isdir(), fault)
-
-    def open(self, member: _Member) -> IO[bytes]:
-        content = self._file.extractfile(member.name)
-        assert content is not None  # only links and devices have none, and those were refused
-        return content

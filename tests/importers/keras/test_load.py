@@ -171,3 +171,23 @@ def test_hdf5_that_takes_data_from_elsewhere(tmp_path) -> None:
             change(file)
         with pytest.raises(ModelError, match=r"takes 'w' from (elsewhere|another file).* this is refused"):
             load_model(path)
+
+
+@pytest.mark.parametrize("size", ["1000000000", "1e400", "-1e400", "NaN", "1" + "0" * 400, "[3, 10000000]"])
+@pytest.mark.parametrize("key", ["units", "filters", "kernel_size", "batch_shape"])
+def test_a_layer_of_a_size_that_no_memory_holds(key, size, tmp_path) -> None:
+    text = '{"class_name": "Functional", "config": {"layers": [{"class_name": "Dense", "config": {"%s": %s}}]}}'
+    path = archive(tmp_path / "net.keras", {"config.json": text % (key, size), "model.weights.h5": b""})
+    with pytest.raises(ModelError, match=f"a layer whose {key} is .*: no detector has more than 1048576"):
+        load_model(path)
+
+
+def test_hdf5_of_terabytes_that_are_not_there(tmp_path) -> None:
+    h5py = pytest.importorskip("h5py", reason="the extra tensorflow is not installed")
+    path = tmp_path / "net.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = config()
+        file.create_dataset("w", (10**6, 10**6), "f4", chunks=(1000, 1000))
+    assert path.stat().st_size < 10**5
+    with pytest.raises(ModelError, match="whose arrays are absurdly larger than it"):
+        load_model(path)

@@ -206,3 +206,20 @@ def test_nanodet_has_the_same_ap_as_an_ir(half: bool, tmp_path: Path) -> None:
     source, path = ASSETS / "weights/detect/nanodet_m_416.onnx", tmp_path / "nanodet.xml"
     openvino.save_model(openvino.Core().read_model(source), path, compress_to_fp16=half)
     assert average_precision(path) == pytest.approx(24.66, abs=0.05)
+
+
+@pytest.mark.parametrize("version", [2, 7, 9])
+def test_an_ir_of_an_old_version_is_named_with_the_way(tmp_path, version):
+    text = f'<?xml version="1.0" ?>\n<net batch="1" name="a" version="{version}"><layers/><edges/></net>'
+    (tmp_path / "old.xml").write_text(text)
+    (tmp_path / "old.bin").write_bytes(b"")
+    with pytest.raises(ModelError, match=rf"an OpenVINO IR of version {version}, .* convert the original model again"):
+        load_model(tmp_path / "old.xml")
+
+
+def test_an_ir_of_version_10_is_not_refused_for_its_version(tmp_path):
+    (tmp_path / "net.xml").write_text('<net name="a" version="10"><layers/><edges/></net>')
+    (tmp_path / "net.bin").write_bytes(b"")
+    with pytest.raises(ModelError) as error:
+        load_model(tmp_path / "net.xml")
+    assert "of version" not in str(error.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import zipfile
@@ -18,6 +19,7 @@ from detquant.errors import ModelError
 from detquant.graph import Runner
 from detquant.importers import load_model
 from detquant.importers.tflite.metadata import appended
+from detquant.importers.tflite.verifying import verify
 from detquant.pipeline.detector import load
 
 PEERS = Path(__file__).resolve().parents[4] / "shared" / "assets" / "weights" / "detect" / "peers"
@@ -187,3 +189,27 @@ def test_real_detectors(name: str, family: str, tensorflow: Any) -> None:
     assert detector.family.name == family
     assert detector.family.classes[:2] == ("person", "bicycle")
     assert detector.is_quantized
+
+
+def test_a_bit_that_has_flipped_anywhere_is_a_model_or_a_sentence(relative_boxes) -> None:
+    """OpenVINO follows offsets unasked: a wrong one would end the process, so they are followed here first."""
+    content = relative_boxes.read_bytes()
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        damaged = bytearray(content)
+        for place in rng.integers(0, len(content), 3):
+            damaged[place : place + 4] = int(rng.choice([0, 1, 2**31 - 1, 2**31, 2**32 - 1])).to_bytes(4, "little")
+        with contextlib.suppress(ModelError):
+            verify(relative_boxes, bytes(damaged))
+
+
+@pytest.mark.parametrize(
+    ("place", "number", "words"),
+    [(0, 2**31, "an offset leads outside"), (0, 4, "a table reaches beyond|leads outside|lies outside")],
+)
+def test_an_offset_that_leads_nowhere_is_named(relative_boxes, place, number, words) -> None:
+    content = bytearray(relative_boxes.read_bytes())
+    content[place : place + 4] = number.to_bytes(4, "little")
+    relative_boxes.write_bytes(content)
+    with pytest.raises(ModelError, match=words):
+        load_model(relative_boxes)

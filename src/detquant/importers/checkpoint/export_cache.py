@@ -20,6 +20,7 @@ from pathlib import Path
 
 import detquant.architectures
 from detquant._version import __version__
+from detquant.untrusted import read_bytes
 
 VARIABLE = "DETQUANT_CACHE"
 MAX_BYTES = 2 * 2**30  # of all exports; a YOLOv8x has 0.27 GB
@@ -77,7 +78,7 @@ def _exporter() -> dict[str, str] | None:
 def _read(file: Path) -> bytes | None:
     """The export in a file, if it is whole."""
     try:
-        content = file.read_bytes()
+        content = read_bytes(file, MAX_BYTES + _DIGEST)
     except OSError:
         return None
     digest, exported = content[:_DIGEST], content[_DIGEST:]

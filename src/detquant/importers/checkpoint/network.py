@@ -17,9 +17,10 @@ import onnx_ir as ir
 
 from detquant.architectures import load_architecture
 from detquant.errors import ModelError
-from detquant.importers._base import ImportedModel
+from detquant.importers._base import LARGEST, ImportedModel
 from detquant.importers.checkpoint._base import StoredTensor, shown
 from detquant.importers.checkpoint.export_cache import remembered
+from detquant.untrusted import read_bytes
 
 MIN_SIDE, MAX_SIDE = 32, 4096
 # Counts the batches seen in training; older checkpoints lack it, and nothing depends on it.
@@ -61,7 +62,7 @@ def read_file(path: Path) -> bytes:
         ModelError: it cannot be read.
     """
     try:
-        return path.read_bytes()
+        return read_bytes(path, LARGEST)
     except OSError as error:
         raise ModelError(f"'{path}' cannot be read: {error.strerror}.") from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from detquant.errors import ModelError
+from detquant.untrusted import read_bytes
 
 _MOST_BYTES = 1 << 20
 
@@ -40,8 +41,7 @@ def read_names(cfg: Path, classes: int) -> list[str] | None:
 
 def _lines(path: Path) -> list[str]:
     try:
-        with path.open("rb") as file:
-            text = file.read(_MOST_BYTES).decode("utf-8-sig", errors="replace")
+        text = read_bytes(path, _MOST_BYTES).decode("utf-8-sig", errors="replace")
     except OSError as error:
         raise ModelError(f"'{path}' cannot be read: {error.strerror}.") from error
     return [line.strip() for line in text.splitlines() if line.strip()]

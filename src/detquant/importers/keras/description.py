@@ -7,7 +7,8 @@ names classes and modules that Keras would import. Refused are
 2. archives whose contents are absurdly larger than the file;
 3. HDF5 files that take data from other files;
 4. layers that carry code (Lambda), or that load another model (TFSMLayer, TorchModuleWrapper, JaxLayer);
-5. layers and functions of modules other than Keras.
+5. layers and functions of modules other than Keras;
+6. layers of a size that no memory holds, and HDF5 files whose arrays are absurdly larger than the file.
 """
 
 from __future__ import annotations
@@ -21,12 +22,20 @@ from pathlib import Path
 from typing import Any
 
 from detquant.errors import MissingExtra, ModelError
+from detquant.untrusted import one_line
+from detquant.zoo.archives import check_directory
 
 _LARGEST_CONFIG = 64 << 20
 _LARGEST_ARCHIVE = 4 << 30
 _LARGEST_RATIO = 200
 _DEEPEST, _MOST_ENTRIES = 200, 1_000_000
 _SMALL = 1 << 20
+
+_LARGEST_SIZE = 1 << 20  # of a dimension: Keras takes memory for what a layer says before it looks at the weights
+_SIZES = (
+    *("units", "filters", "output_dim", "input_dim", "depth_multiplier", "kernel_size", "pool_size", "size"),
+    *("target_shape", "batch_shape", "batch_input_shape", "shape", "padding", "cropping", "height", "width"),
+)
 
 _CARRY_CODE = ("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "__lambda__")
 _MODULES = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras", "builtins")
@@ -59,6 +68,7 @@ def read_description(path: Path) -> Description:
         raise ModelError(f"'{path}' is damaged: its description of the model is no JSON.") from error
     for entry in _dicts(path, tree):
         _judge(path, entry)
+        _judge_sizes(path, entry)
     config = tree.get("config") if isinstance(tree, dict) else None
     layers = config.get("layers") if isinstance(config, dict) else None
     name = config.get("name") if isinstance(config, dict) else None
@@ -68,6 +78,7 @@ def read_description(path: Path) -> Description:
 def _from_archive(path: Path) -> str:
     """Cases 1 and 2 for a .keras."""
     try:
+        check_directory(path)
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             whole, packed = sum(entry.file_size for entry in entries), path.stat().st_size
@@ -116,8 +127,8 @@ def _from_hdf5(path: Path) -> str:
 
 
 def _refuse_foreign_data(path: Path, root: Any, h5py: Any) -> None:
-    """Case 3."""
-    pending, seen = [root], 0
+    """Case 3, and 6 for arrays."""
+    pending, seen, left = [root], 0, max(_SMALL, _LARGEST_RATIO * path.stat().st_size)
     while pending:
         group = pending.pop()
         for name in group:
@@ -132,6 +143,10 @@ def _refuse_foreign_data(path: Path, root: Any, h5py: Any) -> None:
                 pending.append(member)
             elif member.external or member.is_virtual:
                 raise ModelError(f"'{path}' takes '{name}' from another file: this is refused.")
+            else:
+                left -= member.size * member.dtype.itemsize if member.size else 0
+                if left < 0:
+                    raise ModelError(f"'{path}' is an HDF5 file whose arrays are absurdly larger than it: refused.")
 
 
 def _dicts(path: Path, tree: object) -> Iterator[dict[str, Any]]:
@@ -145,6 +160,18 @@ def _dicts(path: Path, tree: object) -> Iterator[dict[str, Any]]:
             yield value
         members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
         pending.extend((member, depth + 1) for member in members)
+
+
+def _judge_sizes(path: Path, entry: dict[str, Any]) -> None:
+    """Case 6."""
+    for key in _SIZES:
+        sizes = entry.get(key)
+        for size in sizes if isinstance(sizes, list) else [sizes]:
+            if isinstance(size, (int, float)) and not abs(size) <= _LARGEST_SIZE:
+                raise ModelError(
+                    f"'{path}' has a layer whose {key} is {one_line(str(size)) if size < 10**60 else 'absurd'}: no "
+                    f"detector has more than {_LARGEST_SIZE}."
+                )
 
 
 def _judge(path: Path, entry: dict[str, Any]) -> None:

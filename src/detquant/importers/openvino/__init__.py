@@ -6,20 +6,25 @@ NNCF has quantised keeps its 8-bit weights and gets QuantizeLinear and Dequantiz
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from detquant.errors import ModelError
-from detquant.importers._base import ImportedModel
+from detquant.importers._base import LARGEST, ImportedModel
 from detquant.importers.digest import digest
 from detquant.importers.openvino.detection_output import KIND, without_detection_output
 from detquant.importers.openvino.finishing import to_onnx
 from detquant.importers.openvino.metadata import beside, inside
 from detquant.importers.openvino.reading import read
 from detquant.importers.openvino.ssd_heads import entries
+from detquant.untrusted import check_file
 
 __all__ = ["load", "matches"]
 
 _HEAD = 4096
+_LARGEST_XML = 256 << 20
+_OLDEST = 10
+_VERSION = re.compile(rb"<net\b[^>]*?\bversion\s*=\s*[\"']([0-9]{1,9})[\"']")
 
 
 def matches(path: Path) -> bool:
@@ -77,6 +82,7 @@ def _only_ir(folder: Path) -> Path | None:
 def _check(file: Path, weights: Path) -> None:
     """Says what is wrong before OpenVINO says it in its way."""
     try:
+        check_file(file, _LARGEST_XML)
         with file.open("rb") as handle:
             head = handle.read(_HEAD)
     except OSError as error:
@@ -84,8 +90,19 @@ def _check(file: Path, weights: Path) -> None:
     if b"<net" not in head:
         kind = "another XML file" if head.lstrip().startswith(b"<") else "another kind of file" if head else "empty"
         raise ModelError(f"'{file}' is not an OpenVINO IR but {kind}: expected <net name=... version=...> in it.")
+    version = _VERSION.search(head)
+    if version is not None and int(version[1]) < _OLDEST:
+        raise ModelError(
+            f"'{file}' is an OpenVINO IR of version {int(version[1])}, and the oldest that OpenVINO still reads is "
+            f"{_OLDEST}: convert the original model again with an OpenVINO of today (ovc), fetch it anew if it is of "
+            "Open Model Zoo, which has version 11, or export the model to ONNX and give that file."
+        )
     if not weights.is_file():
         raise ModelError(
             f"'{file}' is one half of an OpenVINO IR, and its other half is missing: expected '{weights.name}' in the "
             "same folder; put it there."
         )
+    try:
+        check_file(weights, LARGEST)
+    except OSError as error:
+        raise ModelError(f"'{weights}' cannot be read: {error.strerror}.") from error

@@ -12,6 +12,7 @@ import onnx_ir as ir
 
 from detquant.errors import UnsupportedOperator
 from detquant.graph.values import Array
+from detquant.untrusted import one_line
 
 # Halves are computed in single precision: files hold them to be smaller, not to be less exact.
 TYPES: dict[str, ir.DataType] = {
@@ -123,8 +124,9 @@ class Operation:
         Raises:
             UnsupportedOperator: always.
         """
+        name = one_line(self.node.get_friendly_name())
         raise UnsupportedOperator(
-            f"'{self.path}' has a {self.kind}, '{self.node.get_friendly_name()}', that cannot be translated: {reason}. "
+            f"'{self.path}' has a {self.kind}, '{name}', that cannot be translated: {reason}. "
             "Export the model to ONNX and give that file."
         )
 

@@ -6,7 +6,9 @@ frontend that was asked for sees the file. It runs nothing, and knows no operati
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from detquant.graph.fix_shapes import fixed_shape
 from detquant.importers.openvino.branches import inline_branches
 from detquant.importers.openvino.combined_nms import combined_non_max_suppression
 from detquant.importers.openvino.quantizing import integer_converts
+from detquant.untrusted import one_line
 
 _MOST_OUTPUTS = 8
 # The key under which OpenVINO's ConstantFolding finds that it should leave a node alone.
@@ -88,10 +91,11 @@ def read(
             from openvino.frontend import ConversionExtension as AnyExtension
 
             frontend.add_extension(AnyExtension(part.beyond, _nothing))
-        source = frontend.load(str(path))
-        if part is not None:
-            _take(source, part)
-        model = frontend.convert(source)
+        with _named_in_utf8(path) as openable:
+            source = frontend.load(str(openable))
+            if part is not None:
+                _take(source, part)
+            model = frontend.convert(source)
         frontend.normalize(model)
         if part is not None and part.image is not None:  # inputs that nothing reads any more are still there
             model = _with_one_input(model, part.image)
@@ -99,6 +103,21 @@ def read(
     with _sentences(named, framework):
         _fold(model)
     return model
+
+
+@contextmanager
+def _named_in_utf8(path: Path) -> Iterator[Path]:
+    """The file, or a link to it, and to the .bin beside it: names of files need be no text, but OpenVINO's are."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        with tempfile.TemporaryDirectory(prefix="detquant-") as name:
+            for file in (path, path.with_suffix(".bin")):
+                if file.exists():
+                    os.symlink(file.absolute(), Path(name, "model").with_suffix(file.suffix))
+            yield Path(name, "model").with_suffix(path.suffix)
+    else:
+        yield path
 
 
 def _nothing(context: Any) -> list[Any]:
@@ -171,13 +190,13 @@ def _sentences(path: Path, framework: str) -> Iterator[None]:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         missing = next((match for match in map(_MISSING.search, lines) if match is not None), None)
         if missing is not None:
-            operations = (missing["some"] or missing["one"]).strip()
+            operations = one_line(missing["some"] or missing["one"], 300)
             raise UnsupportedOperator(
                 f"'{path}' has operations that cannot be translated ({operations}): cut them off, or export the model "
                 "to ONNX and give that file."
             ) from error
         said = [line for line in lines if not line.startswith(_FRAMES)]
-        reason = (said or lines or [type(error).__name__])[0].rstrip(".: ")
+        reason = one_line((said or lines or [type(error).__name__])[0], 300).rstrip(".: ")
         if framework == "shape":
             raise ModelError(f"'{path}' cannot take the input size that was asked for: {reason}.") from error
         raise ModelError(

@@ -69,12 +69,12 @@ def with_readable_variables(folder: Path) -> Iterator[Path]:
 def _surplus(folder: Path, entry: bytes) -> int:
     """By how many bytes the length of the string is longer than OpenVINO takes it to be."""
     fields = _fields(folder, entry)
-    files = sorted((folder / "variables").glob("variables.data-*"))
-    shard = fields.get(_SHARD, 0)
-    if shard >= len(files):
+    files = sorted(file for file in (folder / "variables").glob("variables.data-*") if file.is_file())
+    shard, offset = fields.get(_SHARD, 0), fields.get(_OFFSET, 0)
+    if shard >= len(files) or offset >= files[shard].stat().st_size:
         return 0
     with files[shard].open("rb") as file:
-        file.seek(fields.get(_OFFSET, 0))
+        file.seek(offset)
         head = file.read(10)
     length = next((place + 1 for place, byte in enumerate(head) if byte < 0x80), _EXPECTED_BYTES)
     return length - _EXPECTED_BYTES

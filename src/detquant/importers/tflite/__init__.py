@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from detquant.errors import ModelError
-from detquant.importers._base import ImportedModel
+from detquant.importers._base import LARGEST, ImportedModel
 from detquant.importers.digest import digest
 from detquant.importers.openvino.finishing import to_onnx
 from detquant.importers.openvino.reading import Part, read
@@ -18,6 +18,8 @@ from detquant.importers.openvino.ultralytics_boxes import boxes_in_pixels
 from detquant.importers.tflite.decoding import DECODE, with_decoding
 from detquant.importers.tflite.detection import OPERATOR, find_detection, with_detection_told
 from detquant.importers.tflite.metadata import appended, written
+from detquant.importers.tflite.verifying import verify
+from detquant.untrusted import read_bytes
 
 __all__ = ["load", "matches"]
 
@@ -48,6 +50,10 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
     if _head(path)[4:] != _MAGIC or size < _SMALLEST:
         found = "empty" if not size else f"another kind of file ({size} bytes)"
         raise ModelError(f"'{path}' is not a TFLite model but {found}: expected 'TFL3' at its fifth byte.")
+    try:
+        verify(path, read_bytes(path, LARGEST))
+    except OSError as error:
+        raise ModelError(f"'{path}' cannot be read: {error.strerror}.") from error
     archive = appended(path)
     metadata, behind = written(path) | archive, ""
     ending = find_detection(path)

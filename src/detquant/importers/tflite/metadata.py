@@ -10,14 +10,17 @@ It is read within bounds; what makes no sense is left out.
 
 from __future__ import annotations
 
-import ast
 import json
 import zipfile
 import zlib
 from pathlib import Path
 
+from detquant.families.class_names import read_literal
+from detquant.importers._base import LARGEST as LARGEST_FILE
 from detquant.importers.openvino.metadata import LARGEST, as_texts
 from detquant.importers.tflite.flatbuffer import DAMAGE, metadata_entry
+from detquant.untrusted import parse_json, read_bytes
+from detquant.zoo.archives import check_directory
 
 _MOST_ENTRIES = 100
 _ULTRALYTICS = ("metadata.json", "temp_meta.txt")
@@ -29,7 +32,8 @@ _LABELS = ("labelmap.txt", "labels.txt", "label_map.txt")
 def written(path: Path) -> dict[str, str]:
     """Case 3; empty for files of others."""
     try:
-        entry = json.loads(metadata_entry(path.read_bytes(), _OWN, LARGEST) or b"{}")
+        content = metadata_entry(read_bytes(path, LARGEST_FILE), _OWN, LARGEST) or b"{}"
+        entry = parse_json(content.decode("utf-8", "surrogatepass"))
     except (*DAMAGE, OSError):
         return {}
     properties = entry.get(_PROPERTIES) if isinstance(entry, dict) else None
@@ -39,6 +43,7 @@ def written(path: Path) -> dict[str, str]:
 def appended(path: Path) -> dict[str, str]:
     """What the archive behind a TFLite model says; empty if there is none."""
     try:
+        check_directory(path)
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             if len(entries) > _MOST_ENTRIES:
@@ -48,7 +53,7 @@ def appended(path: Path) -> dict[str, str]:
         return {}
     found = next((texts[name] for name in _ULTRALYTICS if name in texts), None)
     if found is not None:
-        return as_texts(_literal(found))
+        return as_texts(read_literal(found))
     labels = next((texts[name].splitlines() for name in _LABELS if name in texts), [])
     labels = [label for label in labels if label != _NO_LABEL]
     return {"detquant.classes": json.dumps(labels)} if labels else {}
@@ -57,15 +62,3 @@ def appended(path: Path) -> dict[str, str]:
 def _text(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> str:
     with archive.open(entry) as file:
         return file.read(LARGEST).decode("utf-8")
-
-
-def _literal(text: str) -> object:
-    """JSON or a Python literal: never an expression."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        pass
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return None

@@ -6,16 +6,13 @@ A file is refused with one sentence, before any pass sees it, if
 2. it is something else (a picture, text, a Git LFS pointer, a model of another kind);
 3. it ends early: the protobuf does not parse, or has no graph or no opset;
 4. its graph has no nodes;
-5. an initializer holds fewer bytes than its shape says;
-6. its external data is missing, too short, or lies outside the model's folder;
-7. a node reads a value that nothing makes, or its nodes go in a circle.
+5. a tensor is larger or smaller than its bytes, or lies where it should not (`tensors`);
+6. a node reads a value that nothing makes, or its nodes go in a circle.
 """
 
 from __future__ import annotations
 
-import hashlib
-import math
-from collections.abc import Iterator
+import logging
 from pathlib import Path
 
 import onnx
@@ -23,7 +20,13 @@ import onnx_ir as ir
 from google.protobuf.message import DecodeError
 
 from detquant.errors import ModelError
-from detquant.importers._base import ImportedModel
+from detquant.importers._base import LARGEST, ImportedModel
+from detquant.importers.onnx.tensors import Reader, inner_graphs
+from detquant.importers.onnx.text import mend_text
+from detquant.untrusted import one_line, read_bytes
+
+# What it says of a damaged graph is said in a sentence here; its log is for whoever sets one up.
+logging.getLogger("onnx_ir").addHandler(logging.NullHandler())
 
 _KNOWN_HEADS = (
     (b"\xff\xd8\xff", "a JPEG image"),
@@ -60,15 +63,10 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
     """
     content = _read(path)
     proto = _parse(path, content)
+    mend_text(proto)
     _check_inputs(path, proto.graph, frozenset())
-    digest, size = hashlib.sha256(content), len(content)
-    for graph in _graphs(proto.graph):
-        for tensor in graph.initializer:
-            if onnx.external_data_helper.uses_external_data(tensor):
-                external = _read_external(path, tensor)
-                digest.update(external)
-                size += len(external)
-            _check_size(path, tensor)
+    reader = Reader(path, content)
+    reader.read(proto)
     try:
         model = ir.from_proto(proto)
         model.graph.sort()
@@ -78,8 +76,8 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
     return ImportedModel(
         model=model,
         path=path,
-        sha256=digest.hexdigest(),
-        size_bytes=size,
+        sha256=reader.digest.hexdigest(),
+        size_bytes=reader.size_bytes,
         metadata=metadata,
         reason=f"a graph of {len(proto.graph.node)} nodes, IR version {proto.ir_version}",
     )
@@ -88,11 +86,9 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
 def _read(path: Path) -> bytes:
     """Case 1."""
     try:
-        content = path.read_bytes()
+        content = read_bytes(path, LARGEST)
     except FileNotFoundError as error:
         raise ModelError(f"'{path}' does not exist: expected an ONNX model.") from error
-    except IsADirectoryError as error:
-        raise ModelError(f"'{path}' is a folder: expected an ONNX model.") from error
     except OSError as error:
         raise ModelError(f"'{path}' cannot be read: {error.strerror}.") from error
     if not content:
@@ -128,23 +124,8 @@ def _not_onnx_or_truncated(path: Path, content: bytes) -> str:
     return f"'{path}' is not an ONNX model but {'text' if printable else 'some other kind of file'}."
 
 
-def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
-    """The graph and all graphs inside its nodes."""
-    yield graph
-    for node in graph.node:
-        for attribute in node.attribute:
-            for inner in _inner_graphs(attribute):
-                yield from _graphs(inner)
-
-
-def _inner_graphs(attribute: onnx.AttributeProto) -> Iterator[onnx.GraphProto]:
-    if attribute.HasField("g"):
-        yield attribute.g
-    yield from attribute.graphs
-
-
 def _check_inputs(path: Path, graph: onnx.GraphProto, outer: frozenset[str]) -> None:
-    """Case 7."""
+    """Case 6."""
     made = {value.name for value in (*graph.input, *graph.initializer)}
     made |= {tensor.values.name for tensor in graph.sparse_initializer}
     made |= {name for node in graph.node for name in node.output}
@@ -153,88 +134,15 @@ def _check_inputs(path: Path, graph: onnx.GraphProto, outer: frozenset[str]) -> 
         for name in node.input:
             if name not in known:
                 raise ModelError(
-                    f"'{path}' is damaged: a node of kind {node.op_type} reads '{name}', which nothing makes."
+                    f"'{path}' is damaged: a node of kind {one_line(node.op_type)} reads '{one_line(name)}', which "
+                    "nothing makes."
                 )
         for attribute in node.attribute:
-            for inner in _inner_graphs(attribute):
+            for inner in inner_graphs(attribute):
                 _check_inputs(path, inner, known)
     for value in graph.output:
         if value.name not in known:
-            raise ModelError(f"'{path}' is damaged: its output '{value.name}' is made by no node.")
-
-
-def _needed_bytes(path: Path, tensor: onnx.TensorProto) -> int | None:
-    """Bytes that the shape and type ask for; None for strings, which have no fixed size."""
-    try:
-        dtype = ir.DataType(tensor.data_type)
-    except ValueError as error:
-        raise ModelError(
-            f"'{path}' is damaged: initializer '{tensor.name}' has the unknown type {tensor.data_type}."
-        ) from error
-    if dtype in (ir.DataType.STRING, ir.DataType.UNDEFINED):
-        return None
-    elements = math.prod(int(dim) for dim in tensor.dims)
-    return math.ceil(elements * int(dtype.bitwidth) / 8)
-
-
-def _check_size(path: Path, tensor: onnx.TensorProto) -> None:
-    """Case 5."""
-    needed = _needed_bytes(path, tensor)
-    if needed is None:
-        return
-    shape = list(tensor.dims)
-    if tensor.HasField("raw_data"):
-        if len(tensor.raw_data) != needed:
-            raise ModelError(
-                f"'{path}' is truncated or damaged: initializer '{tensor.name}' of shape {shape} needs "
-                f"{needed} bytes and has {len(tensor.raw_data)}."
-            )
-        return
-    try:
-        onnx.numpy_helper.to_array(tensor)
-    except (ValueError, TypeError) as error:
-        raise ModelError(
-            f"'{path}' is truncated or damaged: initializer '{tensor.name}' does not fill its shape {shape}."
-        ) from error
-
-
-def _read_external(path: Path, tensor: onnx.TensorProto) -> bytes:
-    """Case 6: bring external data into the tensor.
-
-    Read here rather than by the onnx package, whose loader also refuses files with several hard links, as
-    caches of downloaded models have.
-    """
-    entries = {entry.key: entry.value for entry in tensor.external_data}
-    location = entries.get("location", "")
-    folder = path.absolute().parent.resolve()
-    file = (folder / location).resolve()
-    if not location or not file.is_relative_to(folder):
-        raise ModelError(
-            f"'{path}' keeps initializer '{tensor.name}' in '{location}', outside the model's folder: this is refused."
-        )
-    if not file.is_file():
-        raise ModelError(
-            f"'{path}' keeps its weights in '{location}', which is missing: expected it in the same folder."
-        )
-    needed = _needed_bytes(path, tensor) or 0
-    try:
-        offset, length = int(entries.get("offset", 0)), int(entries.get("length", needed))
-    except ValueError as error:
-        raise ModelError(f"'{path}' is damaged: '{tensor.name}' has an offset that is no number.") from error
-    if offset < 0 or length < 0:
-        raise ModelError(f"'{path}' is damaged: '{tensor.name}' has a negative offset or length.")
-    with file.open("rb") as handle:
-        handle.seek(offset)
-        content: bytes = handle.read(length)
-    if len(content) < max(length, needed):
-        raise ModelError(
-            f"'{location}', the external data of '{path}', is too short: '{tensor.name}' needs "
-            f"{max(length, needed)} bytes from {offset}, and the file has {file.stat().st_size}."
-        )
-    tensor.raw_data = content
-    tensor.data_location = onnx.TensorProto.DEFAULT
-    del tensor.external_data[:]
-    return content
+            raise ModelError(f"'{path}' is damaged: its output '{one_line(value.name)}' is made by no node.")
 
 
 def _first_line(error: Exception) -> str:
