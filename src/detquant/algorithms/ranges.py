@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from detquant.algorithms._base import Context
-from detquant.algorithms.replan import planned_again
-from detquant.calibration import observer
+from detquant.algorithms.replan import planned, planned_again
+from detquant.calibration import activation_grids, observer
 from detquant.errors import CalibrationError
 from detquant.graph.running import Runner
 from detquant.graph.switches import with_switches
@@ -35,8 +35,8 @@ class Ranges:
         gain: share of the damage that another must take away.
     """
 
-    observers: Sequence[str] = ("mean", "minmax")
-    gain: float = 0.1
+    observers: Sequence[str] = ("mse", "mean")
+    gain: float = 0.05
 
     def __call__(self, qm: QuantModel, context: Context) -> QuantModel:
         """The model with the observer whose grids do the least damage; the same model where that is the recipe's.
@@ -49,24 +49,25 @@ class Ranges:
             raise CalibrationError(
                 "The step 'ranges' needs a detector whose heads are known: leave it out of the recipe."
             )
-        best, least = qm, damage_of(qm, context)
-        bar, total = least * (1 - self.gain), len(self.observers)
-        told = f"{context.recipe.name}'s own {least:.3f}"
+        if not qm.activations:
+            return qm
+        costs = {"": damage_of(qm, context)}
         for done, name in enumerate(self.observers, 1):
-            if observer(name).needs_histogram and not context.statistics.histograms:
-                continue
-            trial = planned_again(replace(qm, observer=name), context)
-            cost = damage_of(trial, context)
-            told += f", {name} {cost:.3f}"
-            if cost < min(least, bar):
-                best, least = trial, cost
-            context.tick("choosing ranges", done, total)
-        return best if best is qm else best.noted(f"ranges: found by '{best.observer}', by damage: {told}")
+            if not observer(name).needs_histogram or context.statistics.histograms:
+                decided = planned(qm, context, name)
+                params = activation_grids(qm.reference, decided, context.statistics)
+                costs[name] = damage_of(replace(qm, plan=decided, params=params), context)
+            context.tick("choosing ranges", done, len(self.observers))
+        best = min(costs, key=costs.__getitem__)
+        if costs[best] >= (1 - self.gain) * costs[""]:
+            return qm
+        told = ", ".join(f"{name or context.recipe.name} {cost:.3f}" for name, cost in costs.items())
+        return planned_again(replace(qm, observer=best), context).noted(f"ranges: found by '{best}', by damage: {told}")
 
 
 def damage_of(qm: QuantModel, context: Context) -> float:
     """What the rounded activations alone cost the heads."""
     assert context.damage is not None, "checked by the caller"
     runner = Runner(with_switches(qm.reference, qm.activations, dict.fromkeys(qm.activations, ON)))
-    on: dict[str, Array] = {ON: np.array(True)} if qm.activations else {}
+    on: dict[str, Array] = {ON: np.array(True)}
     return context.damage(lambda feed: runner.run({**feed, **on}))

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from detquant.algorithms._base import Context
 from detquant.calibration import calibrate
-from detquant.recipes import QuantModel, plan
+from detquant.recipes import Plan, QuantModel, plan
 
 
 def keep_more_float(qm: QuantModel, more: Mapping[str, str], context: Context) -> QuantModel:
@@ -31,7 +31,18 @@ def planned_again(qm: QuantModel, context: Context) -> QuantModel:
         qm: the model as it was, with these decisions.
         context: statistics, facts and recipe.
     """
-    recipe = context.recipe.observed_by(qm.observer) if qm.observer else context.recipe
-    decided = plan(qm.reference, recipe, context.target.capability, qm.kept, context.ranges)
+    decided = planned(qm, context, qm.observer)
     fresh = calibrate(qm.reference, decided, context.statistics, context.target.capability, qm)
     return replace(fresh, kept=qm.kept, observer=qm.observer, notes=qm.notes)
+
+
+def planned(qm: QuantModel, context: Context, observer: str) -> Plan:
+    """The plan alone, with what stays float already.
+
+    Args:
+        qm: the model.
+        context: facts and recipe.
+        observer: of activations; empty for the recipe's.
+    """
+    recipe = context.recipe.observed_by(observer) if observer else context.recipe
+    return plan(qm.reference, recipe, context.target.capability, qm.kept, context.ranges)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detquant.calibration.calibrate import calibrate, with_weight_grids
+from detquant.calibration.calibrate import activation_grids, calibrate, with_weight_grids
 from detquant.calibration.collect import Collector, Feed, Feeds, Progress
 from detquant.calibration.interest import interest, telling
 from detquant.calibration.observers import OBSERVERS, Observer, TensorView, observer
@@ -18,6 +18,7 @@ __all__ = [
     "Progress",
     "Statistics",
     "TensorView",
+    "activation_grids",
     "calibrate",
     "interest",
     "observer",

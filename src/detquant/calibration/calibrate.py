@@ -37,6 +37,19 @@ def calibrate(
             same way are taken from it, and weights whose operators read the same grid. No algorithm has changed its
             weights.
     """
+    params = activation_grids(model, plan, statistics, before)
+    filled = QuantModel(model=model, reference=model, plan=plan, params=params, weights={})
+    return with_weight_grids(filled, capability, statistics, before)
+
+
+def activation_grids(
+    model: ir.Model, plan: Plan, statistics: Statistics, before: QuantModel | None = None
+) -> dict[str, QuantParams]:
+    """Grid of each root tensor of the plan; see `calibrate`.
+
+    Raises:
+        CalibrationError: a tensor's values come from somewhere that calibration has not seen.
+    """
     values = values_by_name(model.graph)
 
     def find(name: str, point: Own | Fixed) -> QuantParams:
@@ -48,9 +61,7 @@ def calibrate(
 
     own = {name: point for name, point in plan.points.items() if isinstance(point, Own | Fixed)}
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # numpy works beside itself
-        params = dict(zip(own, pool.map(find, own.keys(), own.values()), strict=True))
-    filled = QuantModel(model=model, reference=model, plan=plan, params=params, weights={})
-    return with_weight_grids(filled, capability, statistics, before)
+        return dict(zip(own, pool.map(find, own.keys(), own.values()), strict=True))
 
 
 def _same_range(root: str, plan: Plan, before: QuantModel) -> bool:
