@@ -45,7 +45,17 @@ POOLS = {
     "around, by twos": {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "strides": [2, 2]},
     "rounding up": {"kernel_shape": [3, 3], "strides": [2, 2], "ceil_mode": 1},
 }
+DOWN = {"nearest_mode": "floor"}
 SIDES = {"asymmetric": "floor", "half_pixel": "round_prefer_ceil", "align_corners": "round_prefer_ceil"}
+UPWARDS = {
+    "padded behind": ((4, 6, 3, 3), {"strides": [2, 2], "pads": [1, 1, 1, 1], "output_padding": [1, 1]}),
+    "unevenly": ((4, 6, 2, 3), {"strides": [3, 2], "output_padding": [2, 1]}),
+    "automatic, upper": ((4, 6, 3, 3), {"strides": [2, 2], "auto_pad": "SAME_UPPER"}),
+    "automatic, lower": ((4, 6, 3, 3), {"strides": [2, 2], "auto_pad": "SAME_LOWER"}),
+    "to a size": ((4, 6, 3, 3), {"strides": [2, 2], "output_shape": [16, 14]}),
+    "dilated": ((4, 6, 2, 2), {"strides": [2, 2], "dilations": [2, 3]}),
+    "grouped": ((4, 3, 2, 2), {"strides": [2, 2], "group": 2}),
+}
 
 CASES = {
     **{f"Conv {name}": ([("Conv", ["x", "w", "b"], ["y"], words)], CONV) for name, words in PADS.items()},
@@ -67,6 +77,10 @@ CASES = {
         [("ConvTranspose", ["x", "w", "b"], ["y"], {"strides": [2, 2], "pads": [1, 1, 1, 1]})],
         {"w": draw(4, 3, 4, 4), "b": draw(3)},
     ),
+    **{
+        f"ConvTranspose {name}": ([("ConvTranspose", ["x", "w", "b"], ["y"], words)], {"w": draw(*shape), "b": draw(6)})
+        for name, (shape, words) in UPWARDS.items()
+    },
     "ConvTranspose whole": ([("ConvTranspose", ["x", "w"], ["y"], {"strides": [2, 2]})], {"w": draw(4, 3, 2, 2)}),
     **{f"MaxPool {name}": ([("MaxPool", ["x"], ["y"], words)], {}) for name, words in POOLS.items()},
     "AveragePool": ([("AveragePool", ["x"], ["y"], {"kernel_shape": [2, 2], "strides": [2, 2]})], {}),
@@ -176,6 +190,22 @@ CASES = {
         )
         for how in (*SIDES, "pytorch_half_pixel")
     },
+    **{
+        f"Resize {mode} of axes {axes}": (
+            [
+                (
+                    "Resize",
+                    ["x", "", "", "s"],
+                    ["y"],
+                    {"mode": mode, "coordinate_transformation_mode": "asymmetric"} | DOWN,
+                )
+            ],
+            {"s": np.array([2 * size if axis in axes else size for axis, size in enumerate((1, 4, 8, 7))])},
+        )
+        for mode in ("nearest", "linear")
+        for axes in ((1, 2), (1, 3), (1,), (3,))
+        if mode == "nearest" or axes != (1, 3)
+    },
     "Gemm": (
         [("Flatten", ["x"], ["f"], {}), ("Gemm", ["f", "w", "b"], ["y"], {"transB": 1, "beta": 0.5})],
         {"w": draw(3, 224), "b": draw(3)},
@@ -215,6 +245,8 @@ REFUSED = {
     ],
     "pads in the way of 'reflect'": [("Pad", ["x", "p"], ["y"], {"name": "it", "mode": "reflect"})],
     "goes backwards": [("Slice", ["x", "e", "s", "a", "t"], ["y"], {"name": "it"})],
+    "resizes in the mode 'cubic'": [("Resize", ["x", "", "f"], ["y"], {"name": "it", "mode": "cubic"})],
+    "more than two axes of four": [("Resize", ["x", "", "u"], ["y"], {"name": "it"})],
     "places of its own": [
         ("Resize", ["x", "", "f"], ["y"], {"name": "it", "nearest_mode": "ceil"}),
     ],
@@ -226,6 +258,7 @@ CONSTANTS = {
     "a": ints(2),
     "t": ints(-1),
     "f": floats(1, 1, 2, 2),
+    "u": floats(1, 2, 2, 2),
 }
 
 

@@ -15,6 +15,8 @@ import onnx_ir as ir
 
 from detquant.errors import MissingExtra, TargetError
 from detquant.graph import prepare
+from detquant.graph.affine_as_conv import affine_as_conv
+from detquant.graph.dense_transpose import dense_transpose
 from detquant.targets._base import Artefact, Runner, Target
 from detquant.targets.tflite.capability import CAPABILITY
 from detquant.targets.tflite.lowering import lower
@@ -24,11 +26,13 @@ FILE = "model.tflite"
 TOLD = (
     "CONV_2D",
     "DEPTHWISE_CONV_2D",
+    "TRANSPOSE_CONV",
     "FULLY_CONNECTED",
     "LOGISTIC",
     "MUL",
     "ADD",
     "LEAKY_RELU",
+    "PRELU",
     "CONCATENATION",
     "MAX_POOL_2D",
     "TRANSPOSE",
@@ -47,6 +51,10 @@ class TfLite(Target):
     precisions: tuple[str, ...] = ("fp32", "fp16")
     capability = CAPABILITY
 
+    def rewrite(self, model: ir.Model) -> ir.Model:
+        """What LiteRT has no integer kernel for, as what it has one for; see the passes."""
+        return affine_as_conv(dense_transpose(model))
+
     def lower(self, qdq: ir.Model) -> Artefact:
         """``model.tflite``, with builtin operators only.
 
@@ -54,12 +62,12 @@ class TfLite(Target):
             MissingExtra: LiteRT is not installed.
             UnsupportedOperator: there is no such builtin operator.
         """
-        return Artefact({FILE: lower(prepare(qdq))})
+        return Artefact({FILE: lower(dense_transpose(prepare(qdq)))})
 
     def lower_float(self, model: ir.Model, precision: str) -> Artefact:
         """The same of a float graph; fp16 stores weights in half the bytes and computes in float32."""
         self.require(precision)
-        return Artefact({FILE: lower(prepare(model), half=precision == "fp16")})
+        return Artefact({FILE: lower(dense_transpose(prepare(model)), half=precision == "fp16")})
 
     def remarks(self, runner: Runner) -> tuple[str, ...]:
         """How many operators the file has in which precision, and whether XNNPACK took a part of them."""
