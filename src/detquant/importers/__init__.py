@@ -10,9 +10,9 @@ from typing import Protocol, cast
 
 from detquant.embedded import MODELS, embedded_model
 from detquant.errors import ModelError, nearest_name
-from detquant.importers._base import ImportedModel
+from detquant.importers._base import ImportedModel, OwnFile
 
-__all__ = ["IMPORTERS", "ImportedModel", "load_model"]
+__all__ = ["IMPORTERS", "ImportedModel", "OwnFile", "load_model"]
 
 IMPORTERS = {
     "onnx": "detquant.importers.onnx",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from detquant.errors import ModelError
-from detquant.importers._base import ImportedModel
+from detquant.importers._base import ImportedModel, OwnFile
 from detquant.importers.digest import digest
 from detquant.importers.openvino.detection_output import KIND, without_detection_output
 from detquant.importers.openvino.finishing import to_onnx
@@ -63,6 +63,7 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
         size_bytes=size,
         metadata=metadata,
         reason=f"an IR of {operations} operations{aside}",
+        own=OwnFile(target="openvino", runtime="OpenVINO", path=file),
     )
 
 

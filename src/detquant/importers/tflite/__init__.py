@@ -7,10 +7,11 @@ differ from it by a step of a grid. A file of integers only that detquant wrote 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from detquant.errors import ModelError
-from detquant.importers._base import ImportedModel
+from detquant.importers._base import ImportedModel, OwnFile
 from detquant.importers.digest import digest
 from detquant.importers.openvino.finishing import to_onnx
 from detquant.importers.openvino.reading import Part, read
@@ -48,7 +49,7 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
     if _head(path)[4:] != _MAGIC or size < _SMALLEST:
         found = "empty" if not size else f"another kind of file ({size} bytes)"
         raise ModelError(f"'{path}' is not a TFLite model but {found}: expected 'TFL3' at its fifth byte.")
-    archive = appended(path)
+    archive, own = appended(path), OwnFile(target="tflite", runtime="LiteRT", path=path)
     metadata, behind = written(path) | archive, ""
     ending = find_detection(path)
     if ending is not None:
@@ -56,12 +57,15 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
         model = read(path, "tflite", imgsz, metadata, part=part)
         translated = with_detection_told(model, ending.detection, path, metadata, ending.form)
         metadata, behind = dict(translated.metadata_props), f", {OPERATOR} cut off"
+        own = replace(own, tensors=(ending.codes, ending.scores))
     else:
         model = read(path, "tflite", imgsz, metadata)
         # what detquant writes may say whose export it was made from, but has pixels
-        translated = boxes_in_pixels(to_onnx(model, path, metadata), archive)
+        translated = to_onnx(model, path, metadata)
+        own = replace(own, factors=boxes_in_pixels(translated, archive))
         if (whole := with_decoding(translated, path)) is not None:
             translated, metadata, behind = whole, dict(whole.metadata_props), f", with {DECODE} behind it"
+            own = replace(own, decode=path.parent / DECODE)
     return ImportedModel(
         model=translated,
         path=path,
@@ -69,6 +73,7 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
         size_bytes=size,
         metadata=metadata,
         reason=f"a flatbuffer that became {len(translated.graph)} nodes{behind}",
+        own=own,
     )
 
 
