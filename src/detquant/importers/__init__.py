@@ -11,6 +11,7 @@ from typing import Protocol, cast
 from detquant.embedded import MODELS, embedded_model
 from detquant.errors import ModelError, nearest_name
 from detquant.importers._base import ImportedModel, OwnFile
+from detquant.importers.not_read import refuse_what_is_not_read
 
 __all__ = ["IMPORTERS", "ImportedModel", "OwnFile", "load_model"]
 
@@ -61,6 +62,7 @@ def load_model(path: str | os.PathLike[str], imgsz: int | None = None) -> Import
         near = nearest_name(str(file), MODELS, _LIKENESS)
         hint = f", or did you mean the embedded '{near}'?" if near else "."
         raise ModelError(f"'{file}' does not exist: expected a model file{hint}")
+    refuse_what_is_not_read(file)
     for name in OF_FOLDERS if file.is_dir() else IMPORTERS:
         importer = cast(_Importer, importlib.import_module(IMPORTERS[name]))
         if importer.matches(file):

@@ -23,7 +23,10 @@ import onnx_ir as ir
 from google.protobuf.message import DecodeError
 
 from detquant.errors import ModelError
-from detquant.importers._base import ImportedModel
+from detquant.importers._base import ImportedModel, OwnFile
+
+WRITTEN_FOR = "detquant.target"
+"""Entry of the metadata under which detquant says for which place it wrote a file."""
 
 _KNOWN_HEADS = (
     (b"\xff\xd8\xff", "a JPEG image"),
@@ -82,6 +85,7 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
         size_bytes=size,
         metadata=metadata,
         reason=f"a graph of {len(proto.graph.node)} nodes, IR version {proto.ir_version}",
+        own=OwnFile(target="opencv", runtime="OpenCV", path=path) if metadata.get(WRITTEN_FOR) == "opencv" else None,
     )
 
 
