@@ -247,6 +247,29 @@ def test_grids_by_channel_run_in_openvino_and_are_named_where_they_cannot(tmp_pa
         detector.open()
 
 
+def test_the_same_in_an_onnx_file_has_another_way(build: Any, tmp_path: Path) -> None:
+    import onnx_ir as ir
+
+    grid, rounded = ["scales", "zeros"], {"axis": 1}
+    rows = [
+        ("QuantizeLinear", ["x", *grid], ["xq"], rounded),
+        ("DequantizeLinear", ["xq", *grid], ["xr"], rounded),
+        ("Add", ["xr", "xr"], ["a"], {}),
+        ("QuantizeLinear", ["a", *grid], ["aq"], rounded),
+        ("DequantizeLinear", ["aq", *grid], ["ar"], rounded),
+        ("GlobalAveragePool", ["ar"], ["p"], {}),
+        ("Flatten", ["p"], ["f"], {}),
+        ("Softmax", ["f"], ["y"], {}),
+    ]
+    stored = {"scales": np.array([0.1, 0.2, 0.3], np.float32), "zeros": np.array([1, 2, 3], np.uint8)}
+    ir.save(build(rows, {"x": [1, 3, 32, 32]}, {"y": [1, 3]}, stored), tmp_path / "channels.onnx")
+    detector = load(tmp_path / "channels.onnx", family="classifier", preprocess="unit")
+    with pytest.raises(ModelError, match=r"a grid for each channel .* choose --target openvino"):
+        detector.opening()
+    [found] = detector.open(target="openvino").run({"x": np.ones((1, 3, 32, 32), np.float32)}).values()
+    assert found.shape == (1, 3)
+
+
 def test_an_onnx_file_runs_in_onnx_runtime(square_model: Path, square_data: Any) -> None:
     found = evaluate(load(square_model), open_dataset(square_data()))
     assert found.target == "ort" and not any("itself" in note for note in found.notes)

@@ -44,6 +44,7 @@ def growth(detector: Detector, artefact: Artefact, qdq: ir.Model | None) -> list
         return [PLAIN.format(**said)]
     held = _held(qdq.graph)
     is_half = before < HALF * summarize(detector.model.graph).parameters
+    rest = max(after - held.total(), 0)
     text = next((content for name, content in artefact.files.items() if name.endswith(".xml")), b"")
     return [
         GREW.format(
@@ -51,8 +52,8 @@ def growth(detector: Detector, artefact: Artefact, qdq: ir.Model | None) -> list
             codes=megabytes(held["codes"]),
             floats=megabytes(held["floats"]),
             widened=WIDENED if is_half else "",
-            rest=megabytes(max(after - held.total(), 0)),
-            text=f" (of these {megabytes(len(text))} are text)" if text else "",
+            rest=megabytes(rest),
+            text=f" (of these {megabytes(min(len(text), rest))} are text)" if text else "",
         )
     ]
 

@@ -29,7 +29,7 @@ INSTEAD = (
 )
 BY_CHANNEL = (
     "The model has activations with a grid for each channel (at '{name}'), which ONNX Runtime's integer kernels do not "
-    "take{way}."
+    "take: {way}."
 )
 
 
@@ -98,7 +98,9 @@ def _lowered(imported: ImportedModel, prepared: ir.Model, place: Target, threads
         if name is None or place.name != "ort":
             raise
         own = imported.own
-        way = f": leave out --target, and the file runs in {own.runtime}" if own is not None else ""
+        way = (
+            f"leave out --target, and the file runs in {own.runtime}" if own is not None else "choose --target openvino"
+        )
         raise ModelError(BY_CHANNEL.format(name=name, way=way)) from error
 
 

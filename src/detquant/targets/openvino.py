@@ -186,7 +186,7 @@ def _read_ir(path: Path) -> Any:
     try:
         return _openvino().Core().read_model(path)
     except RuntimeError as error:
-        raise TargetError(f"OpenVINO cannot read the model: {_first_line(error)}.") from error
+        raise TargetError(f"OpenVINO cannot compile the model: {_first_line(error)}.") from error
 
 
 def _compiled(model: Any, threads: int, compute: str) -> Compiled:

@@ -7,9 +7,10 @@ import importlib
 import numpy as np
 import pytest
 
-from detquant.errors import UnsupportedOperator
+from detquant.errors import ModelError, UnsupportedOperator
 from detquant.graph import prepare
 from detquant.graph.running import Runner
+from detquant.importers import load_model
 from detquant.targets import load_target
 
 pytest.importorskip("ai_edge_litert", reason="the extra tflite is not installed")
@@ -233,6 +234,24 @@ def test_the_same_numbers(build, case):
     assert found.shape == expected.shape
     assert np.allclose(found, expected, rtol=1e-5, atol=1e-5 * max(1.0, np.abs(expected).max()))
     assert not [name for name in runner.precisions() if name.startswith("Flex") or name == "CUSTOM"]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_written_is_read_again(build, tmp_path, case):
+    pytest.importorskip("openvino", reason="the extra openvino is not installed, which reads .tflite")
+    rows, weights = CASES[case]
+    model = prepare(build(rows, {"x": [1, 4, 8, 7]}, {"y": None}, weights))
+    image = 2 * draw(1, 4, 8, 7)
+    expected = Runner(model).run({"x": image})["y"]
+    (tmp_path / "model.tflite").write_bytes(TARGET.lower_float(model, "fp32").files["model.tflite"])
+    again = Runner(load_model(tmp_path / "model.tflite").model, optimisation="none")
+    [name] = again.input_names
+    try:
+        [found] = again.run({name: image}).values()
+    except ModelError:  # four channels of seven columns: nothing tells that this is no image with its channels last
+        [found] = again.run({name: image.transpose(0, 2, 3, 1)}).values()
+    assert found.shape == expected.shape
+    assert np.allclose(found, expected, rtol=1e-4, atol=1e-4 * max(1.0, np.abs(expected).max()))
 
 
 REFUSED = {
