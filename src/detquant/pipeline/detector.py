@@ -12,10 +12,11 @@ from detquant.families import Family, find_family
 from detquant.families.classifier import KEY
 from detquant.families.preprocessing import chosen_preprocessing
 from detquant.graph import prepare
+from detquant.graph.values import static_shape
 from detquant.importers import ImportedModel, load_model
 from detquant.importers.signature import signature_of
 from detquant.pipeline.opening import AUTO, Opening, open_where
-from detquant.targets import Runner
+from detquant.targets import Runner, Target
 
 _QDQ = frozenset({"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"})
 
@@ -61,11 +62,17 @@ class Detector:
             ModelError, TargetError: the runtime refuses the model.
             MissingExtra: it is not installed.
         """
-        return open_where(self.imported, self.model, threads, target)
+        return open_where(self.imported, self.model, self._graph, threads, target)
 
     def open(self, threads: int = 1, target: str = "ort") -> Runner:
         """The same, the runner alone: the baseline that everything is compared with."""
         return self.opening(threads, target).runner
+
+    def _graph(self, place: Target) -> ir.Model:
+        """The graph that a place runs, where it does not run the file itself."""
+        original = self.imported.model
+        free = any(static_shape(value) is None for value in original.graph.inputs)
+        return self.model if free else original
 
 
 def load(

@@ -6,12 +6,13 @@ in float between its grids by a runtime that is given the graph. So what ran, an
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import onnx_ir as ir
 
 from detquant.errors import MissingExtra, ModelError, TargetError
-from detquant.graph.values import constant, is_op, static_shape
+from detquant.graph.values import constant, is_op
 from detquant.importers import ImportedModel, OwnFile
 from detquant.targets import Runner, Target, load_target
 
@@ -40,20 +41,25 @@ class Opening:
     Attributes:
         runner: takes and gives what the imported graph does.
         target: the place that runs it.
+        itself: whether it is the file, in the runtime that it was written for, and not a graph made of it.
         notes: what there is to say of that.
     """
 
     runner: Runner
     target: str
+    itself: bool = False
     notes: tuple[str, ...] = ()
 
 
-def open_where(imported: ImportedModel, prepared: ir.Model, threads: int, target: str) -> Opening:
+def open_where(
+    imported: ImportedModel, ends: ir.Model, graph: Callable[[Target], ir.Model], threads: int, target: str
+) -> Opening:
     """Opens a file where it was written for, or where it was asked for.
 
     Args:
         imported: the file.
-        prepared: its graph, of static shapes.
+        ends: a graph of it of static shapes, whose inputs and outputs the family knows.
+        graph: what a place runs of it, where that is not the file itself.
         threads: of the runtime.
         target: a key of TARGETS, or "auto".
 
@@ -64,40 +70,37 @@ def open_where(imported: ImportedModel, prepared: ir.Model, threads: int, target
     own = imported.own
     place = load_target((own.target if own is not None else "ort") if target == AUTO else target)
     if own is None:
-        return Opening(runner=_lowered(imported, prepared, place, threads), target=place.name)
+        return _lowered(own, graph(place), place, threads)
     try:
-        runner = place.open_own(own, imported.model, threads)
-        if runner is not None:
-            return Opening(runner=runner, target=place.name, notes=(ITSELF.format(runtime=own.runtime),))
+        runner = place.open_own(own, ends, threads)
     except MissingExtra as error:
         if target != AUTO:
             raise
-        return _instead(imported, prepared, own, load_target("ort"), threads, f"is not here ({_clause(error)})")
+        said, place = INSTEAD.format(runtime=own.runtime, why=f"is not here ({_clause(error)})", target="ort"), _ort()
     except TargetError as error:
-        other = load_target("ort") if target == AUTO else place
-        return _instead(imported, prepared, own, other, threads, f"does not run it as it is ({_clause(error)})")
-    note = ELSEWHERE.format(runtime=own.runtime, target=place.name)
-    return Opening(runner=_lowered(imported, prepared, place, threads), target=place.name, notes=(note,))
+        place = _ort() if target == AUTO else place
+        why = f"does not run it as it is ({_clause(error)})"
+        said = INSTEAD.format(runtime=own.runtime, why=why, target=place.name)
+    else:
+        if runner is not None:
+            note = ITSELF.format(runtime=own.runtime)
+            return Opening(runner=runner, target=place.name, itself=True, notes=(note,))
+        said = ELSEWHERE.format(runtime=own.runtime, target=place.name)
+    return _lowered(own, graph(place), place, threads, said)
 
 
-def _instead(
-    imported: ImportedModel, prepared: ir.Model, own: OwnFile, place: Target, threads: int, why: str
-) -> Opening:
-    note = INSTEAD.format(runtime=own.runtime, why=why, target=place.name)
-    return Opening(runner=_lowered(imported, prepared, place, threads), target=place.name, notes=(note,))
+def _ort() -> Target:
+    return load_target("ort")
 
 
-def _lowered(imported: ImportedModel, prepared: ir.Model, place: Target, threads: int) -> Runner:
-    """The file's graph on a place; the prepared one where the file leaves sizes open."""
-    free = any(static_shape(value) is None for value in imported.model.graph.inputs)
-    model = prepared if free else imported.model
+def _lowered(own: OwnFile | None, model: ir.Model, place: Target, threads: int, *notes: str) -> Opening:
+    """A graph on a place."""
     try:
-        return place.open(place.lower(model), threads)
+        return Opening(runner=place.open(place.lower(model), threads), target=place.name, notes=notes)
     except ModelError as error:
         name = _by_channel(model.graph)
         if name is None or place.name != "ort":
             raise
-        own = imported.own
         way = (
             f"leave out --target, and the file runs in {own.runtime}" if own is not None else "choose --target openvino"
         )

@@ -35,6 +35,9 @@ def as_imported(model: Any, graph: ir.Model) -> Any:
         raise TargetError(f"it has {len(model.inputs)} inputs, and detquant reads it with {len(shapes)}")
     if any(port.get_partial_shape().is_dynamic for port in model.inputs):
         model.reshape({port: _fitting(port, shape) for port, shape in zip(model.inputs, shapes, strict=True)})
+    for place, port in enumerate(model.inputs):
+        if not port.get_names():
+            port.set_names({f"input{place}"})
     ends = [node for node in model.get_ordered_ops() if node.get_type_name() == KIND]
     return with_raw_heads(model, ends[0].input_value(0), ends[0].input_value(1)) if len(ends) == 1 else model
 
@@ -70,17 +73,14 @@ class OwnIr:
 
     def __init__(self, compiled: Runner, model: Any, names: Sequence[str], graph: ir.Model) -> None:
         self.compiled, outputs = compiled, list(graph.graph.outputs)
-        taken = [port.get_any_name() if port.get_names() else str(place) for place, port in enumerate(model.inputs)]
-        ports = [_port(port, name) for port, name in zip(model.inputs, taken, strict=True)]
+        ports = [_port(port, port.get_any_name()) for port in model.inputs]
         self._inputs = paired(ports, inputs_of(graph), "inputs")
         self._outputs = paired(map(_port, model.outputs, names), outputs, "outputs")
-        self._places = {name: place for place, name in enumerate(taken)}
         self._shapes = {value.name or "": static_shape(value) or () for value in outputs}
 
     def run(self, feeds: Arrays) -> dict[str, Array]:
         """Outputs by name for inputs by name, as the graph takes and gives them."""
-        stored = {self._places[port.name]: port.stored(np.asarray(feeds[name])) for name, port in self._inputs}
-        results = self.compiled.run(stored)  # type: ignore[arg-type]
+        results = self.compiled.run({port.name: port.stored(np.asarray(feeds[name])) for name, port in self._inputs})
         return {name: port.real(np.asarray(results[port.name]), self._shapes[name]) for name, port in self._outputs}
 
 

@@ -18,7 +18,7 @@ from detquant.graph.values import static_shape
 
 Array = npt.NDArray[np.generic]
 
-TO_LAST = (0, 2, 3, 1)
+TO_LAST, TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +58,8 @@ class Port:
             array = (array.astype(np.float32) - np.float32(self.zero_point)) * np.float32(self.scale)
         elif np.issubdtype(self.dtype, np.floating):
             array = array.astype(np.float32, copy=False)
+        if array.shape != tuple(shape) and array.shape == _last(shape):
+            return np.ascontiguousarray(array.transpose(TO_FIRST))
         return array.reshape(tuple(shape))
 
 
@@ -88,5 +90,9 @@ def paired(ports: Iterable[Port], values: Iterable[ir.Value], what: str) -> list
 
 def _agree(file: tuple[int, ...], graph: tuple[int, ...]) -> bool:
     """Whether the numbers are the same, in the same order or with the channels of a map last."""
-    turned = tuple(graph[axis] for axis in TO_LAST) if len(graph) == 4 else graph
-    return file in (graph, turned) or (len(file) != 4 and np.prod(file) == np.prod(graph))
+    return file in (graph, _last(graph)) or (len(file) != 4 and np.prod(file) == np.prod(graph))
+
+
+def _last(shape: Sequence[int]) -> tuple[int, ...]:
+    """The shape of a map with its channels last."""
+    return tuple(shape[axis] for axis in TO_LAST) if len(shape) == 4 else tuple(shape)
