@@ -16,9 +16,9 @@ from detquant.importers.digest import digest
 from detquant.importers.openvino.finishing import to_onnx
 from detquant.importers.openvino.reading import Part, read
 from detquant.importers.openvino.ultralytics_boxes import boxes_in_pixels
-from detquant.importers.tflite.decoding import DECODE, with_decoding
+from detquant.importers.tflite.decoding import DECODE, as_it_lies, with_decoding
 from detquant.importers.tflite.detection import OPERATOR, find_detection, with_detection_told
-from detquant.importers.tflite.metadata import appended, written
+from detquant.importers.tflite.metadata import appended, channels_last, written
 
 __all__ = ["load", "matches"]
 
@@ -61,7 +61,7 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
     else:
         model = read(path, "tflite", imgsz, metadata)
         # what detquant writes may say whose export it was made from, but has pixels
-        translated = to_onnx(model, path, metadata)
+        translated = as_it_lies(to_onnx(model, path, metadata), channels_last(path))
         own = replace(own, factors=boxes_in_pixels(translated, archive))
         if (whole := with_decoding(translated, path)) is not None:
             translated, metadata, behind = whole, dict(whole.metadata_props), f", with {DECODE} behind it"

@@ -3,7 +3,8 @@
 1. Ultralytics' `metadata.json`, or a Python literal in `temp_meta.txt` in older ones: names, imgsz, stride, task.
 2. A list of labels, one a line, as TensorFlow's Task Library keeps it: `labelmap.txt` or `labels.txt`; "???" stands
    for the background and for COCO's holes, and is no name.
-3. What detquant writes, as an entry "detquant" of the file itself: the metadata of the model that it was made from.
+3. What detquant writes, as an entry "detquant" of the file itself: the metadata of the model that it was made from, and
+   which of its inputs and outputs lie with their channels last.
 
 It is read within bounds; what makes no sense is left out.
 """
@@ -15,25 +16,34 @@ import json
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 from detquant.importers.openvino.metadata import LARGEST, as_texts
 from detquant.importers.tflite.flatbuffer import DAMAGE, metadata_entry
 
 _MOST_ENTRIES = 100
 _ULTRALYTICS = ("metadata.json", "temp_meta.txt")
-_OWN, _PROPERTIES = "detquant", "properties"
+_OWN, _PROPERTIES, _LAYOUTS = "detquant", "properties", "layouts"
 _NO_LABEL = "???"
 _LABELS = ("labelmap.txt", "labels.txt", "label_map.txt")
 
 
 def written(path: Path) -> dict[str, str]:
-    """Case 3; empty for files of others."""
+    """Case 3, the metadata; empty for files of others."""
+    return as_texts(_own(path).get(_PROPERTIES))
+
+
+def channels_last(path: Path) -> frozenset[str]:
+    """Case 3, the names of what lies with its channels last."""
+    return frozenset(name for name, layout in as_texts(_own(path).get(_LAYOUTS)).items() if layout == "NHWC")
+
+
+def _own(path: Path) -> dict[str, Any]:
     try:
         entry = json.loads(metadata_entry(path.read_bytes(), _OWN, LARGEST) or b"{}")
     except (*DAMAGE, OSError):
         return {}
-    properties = entry.get(_PROPERTIES) if isinstance(entry, dict) else None
-    return as_texts(properties)
+    return entry if isinstance(entry, dict) else {}
 
 
 def appended(path: Path) -> dict[str, str]:
