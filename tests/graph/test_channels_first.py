@@ -58,6 +58,45 @@ CASES: dict[str, tuple[list[Any], dict[str, np.ndarray], bool]] = {
         {"start": np.array([2]), "stop": np.array([5]), "axis": np.array([-1])},
         True,
     ),
+    "through activations, where a map is read twice": (
+        [
+            ("Sigmoid", ["x"], ["s"], {}),
+            ("Mul", ["x", "s"], ["a"], {}),
+            ("HardSwish", ["a"], ["b"], {}),
+            ("PRelu", ["b", "slopes"], ["c"], {}),
+            ("Resize", ["c", "", "scales"], ["d"], {"mode": "nearest"}),
+            ("Transpose", ["d"], ["t"], {"perm": TO_FIRST}),
+        ],
+        {"slopes": np.array([0.1, 0.2, 0.3], np.float32), "scales": np.array([1, 2, 2, 1], np.float32)},
+        True,
+    ),
+    "through a split and a concatenation along rows": (
+        [
+            ("Split", ["x"], ["a", "b"], {"axis": 1, "num_outputs": 2}),
+            ("Concat", ["b", "a"], ["c"], {"axis": -3}),
+            ("Transpose", ["c"], ["t"], {"perm": TO_FIRST}),
+        ],
+        {},
+        True,
+    ),
+    "through a mean of places": (
+        [
+            ("ReduceMean", ["x", "places"], ["m"], {}),
+            ("Mul", ["x", "m"], ["a"], {}),
+            ("Transpose", ["a"], ["t"], {"perm": TO_FIRST}),
+        ],
+        {"places": np.array([1, -2])},
+        True,
+    ),
+    "not through a mean that takes its axes away": (
+        [
+            ("ReduceMean", ["x", "places"], ["m"], {"keepdims": 0}),
+            ("Mul", ["x", "m"], ["a"], {}),
+            ("Transpose", ["a"], ["t"], {"perm": TO_FIRST}),
+        ],
+        {"places": np.array([0, 1, 2])},
+        False,
+    ),
     "not through a softmax": (
         [("Softmax", ["x"], ["a"], {"axis": 3}), ("Transpose", ["a"], ["t"], {"perm": TO_FIRST})],
         {},

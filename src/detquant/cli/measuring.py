@@ -14,7 +14,7 @@ def evaluate(
     /,
     *,
     data: Path,
-    target: str = "ort",
+    target: str = "auto",
     family: str = "auto",
     imgsz: Count | None = None,
     preprocess: str | None = None,
@@ -28,7 +28,8 @@ def evaluate(
         model: ONNX, Darknet .cfg, checkpoint, TensorFlow, OpenVINO; or yolov8-pico, resnet-pico.
         data: A data.yaml, a COCO .json, a folder of images (perhaps in folders for each class), a .csv of class
             labels, or what ships with detquant: scenes, and crops for classifiers.
-        target: Whose runtime it runs in, see detquant targets.
+        target: Whose runtime it runs in, see detquant targets; auto is the one that the file was written for:
+            LiteRT for .tflite, OpenVINO for its IR, ONNX Runtime for all else.
         family: Detector family, found from the model by default.
         imgsz: Side of the input in pixels, for models that leave it open.
         preprocess: Of a classifier whose file does not tell it: unit, imagenet, imagenet-uncropped, tensorflow,
@@ -106,7 +107,7 @@ def benchmark(
     models: list[Path],
     /,
     *,
-    target: str = "ort",
+    target: str = "auto",
     family: str = "auto",
     imgsz: Count | None = None,
     threads: Count = 1,
@@ -117,7 +118,8 @@ def benchmark(
 
     Args:
         models: Model files, the first of them the reference.
-        target: Whose runtime it runs in, see detquant targets.
+        target: Whose runtime it runs in, see detquant targets; auto is the one that the file was written for:
+            LiteRT for .tflite, OpenVINO for its IR, ONNX Runtime for all else.
         family: Family of all of them, found from each by default.
         imgsz: Side of the input in pixels, for models that leave it open.
         threads: Of the runtime.
@@ -143,7 +145,7 @@ def predict(
     *,
     out: Path = Path("predictions"),
     confidence: Confidence = 0.25,
-    target: str = "ort",
+    target: str = "auto",
     family: str = "auto",
     imgsz: Count | None = None,
     preprocess: str | None = None,
@@ -157,7 +159,8 @@ def predict(
         images: Image files, or folders of them.
         out: Folder for the drawn images.
         confidence: Objects score more than this.
-        target: Whose runtime it runs in, see detquant targets.
+        target: Whose runtime it runs in, see detquant targets; auto is the one that the file was written for:
+            LiteRT for .tflite, OpenVINO for its IR, ONNX Runtime for all else.
         family: Detector family, found from the model by default.
         imgsz: Side of the input in pixels, for models that leave it open.
         preprocess: Of a classifier whose file does not tell it: unit, imagenet, imagenet-uncropped, tensorflow,
@@ -180,15 +183,18 @@ def predict(
     check_out(out, [name for some in names.values() for name in some], json_file, *read)
     detector = load(model, family=family, imgsz=imgsz, preprocess=preprocess)
     classes, skipped, drawn = detector.family.classes, list[Skip](), list[dict[str, object]]()
+    opening = detector.opening(threads, target)
     with staged(out, filter(None, read)) as put:
-        for one in run(detector, paths, skipped, confidence=confidence, target=target, threads=threads):
+        for one in run(detector, paths, skipped, confidence=confidence, opening=opening):
             name = names[one.path].pop(0)
             put(name, encode(draw(one.image, one.detections, classes), name))
             drawn.append(prediction_figures(one, classes, str(out / name)))
     figures = {
         "model": str(model),
+        "target": opening.target,
         "confidence": confidence,
         "images": drawn,
+        "notes": list(opening.notes),
         "skipped": skip_figures(skipped),
     }
     write_figures(json_file, figures, *read)

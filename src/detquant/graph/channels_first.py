@@ -4,11 +4,11 @@ The input is turned, and a Transpose behind it gives the graph what it had. Then
 channels last, are pushed on:
 
 1. before a Transpose that turns the image back, both vanish: the usual case, for convolutions want channels first;
-2. through operators on each element (casts, clipping, QuantizeLinear of one scale), and through those with a constant
-   of one number or of one number a channel: (x - 127.5) / 127.5;
-3. through Slice, Pad and Resize, whose constants are put in the other order: an image turned from RGB to BGR,
-   padded, resized;
-4. through Concat of channels and operators on several maps, where all maps are turned;
+2. through operators on each element (casts, clipping, activations, QuantizeLinear of one scale), and through those
+   with a constant of one number or of one number a channel: (x - 127.5) / 127.5, PReLU;
+3. through Slice, Pad, Resize, Split and means that keep their axes, whose axes are put in the other order: an image
+   turned from RGB to BGR, padded, resized;
+4. through Concat and operators on several maps, where all maps are turned;
 5. elsewhere it stays.
 
 An input is such an image if its last dimension is 1, 3 or 4 and its second is not.
@@ -25,10 +25,18 @@ _CHANNELS = (1, 3, 4)
 _TO_LAST = (0, 2, 3, 1)
 _TO_FIRST = (0, 3, 1, 2)
 
-_UNARY = ("Cast", "Clip", "QuantizeLinear", "DequantizeLinear", "Relu", "Identity", "Neg", "Sqrt", "Abs")
-_BY_AXIS = {"Slice": (3,), "Pad": (1,), "Resize": (2, 3)}
+_REDUCED = ("ReduceMean", "ReduceMax", "ReduceSum", "ReduceMin")
+_UNARY = (
+    *("Cast", "Clip", "QuantizeLinear", "DequantizeLinear", "Identity", "Dropout"),
+    *("Neg", "Abs", "Sign", "Sqrt", "Exp", "Log", "Erf", "Reciprocal", "Floor", "Ceil", "Round", "Sin", "Cos"),
+    *("Relu", "LeakyRelu", "Elu", "Selu", "Celu", "Gelu", "Mish", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh"),
+    *("Softplus", "Softsign", "ThresholdedRelu"),
+)
+_BY_AXIS = {"Slice": (3,), "Pad": (1,), "Resize": (2, 3), "Split": (), **dict.fromkeys(_REDUCED, (1,))}
 """Operators of case 3, with the positions of the constants that speak of axes."""
-_BINARY = ("Add", "Sub", "Mul", "Div", "Min", "Max", "Pow")
+_NAMING = {"Slice": 3, **dict.fromkeys(_REDUCED, 1)}
+"""Those whose constant numbers the axes; the others have a number for each axis."""
+_BINARY = ("Add", "Sub", "Mul", "Div", "Min", "Max", "Pow", "PRelu")
 
 
 def channels_first(model: ir.Model) -> ir.Model:
@@ -97,16 +105,23 @@ def _push(graph: ir.Graph, value: ir.Value, turned: ir.Value, node: ir.Node, tak
         node.replace_input_with(0, value)
         for position, array in arrays.items():
             node.replace_input_with(position, new_initializer(graph, f"{node.name}_channels_first", array, taken))
+        if is_op(node, "Split"):
+            node.attributes["axis"] = ir.AttrInt64("axis", _axis_of(node))
     elif is_op(node, "Concat") or _is_elementwise(node, turned):  # cases 2 and 4
         if not _turn_inputs(graph, node, turned, taken):
             return False
     else:
         return False
-    made = node.outputs[0]
-    shape = static_shape(made)
-    made.shape = None if shape is None else ir.Shape([shape[axis] for axis in _TO_FIRST])
-    _insert(graph, made, taken)
+    for made in node.outputs:
+        shape = static_shape(made)
+        made.shape = None if shape is None else ir.Shape([shape[axis] for axis in _TO_FIRST])
+        _insert(graph, made, taken)
     return True
+
+
+def _axis_of(node: ir.Node) -> int:
+    """The axis that the node speaks of, before its channels came first, as it is now."""
+    return _TO_LAST[node.attributes.get_int("axis", 0) % 4]
 
 
 def _turn_inputs(graph: ir.Graph, node: ir.Node, turned: ir.Value, taken: set[str]) -> bool:
@@ -124,9 +139,7 @@ def _turn_inputs(graph: ir.Graph, node: ir.Node, turned: ir.Value, taken: set[st
         else:
             return False
     if is_op(node, "Concat"):
-        if node.attributes.get_int("axis") not in (3, -1):
-            return False
-        node.attributes["axis"] = ir.AttrInt64("axis", 1)
+        node.attributes["axis"] = ir.AttrInt64("axis", _axis_of(node))
     for position, source in found.items():
         node.replace_input_with(position, source)
     return True
@@ -139,10 +152,13 @@ def _by_axis(node: ir.Node) -> dict[int, Array] | None:
     found = {position: array for position, array in arrays.items() if array is not None}
     if len(found) != len(arrays) or "axes" in node.attributes:
         return None
-    if node.op_type == "Slice":
-        axes = found.get(3)
+    if node.op_type in _NAMING:
+        position = _NAMING[node.op_type]
+        axes = found.get(position)
+        if axes is None or (node.op_type in _REDUCED and not node.attributes.get_int("keepdims", 1)):
+            return None
         # the channels, axis 3 of the turned map, are axis 1 of the map itself
-        return None if axes is None else {3: np.array([_TO_LAST[int(axis) % 4] for axis in axes], np.int64)}
+        return {position: np.array([_TO_LAST[int(axis) % 4] for axis in axes], np.int64)}
     if node.op_type == "Pad" and len(node.inputs) > 3 and node.inputs[3] is not None:
         return None
     order = [place + 4 * half for half in range(2) for place in _TO_FIRST] if node.op_type == "Pad" else list(_TO_FIRST)

@@ -50,13 +50,13 @@ def _fold(graph: ir.Graph, node: ir.Node) -> None:
     layer, array, shape = value.producer() if value is not None else None, constant(other), static_shape(value)
     if not is_op(layer, *_LAYERS) or array is None or shape is None:
         return
-    numbers = _by_channel(np.asarray(array, np.float64), shape)
+    numbers = by_channel(np.asarray(array, np.float64), shape)
     if numbers is None or (node.op_type == "Div" and not numbers.all()):
         return
     fold_into_layer(graph, node, value, *_FORMS[node.op_type](numbers))
 
 
-def _by_channel(array: Float64, shape: tuple[int, ...]) -> Float64 | None:
+def by_channel(array: Float64, shape: tuple[int, ...]) -> Float64 | None:
     """A number for each channel of a map, or None if the constant is not of this form."""
     channels = shape[1]
     if array.ndim > len(shape):

@@ -39,7 +39,7 @@ def fold_batchnorm(model: ir.Model) -> ir.Model:
 
 
 def _fold(graph: ir.Graph, batchnorm: ir.Node) -> None:
-    affine = _affine(batchnorm)
+    affine = affine_of(batchnorm)
     if affine is not None:
         fold_into_layer(graph, batchnorm, batchnorm.inputs[0], *affine)
 
@@ -89,7 +89,7 @@ def _dtype(value: ir.Value | None) -> np.dtype[np.generic]:
     return np.dtype(np.float32) if array is None else array.dtype
 
 
-def _affine(batchnorm: ir.Node) -> tuple[Float64, Float64] | None:
+def affine_of(batchnorm: ir.Node) -> tuple[Float64, Float64] | None:
     """Slope s and offset t of each channel, or None if this is not a fixed affine map."""
     if batchnorm.attributes.get_int("training_mode", 0) or any(out.uses() for out in batchnorm.outputs[1:]):
         return None

@@ -10,11 +10,12 @@ from typing import Protocol, cast
 
 from detquant.embedded import MODELS, embedded_model
 from detquant.errors import ModelError, nearest_name
-from detquant.importers._base import LARGEST, ImportedModel
+from detquant.importers._base import LARGEST, ImportedModel, OwnFile
 from detquant.importers.metadata import bounded
+from detquant.importers.not_read import refuse_what_is_not_read
 from detquant.untrusted import check_file, is_file
 
-__all__ = ["IMPORTERS", "ImportedModel", "load_model"]
+__all__ = ["IMPORTERS", "ImportedModel", "OwnFile", "load_model"]
 
 IMPORTERS = {
     "onnx": "detquant.importers.onnx",
@@ -60,6 +61,7 @@ def load_model(path: str | os.PathLike[str], imgsz: int | None = None) -> Import
     if str(file) in MODELS and not is_file(file):
         return replace(load_model(embedded_model(str(file))), path=file)  # reports show the name
     _check_kind(file)
+    refuse_what_is_not_read(file)
     for name in OF_FOLDERS if file.is_dir() else IMPORTERS:
         importer = cast(_Importer, importlib.import_module(IMPORTERS[name]))
         if importer.matches(file):

@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 
 from detquant.pipeline.detector import Detector, load
+from detquant.pipeline.opening import AUTO, Opening
 from detquant.targets.latency import Latency, ratio, time_alternately
 
 
@@ -21,11 +22,13 @@ class Timed:
         detector: what was timed.
         latency: of one run in the runtime, without preprocessing and decoding.
         ratio: its median by that of the first detector; 0.5 is twice as fast.
+        opening: where it ran.
     """
 
     detector: Detector
     latency: Latency
     ratio: float
+    opening: Opening
 
 
 def benchmark(
@@ -33,7 +36,7 @@ def benchmark(
     *,
     family: str = "auto",
     imgsz: int | None = None,
-    target: str = "ort",
+    target: str = AUTO,
     threads: int = 1,
     runs: int = 20,
 ) -> list[Timed]:
@@ -45,7 +48,7 @@ def benchmark(
         paths: of model files.
         family: of all of them, or "auto".
         imgsz: side of the input in pixels, for models that leave it open.
-        target: whose runtime they run in.
+        target: whose runtime they run in; "auto" for the one that each file was written for.
         threads: of the runtime.
         runs: timed runs of each.
 
@@ -56,14 +59,15 @@ def benchmark(
         ModelError: a file cannot be read or is not a detector.
     """
     detectors = [load(path, family=family, imgsz=imgsz) for path in paths]
-    calls = {}
+    calls, openings = {}, []
     for place, detector in enumerate(detectors):
         model = detector.family
         noise = np.random.default_rng(0).integers(0, 256, (model.height, model.width, 3), np.uint8)
         feed = {model.input_name: model.preprocess(noise)[0]}
-        calls[str(place)] = partial(detector.open(threads, target).run, feed)
+        openings.append(detector.opening(threads, target))
+        calls[str(place)] = partial(openings[-1].runner.run, feed)
     timed = list(time_alternately(calls, runs).values())
     return [
-        Timed(detector=detector, latency=latency, ratio=ratio(latency, timed[0]))
-        for detector, latency in zip(detectors, timed, strict=True)
+        Timed(detector=detector, latency=latency, ratio=ratio(latency, timed[0]), opening=opening)
+        for detector, latency, opening in zip(detectors, timed, openings, strict=True)
     ]

@@ -12,9 +12,11 @@ from detquant.families import Family, find_family
 from detquant.families.classifier import KEY
 from detquant.families.preprocessing import chosen_preprocessing
 from detquant.graph import prepare
+from detquant.graph.values import static_shape
 from detquant.importers import ImportedModel, load_model
 from detquant.importers.signature import signature_of
-from detquant.targets import Runner, load_target
+from detquant.pipeline.opening import AUTO, Opening, open_where
+from detquant.targets import Runner, Target
 
 _QDQ = frozenset({"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"})
 
@@ -40,23 +42,37 @@ class Detector:
         """Whether the graph holds quantised tensors already."""
         return any(node.op_type in _QDQ for node in self.model.graph)
 
-    def open(self, threads: int = 1, target: str = "ort") -> Runner:
-        """The user's own model, ready to run: the baseline that everything is compared with.
+    @property
+    def home(self) -> str:
+        """The place that the file is for, a key of `detquant.targets.TARGETS`."""
+        return self.imported.own.target if self.imported.own is not None else "ort"
 
-        The file's graph runs, not the prepared one, so whatever the passes gain or lose is not hidden in the
-        baseline. Only a model with free dimensions runs prepared, for the size that was chosen.
+    def opening(self, threads: int = 1, target: str = AUTO) -> Opening:
+        """The user's own model, ready to run, and what there is to say of where it runs.
+
+        In the runtime that the file was written for, the file itself runs. Elsewhere its graph does, not the prepared
+        one, so whatever the passes gain or lose is not hidden. Only a model with free dimensions runs prepared, for
+        the size that was chosen.
 
         Args:
             threads: of the runtime.
-            target: whose runtime it is.
+            target: whose runtime it is; "auto" for the file's own.
 
         Raises:
             ModelError, TargetError: the runtime refuses the model.
             MissingExtra: it is not installed.
         """
-        original, place = self.imported.model, load_target(target)
-        free = any(not _is_static(value) for value in original.graph.inputs)
-        return place.open(place.lower(self.model if free else original), threads)
+        return open_where(self.imported, self.model, self._graph, threads, target)
+
+    def open(self, threads: int = 1, target: str = "ort") -> Runner:
+        """The same, the runner alone: the baseline that everything is compared with."""
+        return self.opening(threads, target).runner
+
+    def _graph(self, place: Target) -> ir.Model:
+        """The graph that a place runs, where it does not run the file itself."""
+        original = self.imported.model
+        free = any(static_shape(value) is None for value in original.graph.inputs)
+        return self.model if free else original
 
 
 def load(
@@ -88,7 +104,3 @@ def load(
             f"'{path}' is of the family {found.name}, which has its own preprocessing: leave out the option."
         )
     return Detector(imported=imported, model=model, family=found, reason=reason)
-
-
-def _is_static(value: ir.Value) -> bool:
-    return value.shape is not None and all(isinstance(dim, int) for dim in value.shape)

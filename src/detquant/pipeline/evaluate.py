@@ -23,6 +23,7 @@ from detquant.errors import DatasetError
 from detquant.evaluation.scorers import Score, Scorer, make_scorer
 from detquant.families import Detections, Family, Geometry
 from detquant.pipeline.detector import Detector
+from detquant.pipeline.opening import AUTO
 from detquant.targets import Runner
 from detquant.targets.latency import in_turn, stopwatch
 
@@ -81,9 +82,10 @@ class Evaluation:
         latency_ms: median of each stage: "preprocess", "inference", "decode".
         images: how many were measured.
         skipped: images that could not be read.
-        notes: what is to be known of the data.
+        notes: what is to be known of the runtime and of the data.
         warnings: what the figures may be wrong for.
         objects: confident detections in all images.
+        target: the place that it ran on.
     """
 
     accuracy: Score | None
@@ -92,6 +94,7 @@ class Evaluation:
     skipped: tuple[Skip, ...]
     notes: tuple[str, ...]
     objects: int
+    target: str
     warnings: tuple[str, ...] = ()
 
 
@@ -99,7 +102,7 @@ def evaluate(
     detector: Detector,
     dataset: Dataset,
     *,
-    target: str = "ort",
+    target: str = AUTO,
     threads: int = 1,
     limit: int | None = None,
     progress: Progress | None = None,
@@ -109,7 +112,7 @@ def evaluate(
     Args:
         detector: float or quantised.
         dataset: with or without known objects.
-        target: whose runtime it runs in.
+        target: whose runtime it runs in; "auto" for the one that the file was written for.
         threads: of the runtime.
         limit: the first so many images only.
         progress: called with (what, done, total).
@@ -117,8 +120,8 @@ def evaluate(
     Raises:
         DatasetError: no image can be read, the data are for another task, or the classes are not the model's.
     """
-    runners = {"model": detector.open(threads, target)}
-    measured = run_over(detector.family, runners, dataset, limit=limit, progress=progress)
+    opening = detector.opening(threads, target)
+    measured = run_over(detector.family, {"model": opening.runner}, dataset, limit=limit, progress=progress)
     side = measured.sides["model"]
     stages = {
         "preprocess": measured.preprocess_ms,
@@ -130,9 +133,10 @@ def evaluate(
         latency_ms=stages,
         images=measured.images,
         skipped=measured.skipped,
-        notes=measured.notes,
+        notes=(*opening.notes, *measured.notes),
         warnings=measured.warnings,
         objects=sum(map(len, side.confident)),
+        target=opening.target,
     )
 
 

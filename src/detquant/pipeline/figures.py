@@ -20,6 +20,7 @@ def evaluation_figures(detector: Detector, dataset: Dataset, evaluation: Evaluat
     accuracy = evaluation.accuracy
     return {
         **_identity(detector),
+        "target": evaluation.target,
         "task": detector.family.task,
         "data": dataset.name,
         **figures(detector.family.task, accuracy),
@@ -39,6 +40,7 @@ def benchmark_figures(timed: Sequence[Timed], *, threads: int, runs: int) -> dic
     models = [
         {
             **_identity(one.detector),
+            "target": one.opening.target,
             "size_bytes": one.detector.imported.size_bytes,
             "latency_ms": one.latency.median_ms,
             "p10_ms": one.latency.p10_ms,
@@ -47,7 +49,8 @@ def benchmark_figures(timed: Sequence[Timed], *, threads: int, runs: int) -> dic
         }
         for one in timed
     ]
-    return {"threads": threads, "runs": runs, "models": models}
+    notes = dict.fromkeys(note for one in timed for note in one.opening.notes)
+    return {"threads": threads, "runs": runs, "models": models, "notes": list(notes)}
 
 
 def prediction_figures(prediction: Prediction, classes: Sequence[str], drawn: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from detquant.data import Skip, iter_images, open_dataset
 from detquant.families import Detections
 from detquant.pipeline.detector import Detector
+from detquant.pipeline.opening import AUTO, Opening
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +36,9 @@ def predict(
     skipped: list[Skip],
     *,
     confidence: float = 0.25,
-    target: str = "ort",
+    target: str = AUTO,
     threads: int = 1,
+    opening: Opening | None = None,
 ) -> Iterator[Prediction]:
     """Detects the objects in images.
 
@@ -45,8 +47,9 @@ def predict(
         images: image files, or folders of them.
         skipped: a Skip is appended for each image that cannot be read.
         confidence: objects score more than this.
-        target: whose runtime it runs in.
+        target: whose runtime it runs in; "auto" for the one that the file was written for.
         threads: of the runtime.
+        opening: the same model, open already, for who wants to know where it runs.
 
     Yields:
         A prediction for each image that can be read.
@@ -54,7 +57,7 @@ def predict(
     Raises:
         DatasetError: none can be read, or a folder has none.
     """
-    family, runner = detector.family, detector.open(threads, target)
+    family, runner = detector.family, (opening or detector.opening(threads, target)).runner
     paths = image_paths(images)
     for path, image in iter_images(paths, skipped):
         tensor, geometry = family.preprocess(image)

@@ -35,6 +35,7 @@ def show_evaluation(figures: Mapping[str, Any]) -> None:
 def show_benchmark(figures: Mapping[str, Any]) -> None:
     """Prints models side by side."""
     _show([sheets.benchmark(figures)])
+    _say(figures["notes"], ())
 
 
 def show_inspection(figures: Mapping[str, Any]) -> None:
@@ -50,7 +51,7 @@ def show_plan(figures: Mapping[str, Any]) -> None:
 def show_predictions(figures: Mapping[str, Any]) -> None:
     """Prints what was found in each image."""
     _show([sheets.predictions(figures)])
-    _say((), warnings(figures))
+    _say(figures["notes"], warnings(figures))
 
 
 def show_demo(figures: Mapping[str, Any]) -> None:

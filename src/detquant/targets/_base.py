@@ -15,6 +15,7 @@ import onnx_ir as ir
 
 from detquant.errors import TargetError, unknown_name
 from detquant.families import Family
+from detquant.importers import OwnFile
 from detquant.numerics import Capability
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
@@ -158,6 +159,23 @@ class Target(ABC):
     def remarks(self, runner: Runner) -> tuple[str, ...]:
         """What the runtime itself says of a model of this place that is open, one sentence each."""
         return ()
+
+    def open_own(self, own: OwnFile, graph: ir.Model, threads: int = 1) -> Runner | None:
+        """A file as it is, written by anyone, which takes and gives what the graph that was imported from it does.
+
+        Args:
+            own: the file.
+            graph: as it was imported, of static shapes.
+            threads: of the runtime.
+
+        Returns:
+            None where such files are none of this place's.
+
+        Raises:
+            TargetError: the runtime refuses the file, or what it takes and gives is not what the graph does.
+            MissingExtra: the runtime is not installed.
+        """
+        return None
 
     @abstractmethod
     def open(self, artefact: Artefact, threads: int = 1) -> Runner:

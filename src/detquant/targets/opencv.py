@@ -15,8 +15,10 @@ from typing import Any
 import cv2
 import numpy as np
 import onnx
+import onnx_ir as ir
 
 from detquant.errors import TargetError
+from detquant.importers import OwnFile
 from detquant.numerics import USUAL_OPS, Capability
 from detquant.targets._base import Arrays, Artefact, Runner
 from detquant.targets.onnx_file import FILE, OnnxFile
@@ -46,6 +48,10 @@ class OpenCv(OnnxFile):
     def remarks(self, runner: Runner) -> tuple[str, ...]:
         """What is as fast as float, of models that may not be."""
         return (WEIGHTS_ALONE,) if isinstance(runner, Net) and runner.rounds else ()
+
+    def open_own(self, own: OwnFile, graph: ir.Model, threads: int = 1) -> Runner | None:
+        """An ONNX file that says that it was written for OpenCV, as it is."""
+        return self.open(Artefact({FILE: own.path.read_bytes()}), threads) if own.target == self.name else None
 
     def open(self, artefact: Artefact, threads: int = 1) -> Net:
         """The model in cv2; the number of threads is OpenCV's own, for the whole process.

@@ -29,9 +29,11 @@ import onnx_ir as ir
 from detquant.errors import MissingExtra, TargetError
 from detquant.graph.repeated_grids import without_repeated_grids
 from detquant.graph.running import as_bytes
+from detquant.importers import OwnFile
 from detquant.numerics import USUAL_OPS, Capability
 from detquant.targets import openvino_metadata
 from detquant.targets._base import Arrays, Artefact, Runner, Target
+from detquant.targets.openvino_file import OwnIr, as_imported
 
 CAPABILITY = Capability(
     name="openvino",
@@ -109,34 +111,36 @@ class OpenVino(Target):
             MissingExtra: OpenVINO is not installed.
             TargetError: OpenVINO cannot compile the model.
         """
-        ov = _openvino()
-        core = ov.Core()
-        config = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": compute}
-        try:
-            with tempfile.TemporaryDirectory() as folder:
-                for name, content in artefact.files.items():
-                    Path(folder, name).write_bytes(content)
-                model = core.read_model(Path(folder, XML))
-                compiled = core.compile_model(model, "CPU", config)
-        except RuntimeError as error:
-            raise TargetError(f"OpenVINO cannot compile the model: {_first_line(error)}.") from error
-        # IRs of old converters leave outputs without a name. The compiler gives tensors that it merges all their names.
-        names = [one.get_any_name() if one.get_names() else f"output{place}" for place, one in enumerate(model.outputs)]
-        return Compiled(compiled, names)
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in artefact.files.items():
+                Path(folder, name).write_bytes(content)
+            return _compiled(_read_ir(Path(folder, XML)), threads, compute)
+
+    def open_own(self, own: OwnFile, graph: ir.Model, threads: int = 1) -> Runner | None:
+        """An IR as it is, compiled for the image size of the graph."""
+        if own.target != self.name:
+            return None
+        model = as_imported(_read_ir(own.path), graph)
+        compiled = _compiled(model, threads, "f32")
+        return OwnIr(compiled, model, compiled.names, graph)
 
 
 class Compiled:
-    """A model that OpenVINO has compiled, with the names of its outputs."""
+    """A model that OpenVINO has compiled.
+
+    Attributes:
+        names: of its outputs, in order.
+    """
 
     def __init__(self, compiled: Any, names: Sequence[str]) -> None:
         self._compiled = compiled
         self._request = compiled.create_infer_request()
-        self._names = names
+        self.names = list(names)
 
     def run(self, feeds: Arrays) -> dict[str, np.ndarray[Any, Any]]:
         """Outputs by name for inputs by name."""
         results = self._request.infer(dict(feeds), share_inputs=True)
-        return {name: np.array(results[place]) for place, name in enumerate(self._names)}
+        return {name: np.array(results[place]) for place, name in enumerate(self.names)}
 
     def precisions(self) -> Mapping[str, Mapping[str, int]]:
         """How many layers of each kind the plugin runs in each precision, as it says itself."""
@@ -177,6 +181,24 @@ def save(model: Any, *, fp16: bool = False) -> Artefact:
         path = Path(folder, XML)
         _openvino().save_model(model, path, compress_to_fp16=fp16)
         return Artefact({XML: path.read_bytes(), BIN: path.with_name(BIN).read_bytes()})
+
+
+def _read_ir(path: Path) -> Any:
+    try:
+        return _openvino().Core().read_model(path)
+    except RuntimeError as error:
+        raise TargetError(f"OpenVINO cannot compile the model: {_first_line(error)}.") from error
+
+
+def _compiled(model: Any, threads: int, compute: str) -> Compiled:
+    config = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": compute}
+    try:
+        compiled = _openvino().Core().compile_model(model, "CPU", config)
+    except RuntimeError as error:
+        raise TargetError(f"OpenVINO cannot compile the model: {_first_line(error)}.") from error
+    # IRs of old converters leave outputs without a name. The compiler gives tensors that it merges all their names.
+    names = [one.get_any_name() if one.get_names() else f"output{place}" for place, one in enumerate(model.outputs)]
+    return Compiled(compiled, names)
 
 
 def _openvino() -> Any:

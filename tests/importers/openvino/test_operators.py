@@ -123,6 +123,12 @@ SAME = {
     "log": lambda x: ops.log(ops.add(ops.abs(x), scalar(1))),
     "maximum": lambda x: ops.maximum(x, scalar(0.1)),
     "minimum": lambda x: ops.minimum(x, scalar(0.1)),
+    "relu by a bound": lambda x: ops.maximum(scalar(0.0), x),
+    "relu6 by two bounds": lambda x: ops.minimum(ops.maximum(ops.multiply(x, scalar(9)), scalar(0.0)), scalar(6.0)),
+    "two bounds": lambda x: ops.minimum(scalar(0.5), ops.maximum(x, scalar(-0.2))),
+    "bounds that cross": lambda x: ops.minimum(ops.maximum(x, scalar(0.5)), scalar(-0.2)),
+    "maximum of maps": lambda x: ops.maximum(x, ops.multiply(x, scalar(-0.5))),
+    "maximum by channel": lambda x: ops.maximum(x, ops.constant(np.full((1, 4, 1, 1), 0.1, np.float32))),
     "mod": lambda x: ops.mod(x, scalar(0.7)),
     "multiply": lambda x: ops.multiply(x, x),
     "negative": lambda x: ops.negative(x),
@@ -482,3 +488,12 @@ def test_a_convolution_between_batches_is_one_that_is_dilated(compare) -> None:
     assert node.op_type == "Conv"
     assert list(node.attributes.get_ints("dilations") or ()) == [2, 2]
     assert list(node.attributes.get_ints("pads") or ()) == [2, 2, 2, 2]
+
+
+def test_bounds_of_one_number_are_the_activations_that_they_are(compare):
+    x = ops.parameter([1, 4, 6, 5], np.float32)
+    relu6 = ops.minimum(ops.maximum(x, scalar(0.0)), scalar(6.0))
+    image = np.random.default_rng(0).standard_normal((1, 4, 6, 5)).astype(np.float32) * 5
+    translated = compare([ops.maximum(relu6, scalar(0.5))], [x], [image])
+    remove_unused(translated)
+    assert [node.op_type for node in translated.graph] == ["Clip", "Clip"]

@@ -55,6 +55,22 @@ def test_leaky_relu_runs_as_one_that_the_chip_has(build, images):
     assert np.abs(found - expected).max() < 4 * step and np.ptp(expected) > 50 * step
 
 
+def test_a_learned_upsampling_and_a_lone_batchnorm_are_on_the_chip(build, images):
+    rows = [
+        ("ConvTranspose", ["f", "up"], ["u"], {"name": "up", "strides": [2, 2]}),
+        ("PRelu", ["u", "slopes"], ["p"], {"name": "prelu"}),
+        ("BatchNormalization", ["p", "gain", "move", "mean", "spread"], ["g"], {"name": "bn"}),
+    ]
+    stored = {"up": RNG.standard_normal((8, 8, 2, 2)) / 3, "slopes": np.full((8, 1, 1), 0.2)}
+    stored |= {name: RNG.uniform(0.5, 1.5, 8) for name in ("gain", "move", "mean", "spread")}
+    qdq, artefact = lowered(net(build, rows, stored), images())
+    split = predict(artefact.files["model.tflite"])
+    assert split.mapped == {"CONV_2D": 2, "TRANSPOSE_CONV": 1, "PRELU": 1, "DEPTHWISE_CONV_2D": 1} and not split.left
+    found, expected = TARGET.open(artefact).run(images(1)[0])["y"], as_planned(qdq).run(images(1)[0])["y"]
+    step = np.unique(np.diff(np.unique(expected))).min()
+    assert np.abs(found - expected).max() < 4 * step and np.ptp(expected) > 50 * step
+
+
 def test_a_shuffled_net_with_linear_resizing_is_all_on_the_chip(build, images):
     linear = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
     rows = [

@@ -86,11 +86,24 @@ ON_CODES = {
     "Resize linear": [("Resize", ["f", "", "scales"], ["g"], {"mode": "linear"})],
     "Conv by twos": [("Conv", ["f", "more"], ["g"], {"strides": [2, 2]} | AROUND)],
     "Conv grouped": [("Conv", ["f", "half"], ["g"], {"group": 2})],
+    "ConvTranspose": [("ConvTranspose", ["f", "up"], ["g"], {"strides": [2, 2]})],
+    "ConvTranspose, padded": [
+        ("ConvTranspose", ["f", "wide", "bias"], ["g"], {"strides": [2, 2], "pads": [1, 1, 1, 1]}),
+    ],
+    "ConvTranspose, padded behind, Relu": [
+        ("ConvTranspose", ["f", "wide"], ["u"], {"strides": [2, 2], "output_padding": [1, 1]} | AROUND),
+        ("Relu", ["u"], ["g"], {}),
+    ],
+    "ConvTranspose, Clip -1 to 2": [
+        ("ConvTranspose", ["f", "up"], ["u"], {"strides": [2, 2]}),
+        ("Clip", ["u", "minus", "two"], ["g"], {}),
+    ],
+    "ConvTranspose depthwise": [("ConvTranspose", ["f", "deep"], ["g"], {"group": 8, "strides": [2, 2]})],
+    "lone product and sum": [("Mul", ["f", "gains"], ["a"], {}), ("Add", ["a", "moves"], ["g"], {})],
     "Conv depthwise, two each": [("Conv", ["f", "each"], ["h"], {"group": 8}), ("Conv", ["h", "back"], ["g"], {})],
 }
 IN_FLOAT = {
     "Sigmoid joined with others": [("Sigmoid", ["f"], ["s"], {}), ("Concat", ["f", "s"], ["g"], {"axis": 2})],
-    "ConvTranspose": [("ConvTranspose", ["f", "up"], ["g"], {"strides": [2, 2]})],
     "HardSwish": [("HardSwish", ["f"], ["g"], {})],
 }
 MORE = {
@@ -108,6 +121,10 @@ MORE = {
     "each": draw(16, 1, 3, 3) / 3,
     "back": draw(8, 16, 1, 1) / 4,
     "up": draw(8, 8, 2, 2) / 3,
+    "wide": draw(8, 8, 3, 3) / 5,
+    "deep": draw(8, 1, 2, 2),
+    "gains": draw(8, 1, 1),
+    "moves": draw(1, 8, 1, 1),
 }
 
 
@@ -127,7 +144,7 @@ def net(build, rows):
 @pytest.mark.parametrize("delegate", [False, True], ids=["own kernels", "XNNPACK"])
 @pytest.mark.parametrize("case", [*ON_CODES, *IN_FLOAT])
 def test_each_kernel_is_within_one_code(build, images, case, delegate):
-    model = net(build, {**ON_CODES, **IN_FLOAT}[case])
+    model = TARGET.rewrite(net(build, {**ON_CODES, **IN_FLOAT}[case]))
     *seen, unseen = images(4)
     qdq = quantised(model, seen).qdq()
     errors = off_by(qdq, unseen, in_litert(qdq, unseen, delegate=delegate))

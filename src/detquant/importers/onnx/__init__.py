@@ -20,13 +20,16 @@ import onnx_ir as ir
 from google.protobuf.message import DecodeError
 
 from detquant.errors import ModelError
-from detquant.importers._base import LARGEST, ImportedModel
+from detquant.importers._base import LARGEST, ImportedModel, OwnFile
 from detquant.importers.onnx.tensors import Reader, inner_graphs
 from detquant.importers.onnx.text import mend_text
 from detquant.untrusted import one_line, read_bytes
 
 # What it says of a damaged graph is said in a sentence here; its log is for whoever sets one up.
 logging.getLogger("onnx_ir").addHandler(logging.NullHandler())
+
+WRITTEN_FOR = "detquant.target"
+"""Entry of the metadata under which detquant says for which place it wrote a file."""
 
 _KNOWN_HEADS = (
     (b"\xff\xd8\xff", "a JPEG image"),
@@ -80,6 +83,7 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
         size_bytes=reader.size_bytes,
         metadata=metadata,
         reason=f"a graph of {len(proto.graph.node)} nodes, IR version {proto.ir_version}",
+        own=OwnFile(target="opencv", runtime="OpenCV", path=path) if metadata.get(WRITTEN_FOR) == "opencv" else None,
     )
 
 

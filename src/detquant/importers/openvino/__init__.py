@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from detquant.errors import ModelError
-from detquant.importers._base import LARGEST, ImportedModel
+from detquant.importers._base import LARGEST, ImportedModel, OwnFile
 from detquant.importers.digest import digest
 from detquant.importers.openvino.detection_output import KIND, without_detection_output
 from detquant.importers.openvino.finishing import to_onnx
@@ -68,6 +68,7 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
         size_bytes=size,
         metadata=metadata,
         reason=f"an IR of {operations} operations{aside}",
+        own=OwnFile(target="openvino", runtime="OpenVINO", path=file),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import onnx_ir as ir
 
+from detquant.graph.values import is_op
 from detquant.importers.openvino.operation import Operation
 from detquant.importers.openvino.quantizing import codes_behind, is_to_codes
 from detquant.importers.openvino.writer import Writer
@@ -81,6 +82,39 @@ def clamp(writer: Writer, operation: Operation) -> ir.Value:
         limits = np.iinfo(kind)
         low, high = max(np.ceil(low), limits.min), min(np.floor(high), limits.max)
     return writer.add("Clip", operation.inputs[0], writer.constant(low, kind), writer.constant(high, kind))
+
+
+def maximum(writer: Writer, operation: Operation) -> ir.Value:
+    """Max; with one number Clip from there, or Relu."""
+    value, bound = _bounded(operation)
+    if value is None or bound is None:
+        return same("Max")(writer, operation)
+    if bound == 0:
+        return writer.add("Relu", value)
+    return writer.add("Clip", value, writer.constant(bound, np.float32))
+
+
+def minimum(writer: Writer, operation: Operation) -> ir.Value:
+    """Min; with one number Clip up to there, of what a maximum before it cuts off too: so exporters write ReLU6."""
+    value, bound = _bounded(operation)
+    if value is None or bound is None:
+        return same("Min")(writer, operation)
+    maker, low = value.producer(), None
+    if is_op(maker, "Relu") and maker is not None:
+        value, low = maker.inputs[0], writer.constant(0.0, np.float32)
+    elif is_op(maker, "Clip") and maker is not None and len(maker.inputs) == 2:
+        value, low = maker.inputs
+    return writer.add("Clip", value, low, writer.constant(bound, np.float32))
+
+
+def _bounded(operation: Operation) -> tuple[ir.Value | None, float | None]:
+    """What is compared with one number, and the number; None where it is not."""
+    floating = np.issubdtype(operation.dtype().numpy(), np.floating)
+    for place in (1, 0):
+        array = operation.array(place)
+        if array is not None and array.size == 1 and floating and array.ndim <= operation.rank(1 - place):
+            return operation.inputs[1 - place], float(array.item())
+    return None, None
 
 
 def elu(writer: Writer, operation: Operation) -> ir.Value:

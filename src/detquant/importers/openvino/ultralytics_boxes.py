@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 import onnx_ir as ir
 
 from detquant.graph.values import fresh_name, new_initializer, static_shape, used_names
@@ -17,22 +18,25 @@ from detquant.graph.values import fresh_name, new_initializer, static_shape, use
 _BOX = 4
 
 
-def boxes_in_pixels(model: ir.Model, metadata: Mapping[str, str]) -> ir.Model:
+def boxes_in_pixels(model: ir.Model, metadata: Mapping[str, str]) -> dict[str, npt.NDArray[np.float32]]:
     """Multiply the boxes of a detector that Ultralytics exported, in place; all other models stay as they are.
 
     Args:
         model: with one image input [1, 3, height, width].
         metadata: of the file, which tells whose export it is.
+
+    Returns:
+        What outputs are multiplied by, by name; nothing where they stay.
     """
     graph = model.graph
     if metadata.get("author") != "Ultralytics" or metadata.get("task") != "detect":
-        return model
+        return {}
     if len(graph.outputs) != 1 or len(graph.inputs) != 1:
-        return model
+        return {}
     output, image, shape = graph.outputs[0], static_shape(graph.inputs[0]), static_shape(graph.outputs[0])
     producer = output.producer()
     if producer is None or shape is None or len(shape) != 3 or shape[1] <= _BOX or image is None or len(image) != 4:
-        return model
+        return {}
     taken = used_names(graph)
     sizes = np.ones((1, shape[1], 1), np.float32)
     sizes[0, :_BOX, 0] = [image[3], image[2]] * 2
@@ -44,4 +48,4 @@ def boxes_in_pixels(model: ir.Model, metadata: Mapping[str, str]) -> ir.Model:
     pixels = product.outputs[0]
     pixels.name, pixels.shape, pixels.type = name, output.shape, ir.TensorType(ir.DataType.FLOAT)
     graph.outputs[0] = pixels
-    return model
+    return {name: sizes}

@@ -68,7 +68,8 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
         translated = with_detection_told(model, detection_of(ending, model.outputs[1], path), path, metadata)
         metadata, aside = dict(translated.metadata_props), f", {OPERATOR} cut off"
     else:
-        translated = boxes_in_pixels(to_onnx(model, path, metadata), metadata)
+        translated = to_onnx(model, path, metadata)
+        boxes_in_pixels(translated, metadata)
     kind = "a frozen graph" if folder is None else "a SavedModel"
     return ImportedModel(
         model=translated,

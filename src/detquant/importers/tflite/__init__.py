@@ -7,17 +7,18 @@ differ from it by a step of a grid. A file of integers only that detquant wrote 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from detquant.errors import ModelError
-from detquant.importers._base import LARGEST, ImportedModel
+from detquant.importers._base import LARGEST, ImportedModel, OwnFile
 from detquant.importers.digest import digest
 from detquant.importers.openvino.finishing import to_onnx
 from detquant.importers.openvino.reading import Part, read
 from detquant.importers.openvino.ultralytics_boxes import boxes_in_pixels
-from detquant.importers.tflite.decoding import DECODE, with_decoding
+from detquant.importers.tflite.decoding import DECODE, as_it_lies, with_decoding
 from detquant.importers.tflite.detection import OPERATOR, find_detection, with_detection_told
-from detquant.importers.tflite.metadata import appended, written
+from detquant.importers.tflite.metadata import appended, channels_last, written
 from detquant.importers.tflite.verifying import verify
 from detquant.untrusted import read_bytes
 
@@ -54,7 +55,7 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
         verify(path, read_bytes(path, LARGEST))
     except OSError as error:
         raise ModelError(f"'{path}' cannot be read: {error.strerror}.") from error
-    archive = appended(path)
+    archive, own = appended(path), OwnFile(target="tflite", runtime="LiteRT", path=path)
     metadata, behind = written(path) | archive, ""
     ending = find_detection(path)
     if ending is not None:
@@ -62,12 +63,15 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
         model = read(path, "tflite", imgsz, metadata, part=part)
         translated = with_detection_told(model, ending.detection, path, metadata, ending.form)
         metadata, behind = dict(translated.metadata_props), f", {OPERATOR} cut off"
+        own = replace(own, tensors=(ending.codes, ending.scores))
     else:
         model = read(path, "tflite", imgsz, metadata)
         # what detquant writes may say whose export it was made from, but has pixels
-        translated = boxes_in_pixels(to_onnx(model, path, metadata), archive)
+        translated = as_it_lies(to_onnx(model, path, metadata), channels_last(path))
+        own = replace(own, factors=boxes_in_pixels(translated, archive))
         if (whole := with_decoding(translated, path)) is not None:
             translated, metadata, behind = whole, dict(whole.metadata_props), f", with {DECODE} behind it"
+            own = replace(own, decode=path.parent / DECODE)
     return ImportedModel(
         model=translated,
         path=path,
@@ -75,6 +79,7 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
         size_bytes=size,
         metadata=metadata,
         reason=f"a flatbuffer that became {len(translated.graph)} nodes{behind}",
+        own=own,
     )
 
 

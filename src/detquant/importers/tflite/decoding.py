@@ -6,6 +6,7 @@ one and channels first in the other, by shape. Both then become one graph again,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ def with_decoding(network: ir.Model, path: Path) -> ir.Model | None:
     pairs = [(maps.get(value.name), value) for value in decode.graph.inputs]
     if len(pairs) != len(maps) or not all(mine is not None and _fits(mine, value) for mine, value in pairs):
         return None
-    turned = _channels_first(network, decode)
+    turned = with_channels_first(network, {v.name or "": static_shape(v) or () for v in decode.graph.inputs})
     parts = [ir.to_proto(raise_opset(part)) for part in (turned, decode)]
     names = [value.name or "" for value in decode.graph.inputs]
     try:
@@ -93,18 +94,25 @@ def _turned(shape: tuple[int, ...]) -> tuple[int, ...] | None:
     return tuple(shape[axis] for axis in TO_FIRST) if len(shape) == 4 else None
 
 
-def _channels_first(network: ir.Model, decode: ir.Model) -> ir.Model:
-    """A copy of the network with its maps as decoding takes them."""
+def with_channels_first(network: ir.Model, wanted: Mapping[str, tuple[int, ...]]) -> ir.Model:
+    """A copy of a network whose outputs of these names have these shapes, with their channels first."""
     copy = network.clone()
-    wanted = {value.name: static_shape(value) for value in decode.graph.inputs}
     for k, value in enumerate(list(copy.graph.outputs)):
         name = value.name or ""
-        if static_shape(value) == wanted[name]:
+        if name not in wanted or static_shape(value) == wanted[name]:
             continue
         value.name = f"{name}/last"
         node = ir.node("Transpose", [value], attributes={"perm": list(TO_FIRST)}, name=f"{name}/first")
         first = node.outputs[0]
-        first.name, first.type, first.shape = name, value.type, ir.Shape(wanted[name] or ())
+        first.name, first.type, first.shape = name, value.type, ir.Shape(wanted[name])
         copy.graph.append(node)
         copy.graph.outputs[k] = first
     return copy
+
+
+def as_it_lies(network: ir.Model, last: frozenset[str]) -> ir.Model:
+    """A network whose maps of these names, which the file has with their channels last, come out channels first."""
+    shapes = {value.name or "": static_shape(value) or () for value in network.graph.outputs}
+    wanted = {name: _turned(shape) for name, shape in shapes.items() if name in last}
+    found = {name: shape for name, shape in wanted.items() if shape is not None}
+    return with_channels_first(network, found) if found else network

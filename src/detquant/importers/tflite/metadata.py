@@ -3,7 +3,8 @@
 1. Ultralytics' `metadata.json`, or a Python literal in `temp_meta.txt` in older ones: names, imgsz, stride, task.
 2. A list of labels, one a line, as TensorFlow's Task Library keeps it: `labelmap.txt` or `labels.txt`; "???" stands
    for the background and for COCO's holes, and is no name.
-3. What detquant writes, as an entry "detquant" of the file itself: the metadata of the model that it was made from.
+3. What detquant writes, as an entry "detquant" of the file itself: the metadata of the model that it was made from, and
+   which of its inputs and outputs lie with their channels last.
 
 It is read within bounds; what makes no sense is left out.
 """
@@ -14,6 +15,7 @@ import json
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 from detquant.families.class_names import read_literal
 from detquant.importers._base import LARGEST as LARGEST_FILE
@@ -24,20 +26,28 @@ from detquant.zoo.archives import check_directory
 
 _MOST_ENTRIES = 100
 _ULTRALYTICS = ("metadata.json", "temp_meta.txt")
-_OWN, _PROPERTIES = "detquant", "properties"
+_OWN, _PROPERTIES, _LAYOUTS = "detquant", "properties", "layouts"
 _NO_LABEL = "???"
 _LABELS = ("labelmap.txt", "labels.txt", "label_map.txt")
 
 
 def written(path: Path) -> dict[str, str]:
-    """Case 3; empty for files of others."""
+    """Case 3, the metadata; empty for files of others."""
+    return as_texts(_own(path).get(_PROPERTIES))
+
+
+def channels_last(path: Path) -> frozenset[str]:
+    """Case 3, the names of what lies with its channels last."""
+    return frozenset(name for name, layout in as_texts(_own(path).get(_LAYOUTS)).items() if layout == "NHWC")
+
+
+def _own(path: Path) -> dict[str, Any]:
     try:
         content = metadata_entry(read_bytes(path, LARGEST_FILE), _OWN, LARGEST) or b"{}"
         entry = parse_json(content.decode("utf-8", "surrogatepass"))
     except (*DAMAGE, OSError):
         return {}
-    properties = entry.get(_PROPERTIES) if isinstance(entry, dict) else None
-    return as_texts(properties)
+    return entry if isinstance(entry, dict) else {}
 
 
 def appended(path: Path) -> dict[str, str]:

@@ -6,7 +6,7 @@ from detquant.report.sheets._base import Sheet
 from detquant.report.sheets.catalogue import fetched, zoo, zoo_sources
 from detquant.report.sheets.findings import evaluation, per_class, predictions
 from detquant.report.sheets.inspection import kept_float, model, operators, plan_float, plan_points, plan_weights
-from detquant.report.sheets.numbers import integer_share, threads
+from detquant.report.sheets.numbers import integer_share, megabytes, threads
 from detquant.report.sheets.places import export, targets
 from detquant.report.sheets.quantization import agreement, comparison, files, worst_tensors
 from detquant.report.sheets.several_models import benchmark, choice, demo, workflow
@@ -24,6 +24,7 @@ __all__ = [
     "files",
     "integer_share",
     "kept_float",
+    "megabytes",
     "model",
     "operators",
     "per_class",

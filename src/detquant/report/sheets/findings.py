@@ -21,7 +21,8 @@ def evaluation(figures: Figures) -> Sheet:
     if figures["task"] == "detect":
         rows.append(("objects found", str(figures["objects"])))
     rows += [(stage, milliseconds(value)) for stage, value in figures["stages_ms"].items()]
-    return Sheet(f"{figures['model']}: {figures['images']} images", ("", figures["family"]), rows)
+    title = f"{figures['model']}: {figures['images']} images, on {figures['target']}"
+    return Sheet(title, ("", figures["family"]), rows)
 
 
 def per_class(figures: Figures) -> Sheet | None:
@@ -45,4 +46,5 @@ def predictions(figures: Figures) -> Sheet:
         counts = Counter(found["class"] for found in one["detections"])
         found = ", ".join(f"{number} {name}" for name, number in counts.most_common()) or "nothing"
         rows.append((one["image"], found, one["drawn"]))
-    return Sheet(f"Objects, confidence {figures['confidence']:g}", ("image", "found", "drawn"), rows, False)
+    title = f"Objects, confidence {figures['confidence']:g}, on {figures['target']}"
+    return Sheet(title, ("image", "found", "drawn"), rows, False)

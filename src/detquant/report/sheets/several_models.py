@@ -11,6 +11,7 @@ def benchmark(figures: Figures) -> Sheet:
     rows = [
         (
             one["model"],
+            one["target"],
             milliseconds(one["latency_ms"]),
             milliseconds(one["p10_ms"]),
             milliseconds(one["p90_ms"]),
@@ -20,7 +21,7 @@ def benchmark(figures: Figures) -> Sheet:
         for one in figures["models"]
     ]
     title = f"Inference, {figures['runs']} runs of each in turn, {threads(figures['threads'])}"
-    return Sheet(title, ("model", "median", "p10", "p90", "ratio", "size"), rows)
+    return Sheet(title, ("model", "on", "median", "p10", "p90", "ratio", "size"), rows)
 
 
 def demo(figures: Figures) -> Sheet:

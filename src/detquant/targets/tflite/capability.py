@@ -3,7 +3,9 @@
 * Codes are int8. A uint8 grid of the plan is the same grid with its zero point moved by 128, so nothing is lost.
 * LOGISTIC and TANH write one grid each, 1/256 and 1/128 wide, and refuse every other.
 * AVERAGE_POOL_2D, like MAX_POOL_2D, CONCATENATION and all that moves codes, writes on the grid that it reads.
-* A convolution takes RELU, RELU6 and the like into its own requantisation; LEAKY_RELU is an operator of its own.
+* A convolution takes RELU, RELU6 and the like into its own requantisation, a TRANSPOSE_CONV of the version that older
+  runtimes know does not: there bounds cut codes off; LEAKY_RELU is an operator of its own.
+* CONV_2D, DEPTHWISE_CONV_2D and TRANSPOSE_CONV take a scale for each channel.
 * SiLU is LOGISTIC and MUL, both in 8 bits.
 * An integer kernel with weights writes 8 bits; float readers behind it need a DEQUANTIZE.
 * CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED take int8 weights beside a float map and round it as they run; the
@@ -17,7 +19,7 @@ from detquant.numerics import USUAL_OPS, Capability
 
 CAPABILITY = Capability(
     name="tflite",
-    int8_ops=USUAL_OPS | {"Mul", "Pad", "Sigmoid", "Sub", "Tanh"},
+    int8_ops=USUAL_OPS | {"ConvTranspose", "Mul", "Pad", "Sigmoid", "Sub", "Tanh"},
     dynamic_ops=frozenset({"Conv", "Gemm", "MatMul"}),
     fused=frozenset({"Relu", "Clip"}),
     fused_after_add=frozenset({"Relu", "Clip"}),

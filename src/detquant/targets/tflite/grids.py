@@ -25,7 +25,7 @@ SAME = frozenset(op for op, traits in OPS.items() if traits.keeps_grid or traits
 """Operators that write on the grid they read."""
 
 KERNELS = CAPABILITY.int8_ops | {"PRelu"}
-"""Operators with an integer kernel. That of PRelu is LiteRT's own and slow, so only who lacks LeakyRelu plans it."""
+"""Operators with an integer kernel. That of PRelu is LiteRT's own and slow: planned where nothing may run in float."""
 
 FIXED: dict[str, tuple[float, int]] = {"Sigmoid": (1 / 256, -128), "Tanh": (1 / 128, 0)}
 """Scale and zero point of the only grid that a kernel writes."""

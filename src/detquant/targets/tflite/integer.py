@@ -36,7 +36,13 @@ class TfLiteInteger(TfLite):
     writes: tuple[str, ...] = (FILE, DECODE)
     integer_only = "what it is for computes in integers only"
     variant_of = "tflite"
-    capability = replace(CAPABILITY, name="tflite-integer", integer_only=True, dynamic_ops=frozenset())
+    capability = replace(
+        CAPABILITY,
+        name="tflite-integer",
+        int8_ops=CAPABILITY.int8_ops | {"PRelu"},
+        integer_only=True,
+        dynamic_ops=frozenset(),
+    )
 
     def lower(self, qdq: ir.Model) -> Artefact:
         """``model.tflite`` and ``decode.onnx``; a float model too, which a quantised one is compared with.

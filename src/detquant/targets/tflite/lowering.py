@@ -22,8 +22,11 @@ from detquant.targets.tflite.flatbuffer import Array, File, Tensor
 from detquant.targets.tflite.grids import CLAMPS, bounds, constant_of, grid_of, runs_on_codes, sink_of
 from detquant.targets.tflite.layout import Order, Shape, channels_last, moves, moves_nothing, plain, stored
 
-TAKES_IN = frozenset({"Conv", "Gemm", "MatMul", "Add", "Sub", "Mul"})
+FUSES = frozenset({"Conv", "Gemm", "MatMul", "Add", "Sub", "Mul"})
 """Operators with a fused activation."""
+
+TAKES_IN = FUSES | {"ConvTranspose"}
+"""Operators on codes that end in the bounds of a Relu or Clip behind them, fused or as operators of their own."""
 
 LAYOUTS = "layouts"
 PROPERTIES = "properties"
@@ -148,7 +151,7 @@ class Lowering:
         taken = self._activation_behind(node)
         results = list((taken or node).outputs)
         codes = runs_on_codes(node, results)
-        if taken is not None and not codes and bounds(taken) not in CLAMPS:
+        if taken is not None and not codes and (bounds(taken) not in CLAMPS or node.op_type not in FUSES):
             taken, results = None, list(node.outputs)
         if taken is not None:
             self._taken_in.add(taken)

@@ -23,7 +23,7 @@ from detquant.targets.tflite.grids import (
     stored_codes,
 )
 from detquant.targets.tflite.layout import Order, Shape, plain, stored
-from detquant.targets.tflite.lowering import Lowering, float32, shape_of, widths
+from detquant.targets.tflite.lowering import FUSES, Lowering, float32, shape_of, widths
 
 Bounds = tuple[float | None, float | None]
 
@@ -218,7 +218,7 @@ class Site:
         assert sink is not None
         made = self.tensor(value.name or "result", shape, "int8", sink[1])
         self._lowering.give(sink[0], order, made)
-        if self._activation is None or self._activation in CLAMPS:
+        if self._activation is None or self._is_fused() or _holds(self._activation, sink[1]):
             return made
         raw = self.tensor(f"{value.name}/before", shape, "int8", sink[1])
         self._clamped.append((raw, made))
@@ -265,9 +265,13 @@ class Site:
         """The same numbers in another shape."""
         self._lowering.reshape(tensor, made)
 
+    def _is_fused(self) -> bool:
+        """Whether the kernel takes in the activation behind it."""
+        return self._activation in CLAMPS and self.node.op_type in FUSES
+
     def fused(self) -> int:
         """The number of the activation that the kernel takes in."""
-        name = CLAMPS.get(self._activation, "NONE") if self._activation is not None else "NONE"
+        name = CLAMPS[self._activation] if self._activation is not None and self._is_fused() else "NONE"
         return int(getattr(self._lowering.file.schema.ActivationFunctionType, name))
 
     def padding(self, name: str) -> int:
@@ -305,3 +309,11 @@ class Site:
             f"{self.node.op_type} '{self.node.name}' {why}, which LiteRT's builtin operators cannot do: keep it out of "
             f"the graph, or choose another target."
         )
+
+
+def _holds(within: Bounds, grid: QuantParams) -> bool:
+    """Whether codes of this grid stand for nothing beyond the bounds, so that rounding cuts off what is."""
+    low, high = within
+    lowest = low is None or int(quantize(np.array(low, np.float32), grid)) == INT8.qmin
+    highest = high is None or int(quantize(np.array(high, np.float32), grid)) == INT8.qmax
+    return lowest and highest

@@ -15,20 +15,31 @@ import onnx_ir as ir
 
 from detquant.errors import MissingExtra, TargetError
 from detquant.graph import prepare
+from detquant.graph.affine_as_conv import affine_as_conv
+from detquant.graph.dense_transpose import dense_transpose
+from detquant.graph.running import Runner as Decode
+from detquant.graph.values import static_shape
+from detquant.importers import OwnFile
+from detquant.importers.tflite.flatbuffer import DAMAGE
 from detquant.targets._base import Artefact, Runner, Target
+from detquant.targets.own_ports import TO_LAST
 from detquant.targets.tflite.capability import CAPABILITY
-from detquant.targets.tflite.lowering import lower
+from detquant.targets.tflite.flatbuffer import read_metadata, schema
+from detquant.targets.tflite.lowering import LAYOUTS, lower
+from detquant.targets.tflite.own_file import OwnTfLite
 from detquant.targets.tflite.runner import Opened
 
 FILE = "model.tflite"
 TOLD = (
     "CONV_2D",
     "DEPTHWISE_CONV_2D",
+    "TRANSPOSE_CONV",
     "FULLY_CONNECTED",
     "LOGISTIC",
     "MUL",
     "ADD",
     "LEAKY_RELU",
+    "PRELU",
     "CONCATENATION",
     "MAX_POOL_2D",
     "TRANSPOSE",
@@ -48,6 +59,10 @@ class TfLite(Target):
     writes: tuple[str, ...] = (FILE,)
     capability = CAPABILITY
 
+    def rewrite(self, model: ir.Model) -> ir.Model:
+        """What LiteRT has no integer kernel for, as what it has one for; see the passes."""
+        return affine_as_conv(dense_transpose(model))
+
     def lower(self, qdq: ir.Model) -> Artefact:
         """``model.tflite``, with builtin operators only.
 
@@ -55,12 +70,12 @@ class TfLite(Target):
             MissingExtra: LiteRT is not installed.
             UnsupportedOperator: there is no such builtin operator.
         """
-        return Artefact({FILE: lower(prepare(qdq))})
+        return Artefact({FILE: lower(dense_transpose(prepare(qdq)))})
 
     def lower_float(self, model: ir.Model, precision: str) -> Artefact:
         """The same of a float graph; fp16 stores weights in half the bytes and computes in float32."""
         self.require(precision)
-        return Artefact({FILE: lower(prepare(model), half=precision == "fp16")})
+        return Artefact({FILE: lower(dense_transpose(prepare(model)), half=precision == "fp16")})
 
     def remarks(self, runner: Runner) -> tuple[str, ...]:
         """How many operators the file has in which precision, and whether XNNPACK took a part of them."""
@@ -82,8 +97,19 @@ class TfLite(Target):
         content = artefact.files[FILE]
         return Opened(self.interpreter(content, threads), content)
 
-    def interpreter(self, content: bytes, threads: int) -> Any:
-        """LiteRT's own, its tensors allocated.
+    def open_own(self, own: OwnFile, graph: ir.Model, threads: int = 1) -> Runner | None:
+        """A .tflite as it is; one of detquant's own with what its metadata says, and the decoding beside it."""
+        if own.target != TfLite.name:
+            return None
+        content = own.path.read_bytes()
+        if _is_ours(content):
+            behind = Decode(own.decode.read_bytes(), threads) if own.decode is not None else None
+            return Opened(self.interpreter(content, threads), content, real=True, decode=behind)
+        image = next(iter(graph.graph.inputs))
+        return OwnTfLite(self.interpreter(content, threads, static_shape(image)), own, graph)
+
+    def interpreter(self, content: bytes, threads: int, size: tuple[int, ...] | None = None) -> Any:
+        """LiteRT's own, its tensors allocated; with an input of this size, where the file leaves it open.
 
         Raises:
             MissingExtra: LiteRT is not installed.
@@ -91,6 +117,8 @@ class TfLite(Target):
         """
         try:
             opened = _interpreter()(model_content=content, num_threads=threads)
+            if size is not None:
+                _resize(opened, size)
             opened.allocate_tensors()
             return opened
         except (RuntimeError, ValueError) as error:
@@ -103,6 +131,26 @@ def _interpreter() -> Any:
     from ai_edge_litert.interpreter import Interpreter
 
     return Interpreter
+
+
+def _is_ours(content: bytes) -> bool:
+    """Whether a file says how its tensors lie, as what detquant writes does."""
+    try:
+        return LAYOUTS in read_metadata(content) and schema().Model.GetRootAs(content).SignatureDefsLength() == 1
+    except DAMAGE:
+        return False
+
+
+def _resize(opened: Any, size: tuple[int, ...]) -> None:
+    """Gives one image input, of free dimensions, the sides of the graph's."""
+    [image, *others] = opened.get_input_details()
+    asked = list(image["shape_signature"])
+    if others or -1 not in asked or len(asked) != len(size):
+        return
+    for wanted in (size, tuple(size[axis] for axis in TO_LAST) if len(size) == 4 else size):
+        if all(free in (-1, side) for free, side in zip(asked, wanted, strict=True)):
+            opened.resize_tensor_input(image["index"], list(wanted), strict=True)
+            return
 
 
 def _first_line(error: Exception) -> str:

@@ -41,6 +41,7 @@ INT8: dict[str, Version] = {
     "RELU": (2, "2.1.0"),
     "RELU_N1_TO_1": (1, "1.14.0"),
     "RESHAPE": (1, "1.5.0"),
+    "TRANSPOSE_CONV": (3, "2.3.0"),
 }
 """Of operators on int8; what is not listed is (2, "1.14.0")."""
 

@@ -46,17 +46,20 @@ def conv(site: Site) -> None:
 
 
 def conv_transpose(site: Site) -> None:
-    """TRANSPOSE_CONV without padding, and a SLICE that takes ONNX's padding off the result."""
+    """TRANSPOSE_CONV without padding, and a SLICE that takes ONNX's padding off the result.
+
+    Groups, dilations and paddings that the runtime would work out are gone, see `detquant.graph.dense_transpose`. What
+    ``output_padding`` adds behind the last place that the kernel reaches is the bias, in both.
+    """
     shape, out, weight = site.shape(), site.out_shape(), site.shape(1)
     words = site.attributes
     if len(shape) != 4 or words.get_int("group", 1) != 1 or max(words.get_ints("dilations", (1, 1))) > 1:
-        raise site.unsupported("has groups, dilations or other than two axes of places")
-    if words.get_string("auto_pad", "NOTSET") != "NOTSET":
-        raise site.unsupported("leaves its padding to the runtime")
+        raise site.unsupported("has groups or dilations and a weight that is computed, or other than two axes")
     strides, top, left = words.get_ints("strides", (1, 1)), *words.get_ints("pads", (0, 0, 0, 0))[:2]
-    full = [(size - 1) * s + k for size, s, k in zip(shape[2:], strides, weight[2:], strict=True)]
-    if full[0] < top + out[2] or full[1] < left + out[3]:
-        raise site.unsupported("pads its output beyond what its kernel reaches")
+    reach = [(size - 1) * s + k for size, s, k in zip(shape[2:], strides, weight[2:], strict=True)]
+    full = [max(size, start + end) for size, start, end in zip(reach, (top, left), out[2:], strict=True)]
+    if any(size - inner >= step for size, inner, step in zip(full, reach, strides, strict=True)):
+        raise site.unsupported("pads its output by a stride or more beyond what its kernel reaches")
     order = channels_last(4)
     taps = site.weight(1, (1, 2, 3, 0))
     bias = site.bias(2, out[1], taps)

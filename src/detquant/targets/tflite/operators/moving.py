@@ -110,7 +110,7 @@ def pad(site: Site) -> None:
     if not known.any():
         site.add("PAD", [x, pads], [result], Options("Pad", {}))
         return
-    number = site.file_constant("number", known.reshape(1).astype(np.float32))
+    number = site.file_constant("number", known.reshape(()).astype(np.float32))
     site.add("PADV2", [x, pads, number], [result], Options("PadV2", {}))
 
 

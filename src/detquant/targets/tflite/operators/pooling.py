@@ -67,6 +67,7 @@ def _padded_with_lowest(site: Site, x: Tensor, window: Window) -> Tensor:
     if x.grid is not None and int(x.grid.zero_point) == INT8.qmin:  # zero is the smallest number there is
         site.add("PAD", [x, sides], [made], Options("Pad", {}))
         return made
-    lowest = np.array([-128], np.int8) if x.grid is not None else np.array([LOWEST], np.float32)
+    # A number without axes, as TensorFlow writes it and other readers want it.
+    lowest = np.array(-128, np.int8) if x.grid is not None else np.array(LOWEST, np.float32)
     site.add("PADV2", [x, sides, site.file_constant("lowest", lowest, x.grid)], [made], Options("PadV2", {}))
     return made

@@ -7,12 +7,13 @@ of them comes to the same is not looked up but computed: both places of every ro
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 
 from detquant.targets.tflite.flatbuffer import Options
-from detquant.targets.tflite.layout import channels_last
+from detquant.targets.tflite.layout import Shape
 from detquant.targets.tflite.site import Site
 
 Places = npt.NDArray[np.float64]
@@ -33,28 +34,41 @@ NAMES = {
 
 
 def resize(site: Site) -> None:
-    """Height and width of a map."""
+    """Two axes of a map: height and width, wherever the model has them."""
     shape, out, mode = site.shape(), site.out_shape(), site.attributes.get_string("mode", "nearest")
-    if len(shape) != 4 or shape[:2] != out[:2] or mode not in NAMES or site.attributes.get_int("antialias"):
-        raise site.unsupported(f"is more than a {mode} resizing of height and width")
-    scales = _scales(site, shape, out)
-    way = next((way for way in WAYS if _agrees(site, mode, way, shape[2:], out[2:], scales)), None)
+    if mode not in NAMES or site.attributes.get_int("antialias") or site.attributes.get_int("exclude_outside"):
+        raise site.unsupported(f"resizes in the mode '{mode}'" + " against aliasing" * (mode in NAMES))
+    rows, columns = _two_axes(site, shape, out)
+    sizes, outs = (shape[rows], shape[columns]), (out[rows], out[columns])
+    scales = _scales(site, (rows, columns), sizes, outs)
+    way = next((way for way in WAYS if _agrees(site, mode, way, sizes, outs, scales)), None)
     if way is None:
         how = site.attributes.get_string("coordinate_transformation_mode", "half_pixel")
         raise site.unsupported(f"reads its pixels from places of its own ({mode}, {how})")
     name, kind = NAMES[mode]
-    order = channels_last(4)
+    batch, channels = (axis for axis in range(4) if axis not in (rows, columns))
+    order = (batch, rows, columns, channels)
     options = Options(kind, {"alignCorners": way == "align_corners", "halfPixelCenters": way == "half_pixel"})
-    inputs = [site.read(0, order), site.ints("size", list(out[2:]))]
+    inputs = [site.read(0, order), site.ints("size", list(outs))]
     site.add(name, inputs, [site.result(order)], options, None if way == "asymmetric" else "half pixel")
 
 
-def _scales(site: Site, shape: tuple[int, ...], out: tuple[int, ...]) -> list[float]:
+def _two_axes(site: Site, shape: Shape, out: Shape) -> tuple[int, int]:
+    """The axes that become longer or shorter; with another beside it where only one does."""
+    changed = {axis for axis, (before, after) in enumerate(zip(shape, out, strict=True)) if before != after}
+    pairs = combinations(range(4), 2) if len(changed) == 2 else ((2, 3), (1, 2), (0, 1))
+    found = next((pair for pair in pairs if changed <= set(pair)), None)
+    if len(shape) != 4 or found is None:
+        raise site.unsupported(f"resizes {list(shape)} to {list(out)}, which is more than two axes of four")
+    return found
+
+
+def _scales(site: Site, axes: Shape, sizes: Shape, outs: Shape) -> list[float]:
     """How much larger each axis becomes, as the model says or as its sizes do."""
     given = site.constant(2)
     if given is not None and given.size == 4:
-        return [float(scale) for scale in given[2:]]
-    return [after / before for before, after in zip(shape[2:], out[2:], strict=True)]
+        return [float(given[axis]) for axis in axes]
+    return [after / before for before, after in zip(sizes, outs, strict=True)]
 
 
 def _agrees(

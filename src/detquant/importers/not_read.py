@@ -1,0 +1,52 @@
+"""Kinds of files that hold a model and are not read: what they are, and which file to give instead.
+
+Most are what a compiler or an exporter made for one runtime or one chip. detquant writes some of them itself.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from detquant.errors import ModelError
+
+KINDS = {
+    ".pt2": ("a program of PyTorch (torch.export)", "the ONNX file or checkpoint that it was made from"),
+    ".pte": ("a program of ExecuTorch", "the ONNX file or checkpoint that it was made from"),
+    ".tar.xz": ("an archive, such as the NN Archive of OAK cameras", "the model.onnx in it"),
+    ".tar.gz": ("an archive, such as the NN Archive of OAK cameras", "the model in it"),
+    ".blob": ("compiled for the MyriadX of OAK cameras", "the ONNX file or OpenVINO IR that it was compiled from"),
+    "_edgetpu.tflite": ("compiled for the Edge TPU", "the .tflite that it was compiled from"),
+    ".engine": ("an engine of TensorRT, built for one GPU", "the ONNX file that it was built from"),
+    ".plan": ("an engine of TensorRT, built for one GPU", "the ONNX file that it was built from"),
+    ".mlmodel": ("a model of Core ML", "an ONNX export of the same network"),
+    ".mlpackage": ("a model of Core ML", "an ONNX export of the same network"),
+    ".param": ("one half of an ncnn model", "the ONNX file that it was made from"),
+    ".mnn": ("a model of MNN", "the ONNX file that it was made from"),
+    ".rknn": ("compiled for a Rockchip NPU", "the ONNX file that it was compiled from"),
+    ".hef": ("compiled for a Hailo chip", "the ONNX file that it was compiled from"),
+    ".caffemodel": ("weights of Caffe", "an ONNX export or OpenVINO IR of the same network"),
+    ".torchscript": ("a program of TorchScript", "the ONNX file or checkpoint that it was made from"),
+}
+"""By the end of the name: what such a file is, and what to give instead."""
+
+STATE, PROGRAM = "state_dict.pth", "model.pt2"
+
+
+def refuse_what_is_not_read(path: Path) -> None:
+    """Says what a file is that no importer reads.
+
+    Args:
+        path: of the file, or of a folder that is a file to its runtime.
+
+    Raises:
+        ModelError: it is of such a kind.
+    """
+    name = path.name.lower()
+    for end, (kind, instead) in KINDS.items():
+        if name.endswith(end):
+            raise ModelError(f"'{path}' is {kind}, which detquant does not read: give {instead}.")
+    if path.name == STATE and path.with_name(PROGRAM).exists():
+        raise ModelError(
+            f"'{path}' is the state of the program '{PROGRAM}' beside it, in the names of that program's layers, which "
+            "no network of detquant has: give the ONNX file or checkpoint that the program was made from."
+        )

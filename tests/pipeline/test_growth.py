@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import onnx_ir as ir
+import pytest
+
+from detquant.graph import prepare
+from detquant.pipeline.detector import Detector, load
+from detquant.pipeline.growth import growth
+from detquant.pipeline.quantize import quantize
+from detquant.recipes import load_recipe
+from detquant.targets import Artefact
+
+PLAIN = replace(load_recipe("w8a8"), steps=())
+MEGABYTE = 1_000_000
+
+
+@pytest.fixture
+def graph(build) -> ir.Model:
+    stored = {
+        "codes": np.ones((1000, 1000, 1, 1), np.int8),
+        "step": np.float32(0.1),
+        "kept": np.ones((500, 1000, 1, 1), np.float32),
+    }
+    rows = [
+        ("DequantizeLinear", ["codes", "step"], ["w"], {}),
+        ("Conv", ["x", "w"], ["a"], {}),
+        ("Conv", ["a", "kept"], ["y"], {}),
+    ]
+    return prepare(build(rows, {"x": [1, 1000, 2, 2]}, {"y": None}, stored))
+
+
+def of_size(size: int) -> Detector:
+    """The embedded detector, 0.6 million parameters, as if its file had these bytes."""
+    detector = load("yolov8-pico")
+    return replace(detector, imported=replace(detector.imported, size_bytes=size))
+
+
+def test_what_is_not_larger_needs_no_word(graph) -> None:
+    assert growth(of_size(4 * MEGABYTE), Artefact({"model.onnx": bytes(4 * MEGABYTE)}), graph) == []
+
+
+@pytest.mark.parametrize(("size", "halves"), [(MEGABYTE, True), (3 * MEGABYTE, False)])
+def test_what_is_inside_is_said(size: int, halves: bool, graph) -> None:
+    [said] = growth(of_size(size), Artefact({"model.xml": bytes(MEGABYTE), "model.bin": bytes(3 * MEGABYTE)}), graph)
+    assert (
+        f"{4 * MEGABYTE / size:.2f} times as large as the file that came in (4.00 MB after {size / 1e6:.2f} MB)" in said
+    )
+    assert "1.00 MB of 8-bit weights, 2.00 MB of numbers in float32" in said
+    assert ("came in 16 bits" in said) is halves
+    assert "and 1.00 MB that describe the graph" in said and "1.00 MB are text" in said
+
+
+def test_another_engine_tells_nothing_of_what_is_inside() -> None:
+    [said] = growth(of_size(MEGABYTE), Artefact({"model.onnx": bytes(2 * MEGABYTE)}), None)
+    assert said == "The result is 2.00 times as large as the file that came in (2.00 MB after 1.00 MB)."
+
+
+def test_the_report_says_it() -> None:
+    report = quantize(of_size(MEGABYTE // 2), "scenes", recipe=PLAIN, calib=2, val_limit=1).report
+    assert report["quantized"]["size_bytes"] > MEGABYTE // 2
+    assert any("times as large as the file that came in" in note for note in report["notes"])
