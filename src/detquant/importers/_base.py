@@ -23,6 +23,8 @@ class ImportedModel:
         size_bytes: bytes of the file and of its external data.
         metadata: what the exporter wrote about the model, such as "names", "stride", "imgsz".
         reason: which importer read the file, and why that one.
+        turned: whether the file was made by a converter that turned the channels of the first layer's weights, so
+            that the graph reads BGR for a network that reads RGB, or the other way round.
     """
 
     model: ir.Model
@@ -31,3 +33,4 @@ class ImportedModel:
     size_bytes: int
     metadata: Mapping[str, str]
     reason: str = ""
+    turned: bool = False

@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 
 from detquant.pipeline.detector import Detector, load
+from detquant.targets import fitted
 from detquant.targets.latency import Latency, ratio, time_alternately
 
 
@@ -61,7 +62,8 @@ def benchmark(
         model = detector.family
         noise = np.random.default_rng(0).integers(0, 256, (model.height, model.width, 3), np.uint8)
         feed = {model.input_name: model.preprocess(noise)[0]}
-        calls[str(place)] = partial(detector.open(threads, target).run, feed)
+        runner = detector.open(threads, target)
+        calls[str(place)] = partial(runner.run, fitted(runner, feed))
     timed = list(time_alternately(calls, runs).values())
     return [
         Timed(detector=detector, latency=latency, ratio=ratio(latency, timed[0]))

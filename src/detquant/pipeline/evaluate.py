@@ -23,7 +23,8 @@ from detquant.errors import DatasetError
 from detquant.evaluation.scorers import Score, Scorer, make_scorer
 from detquant.families import Detections, Family, Geometry
 from detquant.pipeline.detector import Detector
-from detquant.targets import Runner
+from detquant.pipeline.file_ends import said_of_feeding, said_of_running
+from detquant.targets import Runner, fitted, load_target
 from detquant.targets.latency import in_turn, stopwatch
 
 Progress = Callable[[str, int, int], None]
@@ -130,7 +131,7 @@ def evaluate(
         latency_ms=stages,
         images=measured.images,
         skipped=measured.skipped,
-        notes=measured.notes,
+        notes=(*said_of_feeding(detector), *said_of_running(detector, load_target(target)), *measured.notes),
         warnings=measured.warnings,
         objects=sum(map(len, side.confident)),
     )
@@ -164,7 +165,7 @@ def run_over(
     for done, image in enumerate(ahead(_prepared(family, paths, skipped)), start=1):
         if done == 1:  # the runtime allocates on its first run
             for runner in runners.values():
-                runner.run({family.input_name: image.tensor})
+                runner.run(fitted(runner, {family.input_name: image.tensor}))
         for name in in_turn(list(tallies), done):
             tallies[name].show(image)
         preprocess.append(image.seconds)
@@ -229,7 +230,8 @@ class _Tally:
         self.scorer = make_scorer(self.dataset, self.family.classes)
 
     def show(self, image: _Image) -> None:
-        outputs, seconds = stopwatch(partial(self.runner.run, {self.family.input_name: image.tensor}))
+        feeds = fitted(self.runner, {self.family.input_name: image.tensor})
+        outputs, seconds = stopwatch(partial(self.runner.run, feeds))
         self.inference.append(seconds)
         found, seconds = stopwatch(partial(self.family.decode, outputs, image.geometry))
         self.decode.append(seconds)
