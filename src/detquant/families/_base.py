@@ -101,6 +101,27 @@ class Geometry:
         return np.asarray(xyxy, np.float32) * scale + pad
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inside:
+    """What a graph does to its image before the network, y[c] = slope[c] x[order[c]] + offset[c], and traces of more.
+
+    Attributes:
+        order: of the image's channels, as the network reads them.
+        slope: by the network's channels.
+        offset: likewise.
+        element: type of the input's elements in the file.
+        turned: whether its converter turned the channels of the first layer's weights.
+        gain: what a filter of the first layer answers an image of 0 to 255 with, at the median; None if not known.
+    """
+
+    order: tuple[int, int, int] = (0, 1, 2)
+    slope: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    element: str = "float32"
+    turned: bool = False
+    gain: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Signature:
     """What identifies a model without running it.
@@ -110,12 +131,14 @@ class Signature:
         outputs: output name to shape, in the order of the graph.
         metadata: the file's metadata_props.
         ends: input or output name to the operator nearest to it, as far as that is known; see `detquant.graph.ends`.
+        inside: what the graph does to its image by itself; nothing, as far as is known.
     """
 
     inputs: Mapping[str, Shape]
     outputs: Mapping[str, Shape]
     metadata: Mapping[str, str] = field(default_factory=dict)
     ends: Mapping[str, str] = field(default_factory=dict)
+    inside: Inside = Inside()
 
     def image_input(self) -> tuple[str, int, int]:
         """The one image input.
@@ -137,10 +160,22 @@ class Signature:
             )
         if len(shape) != 4 or shape[:2] != (1, 3):
             raise ModelError(
-                f"Input '{name}' is {shape_text(shape)}, but one colour image [1, 3, height, width] "
-                "was expected: export the model again with a batch of 1 and channels first."
+                f"Input '{name}' is {shape_text(shape)}, but one colour image [1, 3, height, width] or [1, height, "
+                f"width, 3] was expected: {_what_else(shape)}."
             )
         return name, int(shape[2] or 0), int(shape[3] or 0)
+
+
+def _what_else(shape: Shape) -> str:
+    """What to do about an input of another shape."""
+    if len(shape) == 4 and shape[1] in (1, 4) and shape[0] == 1:
+        kind = "grey" if shape[1] == 1 else "four-channel"
+        return f"{kind} images are not taken; export a model of colour images"
+    if len(shape) == 4 and shape[::3] == (1, 3):
+        return "export the model again with its channels first"
+    if len(shape) == 4 and shape[1] == 3:
+        return f"export the model again with a batch of 1, for it takes {shape[0]} images at once"
+    return "export the model again with a batch of 1"
 
 
 def is_dynamic(shape: Shape) -> bool:
@@ -170,6 +205,9 @@ class Family(ABC):
         nms_iou: IoU above which the validation protocol of the family drops the lesser box.
         max_detections: boxes an image that protocol keeps.
         form: how an image becomes the network's input.
+        input_key: entry of the metadata that tells the form of what goes into a file; "" where there is none.
+        adapted: whether that is another than the family's, since the graph does a part of it by itself.
+        fed: a sentence on what the graph does to its image, and what it is fed; empty where it does nothing.
         classes: class names, by class_id.
         input_name: name of the image input.
         height: of the network input, pixels.
@@ -178,9 +216,12 @@ class Family(ABC):
 
     name: ClassVar[str]
     task: ClassVar[str] = "detect"
+    input_key: ClassVar[str] = ""
     nms_iou: float
     max_detections: int
     form: Form
+    adapted: bool = False
+    fed: str = ""
 
     def __init__(self, *, input_name: str, height: int, width: int, classes: tuple[str, ...]) -> None:
         self.input_name = input_name
@@ -209,7 +250,22 @@ class Family(ABC):
         names = class_names(signature.metadata, count, classes)
         family = cls(input_name=input_name, height=height, width=width, classes=names)
         family.read_facts(signature)
+        family.feed_as_told(signature)
         return family
+
+    def feed_as_told(self, signature: Signature) -> None:
+        """Sets the form of the input to what the file says of it, else to what its graph leaves to be done."""
+        from detquant.families.fed import fed_form, said, written_form  # it knows forms, which know the types above
+
+        inside, own = signature.inside, self.form
+        if (written := written_form(own, signature.metadata)) is not None:
+            self.form = written
+        elif self.input_key in signature.metadata:  # what goes into the file is told, whatever its graph does
+            self.form = fed_form(own, Inside(element=inside.element))
+        else:
+            self.form = fed_form(own, inside)
+        self.adapted = self.form != own
+        self.fed = said(self.form, own, inside)
 
     def read_facts(self, signature: Signature) -> None:  # noqa: B027 (most families need nothing more)
         """Takes from the model what its family needs beside classes and input, what `facts` has written above all.

@@ -31,6 +31,7 @@ class Classifier(Family):
     task = "classify"
     nms_iou = 1.0
     max_detections = TOP
+    input_key = KEY
     form: Preprocessing
     skipped: ClassVar[Mapping[int, int]] = {WITH_BACKGROUND: 1}
 

@@ -20,7 +20,7 @@ from detquant.families.ssd_heads import (
     head_rows,
     values_of_an_anchor,
 )
-from detquant.families.tf_input import input_range, tf_form
+from detquant.families.tf_input import RANGE_KEY, input_range, tf_form
 
 VARIANCES = (1 / 10, 1 / 5)
 XY_FROM_YX = (1, 0, 3, 2)
@@ -35,6 +35,7 @@ class SSDMobileNet(Family):
     name = "ssd-mobilenet"
     nms_iou = 0.6
     max_detections = 100
+    input_key = RANGE_KEY
     converter: str
 
     def read_facts(self, signature: Signature) -> None:

@@ -23,7 +23,7 @@ import numpy as np
 from detquant.families._base import Family, Floats, Ints, Outputs, Shape, Signature, is_dynamic
 from detquant.families.class_names import COCO_NAMES, written_names
 from detquant.families.coco_ids import HIGHEST_ID, ids_of_classes
-from detquant.families.tf_input import input_range, tf_form
+from detquant.families.tf_input import RANGE_KEY, input_range, tf_form
 
 BASE_KEY = "detquant.label_base"
 XY_FROM_YX = (1, 0, 3, 2)
@@ -49,6 +49,7 @@ class SSDPostprocessed(Family):
     name = "ssd-postprocessed"
     nms_iou = 1.0  # the graph has done NMS, and no IoU is above 1
     max_detections = 100
+    input_key = RANGE_KEY
     ranked = True
     roles: Roles
     label_base: int

@@ -15,6 +15,7 @@ import numpy as np
 from detquant.families._base import Family, Floats, Outputs, Shape, Signature
 from detquant.families.class_names import written_names
 from detquant.families.coco_ids import count_of_slots, ids_of_classes
+from detquant.families.fed import form_entry
 from detquant.families.input_form import WholeImage
 from detquant.families.ssd_heads import BOX, CONVERTERS, centre_size_boxes, values_of_an_anchor
 from detquant.families.ssd_layout import KEY, SSDLayout, read_layout
@@ -29,6 +30,7 @@ class SSDRaw(Family):
     name = "ssd-raw"
     nms_iou = 0.6
     max_detections = 100
+    input_key = KEY
     layout: SSDLayout
 
     def read_facts(self, signature: Signature) -> None:
@@ -41,7 +43,7 @@ class SSDRaw(Family):
 
     def facts(self) -> dict[str, str]:
         """How the heads are decoded, for files that are made from this one."""
-        return {KEY: self.layout.to_json()}
+        return {KEY: self.layout.to_json(), **(form_entry(self.form) if self.adapted else {})}
 
     @classmethod
     def expected(cls, height: int, width: int) -> str:

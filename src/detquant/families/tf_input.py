@@ -7,7 +7,8 @@ Where that step has been folded into the first layer, nothing in the graph tells
 
 from __future__ import annotations
 
-from detquant.families._base import Signature
+from detquant.families._base import Inside, Signature
+from detquant.families.fed import form_entry
 from detquant.families.input_form import Form, WholeImage
 
 RANGE_KEY = "detquant.input_range"
@@ -22,9 +23,13 @@ def tf_form(signature: Signature) -> Form:
     if said in (PIXELS, UNIT):
         return AS_IT_IS if said == PIXELS else CENTRED
     name, _, _ = signature.image_input()
+    if signature.inside != Inside(element=signature.inside.element, gain=signature.inside.gain):
+        return CENTRED  # the arithmetic is known, so what to feed follows from it; see `detquant.families.fed`
     return AS_IT_IS if signature.ends.get(name) in _SCALES_OR_SHIFTS else CENTRED
 
 
 def input_range(form: Form) -> dict[str, str]:
     """The entry for the metadata."""
+    if form not in (AS_IT_IS, CENTRED):
+        return form_entry(form)
     return {RANGE_KEY: PIXELS if form == AS_IT_IS else UNIT}

@@ -11,7 +11,7 @@ channels last, are pushed on:
 4. through Concat and operators on several maps, where all maps are turned;
 5. elsewhere it stays.
 
-An input is such an image if its last dimension is 1, 3 or 4 and its second is not.
+An input is such an image if its last dimension is 1, 3 or 4 and its second is not; see `image_layout`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from detquant.graph.image_layout import channels_are_last
 from detquant.graph.values import Array, constant, fresh_name, is_op, new_initializer, static_shape, used_names
 
-_CHANNELS = (1, 3, 4)
 _TO_LAST = (0, 2, 3, 1)
 _TO_FIRST = (0, 3, 1, 2)
 
@@ -44,7 +44,7 @@ def channels_first(model: ir.Model) -> ir.Model:
     taken = used_names(model.graph)
     for value in tuple(model.graph.inputs):
         shape = static_shape(value)
-        if shape is not None and len(shape) == 4 and shape[3] in _CHANNELS and shape[1] not in _CHANNELS:
+        if shape is not None and channels_are_last(shape):
             value.shape = ir.Shape([shape[axis] for axis in _TO_FIRST])
             _insert(model.graph, value, taken)
     while any(_push_on(model.graph, node, taken) for node in tuple(model.graph) if _is_turn(node, _TO_LAST)):

@@ -7,7 +7,8 @@
 4. Any other free dimension is refused, for nothing says what it should be.
 5. An input without values, or of more than any memory holds, is refused.
 
-An image is NCHW, unless its last dimension is 1, 3 or 4 and its second is not (TensorFlow exports: NHWC).
+An image is NCHW, unless its last dimension is 1, 3 or 4 and its second is not (TensorFlow exports: NHWC; see
+`image_layout`).
 Shapes inside the graph that were written for free dimensions are forgotten; `infer_shapes` finds them again.
 """
 
@@ -18,10 +19,10 @@ import math
 import onnx_ir as ir
 
 from detquant.errors import ModelError
+from detquant.graph.image_layout import channels_are_last
 from detquant.graph.values import static_shape
 from detquant.untrusted import one_line, parse_json
 
-_CHANNELS = (1, 3, 4)
 _MOST_VALUES = 1 << 28
 
 
@@ -89,7 +90,7 @@ def fixed_shape(name: str, dims: list[object], wanted: tuple[int, int] | None, m
 
 
 def _spatial_axes(dims: list[object]) -> tuple[int, int]:
-    return (1, 2) if dims[3] in _CHANNELS and dims[1] not in _CHANNELS else (2, 3)
+    return (1, 2) if channels_are_last(dims) else (2, 3)
 
 
 def _metadata_imgsz(metadata: dict[str, str]) -> tuple[int, int] | None:

@@ -3,14 +3,18 @@
 The passes, in order:
 
 1. `inline_functions`: functions of the model become nodes of its graph; the converter would lose them.
-2. `raise_opset`: opset 21.
-3. `fix_shapes`: a batch of 1, height and width as asked for.
-4. `fold_constants`: what does not depend on the image is computed; dead nodes vanish.
-5. `fold_batchnorm`: into the convolution before it.
-6. `remove_unused`: what folding left behind.
-7. `name_values`: each name once.
-8. `infer_shapes`: shape and type on every value; one that no memory holds is refused.
-9. `mean_as_pool` and `focus_as_conv`: two ways of exporters to write what has better kernels under another name.
+2. `full_precision`: half and double precision become float32.
+3. `raise_opset`: opset 21.
+4. `fix_shapes`: a batch of 1, height and width as asked for.
+5. `fold_constants`: what does not depend on the image is computed; dead nodes vanish.
+6. `remove_idle_casts`: what float32 made needless.
+7. `channels_first` and `float_interface`, unless a file's own ends are wanted: images go in as float32 [1, channels,
+   height, width]; `original_ends` gives what is made of the graph the file's own inputs and outputs again.
+8. `fold_batchnorm`: into the convolution before it.
+9. `remove_unused`: what folding left behind.
+10. `name_values`: each name once.
+11. `infer_shapes`: shape and type on every value; one that no memory holds is refused.
+12. `mean_as_pool` and `focus_as_conv`: two ways of exporters to write what has better kernels under another name.
 """
 
 from __future__ import annotations
@@ -23,10 +27,13 @@ import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from detquant.errors import DetquantError, ModelError, in_short
+from detquant.graph.channels_first import channels_first
 from detquant.graph.fix_shapes import fix_shapes
+from detquant.graph.float_interface import float_interface
 from detquant.graph.focus_as_conv import focus_as_conv
 from detquant.graph.fold_batchnorm import fold_batchnorm
 from detquant.graph.fold_constants import fold_constants
+from detquant.graph.full_precision import full_precision, remove_idle_casts
 from detquant.graph.infer_shapes import infer_shapes
 from detquant.graph.inline_functions import inline_functions
 from detquant.graph.mean_as_pool import mean_as_pool
@@ -63,8 +70,9 @@ def refuse_the_huge(model: ir.Model) -> ir.Model:
     return model
 
 
-BEFORE_SHAPES: tuple[Pass, ...] = (inline_functions, raise_opset)
-AFTER_SHAPES: tuple[Pass, ...] = (
+BEFORE_SHAPES: tuple[Pass, ...] = (inline_functions, full_precision, raise_opset)
+ENDS: tuple[Pass, ...] = (channels_first, float_interface)
+AFTER_ENDS: tuple[Pass, ...] = (
     fold_batchnorm,
     remove_unused,
     name_values,
@@ -75,12 +83,13 @@ AFTER_SHAPES: tuple[Pass, ...] = (
 )
 
 
-def prepare(model: ir.Model, imgsz: int | tuple[int, int] | None = None) -> ir.Model:
+def prepare(model: ir.Model, imgsz: int | tuple[int, int] | None = None, *, own_ends: bool = True) -> ir.Model:
     """Give a copy of the model that the rest of the house can work on.
 
     Args:
         model: an ONNX model of opset 7 or newer; it is not changed and shares its weights with the copy.
         imgsz: input side in pixels, or (height, width); only for models whose input is free.
+        own_ends: whether images stay in whole numbers or with their channels last, where the file has them so.
 
     Returns:
         The same function of the image, in opset 21 or newer, with static shapes.
@@ -96,8 +105,8 @@ def prepare(model: ir.Model, imgsz: int | tuple[int, int] | None = None) -> ir.M
             prepared = each(prepared)
     prepared = fix_shapes(prepared, imgsz)
     with _sentences():
-        prepared = fold_constants(prepared)
-    for each in AFTER_SHAPES:
+        prepared = remove_idle_casts(fold_constants(prepared))
+    for each in (*(() if own_ends else ENDS), *AFTER_ENDS):
         prepared = each(prepared)
     return prepared
 

@@ -47,6 +47,8 @@ class ImportedModel:
         metadata: what the exporter wrote about the model, such as "names", "stride", "imgsz".
         reason: which importer read the file, and why that one.
         own: how the file itself runs; None where it is the graph, or nothing that runs.
+        turned: whether the file was made by a converter that turned the channels of the first layer's weights, so
+            that the graph reads BGR for a network that reads RGB, or the other way round.
     """
 
     model: ir.Model
@@ -56,3 +58,4 @@ class ImportedModel:
     metadata: Mapping[str, str]
     reason: str = ""
     own: OwnFile | None = None
+    turned: bool = False

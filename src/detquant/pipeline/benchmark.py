@@ -11,6 +11,7 @@ import numpy as np
 
 from detquant.pipeline.detector import Detector, load
 from detquant.pipeline.opening import AUTO, Opening
+from detquant.targets import fitted
 from detquant.targets.latency import Latency, ratio, time_alternately
 
 
@@ -65,7 +66,8 @@ def benchmark(
         noise = np.random.default_rng(0).integers(0, 256, (model.height, model.width, 3), np.uint8)
         feed = {model.input_name: model.preprocess(noise)[0]}
         openings.append(detector.opening(threads, target))
-        calls[str(place)] = partial(openings[-1].runner.run, feed)
+        runner = openings[-1].runner
+        calls[str(place)] = partial(runner.run, fitted(runner, feed))
     timed = list(time_alternately(calls, runs).values())
     return [
         Timed(detector=detector, latency=latency, ratio=ratio(latency, timed[0]), opening=opening)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 
+import numpy as np
 import onnx_ir as ir
 
 from detquant.errors import ModelError
@@ -12,6 +13,9 @@ from detquant.families import Family, find_family
 from detquant.families.classifier import KEY
 from detquant.families.preprocessing import chosen_preprocessing
 from detquant.graph import prepare
+from detquant.graph.full_precision import is_full_precision
+from detquant.graph.image_arithmetic import find_image_arithmetic, fold_image_arithmetic
+from detquant.graph.original_ends import Ends, element_of, ends_of, takes_codes
 from detquant.graph.values import static_shape
 from detquant.importers import ImportedModel, load_model
 from detquant.importers.signature import signature_of
@@ -30,17 +34,32 @@ class Detector:
         model: its graph, prepared: static shapes, constants folded. Q and DQ nodes stay as they are.
         family: how images go in and boxes come out.
         reason: a sentence saying why it is that family.
+        ends: the inputs and outputs of the file, which the prepared graph has in float32 with channels first.
     """
 
     imported: ImportedModel
     model: ir.Model
     family: Family
     reason: str
+    ends: Ends
 
     @property
     def is_quantized(self) -> bool:
         """Whether the graph holds quantised tensors already."""
         return any(node.op_type in _QDQ for node in self.model.graph)
+
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """The smallest and the largest number that pixels become: in the input, and behind the graph's arithmetic."""
+        family = self.family
+        known = {family.input_name: family.pixel_range}
+        found = find_image_arithmetic(self.model)
+        if found is not None:
+            mean, std = np.asarray(family.form.mean), np.asarray(family.form.std)
+            ends = (np.array([[0.0], [255.0]]) - mean) / std  # [2, channels of the input]
+            read = ends[:, list(found.order)] * found.slope + found.offset
+            known[found.end] = float(read.min()), float(read.max())
+        return known
 
     @property
     def home(self) -> str:
@@ -52,7 +71,8 @@ class Detector:
 
         In the runtime that the file was written for, the file itself runs. Elsewhere its graph does, not the prepared
         one, so whatever the passes gain or lose is not hidden. Only a model with free dimensions runs prepared, for
-        the size that was chosen.
+        the size that was chosen; and one whose precision, element types or layout the place does not take, see
+        `runs_as_it_is`.
 
         Args:
             threads: of the runtime.
@@ -70,9 +90,16 @@ class Detector:
 
     def _graph(self, place: Target) -> ir.Model:
         """The graph that a place runs, where it does not run the file itself."""
+        return self.imported.model if self.runs_as_it_is(place) else self.model
+
+    def runs_as_it_is(self, place: Target) -> bool:
+        """Whether a place runs the file's own graph, and not the prepared one: its sizes are fixed, its ends fit."""
         original = self.imported.model
-        free = any(static_shape(value) is None for value in original.graph.inputs)
-        return self.model if free else original
+        if any(static_shape(value) is None for value in original.graph.inputs):
+            return False
+        if place.keeps_ends:
+            return not takes_codes(self.model, self.ends)
+        return self.ends.plain and is_full_precision(original)
 
 
 def load(
@@ -97,10 +124,14 @@ def load(
     chosen = {KEY: chosen_preprocessing(preprocess).to_json()} if preprocess else {}
     imported = load_model(path, imgsz)
     imported = replace(imported, metadata={**imported.metadata, **chosen})
-    model = prepare(imported.model, imgsz)
-    found, reason = find_family(signature_of(model, imported.metadata), family)
+    ends = ends_of(imported.model.graph)
+    model = prepare(imported.model, imgsz, own_ends=False)
+    signature = signature_of(model, imported.metadata, element=element_of(model, ends), turned=imported.turned)
+    found, reason = find_family(signature, family)
     if preprocess and found.task != "classify":
         raise ModelError(
             f"'{path}' is of the family {found.name}, which has its own preprocessing: leave out the option."
         )
-    return Detector(imported=imported, model=model, family=found, reason=reason)
+    model = fold_image_arithmetic(model)
+    reason = f"{reason} {found.fed}" if found.fed else reason
+    return Detector(imported=imported, model=model, family=found, reason=reason, ends=ends)

@@ -15,6 +15,7 @@ from detquant.pipeline.detector import Detector
 from detquant.pipeline.engines import load_engine
 from detquant.pipeline.evaluate import Measured, Side
 from detquant.pipeline.evidence import label
+from detquant.pipeline.file_ends import with_ends_of_file
 from detquant.pipeline.job import Job
 from detquant.targets import Artefact, Runner, Target
 
@@ -55,6 +56,7 @@ def float_entries(detector: Detector, place: Target, threads: int) -> Iterator[E
     """
     model = place.rewrite(detector.model).clone()
     label(model, detector, "float", place.name)
+    model = with_ends_of_file(model, detector, place)
     for precision, artefact, runner in place.open_float(model, threads):
         yield Entry(target=place.name, precision=precision, artefact=artefact, runner=runner)
 

@@ -23,8 +23,9 @@ from detquant.errors import DatasetError
 from detquant.evaluation.scorers import Score, Scorer, make_scorer
 from detquant.families import Detections, Family, Geometry
 from detquant.pipeline.detector import Detector
-from detquant.pipeline.opening import AUTO
-from detquant.targets import Runner
+from detquant.pipeline.file_ends import said_of_feeding, said_of_running
+from detquant.pipeline.opening import AUTO, Opening
+from detquant.targets import Runner, fitted, load_target
 from detquant.targets.latency import in_turn, stopwatch
 
 Progress = Callable[[str, int, int], None]
@@ -133,11 +134,17 @@ def evaluate(
         latency_ms=stages,
         images=measured.images,
         skipped=measured.skipped,
-        notes=(*opening.notes, *measured.notes),
+        notes=(*opening.notes, *_said(detector, opening), *measured.notes),
         warnings=measured.warnings,
         objects=sum(map(len, side.confident)),
         target=opening.target,
     )
+
+
+def _said(detector: Detector, opening: Opening) -> tuple[str, ...]:
+    """What there is to say of the input, and of how a place runs the graph where that is not the file itself."""
+    ran = () if opening.itself else said_of_running(detector, load_target(opening.target))
+    return (*said_of_feeding(detector), *ran)
 
 
 def run_over(
@@ -168,7 +175,7 @@ def run_over(
     for done, image in enumerate(ahead(_prepared(family, paths, skipped)), start=1):
         if done == 1:  # the runtime allocates on its first run
             for runner in runners.values():
-                runner.run({family.input_name: image.tensor})
+                runner.run(fitted(runner, {family.input_name: image.tensor}))
         for name in in_turn(list(tallies), done):
             tallies[name].show(image)
         preprocess.append(image.seconds)
@@ -233,7 +240,8 @@ class _Tally:
         self.scorer = make_scorer(self.dataset, self.family.classes)
 
     def show(self, image: _Image) -> None:
-        outputs, seconds = stopwatch(partial(self.runner.run, {self.family.input_name: image.tensor}))
+        feeds = fitted(self.runner, {self.family.input_name: image.tensor})
+        outputs, seconds = stopwatch(partial(self.runner.run, feeds))
         self.inference.append(seconds)
         found, seconds = stopwatch(partial(self.family.decode, outputs, image.geometry))
         self.decode.append(seconds)

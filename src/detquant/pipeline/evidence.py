@@ -16,6 +16,7 @@ from detquant.data import Dataset, Skip
 from detquant.evaluation.agreement import agreement, same_guess
 from detquant.evaluation.scorers import figures, headline
 from detquant.evaluation.sqnr import sqnr_by_tensor
+from detquant.families.fed import form_entry
 from detquant.importers.metadata import whole
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.evaluate import Measured, Side
@@ -146,6 +147,7 @@ def label(qdq: ir.Model, detector: Detector, recipe: str, target: str) -> None:
             "detquant.recipe": whole(recipe),  # the name of a file, which need not be text
             "detquant.target": target,
             **family.facts(),
+            **(form_entry(family.form) if family.adapted and not family.input_key else {}),
         }
     )
     words = {plain(key): plain(text) for key, text in qdq.metadata_props.items()}  # no format takes lone surrogates

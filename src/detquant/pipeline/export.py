@@ -9,6 +9,7 @@ import numpy as np
 from detquant.errors import TargetError
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.evidence import label
+from detquant.pipeline.file_ends import said_of_ends, with_ends_of_file
 from detquant.targets import Artefact, Target, load_target
 
 TOLERANCE = {"fp32": 1e-3, "fp16": 5e-2}
@@ -39,7 +40,7 @@ def export(detector: Detector, target: str, precision: str | None = None) -> tup
     place.require(precision)
     model = place.rewrite(detector.model).clone()
     label(model, detector, precision, place.name)
-    artefact = place.lower_float(model, precision)
+    artefact = place.lower_float(with_ends_of_file(model, detector, place), precision)
     difference = _difference(detector, artefact, place)
     if difference > TOLERANCE[precision]:
         raise TargetError(
@@ -57,7 +58,7 @@ def export(detector: Detector, target: str, precision: str | None = None) -> tup
         "size_bytes": artefact.size_bytes,
         "artefact_digest": artefact.digest(),
         "difference": difference,
-        "notes": list(notes),
+        "notes": [*said_of_ends(detector, place), *notes],
     }
     return artefact, figures
 

@@ -8,7 +8,9 @@ from typing import Any
 import onnx_ir as ir
 
 from detquant.errors import ModelError
+from detquant.families.fed import input_words
 from detquant.graph import find_decode_tail, summarize
+from detquant.graph.original_ends import End
 from detquant.graph.summary import node_macs
 from detquant.pipeline.detector import Detector
 from detquant.recipes import Derived, Dynamic, Fixed, Own, Plan, Point, Shared, load_recipe, plan
@@ -42,6 +44,9 @@ def inspect(detector: Detector, *, recipe: str = "w8a8", target: str = "ort") ->
         "family": family.name,
         "family_reason": detector.reason,
         "input": [1, 3, family.height, family.width],
+        "inputs": {name: _end(end) for name, end in detector.ends.inputs.items()},
+        "outputs": {name: _end(end) for name, end in detector.ends.outputs.items()},
+        "fed": detector.family.fed or f"{input_words(detector.family.form)}: the graph does nothing to its image.",
         "classes": list(family.classes),
         "operators": dict(summary.operators),
         "parameters": summary.parameters,
@@ -53,6 +58,10 @@ def inspect(detector: Detector, *, recipe: str = "w8a8", target: str = "ort") ->
         "int8": int8_share(detector.model, decided) if decided else None,
         "kept_float": dict(Counter(decided.kept_float.values()).most_common()) if decided else None,
     }
+
+
+def _end(end: End) -> dict[str, Any]:
+    return {"element": end.element, "shape": list(end.shape), "layout": end.layout or None, "words": end.described}
 
 
 def make_plan(detector: Detector, recipe: str, target: str) -> Plan:
@@ -68,8 +77,7 @@ def make_plan(detector: Detector, recipe: str, target: str) -> Plan:
         raise ModelError(
             f"'{detector.imported.path}' is quantised already (it has Q and DQ nodes): give the float model."
         )
-    ranges = {detector.family.input_name: detector.family.pixel_range}
-    return plan(detector.model, wish, place.capability, ranges=ranges)
+    return plan(detector.model, wish, place.capability, ranges=detector.ranges)
 
 
 def int8_share(model: ir.Model, decided: Plan) -> dict[str, Any]:

@@ -76,7 +76,7 @@ class Job:
         started, threads = time.perf_counter(), os.cpu_count() or 1
         steps: list[Algorithm] = [build_algorithm(step.name, step.options) for step in self.recipe.steps]
         (model, uneven), family = self._rewritten(threads), self.detector.family
-        ranges = {family.input_name: family.pixel_range}
+        ranges = self.detector.ranges
         decided = plan(model, self.recipe, self.target.capability, ranges=ranges)
         skipped: list[Skip] = []
         paths = choose_images(self.dataset, self.calib, skipped) if decided.owned or steps else []
@@ -157,5 +157,6 @@ class Job:
             "recipe": repr(self.recipe),
             "target": self.target.name,
             "shape": [family.height, family.width],
+            "form": repr(family.form),
         }
         return statistics_key(self.detector.imported.sha256, paths, settings)

@@ -17,6 +17,7 @@ from detquant.pipeline.engines import load_engine
 from detquant.pipeline.evaluate import measurable, run_over
 from detquant.pipeline.evidence import report
 from detquant.pipeline.figures import file_figures
+from detquant.pipeline.file_ends import said_of_ends, said_of_feeding
 from detquant.pipeline.growth import growth
 from detquant.pipeline.job import Job, Progress
 from detquant.pipeline.memory import FOLDER
@@ -138,7 +139,13 @@ def quantize(
     figures |= {
         **made.figures,
         "files": file_figures(artefact),
-        "notes": [*made.figures["notes"], *growth(detector, made.artefact, made.qdq), *figures["notes"]],
+        "notes": [
+            *said_of_feeding(detector),
+            *said_of_ends(detector, place, kept=made.qdq is not None),
+            *made.figures["notes"],
+            *growth(detector, made.artefact, made.qdq),
+            *figures["notes"],
+        ],
         "engine": engine,
         "target": place.name,
         "runtime": [*place.remarks(runners["quantized"]), *finished],

@@ -53,7 +53,7 @@ def plan(
         recipe: the wish.
         capability: the target's facts.
         keep_float: operators to keep in float besides, with the reason.
-        ranges: of the graph's inputs, as far as they are known beforehand.
+        ranges: of the graph's inputs and of what it makes of them first, as far as they are known beforehand.
 
     Raises:
         RecipeError: nothing would be quantised, or the target has no kernel for the recipe's types.
@@ -325,9 +325,9 @@ class _Planner:
         return replace(spec, qtype=QType(spec.qtype.bits, True), symmetric=True)
 
     def fixed_range(self, value: ir.Value) -> tuple[float, float] | None:
-        producer = value.producer()
-        if producer is None:
-            return self.ranges.get(value.name or "")
+        producer, name = value.producer(), value.name or ""
+        if producer is None or name in self.ranges:
+            return self.ranges.get(name)
         traits = OPS.get(producer.op_type)
         if traits is None:
             return None

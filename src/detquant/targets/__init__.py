@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from detquant.errors import TargetError, unknown_name
-from detquant.targets._base import Artefact, Runner, Target
+from detquant.targets._base import Artefact, Runner, Target, fitted
 
 TARGETS = {
     "ort": "detquant.targets.ort:Ort",
@@ -50,4 +50,4 @@ def target_figures() -> dict[str, Any]:
     return {"targets": rows}
 
 
-__all__ = ["TARGETS", "Artefact", "Runner", "Target", "load_target", "target_figures"]
+__all__ = ["TARGETS", "Artefact", "Runner", "Target", "fitted", "load_target", "target_figures"]

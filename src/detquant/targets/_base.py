@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,20 @@ class Runner(Protocol):
     def run(self, feeds: Arrays) -> Arrays:
         """Outputs by name for inputs by name."""
         ...
+
+
+@runtime_checkable
+class Fits(Protocol):
+    """An open model that may want other element types or layouts than the house has."""
+
+    def fit(self, feeds: Arrays) -> Arrays:
+        """Feeds as the model takes them."""
+        ...
+
+
+def fitted(runner: Runner, feeds: Arrays) -> Arrays:
+    """Feeds as an open model takes them, so that no clock sees them made: a program makes them so from the start."""
+    return runner.fit(feeds) if isinstance(runner, Fits) else feeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +81,7 @@ class Target(ABC):
         integer_only: why it takes no float model; empty where it does.
         variant_of: the target that it is another form of, as fast in the same runtime; empty where it is none.
         runs_here: whether detquant runs the real runtime; where it does not, another one stands in and it is said so.
+        keeps_ends: whether it takes inputs and outputs of any element type and layout, as files have them.
         emulates: why its integers are no faster, where it computes them in float; empty where they are integers.
     """
 
@@ -81,6 +96,7 @@ class Target(ABC):
     integer_only: str = ""
     variant_of: str = ""
     runs_here: bool = True
+    keeps_ends: bool = False
     emulates: str = ""
 
     @property

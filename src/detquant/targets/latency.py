@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from detquant.targets._base import Arrays, Runner
+from detquant.targets._base import Arrays, Runner, fitted
 
 T = TypeVar("T")
 
@@ -51,7 +51,8 @@ def compare_latency(runners: Mapping[str, Runner], feed: Arrays, runs: int = 20,
         runs: timed runs of each.
         warmup: runs of each before, which are not timed.
     """
-    return time_alternately({name: partial(runner.run, feed) for name, runner in runners.items()}, runs, warmup)
+    calls = {name: partial(runner.run, fitted(runner, feed)) for name, runner in runners.items()}
+    return time_alternately(calls, runs, warmup)
 
 
 def time_alternately(calls: Mapping[str, Callable[[], object]], runs: int = 20, warmup: int = 3) -> dict[str, Latency]:

@@ -27,6 +27,7 @@ import numpy as np
 import onnx_ir as ir
 
 from detquant.errors import MissingExtra, TargetError
+from detquant.graph.feeding import Taken, fit, in_float
 from detquant.graph.repeated_grids import without_repeated_grids
 from detquant.graph.running import as_bytes
 from detquant.importers import OwnFile
@@ -62,6 +63,7 @@ class OpenVino(Target):
     title = "OpenVINO on CPUs: IR of INT8, FP32 or FP16"
     extra = "openvino"
     package = "openvino"
+    keeps_ends = True
     precisions = ("fp32", "fp16")
     writes = (XML, BIN)
     capability = CAPABILITY
@@ -136,11 +138,16 @@ class Compiled:
         self._compiled = compiled
         self._request = compiled.create_infer_request()
         self.names = list(names)
+        self._taken = {name: _taken(port) for port in compiled.inputs for name in port.get_names()}
+
+    def fit(self, feeds: Arrays) -> Arrays:
+        """The feeds as the file takes them; `run` would do it too."""
+        return fit(feeds, self._taken)
 
     def run(self, feeds: Arrays) -> dict[str, np.ndarray[Any, Any]]:
         """Outputs by name for inputs by name."""
-        results = self._request.infer(dict(feeds), share_inputs=True)
-        return {name: np.array(results[place]) for place, name in enumerate(self.names)}
+        results = self._request.infer(dict(self.fit(feeds)), share_inputs=True)
+        return in_float({name: np.array(results[place]) for place, name in enumerate(self.names)})
 
     def precisions(self) -> Mapping[str, Mapping[str, int]]:
         """How many layers of each kind the plugin runs in each precision, as it says itself."""
@@ -155,6 +162,12 @@ class Compiled:
         """Names of the kernels that the plugin has chosen, such as "brgconv_avx512_amx_I8"."""
         layers = self._compiled.get_runtime_model().get_ordered_ops()
         return {facts[KERNEL].astype(str) for facts in (one.get_rt_info() for one in layers) if KERNEL in facts}
+
+
+def _taken(port: Any) -> Taken:
+    shape = port.get_partial_shape()
+    sizes = [size.get_length() if size.is_static else None for size in shape]
+    return Taken(np.dtype(port.get_element_type().to_dtype()), sizes)
 
 
 def read(graph: ir.Model) -> Any:

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from detquant.graph.feeding import FittingRunner
 from detquant.graph.on_the_fly import LAYERS, round_on_the_fly
-from detquant.graph.running import Runner
 from detquant.numerics import USUAL_OPS, Capability
 from detquant.targets._base import Artefact
 from detquant.targets.onnx_file import FILE, OnnxFile
@@ -35,6 +35,7 @@ class Ort(OnnxFile):
     title = "ONNX Runtime on CPUs: QDQ ONNX"
     extra = ""
     package = "onnxruntime"
+    keeps_ends = True
     capability = CAPABILITY
 
     def lower(self, qdq: ir.Model) -> Artefact:
@@ -45,6 +46,6 @@ class Ort(OnnxFile):
         """
         return super().lower(round_on_the_fly(qdq))
 
-    def open(self, artefact: Artefact, threads: int = 1) -> Runner:
+    def open(self, artefact: Artefact, threads: int = 1) -> FittingRunner:
         """A session at full graph optimisation."""
-        return Runner(artefact.files[FILE], threads)
+        return FittingRunner(artefact.files[FILE], threads)

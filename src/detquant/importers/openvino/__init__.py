@@ -14,6 +14,7 @@ from detquant.importers._base import LARGEST, ImportedModel, OwnFile
 from detquant.importers.digest import digest
 from detquant.importers.openvino.detection_output import KIND, without_detection_output
 from detquant.importers.openvino.finishing import to_onnx
+from detquant.importers.openvino.first_weights import channels_were_turned
 from detquant.importers.openvino.metadata import beside, inside
 from detquant.importers.openvino.reading import read
 from detquant.importers.openvino.ssd_heads import entries
@@ -60,7 +61,8 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
     if detection is not None:
         model, layout = detection
         metadata, aside = {**entries(layout), **metadata}, f", {KIND} cut off"
-    translated = to_onnx(model, file, metadata)
+    turned = channels_were_turned(model)
+    translated = to_onnx(model, file, metadata, own_ends=True)
     return ImportedModel(
         model=translated,
         path=path,
@@ -69,6 +71,7 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
         metadata=metadata,
         reason=f"an IR of {operations} operations{aside}",
         own=OwnFile(target="openvino", runtime="OpenVINO", path=file),
+        turned=turned,
     )
 
 

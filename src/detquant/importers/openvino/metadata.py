@@ -4,6 +4,8 @@
 2. The `rt_info` of an IR: what the ONNX file said that it was converted from, as detquant's own IRs are, under
    "framework", and as JSON what of it XML cannot hold (`detquant.targets.openvino_metadata`); Open Model Zoo and
    OpenVINO's Model API keep the class names there, with "_" for blanks.
+3. The Model API also keeps there how an image is prepared in front of the file, unless it has been put into the graph
+   ("embedded_processing"): x' = (x - mean_values) / scale_values, of RGB if "reverse_input_channels", else of BGR.
 
 Files come from anyone: they are read within bounds, and what makes no sense is left out.
 """
@@ -11,16 +13,22 @@ Files come from anyone: they are read within bounds, and what makes no sense is 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from detquant.families.fed import form_entry
+from detquant.families.input_form import Triple, WholeImage
 from detquant.untrusted import parse_json, parse_yaml, read_text
 
 LARGEST = 1 << 20
 """Bytes of metadata that are read; names of thousands of classes fit."""
 
-_LABELS = ["model_info", "labels"]
+_INFO = "model_info"
+_LABELS = [_INFO, "labels"]
+_NUMBER = re.compile(r"-?\d{1,9}(?:\.\d{1,9})?")
+_LONGEST = 200
 _OF_ONNX = "framework"
 OTHERS = ["detquant", "metadata"]
 """Where detquant's IRs have the entries that XML cannot hold."""
@@ -57,12 +65,42 @@ def inside(model: Any, known: Mapping[str, str]) -> dict[str, str]:
         model: an `openvino.Model`.
         known: metadata that there is already.
     """
-    told = {key: text for key, text in (_of_onnx(model) | _others(model)).items() if key not in known}
+    found = _of_onnx(model) | _others(model) | _of_input(model)
+    told = {key: text for key, text in found.items() if key not in known}
     if "names" in known or "names" in told or "detquant.classes" in told or not model.has_rt_info(_LABELS):
         return told
     labels = str(model.get_rt_info(_LABELS).value).split()
     names = {"detquant.classes": json.dumps([label.replace("_", " ") for label in labels])} if labels else {}
     return told | names
+
+
+def _of_input(model: Any) -> dict[str, str]:
+    """Case 3."""
+    said = {key: _model_info(model, key) for key in ("mean_values", "scale_values", "reverse_input_channels")}
+    if not any(said.values()) or _is_yes(_model_info(model, "embedded_processing")):
+        return {}
+    mean, std = _triple(said["mean_values"], 0.0), _triple(said["scale_values"], 1.0)
+    if mean is None or std is None or 0 in std:
+        return {}
+    return form_entry(WholeImage(rgb=_is_yes(said["reverse_input_channels"]), mean=mean, std=std))
+
+
+def _model_info(model: Any, key: str) -> str:
+    place = [_INFO, key]
+    return str(model.get_rt_info(place).value)[:_LONGEST] if model.has_rt_info(place) else ""
+
+
+def _is_yes(text: str) -> bool:
+    return text.strip().lower() in ("true", "yes", "1")
+
+
+def _triple(text: str, otherwise: float) -> Triple | None:
+    """Three numbers, or one for all channels; None for any other text."""
+    numbers = [float(one) for one in _NUMBER.findall(text)] or [otherwise]
+    if len(numbers) not in (1, 3):
+        return None
+    first, second, third = numbers * (3 // len(numbers))
+    return first, second, third
 
 
 def _of_onnx(model: Any) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from detquant.pipeline.decisions import KEY
 from detquant.pipeline.engines._base import Product
 from detquant.pipeline.evidence import decisions, label, sqnr
+from detquant.pipeline.file_ends import with_ends_of_file
 from detquant.pipeline.job import Job
 
 
@@ -14,7 +15,7 @@ def quantize(job: Job) -> Product:
     qdq = made.model.qdq()
     label(qdq, job.detector, job.recipe.name, job.target.name)
     return Product(
-        artefact=job.target.lower(qdq),
+        artefact=job.target.lower(with_ends_of_file(qdq, job.detector, job.target)),
         figures={
             **decisions(made.model),
             KEY: job.about(made.context.memory).figures(),

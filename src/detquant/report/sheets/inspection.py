@@ -14,7 +14,8 @@ def model(figures: Figures) -> Sheet:
     rows = [
         ("file", figures["importer_reason"]),
         ("family", figures["family_reason"]),
-        ("input", " × ".join(map(str, figures["input"]))),
+        *(("input", f"{name} {end['words']}") for name, end in figures["inputs"].items()),
+        ("fed", figures["fed"]),
         ("classes", str(len(figures["classes"]))),
         ("parameters", f"{figures['parameters']:,}"),
         ("MACs", f"{figures['macs']:,}"),

@@ -1,0 +1,53 @@
+"""What is made of a file takes and gives what the file did, where the place's files can."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from detquant.graph.full_precision import is_full_precision
+from detquant.graph.original_ends import with_original_ends
+from detquant.pipeline.detector import Detector
+from detquant.targets import Target
+
+
+def with_ends_of_file(model: ir.Model, detector: Detector, place: Target) -> ir.Model:
+    """A graph with the ends of the detector's file, if the place takes them.
+
+    Args:
+        model: made of the detector's prepared graph.
+        detector: whose file it is.
+        place: that the graph is made for.
+    """
+    return with_original_ends(model, detector.ends) if place.keeps_ends else model
+
+
+def said_of_feeding(detector: Detector) -> tuple[str, ...]:
+    """What the file's graph does to its image by itself, where another image is fed for it than the family's."""
+    return (detector.family.fed,) if detector.family.adapted else ()
+
+
+def said_of_running(detector: Detector, place: Target) -> tuple[str, ...]:
+    """That a place runs the file's graph in float32, and fed as it has images; nothing where it takes the file."""
+    if detector.runs_as_it_is(place) or (detector.ends.plain and is_full_precision(detector.imported.model)):
+        return ()
+    return (
+        f"Files for {place.name} hold neither half precision nor other inputs than its own: the graph of this one ran "
+        f"there in float32, with the same numbers as images.",
+    )
+
+
+def said_of_ends(detector: Detector, place: Target, *, kept: bool = True) -> tuple[str, ...]:
+    """That what is made for a place has other ends than the file; nothing where it has the same.
+
+    Args:
+        detector: whose file it is.
+        place: that it was made for.
+        kept: whether whoever made it keeps ends where the place does.
+    """
+    if detector.ends.plain or (place.keeps_ends and kept):
+        return ()
+    theirs = ", ".join(f"{name} as {end.described}" for name, end in detector.ends.inputs.items())
+    return (
+        f"The file takes {theirs}; what is made of it for {place.name} takes the same numbers in that target's own "
+        f"element type and layout.",
+    )
