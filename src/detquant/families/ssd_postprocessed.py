@@ -47,6 +47,7 @@ class SSDPostprocessed(Family):
     """
 
     name = "ssd-postprocessed"
+    output_count = 4
     nms_iou = 1.0  # the graph has done NMS, and no IoU is above 1
     max_detections = 100
     ranked = True

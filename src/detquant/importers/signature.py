@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import onnx_ir as ir
 
 from detquant.families import Signature
-from detquant.graph import operators_at_ends
+from detquant.graph import joins_at_outputs, operators_at_ends
 
 Shape = tuple[int | str | None, ...]
 
@@ -20,6 +20,7 @@ def signature_of(model: ir.Model, metadata: Mapping[str, str]) -> Signature:
         outputs={value.name or "": _shape(value) for value in model.graph.outputs},
         metadata=metadata,
         ends=operators_at_ends(model.graph),
+        joined=joins_at_outputs(model.graph),
     )
 
 

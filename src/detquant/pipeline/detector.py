@@ -11,10 +11,12 @@ from detquant.errors import ModelError
 from detquant.families import Family, find_family
 from detquant.families.classifier import KEY
 from detquant.families.preprocessing import chosen_preprocessing
+from detquant.families.reading import parse_reading, reading_entry, written_reading
 from detquant.graph import prepare
 from detquant.graph.values import static_shape
 from detquant.importers import ImportedModel, load_model
 from detquant.importers.signature import signature_of
+from detquant.pipeline.noise import on_noise
 from detquant.pipeline.opening import AUTO, Opening, open_where
 from detquant.targets import Runner, Target
 
@@ -76,7 +78,12 @@ class Detector:
 
 
 def load(
-    path: str | os.PathLike[str], *, family: str = "auto", imgsz: int | None = None, preprocess: str | None = None
+    path: str | os.PathLike[str],
+    *,
+    family: str = "auto",
+    imgsz: int | None = None,
+    preprocess: str | None = None,
+    reads: str | None = None,
 ) -> Detector:
     """Reads a detector or a classifier, float or quantised.
 
@@ -86,21 +93,28 @@ def load(
         imgsz: side of the input in pixels, for models that leave it open.
         preprocess: of a classifier whose file does not tell it: a key of
             `detquant.families.preprocessing.PREPROCESSING`, or a .toml file.
+        reads: how a detector is fed and its outputs are read, where that is not what its family does: words of
+            `detquant.families.reading.WORDS`, such as "bgr 0..255 xyxy".
 
     Returns:
-        The detector; nothing has been run.
+        The detector. Where its shapes leave open how boxes are meant, it has been run on a picture of noise.
 
     Raises:
         ModelError: the file cannot be read, is of no known family, or not of the family named; or a detector was
-            given preprocessing.
+            given preprocessing, or words that mean nothing for its family.
     """
-    chosen = {KEY: chosen_preprocessing(preprocess).to_json()} if preprocess else {}
     imported = load_model(path, imgsz)
+    chosen = {KEY: chosen_preprocessing(preprocess).to_json()} if preprocess else {}
+    told = parse_reading(reads or "")
+    chosen |= reading_entry({**written_reading(imported.metadata), **told})
     imported = replace(imported, metadata={**imported.metadata, **chosen})
     model = prepare(imported.model, imgsz)
-    found, reason = find_family(signature_of(model, imported.metadata), family)
+    signature = replace(signature_of(model, imported.metadata), sample=on_noise(model))
+    found, reason = find_family(signature, family)
     if preprocess and found.task != "classify":
         raise ModelError(
-            f"'{path}' is of the family {found.name}, which has its own preprocessing: leave out the option."
+            f"'{path}' is of the family {found.name}; --preprocess is for classifiers: say by --reads how a detector "
+            f"is fed."
         )
+    found.read_as(told)  # words that the family does not heed are the user's mistake
     return Detector(imported=imported, model=model, family=found, reason=reason)

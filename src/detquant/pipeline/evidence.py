@@ -145,7 +145,7 @@ def label(qdq: ir.Model, detector: Detector, recipe: str, target: str) -> None:
             "detquant.imgsz": json.dumps([family.height, family.width]),
             "detquant.recipe": whole(recipe),  # the name of a file, which need not be text
             "detquant.target": target,
-            **family.facts(),
+            **family.written(),
         }
     )
     words = {plain(key): plain(text) for key, text in qdq.metadata_props.items()}  # no format takes lone surrogates
