@@ -188,6 +188,7 @@ class Family(ABC):
         height: of the network input, pixels.
         width: of the network input, pixels.
         told: words of a reading that overrule what the family does by itself.
+        untold: the form of the input without them; None where none were told.
         takes: kinds of words that it heeds, of `detquant.families.reading.WORDS`.
         output_count: how many outputs its models have; None where that varies.
     """
@@ -197,6 +198,7 @@ class Family(ABC):
     takes: ClassVar[tuple[str, ...]] = (*INPUT_KINDS, "classes")
     output_count: ClassVar[int | None] = 1
     told: Reading = MappingProxyType({})
+    untold: Form | None = None
     nms_iou: float
     max_detections: int
     form: Form
@@ -255,6 +257,13 @@ class Family(ABC):
 
         return {**words_of_form(self.form), **self.told}
 
+    @property
+    def own_reading(self) -> Reading:
+        """The same as if no words had been told."""
+        from detquant.families.input_words import words_of_form
+
+        return words_of_form(self.untold or self.form)
+
     def read_as(self, reading: Reading) -> Self:
         """The same model, fed and read as the words say.
 
@@ -270,6 +279,7 @@ class Family(ABC):
                 f"only. Leave it out, or give the family by --family."
             )
         changed = copy(self)
+        changed.untold = self.untold or self.form
         changed.told = {**self.told, **reading}
         changed.form = form_as(self.form, reading)
         return changed
@@ -278,9 +288,18 @@ class Family(ABC):
         """Whether a word of that kind changes anything."""
         return kind in self.takes and word not in BACKGROUND
 
+    def fits(self, outputs: Outputs) -> bool:
+        """Whether these outputs can be meant as they are read."""
+        return True
+
     def written(self) -> dict[str, str]:
         """All entries that a file made from this model must carry: `facts`, and the reading where one was told."""
-        return {**self.facts(), **reading_entry(self.told)}
+        return {**self.facts(), **reading_entry(self.kept_reading())}
+
+    def kept_reading(self) -> Reading:
+        """The words that a file made from this model must carry: of the input all, once one of them was told."""
+        whole = INPUT_KINDS if not self.told.keys().isdisjoint(INPUT_KINDS) else ()
+        return {**{kind: word for kind, word in self.reading.items() if kind in whole}, **self.told}
 
     @property
     def pixel_range(self) -> tuple[float, float]:

@@ -21,8 +21,8 @@ from detquant.families._base import Family, Floats, Ints, Outputs, Shape, Signat
 from detquant.families.box_coding import OF_CELLS, PLAIN
 from detquant.families.grid import cells, count_cells
 from detquant.families.logits import sigmoid
-from detquant.families.reading import BACKGROUND, INPUT_KINDS, Reading, reading_entry, written_reading
-from detquant.families.told_by_values import told_by_values
+from detquant.families.reading import BACKGROUND, INPUT_KINDS, Reading, written_reading
+from detquant.families.told_by_values import scores_by_values, told_by_values
 
 BOX = 4
 Way = tuple[int, int, bool]
@@ -85,6 +85,11 @@ class BoxRows(Family):
         """How images go in and outputs are read, in words."""
         return {**super().reading, **self._output_words()}
 
+    @property
+    def own_reading(self) -> Reading:
+        """The same as if no words had been told."""
+        return {**super().own_reading, **self.usual, **self.shown}
+
     def read_as(self, reading: Reading) -> Self:
         """The same model, fed and read as the words say; a class that is none is left out."""
         changed = super().read_as(reading)
@@ -97,10 +102,10 @@ class BoxRows(Family):
         """Whether a word of that kind changes anything; boxes of cells need cells."""
         return kind in self.takes and (word not in OF_CELLS or self._has_cells())
 
-    def written(self) -> dict[str, str]:
-        """All entries for files made from this one: also what the values showed, so that nothing is guessed again."""
+    def kept_reading(self) -> Reading:
+        """The words for files made from this model: also what the values showed, so that nothing is guessed again."""
         unusual = {kind: word for kind, word in self.shown.items() if self.usual.get(kind) != word}
-        return {**self.facts(), **reading_entry({**unusual, **self.told})}
+        return {**unusual, **super().kept_reading()}
 
     def scores(self, outputs: Outputs) -> Floats:
         """Scores [rows, classes], 0 to 1."""
@@ -125,6 +130,10 @@ class BoxRows(Family):
         if words["unit"] == "parts":
             corners = corners * np.array([self.width, self.height] * 2, np.float32)
         return np.asarray(corners, np.float32)
+
+    def fits(self, outputs: Outputs) -> bool:
+        """Whether the scores lie where they are said to: chances within 0 and 1, logits beyond."""
+        return self._output_words()["scores"] == scores_by_values(self._matrix(outputs)[:, BOX:])
 
     def _output_words(self) -> dict[str, str]:
         told = {kind: word for kind, word in self.told.items() if kind not in INPUT_KINDS}

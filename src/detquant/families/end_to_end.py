@@ -17,7 +17,7 @@ from detquant.families.box_coding import PLAIN
 from detquant.families.box_rows import BOX, only_output
 from detquant.families.class_names import COCO_NAMES, written_names
 from detquant.families.input_form import WholeImage
-from detquant.families.reading import INPUT_KINDS, Reading, reading_entry
+from detquant.families.reading import INPUT_KINDS, Reading
 from detquant.families.told_by_values import told_by_values
 
 VALUES = 6
@@ -37,8 +37,8 @@ class EndToEnd(Family):
     nms_iou = 1.0  # no IoU is above 1
     max_detections = 300
     form = WholeImage(rgb=True, resize="letterbox", std=(255.0,) * 3)
-    takes = (*INPUT_KINDS, "boxes", "unit", "classes")
-    usual: ClassVar[Reading] = {"boxes": "xyxy", "unit": "pixels"}
+    takes = (*INPUT_KINDS, "boxes", "unit", "labels", "classes")
+    usual: ClassVar[Reading] = {"boxes": "xyxy", "unit": "pixels", "labels": "from-0"}
     ranked = True
     shown: Reading
 
@@ -91,19 +91,24 @@ class EndToEnd(Family):
         """How images go in and outputs are read, in words."""
         return {**super().reading, **self._words()}
 
+    @property
+    def own_reading(self) -> Reading:
+        """The same as if no words had been told."""
+        return {**super().own_reading, **self.usual, **self.shown}
+
     def heeds(self, kind: str, word: str) -> bool:
         """Whether a word of that kind changes anything."""
         return super().heeds(kind, word) and (kind != "boxes" or word in PLAIN)
 
-    def written(self) -> dict[str, str]:
-        """All entries for files made from this one: also what the values showed."""
-        unusual = {kind: word for kind, word in self.shown.items() if self.usual[kind] != word}
-        return {**self.facts(), **reading_entry({**unusual, **self.told})}
+    def kept_reading(self) -> Reading:
+        """The words for files made from this model: also what the values showed, so that nothing is guessed again."""
+        unusual = {kind: word for kind, word in self.shown.items() if self.usual.get(kind) != word}
+        return {**unusual, **super().kept_reading()}
 
     def scores(self, outputs: Outputs) -> Floats:
         """Scores [n, classes]: that of the row's class, 0 elsewhere."""
         rows = self._rows(outputs)
-        label = np.nan_to_num(rows[:, CLASS], nan=-1.0)
+        label = np.nan_to_num(rows[:, CLASS], nan=-1.0) - (self._words()["labels"] == "from-1")
         label = np.rint(np.clip(label, -1, self.num_classes)).astype(np.int64)
         known = np.flatnonzero((label >= 0) & (label < self.num_classes) & np.isfinite(rows[:, SCORE]))
         found = np.zeros((len(rows), self.num_classes), np.float32)

@@ -56,8 +56,11 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "objectness": "the fifth value times each class",
         "classes-alone": "the classes hold it already",
     },
+    "labels": {
+        "from-0": "the first class that the model names is its number 0",
+        "from-1": "the first class that the model names is its number 1",
+    },
     "classes": {
-        "by-name": "the model's classes are those of the data of the same names",
         "by-index": "the model's classes are those of the data in their order, whatever either calls them",
         "background-first": "the model's first class is none",
         "background-last": "the model's last class is none",

@@ -7,11 +7,14 @@ that they are COCO's; with two classes the values tell it from the rows of an en
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from detquant.families._base import Signature
 from detquant.families.box_rows import BOX, BoxRows, Way, only_output
 from detquant.families.class_names import COCO_NAMES, written_names
 from detquant.families.end_to_end import VALUES, holds_classes
 from detquant.families.input_form import WholeImage
+from detquant.families.reading import Reading
 
 QUERIES = 1000
 """More are no queries."""
@@ -25,7 +28,7 @@ class RTDETR(BoxRows):
     max_detections = 300
     form = WholeImage(rgb=True, resize="stretch", std=(255.0,) * 3)
     strides = ()
-    usual = {"boxes": "cxcywh", "unit": "parts", "scores": "chances"}  # noqa: RUF012 (never changed)
+    usual: ClassVar[Reading] = {"boxes": "cxcywh", "unit": "parts", "scores": "chances"}
 
     @classmethod
     def expected(cls, height: int, width: int) -> str:

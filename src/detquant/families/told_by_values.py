@@ -39,9 +39,15 @@ def told_by_values(matrix: Floats, place: Floats | None, usual: Reading, size: t
         return {}
     box, scores = matrix[:, :BOX].astype(np.float64), matrix[:, BOX:]
     shown = dict(_unit_by_size(box)) if place is None else dict(_coding(box, place, usual, size))
-    if scores.min() < -OUTSIDE or scores.max() > 1 + OUTSIDE:
-        shown["scores"] = "logits"
+    if (word := scores_by_values(scores)) != usual.get("scores", word):
+        shown["scores"] = word
     return shown
+
+
+def scores_by_values(scores: Floats) -> str:
+    """The word for what scores are: chances lie within 0 and 1."""
+    within = bool(((scores >= -OUTSIDE) & (scores <= 1 + OUTSIDE)).all())
+    return "chances" if within else "logits"
 
 
 def _unit_by_size(box: npt.NDArray[np.float64]) -> Reading:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from detquant.families._base import Signature
 from detquant.families.box_rows import BoxRows, Way, rows_of_cells
 from detquant.families.grid import count_cells
 from detquant.families.input_form import WholeImage
-from detquant.families.reading import INPUT_KINDS
+from detquant.families.reading import INPUT_KINDS, Reading
 
 
 class YOLOv5(BoxRows):
@@ -20,6 +22,7 @@ class YOLOv5(BoxRows):
     strides = ((8, 16, 32), (8, 16, 32, 64))
     per_cell = 3
     has_objectness = True
+    usual: ClassVar[Reading] = {"boxes": "cxcywh", "unit": "pixels", "scores": "chances", "objectness": "objectness"}
 
     @classmethod
     def expected(cls, height: int, width: int) -> str:

@@ -5,9 +5,12 @@ Its shapes are YOLOX's, which is fed otherwise; what tells them apart is that ob
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from detquant.families._base import Signature
 from detquant.families.box_rows import Way
 from detquant.families.input_form import WholeImage
+from detquant.families.reading import Reading
 from detquant.families.yolox import YOLOX, fifth_is_one, find_objectness
 
 
@@ -16,7 +19,7 @@ class YOLOv6(YOLOX):
 
     name = "yolov6"
     form = WholeImage(rgb=True, resize="letterbox", std=(255.0,) * 3)
-    usual = {"boxes": "cxcywh", "unit": "pixels", "scores": "chances"}  # noqa: RUF012 (never changed)
+    usual: ClassVar[Reading] = {"boxes": "cxcywh", "unit": "pixels", "scores": "chances", "objectness": "objectness"}
 
     @classmethod
     def expected(cls, height: int, width: int) -> str:

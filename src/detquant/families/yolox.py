@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from detquant.families._base import Signature
@@ -9,7 +11,7 @@ from detquant.families.box_rows import BOX, BoxRows, Way, rows_of_cells
 from detquant.families.grid import count_cells
 from detquant.families.input_form import WholeImage
 from detquant.families.objectness import tells_objectness
-from detquant.families.reading import INPUT_KINDS
+from detquant.families.reading import INPUT_KINDS, Reading
 
 
 class YOLOX(BoxRows):
@@ -21,7 +23,7 @@ class YOLOX(BoxRows):
     form = WholeImage(rgb=False, resize="letterbox-top-left")
     takes = (*INPUT_KINDS, "boxes", "unit", "scores", "objectness", "classes")
     has_objectness = True
-    usual = {"boxes": "grid", "unit": "pixels", "scores": "chances"}  # noqa: RUF012 (never changed)
+    usual: ClassVar[Reading] = {"boxes": "grid", "unit": "pixels", "scores": "chances", "objectness": "objectness"}
 
     @classmethod
     def expected(cls, height: int, width: int) -> str:

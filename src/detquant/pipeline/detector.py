@@ -77,6 +77,59 @@ class Detector:
         return self.model if free else original
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stranger:
+    """A model that can be read, but whose family cannot be told.
+
+    Attributes:
+        imported: the file as it was read.
+        model: its graph, prepared as far as that goes.
+        problem: a sentence saying why it is of no family.
+    """
+
+    imported: ImportedModel
+    model: ir.Model
+    problem: str
+
+    @property
+    def is_quantized(self) -> bool:
+        """Whether the graph holds quantised tensors already."""
+        return any(node.op_type in _QDQ for node in self.model.graph)
+
+
+def look_at(
+    path: str | os.PathLike[str],
+    *,
+    family: str = "auto",
+    imgsz: int | None = None,
+    preprocess: str | None = None,
+    reads: str | None = None,
+) -> Detector | Stranger:
+    """Reads a model, of whatever family: as `load`, but one that is of none is no error.
+
+    Args:
+        path: as for `load`.
+        family: as for `load`.
+        imgsz: as for `load`.
+        preprocess: as for `load`.
+        reads: as for `load`.
+
+    Raises:
+        ModelError: the file cannot be read, or an option makes no sense.
+    """
+    imported = _imported(path, imgsz, preprocess, reads)
+    try:
+        model = prepare(imported.model, imgsz)
+    except ModelError as error:
+        return Stranger(imported=imported, model=imported.model, problem=str(error))
+    try:
+        return _detector(imported, model, family, preprocess, reads)
+    except ModelError as error:
+        if family != "auto" or preprocess or reads:
+            raise
+        return Stranger(imported=imported, model=model, problem=str(error))
+
+
 def load(
     path: str | os.PathLike[str],
     *,
@@ -103,18 +156,29 @@ def load(
         ModelError: the file cannot be read, is of no known family, or not of the family named; or a detector was
             given preprocessing, or words that mean nothing for its family.
     """
+    imported = _imported(path, imgsz, preprocess, reads)
+    return _detector(imported, prepare(imported.model, imgsz), family, preprocess, reads)
+
+
+def _imported(
+    path: str | os.PathLike[str], imgsz: int | None, preprocess: str | None, reads: str | None
+) -> ImportedModel:
+    """The file, its metadata overruled by what was chosen."""
     imported = load_model(path, imgsz)
     chosen = {KEY: chosen_preprocessing(preprocess).to_json()} if preprocess else {}
-    told = parse_reading(reads or "")
-    chosen |= reading_entry({**written_reading(imported.metadata), **told})
-    imported = replace(imported, metadata={**imported.metadata, **chosen})
-    model = prepare(imported.model, imgsz)
+    chosen |= reading_entry({**written_reading(imported.metadata), **parse_reading(reads or "")})
+    return replace(imported, metadata={**imported.metadata, **chosen})
+
+
+def _detector(
+    imported: ImportedModel, model: ir.Model, family: str, preprocess: str | None, reads: str | None
+) -> Detector:
     signature = replace(signature_of(model, imported.metadata), sample=on_noise(model))
     found, reason = find_family(signature, family)
     if preprocess and found.task != "classify":
         raise ModelError(
-            f"'{path}' is of the family {found.name}; --preprocess is for classifiers: say by --reads how a detector "
-            f"is fed."
+            f"'{imported.path}' is of the family {found.name}; --preprocess is for classifiers: say by --reads how a "
+            f"detector is fed."
         )
-    found.read_as(told)  # words that the family does not heed are the user's mistake
+    found.read_as(parse_reading(reads or ""))  # words that the family does not heed are the user's mistake
     return Detector(imported=imported, model=model, family=found, reason=reason)

@@ -191,7 +191,7 @@ def measurable(family: Family, dataset: Dataset, limit: int | None = None) -> Da
         DatasetError: the data are for another task, the classes are not the model's, or no image to be measured has
             a labelled object.
     """
-    dataset = fit_task(dataset, family.task, family.classes)
+    dataset = fit_task(dataset, family.task, _paired_classes(family, dataset))
     if dataset.ground_truth is None:
         return dataset
     paths, ids = dataset.validation[:limit], dataset.image_ids
@@ -201,6 +201,13 @@ def measurable(family: Family, dataset: Dataset, limit: int | None = None) -> Da
             f"None of the {len(paths)} validation images has a labelled object, so there is no AP to measure."
         )
     return dataset
+
+
+def _paired_classes(family: Family, dataset: Dataset) -> tuple[str, ...]:
+    """The names by which classes are paired: the data set's own, where their order was told to count."""
+    theirs = dataset.classes
+    by_index = family.told.get("classes") == "by-index" and theirs is not None
+    return theirs if by_index and theirs and len(theirs) == family.num_classes else family.classes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

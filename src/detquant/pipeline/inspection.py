@@ -3,46 +3,54 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import onnx_ir as ir
 
 from detquant.errors import ModelError
+from detquant.families.reading import reading_text
 from detquant.graph import find_decode_tail, summarize
 from detquant.graph.summary import node_macs
-from detquant.pipeline.detector import Detector
+from detquant.pipeline.detector import Detector, Stranger
 from detquant.recipes import Derived, Dynamic, Fixed, Own, Plan, Point, Shared, load_recipe, plan
 from detquant.targets import load_target
 
 
-def inspect(detector: Detector, *, recipe: str = "w8a8", target: str = "ort") -> dict[str, Any]:
-    """What a detector is made of.
+def inspect(detector: Detector | Stranger, *, recipe: str = "w8a8", target: str = "ort") -> dict[str, Any]:
+    """What a model is made of.
 
     Args:
-        detector: float or quantised.
+        detector: float or quantised; or a model of no known family.
         recipe: whose plan is counted.
         target: where it would run.
 
     Returns:
-        Plain values: "importer_reason", "operators", "parameters", "macs", "weight_bytes", "family", "family_reason",
-        "decode_tail", and "int8" and "kept_float" (operators by reason), which are None where the model is
-        quantised already.
+        Plain values: "importer_reason", "inputs", "outputs", "operators", "parameters", "macs", "weight_bytes",
+        "family", "family_reason", "reading", "decode_tail", and "int8" and "kept_float" (operators by reason), which
+        are None where the model is quantised already. Of no known family are "family", "reading", "input", "classes",
+        "int8" and "kept_float" None.
 
     Raises:
         RecipeError, TargetError: unknown, or nothing would be quantised.
     """
     summary = summarize(detector.model.graph)
-    family, imported = detector.family, detector.imported
-    decided = None if detector.is_quantized else make_plan(detector, recipe, target)
+    family, imported = (detector.family if isinstance(detector, Detector) else None), detector.imported
+    planned = isinstance(detector, Detector) and not detector.is_quantized
+    decided = make_plan(detector, recipe, target) if planned and isinstance(detector, Detector) else None
     return {
         "model": str(imported.path),
         "model_sha256": imported.sha256,
         "size_bytes": imported.size_bytes,
         "importer_reason": imported.reason,
-        "family": family.name,
-        "family_reason": detector.reason,
-        "input": [1, 3, family.height, family.width],
-        "classes": list(family.classes),
+        "family": family.name if family else None,
+        "family_reason": detector.reason if isinstance(detector, Detector) else detector.problem,
+        "reading": reading_text(family.reading) if family else None,
+        "inputs": _ends(imported.model.graph.inputs, imported.model.graph),
+        "outputs": _ends(imported.model.graph.outputs, imported.model.graph),
+        "input": [1, 3, family.height, family.width] if family else None,
+        "classes": list(family.classes) if family else None,
+        "quantized": detector.is_quantized,
         "operators": dict(summary.operators),
         "parameters": summary.parameters,
         "macs": summary.macs,
@@ -53,6 +61,23 @@ def inspect(detector: Detector, *, recipe: str = "w8a8", target: str = "ort") ->
         "int8": int8_share(detector.model, decided) if decided else None,
         "kept_float": dict(Counter(decided.kept_float.values()).most_common()) if decided else None,
     }
+
+
+def _ends(values: Iterable[ir.Value], graph: ir.Graph) -> list[dict[str, Any]]:
+    """Inputs or outputs as the file has them: "name", "type", and "shape" with open dimensions as their name or "?"."""
+    return [
+        {
+            "name": value.name,
+            "type": value.dtype.name.lower() if value.dtype else "?",
+            "shape": None if value.shape is None else [_dimension(size) for size in value.shape],
+        }
+        for value in values
+        if value.name not in graph.initializers
+    ]
+
+
+def _dimension(size: int | ir.SymbolicDim) -> int | str:
+    return size if isinstance(size, int) else size.value or "?"
 
 
 def make_plan(detector: Detector, recipe: str, target: str) -> Plan:

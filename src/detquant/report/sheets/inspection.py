@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from detquant.report.sheets._base import Figures, Sheet
 from detquant.report.sheets.numbers import integer_share, megabytes
@@ -10,22 +10,38 @@ from detquant.report.sheets.numbers import integer_share, megabytes
 
 def model(figures: Figures) -> Sheet:
     """What a model is made of."""
-    share = figures["int8"]
+    share, known = figures["int8"], figures["family"] is not None
+    planned = "quantised already" if figures["quantized"] else "not planned, as the family is unknown"
+    of_family = [
+        ("read as", figures["reading"]),
+        ("input", " × ".join(map(str, figures["input"] or ()))),
+        ("classes", str(len(figures["classes"] or ()))),
+    ]
     rows = [
         ("file", figures["importer_reason"]),
-        ("family", figures["family_reason"]),
-        ("input", " × ".join(map(str, figures["input"]))),
-        ("classes", str(len(figures["classes"]))),
+        ("family", figures["family_reason"] if known else f"unknown: {figures['family_reason']}"),
+        *(of_family if known else ()),
+        ("inputs", _ends(figures["inputs"])),
+        ("outputs", _ends(figures["outputs"])),
         ("parameters", f"{figures['parameters']:,}"),
         ("MACs", f"{figures['macs']:,}"),
         ("size", megabytes(figures["size_bytes"])),
         ("decode tail", figures["decode_tail"]),
         (
             f"{figures['recipe']} on {figures['target']}",
-            integer_share(share) if share else "quantised already",
+            integer_share(share) if share else planned,
         ),
     ]
     return Sheet(figures["model"], ("", ""), rows, False)
+
+
+def _ends(values: Sequence[Figures]) -> str:
+    """Inputs or outputs with their types and shapes."""
+    return ", ".join(f"{one['name']} {one['type']} {_shape(one['shape'])}" for one in values)
+
+
+def _shape(shape: Sequence[int | str] | None) -> str:
+    return "of unknown shape" if shape is None else f"[{', '.join(map(str, shape))}]"
 
 
 def operators(figures: Figures) -> Sheet:
