@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from detquant.data import Dataset, Skip, iter_images
@@ -102,6 +103,8 @@ def require_sound(
         if seen.nothing and not force:
             raise ModelError(f"{_without_labels(seen)} Nothing was written; {FORCE}")
         return [_without_labels(seen)] if seen.complaint else []
+    if not _labelled_paths(dataset):
+        return []  # nothing can be measured, which is said where it would be
     quick = Search(family, runner, dataset, _labelled(dataset, QUICK))
     if (quick.now.ap50 or 0.0) >= HEALTHY:
         return []
@@ -127,12 +130,15 @@ def _search(family: Family, runner: Runner, dataset: Dataset, pictures: Pictures
 
 def _labelled(dataset: Dataset, count: int) -> Pictures:
     """The first images that have a known object and can be read."""
+    labelled = _labelled_paths(dataset)
+    if not labelled:
+        raise DatasetError(f"None of the validation images of {dataset.name} has a labelled object.")
+    return Pictures(labelled[: 2 * count], count)
+
+
+def _labelled_paths(dataset: Dataset) -> list[Path]:
     known = {one["image_id"] for one in (dataset.ground_truth or {})["annotations"] if not one.get("iscrowd")}
-    labelled = [path for path in dataset.validation if dataset.image_ids[path] in known]
-    pictures = Pictures(labelled[: 2 * count], count)
-    if not pictures:
-        raise DatasetError(f"None of the images of {dataset.name} has a labelled object and can be read.")
-    return pictures
+    return [path for path in dataset.validation if dataset.image_ids[path] in known]
 
 
 def _objects(dataset: Dataset, pictures: Pictures) -> int:

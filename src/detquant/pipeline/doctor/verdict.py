@@ -50,13 +50,14 @@ def judge(family: Family, now: Finding, best: Finding, *, images: int, objects: 
     option = reads_option(family, best)
     found, most = now.ap50 or 0.0, best.ap50 or 0.0
     said = f"AP50 {most:.1f} on {images} images"
-    as_now = "it cannot be measured" if now.ap50 is None else f"AP50 is {found:.1f}"
+    as_now = f"AP50 is {found:.1f}"
     enough = images >= ENOUGH_IMAGES and objects >= ENOUGH_OBJECTS
     if best.changed and most - found >= (GAIN if enough else GAIN_OF_FEW) and found < SHARE * most:
+        why = now.problem or "The model is probably read wrongly."
+        otherwise = "" if now.problem else f"; as it is read now ('{reading_text(family.reading)}') {as_now}"
         return Verdict(
             sound=False,
-            sentence=f"The model is probably read wrongly. Read as '{reading_text(best.changed)}' it gives {said}; "
-            f"as it is read now ('{reading_text(family.reading)}') {as_now}: give {option}.",
+            sentence=f"{why} Read as '{reading_text(best.changed)}' it gives {said}{otherwise}: give {option}.",
             option=option,
         )
     if now.ap50 is None:
