@@ -190,13 +190,13 @@ class Family(ABC):
         told: words of a reading that overrule what the family does by itself.
         untold: the form of the input without them; None where none were told.
         takes: kinds of words that it heeds, of `detquant.families.reading.WORDS`.
-        output_count: how many outputs its models have; None where that varies.
+        output_count: how many outputs its models have, as a rule.
     """
 
     name: ClassVar[str]
     task: ClassVar[str] = "detect"
     takes: ClassVar[tuple[str, ...]] = (*INPUT_KINDS, "classes")
-    output_count: ClassVar[int | None] = 1
+    output_count: ClassVar[int] = 1
     told: Reading = MappingProxyType({})
     untold: Form | None = None
     nms_iou: float

@@ -17,12 +17,13 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from detquant.errors import ModelError
 from detquant.families._base import Family, Floats, Ints, Outputs, Shape, Signature, is_dynamic
 from detquant.families.box_coding import OF_CELLS, PLAIN
 from detquant.families.grid import cells, count_cells
 from detquant.families.logits import sigmoid
 from detquant.families.reading import BACKGROUND, INPUT_KINDS, Reading, written_reading
-from detquant.families.told_by_values import scores_by_values, told_by_values
+from detquant.families.told_by_values import NO_SCORE, scores_by_values, told_by_values
 
 BOX = 4
 Way = tuple[int, int, bool]
@@ -78,7 +79,7 @@ class BoxRows(Family):
         known = {"boxes", "unit", "scores"} <= said.keys()
         values = {} if known else signature.values()
         if values:
-            self.shown = self._shown(self._matrix(values))
+            self.shown = self._shown(self._plain(self._matrix(values)))
 
     @property
     def reading(self) -> Reading:
@@ -160,6 +161,17 @@ class BoxRows(Family):
         strides = self._strides()
         assert strides is not None, "heeds has asked for them"
         return cells(self.height, self.width, strides)
+
+    def _plain(self, matrix: Floats) -> Floats:
+        """The same, if all behind the box can be scores."""
+        largest = float(np.nan_to_num(matrix[:, BOX:]).max(initial=0))
+        if largest > NO_SCORE:
+            raise ModelError(
+                f"The output has {matrix.shape[1]} values a box, and those behind the first {BOX} go up to "
+                f"{largest:.0f}, which no score does: it is no plain {self.name}. Export one without "
+                f"key points (pose) or masks."
+            )
+        return matrix
 
     def _shown(self, matrix: Floats) -> Reading:
         """Case 2; where several rows share a cell, exporters do not agree on their order."""

@@ -45,6 +45,6 @@ class RTDETR(BoxRows):
         said = signature.metadata.get("detquant.family") == cls.name
         if not said and values - BOX != len(written_names(signature.metadata) or COCO_NAMES):
             return None
-        if not said and values == VALUES and holds_classes(signature) is not False:
+        if not said and values == VALUES and holds_classes(signature) is True:
             return None
         return rows, values, True

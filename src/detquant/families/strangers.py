@@ -18,9 +18,7 @@ def nearest_families(signature: Signature, families: Sequence[type[Family]]) -> 
     count, dims = len(signature.outputs), {len(shape) for shape in signature.outputs.values()}
 
     def distance(family: type[Family]) -> tuple[int, bool]:
-        outputs = family.output_count
-        apart = 1 if outputs is None else abs(outputs - count)
-        return apart, (family.task == "classify") != (dims == {2})
+        return abs(family.output_count - count), (family.task == "classify") != (dims == {2})
 
     return sorted(families, key=distance)[:SHOWN]
 

@@ -24,6 +24,8 @@ LONGEST_DISTANCE = 64.0  # cells; distributions over distances have 16 bins as a
 OUTSIDE = 0.01
 """By so much a chance may be off 0 to 1, by rounding."""
 BOX = 4
+NO_SCORE = 100.0
+"""No logit of a class is above this; places of key points are."""
 
 
 def told_by_values(matrix: Floats, place: Floats | None, usual: Reading, size: tuple[int, int]) -> Reading:

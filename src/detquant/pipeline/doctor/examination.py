@@ -8,14 +8,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from detquant.data import Dataset, Skip, iter_images
+from detquant.data import Dataset
 from detquant.errors import DatasetError, ModelError
 from detquant.families import Family
 from detquant.families.reading import reading_text
 from detquant.pipeline.detector import Detector
+from detquant.pipeline.doctor.counting import count_otherwise, helps, look
 from detquant.pipeline.doctor.pictures import Pictures
 from detquant.pipeline.doctor.search import Finding, Search
-from detquant.pipeline.doctor.unlabelled import Glance, glance
+from detquant.pipeline.doctor.unlabelled import glance
 from detquant.pipeline.doctor.verdict import HEALTHY, Verdict, judge, reads_option
 from detquant.targets import Runner
 
@@ -52,8 +53,8 @@ def diagnose(
     started, family, runner = time.perf_counter(), detector.family, detector.open(os.cpu_count() or 1)
     found: Sequence[Finding] = ()
     if dataset.ground_truth is None:
-        seen = _glance(family, runner, dataset, images)
-        count, verdict = seen.images, Verdict(sound=not seen.complaint, sentence=_without_labels(seen))
+        found, verdict = _without_labels(family, runner, Pictures(dataset.validation, images))
+        count = min(images, len(dataset.validation))
     else:
         pictures = _labelled(dataset, images)
         search = _search(family, runner, dataset, pictures, progress)
@@ -99,10 +100,10 @@ def require_sound(
         return []
     runner = detector.open(os.cpu_count() or 1)
     if dataset.ground_truth is None:
-        seen = _glance(family, runner, dataset, IMAGES)
-        if seen.nothing and not force:
-            raise ModelError(f"{_without_labels(seen)} Nothing was written; {FORCE}")
-        return [_without_labels(seen)] if seen.complaint else []
+        seen, verdict = _without_labels(family, runner, Pictures(dataset.validation[: 2 * IMAGES], IMAGES))
+        if not seen[0].objects and not force:
+            raise ModelError(f"{verdict.sentence} Nothing was written; {FORCE}")
+        return [] if verdict.sound else [verdict.sentence]
     if not _labelled_paths(dataset):
         return []  # nothing can be measured, which is said where it would be
     quick = Search(family, runner, dataset, _labelled(dataset, QUICK))
@@ -151,19 +152,21 @@ def _same_aspect(family: Family, height: int, width: int) -> bool:
     return abs(height * family.width / (width * family.height) - 1) < ASPECTS
 
 
-def _glance(family: Family, runner: Runner, dataset: Dataset, count: int) -> Glance:
-    found = []
-    for _, image in iter_images(dataset.validation[:count], list[Skip]()):
-        tensor, geometry = family.preprocess(image)
-        outputs = runner.run({family.input_name: tensor})
-        found.append(family.surest(family.decode(outputs, geometry)))
-    return glance(found)
-
-
-def _without_labels(seen: Glance) -> str:
+def _without_labels(family: Family, runner: Runner, pictures: Pictures) -> tuple[list[Finding], Verdict]:
+    """What is found as the model is read now; where that is nothing or everything, also what is found otherwise."""
+    seen = glance(look(family, runner, pictures))
+    now = Finding(changed={}, ap=None, ap50=None, objects=seen.objects)
     if not seen.complaint:
-        return f"The model finds {seen.objects} objects in {seen.images} images; labels would tell whether rightly."
-    return f"{seen.complaint}: it may be fed or read wrongly, which detquant doctor tells on labelled images."
+        said = f"The model finds {seen.objects} objects in {seen.images} images; labels would tell whether rightly."
+        return [now], Verdict(sound=True, sentence=said)
+    others = count_otherwise(family, runner, pictures)
+    better = helps(others, pictures)
+    said = f"{seen.complaint}: it may be fed or read wrongly, which detquant doctor tells on labelled images."
+    if better is None:
+        return [now, *others], Verdict(sound=False, sentence=said)
+    option = reads_option(family, better)
+    said = f"{said} With {option} it is confident of {better.objects} objects."
+    return [now, *others], Verdict(sound=False, sentence=said, option=option)
 
 
 def _shown(found: Sequence[Finding]) -> list[Finding]:

@@ -33,11 +33,6 @@ class Glance:
     objects: int
     complaint: str
 
-    @property
-    def nothing(self) -> bool:
-        """Whether it found nothing at all."""
-        return not self.objects
-
 
 def glance(found: Sequence[Detections]) -> Glance:
     """Judges by the confident detections, one entry an image."""
