@@ -259,10 +259,10 @@ class Family(ABC):
 
     @property
     def own_reading(self) -> Reading:
-        """The same as if no words had been told."""
+        """The words of the family's own form, whatever was told or found of this model."""
         from detquant.families.input_words import words_of_form
 
-        return words_of_form(self.untold or self.form)
+        return words_of_form(getattr(type(self), "form", None) or self.untold or self.form)
 
     def read_as(self, reading: Reading) -> Self:
         """The same model, fed and read as the words say.
