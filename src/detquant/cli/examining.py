@@ -43,11 +43,11 @@ def doctor(
     from detquant.report.progress import show_progress
     from detquant.report.table import show_diagnosis
 
-    check_json(json_file)
+    check_json(json_file, model, data)
     detector, dataset = load(model, family=family, imgsz=imgsz, reads=reads), open_dataset(data)
     with show_progress() as progress:
         figures = diagnose(detector, dataset, images=images, progress=progress)
-    write_figures(json_file, figures)
+    write_figures(json_file, figures, model, data)
     show_diagnosis(figures)
     if not figures["sound"]:
         raise ModelError(figures["verdict"])

@@ -34,6 +34,10 @@ T = TypeVar("T")
 # have the machine to themselves and the median is theirs. Two batches are in memory at a time.
 BATCH = 4
 
+NOTHING = 1.0
+"""AP50 below which a detector finds nothing."""
+FINDS_NOTHING = "The model finds nothing: it may be fed or read wrongly, which detquant doctor tells."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
@@ -134,10 +138,18 @@ def evaluate(
         images=measured.images,
         skipped=measured.skipped,
         notes=(*opening.notes, *measured.notes),
-        warnings=measured.warnings,
+        warnings=(*measured.warnings, *_finds_nothing(detector.family, side)),
         objects=sum(map(len, side.confident)),
         target=opening.target,
     )
+
+
+def _finds_nothing(family: Family, side: Side) -> list[str]:
+    """What to say of a detector that sees nothing, which is seldom its own fault."""
+    if family.task != "detect":
+        return []
+    blind = side.accuracy.figures()["ap50"] < NOTHING if side.accuracy else not any(map(len, side.confident))
+    return [FINDS_NOTHING] if blind else []
 
 
 def run_over(

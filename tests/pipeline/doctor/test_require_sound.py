@@ -20,6 +20,7 @@ from detquant.pipeline.choose import choose
 from detquant.pipeline.detector import load
 from detquant.pipeline.doctor import require_sound
 from detquant.pipeline.doctor.unlabelled import glance
+from detquant.pipeline.evaluate import evaluate
 
 
 def blinded(model: onnx.ModelProto, path: Path, bias: float = -30.0) -> Path:
@@ -66,6 +67,13 @@ def test_nothing_found_stops(square_proto: onnx.ModelProto, square_data: Callabl
     with pytest.raises(ModelError, match="confident of nothing in any of 6 images"):
         detquant.quantize(blind, data.parent / "images/val", calib=4)
     assert "finds nothing" in detquant.quantize(blind, data, calib=4, force=True).report["warnings"][0]
+
+
+def test_evaluate_says_so(square_model: Path, square_data: Callable[..., Path]) -> None:
+    data = open_dataset(square_data())
+    assert not evaluate(load(square_model), data).warnings
+    [said] = evaluate(load(square_model, reads="parts"), data).warnings
+    assert "finds nothing" in said and "doctor" in said
 
 
 def test_few_objects_do_not_stop(

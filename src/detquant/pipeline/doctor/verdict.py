@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from detquant.families import Family
 from detquant.families.reading import reading_text
 from detquant.pipeline.doctor.search import Finding
+from detquant.pipeline.evaluate import NOTHING
 
 HEALTHY = 40.0
 """AP50 from which nobody need look further."""
 GAIN, GAIN_OF_FEW, SHARE = 15.0, 50.0, 0.75
-NOTHING = 1.0
-"""AP50 below which a model finds nothing."""
 ENOUGH_IMAGES, ENOUGH_OBJECTS = 4, 10
 
 
