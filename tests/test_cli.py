@@ -153,11 +153,13 @@ def test_quantize_passes_everything_on(square_model, square_data, tmp_path, monk
         "family": "auto",
         "imgsz": None,
         "preprocess": None,
+        "reads": None,
         "calib": 7,
         "seed": 3,
         "threads": 1,
         "val_limit": None,
         "decisions": None,
+        "force": False,
         "work": Path("squares-w8a8"),
     }
     assert json.loads(json_file.read_text())["recipe"] == "w8a8"

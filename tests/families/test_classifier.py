@@ -15,6 +15,9 @@ from detquant.families.preprocessing import PREPROCESSING, Preprocessing, chosen
 IMAGE = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
 
 
+TOLD = {"task": "classify"}
+
+
 def classifier(count: int = 10, side: int = 224, metadata: dict[str, str] | None = None) -> Classifier:
     family, _ = find_family(Signature({"i": (1, 3, side, side)}, {"o": (1, count)}, metadata or {}))
     assert isinstance(family, Classifier) and family.task == "classify"
@@ -42,7 +45,7 @@ def test_preprocessing_is_told_or_assumed(count: int, side: int, metadata: dict[
 
 
 def test_logits_and_probabilities_are_told_apart() -> None:
-    family, logits = classifier(4), np.array([[1.0, 3.0, -2.0, 0.5]], np.float32)
+    family, logits = classifier(4, metadata=TOLD), np.array([[1.0, 3.0, -2.0, 0.5]], np.float32)
     chances = np.exp(logits) / np.exp(logits).sum()
     assert family.scores({"o": logits}) == pytest.approx(chances, abs=1e-6)
     assert family.scores({"o": chances}) == pytest.approx(chances, abs=1e-6)
@@ -57,7 +60,7 @@ def test_background_is_no_class() -> None:
 
 
 def test_decode_gives_the_likeliest_first() -> None:
-    family, logits = classifier(8), np.array([[0, 5, 1, 5, 4, -9, 2, 3]], np.float32)
+    family, logits = classifier(8, metadata=TOLD), np.array([[0, 5, 1, 5, 4, -9, 2, 3]], np.float32)
     _, geometry = family.preprocess(IMAGE)
     found = family.decode({"o": logits}, geometry)
     assert found.class_id.tolist() == [1, 3, 4, 7, 6]

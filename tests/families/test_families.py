@@ -24,7 +24,11 @@ CELLS = FINE + 12 * 10 + 6 * 5
 OUTPUTS = {
     "yolov8": {"out": (1, 4 + CLASSES, CELLS)},
     "yolov8-maps": {f"m{n}": (1, 5 + CLASSES, HEIGHT // n, WIDTH // n) for n in (8, 16, 32)},
+    "yolov6": {"out": (1, CELLS, 5 + CLASSES)},
     "yolox": {"out": (1, CELLS, 5 + CLASSES)},
+    "yolov5": {"out": (1, 3 * CELLS, 5 + CLASSES)},
+    "end-to-end": {"out": (1, 30, 6)},
+    "rt-detr": {"out": (1, 40, 4 + CLASSES)},
     "nanodet": {
         **{f"a{n}": (1, n, CLASSES) for n in (480, 120, 30)},
         **{f"b{n}": (1, n, 32) for n in (480, 120, 30)},
@@ -48,11 +52,15 @@ RAW = SSDLayout(
     background=CLASSES,
     nms_iou=0.5,
 )
+NAMES = {"detquant.classes": json.dumps([f"class {number}" for number in range(CLASSES)])}
 METADATA = {
     "ssd-raw": {"detquant.ssd": RAW.to_json()},
     "yolov4": {"detquant.yolo": json.dumps({"heads": HEADS, "classes": CLASSES, "resize": "stretch"})},
-    "ssd-postprocessed": {"detquant.classes": json.dumps([f"class {number}" for number in range(CLASSES)])},
+    "ssd-postprocessed": NAMES,
+    "end-to-end": NAMES,
+    "rt-detr": NAMES,
 }
+SAMPLES = {"yolov6": lambda: {"out": np.full((1, CELLS, 5 + CLASSES), 1.0)}}
 # raw where nothing is; 0 where the graph has applied the sigmoid
 NOTHING = {"yolov4": -30.0, "ssd-mobilenet": -30.0, "ssd-raw": -30.0}
 IMAGE = np.random.default_rng(0).integers(0, 256, (300, 240, 3), np.uint8)
@@ -65,7 +73,8 @@ TRUTH = Detections(
 
 
 def signature_of(name: str) -> Signature:
-    return Signature({"images": (1, 3, *size_of(name))}, OUTPUTS[name], METADATA.get(name, {}))
+    inputs = {"images": (1, 3, *size_of(name))}
+    return Signature(inputs, OUTPUTS[name], METADATA.get(name, {}), sample=SAMPLES.get(name))
 
 
 def size_of(name: str) -> tuple[int, int]:
@@ -95,6 +104,28 @@ def write_yolox(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, scor
     outputs["out"][0, cell, 2:4] = np.log((box[2:] - box[:2]) / stride)
     outputs["out"][0, cell, 4] = 0.95
     outputs["out"][0, cell, 5 + k] = score / 0.95
+
+
+def write_yolov6(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
+    outputs["out"][0, cell, :5] = [*(box[:2] + box[2:]) / 2, *(box[2:] - box[:2]), 1]
+    outputs["out"][0, cell, 5 + k] = score
+
+
+def write_yolov5(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
+    row = 2 * FINE + cell  # the first anchor of the second map
+    outputs["out"][0, row, :5] = [*(box[:2] + box[2:]) / 2, *(box[2:] - box[:2]), 0.95]
+    outputs["out"][0, row, 5 + k] = score / 0.95
+
+
+def write_end_to_end(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
+    row = int((outputs["out"][0, :, 4] > 0).sum())
+    outputs["out"][0, row] = [*box, score, k]
+
+
+def write_rt_detr(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
+    row, part = k + int(score > 0.85), box / [WIDTH, HEIGHT, WIDTH, HEIGHT]
+    outputs["out"][0, row, :4] = [*(part[:2] + part[2:]) / 2, *(part[2:] - part[:2])]
+    outputs["out"][0, row, 4 + k] = score
 
 
 def distances(box: np.ndarray, x: float, y: float, stride: float) -> np.ndarray:
@@ -172,7 +203,11 @@ def write_ssd300(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, sco
 WRITERS: dict[str, Callable[..., None]] = {
     "yolov8": write_yolov8,
     "yolov8-maps": write_yolov8_maps,
+    "yolov6": write_yolov6,
     "yolox": write_yolox,
+    "yolov5": write_yolov5,
+    "end-to-end": write_end_to_end,
+    "rt-detr": write_rt_detr,
     "nanodet": write_nanodet,
     "nanodet-plus": write_plus,
     "yolov4": write_yolov4,

@@ -74,8 +74,7 @@ def test_the_file_may_say_its_family() -> None:
         (IMAGE, {"prob": (1, 9)}, {"detquant.preprocess": '{"mode": 1}'}, "auto", "other keys"),
         (IMAGE, YOLOV8, {}, "yolox", r"found output0 \[1, 84, 8400\].*expected .*\[1, 8400, 5 .*yolov8"),
         (IMAGE, YOLOV8, {}, "yolo8", "did you mean 'yolov8'"),
-        (IMAGE, {"o": (1, 9, 9)}, {}, "auto", r"no known family: found o \[1, 9, 9\].*Known: yolov8"),
-        (IMAGE, {"o": (1, 300, 6)}, {}, "auto", "NMS in the graph"),
+        (IMAGE, {"o": (1, 9, 9)}, {}, "auto", r"no known family: found o \[1, 9, 9\].*Nearest: yolov8.*--reads"),
         (IMAGE, {"o": (1, 56, 8400)}, {"task": "pose"}, "auto", "task is 'pose'"),
         (IMAGE, {"o": (1, 56, 8400)}, {"names": "{0: 'person'}"}, "auto", "52 classes, but .* 1 names"),
         ({"i": (1, 3, "h", None)}, YOLOV8, {}, "auto", r"dynamic dimensions \[1, 3, h, \?\]"),
@@ -84,12 +83,88 @@ def test_the_file_may_say_its_family() -> None:
         (IMAGE | {"j": (1,)}, YOLOV8, {}, "auto", "one image input"),
         (IMAGE, {"o": (1, 84, "anchors")}, {}, "auto", "dynamic outputs"),
         (IMAGE, {}, {}, "auto", "no known family"),
-        (IMAGE, YOLOV8, {}, "ssd", r"of no family ssd: found .* Known: ssd-raw: .*; ssd-mobilenet: .*; ssd300: "),
+        (IMAGE, YOLOV8, {}, "ssd", r"of no family ssd: found .* Nearest: ssd-raw: .*; ssd-mobilenet: .*"),
     ],
 )
 def test_refused(inputs: dict, outputs: dict, metadata: dict, name: str, words: str) -> None:
     with pytest.raises(ModelError, match=words):
         find_family(Signature(inputs, outputs, metadata), name)
+
+
+@pytest.mark.parametrize(
+    ("shape", "metadata", "joined", "name", "count"),
+    [
+        ((1, 8400, 84), {}, (), "yolov8", 80),
+        ((1, 85, 8400), {}, (), "yolox", 80),
+        ((1, 8400, 14), {"names": str(list("abcdefghij"))}, (), "yolov8", 10),
+        ((1, 8400, 15), {"names": str(list("abcdefghij"))}, (), "yolox", 10),
+        ((1, 8400, 14), {}, ((4, 10),), "yolov8", 10),
+        ((1, 8400, 14), {}, ((4, 1, 9),), "yolox", 9),
+        ((1, 14, 8400), {}, ((4, 1, 9),), "yolox", 9),
+        ((1, 8400, 14), {}, ((6400, 1600, 400), (4, 10)), "yolov8", 10),
+        ((1, 8400, 14), {}, ((2, 2, 10),), "yolox", 9),
+        ((1, 25200, 85), {}, (), "yolov5", 80),
+        ((1, 300, 6), {}, (), "end-to-end", 80),
+        ((1, 300, 84), {}, (), "rt-detr", 80),
+        ((1, 300, 6), {"names": str(list("ab"))}, (), "rt-detr", 2),
+        ((1, 300, 6), {"names": str(list("abc"))}, (), "end-to-end", 3),
+    ],
+)
+def test_what_else_tells_the_family(shape: tuple, metadata: dict, joined: tuple, name: str, count: int) -> None:
+    family, _ = find_family(Signature(IMAGE, {"o": shape}, metadata, joined={"o": joined}))
+    assert (family.name, family.num_classes) == (name, count)
+
+
+def test_a_family_that_is_said_decides_where_nothing_else_does() -> None:
+    turned = Signature(IMAGE, {"o": (1, 8400, 14)})
+    assert find_family(turned, "yolov8")[0].num_classes == 10
+    assert find_family(turned)[0].num_classes == 9
+    assert find_family(Signature(IMAGE, {"o": (1, 77, 12)}), "rt-detr")[0].num_classes == 8
+
+
+@pytest.mark.parametrize(
+    ("outputs", "nearest", "words"),
+    [
+        ({"v": (1, 7)}, "classifier", "say --family classifier"),
+        ({"s": (1, 4420, 2), "b": (1, 4420, 4)}, "ssd-raw", "whose anchors this file does not tell"),
+        ({f"m{n}": (1, 12, n, n) for n in (22, 11)}, "ssd-raw", "raw maps, whose anchors and strides"),
+        ({"o": (1, 46, 8400), "p": (1, 32, 160, 160)}, "ssd-raw", "segmentation"),
+        ({f"h{n}": (1, n, 1) for n in range(3, 15)}, "nanodet", "only their own code decodes"),
+        ({"o": (1, 9, 9)}, "yolov8", "--reads"),
+    ],
+)
+def test_a_refusal_is_short_and_true(outputs: dict, nearest: str, words: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        find_family(Signature(IMAGE, outputs))
+    said = str(caught.value)
+    assert words in said and f"Nearest: {nearest}: " in said
+    assert said.count("; ") <= len(outputs) + 3 and "NMS" not in said
+
+
+@pytest.mark.parametrize(
+    ("count", "side", "metadata", "ends"),
+    [
+        (7, 224, {"task": "classify"}, {}),
+        (7, 224, {"detquant.family": "classifier"}, {}),
+        (7, 224, {"detquant.preprocess": "unit"}, {}),
+        (7, 224, {"names": str(list("abcdefg"))}, {}),
+        (7, 224, {}, {"o": "Softmax"}),
+        (1000, 224, {}, {}),
+        (1001, 224, {}, {}),
+        (10, 32, {}, {}),
+        (100, 32, {}, {}),
+    ],
+)
+def test_what_tells_a_classifier(count: int, side: int, metadata: dict, ends: dict) -> None:
+    signature = Signature({"i": (1, 3, side, side)}, {"o": (1, count)}, metadata, ends)
+    assert find_family(signature)[0].name == "classifier"
+
+
+def test_one_vector_alone_is_no_classifier() -> None:
+    for count, side in ((7, 224), (10, 224), (7, 32)):
+        with pytest.raises(ModelError, match="--family classifier"):
+            find_family(Signature({"i": (1, 3, side, side)}, {"o": (1, count)}))
+    assert find_family(Signature(IMAGE, {"o": (1, 7)}), "classifier")[0].name == "classifier"
 
 
 def test_a_kind_stands_for_the_family_that_fits() -> None:

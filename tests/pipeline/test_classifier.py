@@ -75,7 +75,7 @@ def test_quantized_beside_float(colour_model: Path, colour_data: Path, tmp_path:
 
 
 def test_the_layer_that_ranks_is_integer_too(colour_model: Path) -> None:
-    detector = detquant.load(colour_model)
+    detector = detquant.load(colour_model, family="classifier")
     decided = make_plan(detector, "w8a8", "ort")
     [last] = [node.name for node in detector.model.graph if node.op_type == "Gemm"]
     assert last in decided.integer and not decided.kept_float
@@ -101,5 +101,5 @@ def test_without_labels_guesses_are_compared(colour_model: Path, colour_data: Pa
 
 
 def test_a_detector_has_its_own_preprocessing(square_model: Path) -> None:
-    with pytest.raises(ModelError, match="family yolov8, which has its own preprocessing"):
+    with pytest.raises(ModelError, match="family yolov8; --preprocess is for classifiers: say by --reads"):
         detquant.load(square_model, preprocess="unit")

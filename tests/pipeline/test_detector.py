@@ -4,7 +4,10 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
+from onnx import helper, numpy_helper
 
+import detquant
+from detquant.embedded import embedded_model
 from detquant.errors import ModelError
 from detquant.graph import Runner
 from detquant.graph.qdq import insert_qdq
@@ -58,3 +61,34 @@ def test_a_quantised_model_loads_and_stays_as_it_is(square_model, tmp_path):
     assert kinds.count("QuantizeLinear") == kinds.count("DequantizeLinear") == 1
     prepared = Runner(detector.model).run({"images": IMAGE})["output0"]
     np.testing.assert_array_equal(detector.open().run({"images": IMAGE})["output0"], prepared)
+
+
+def test_a_reading_travels_in_what_is_written(tmp_path):
+    onnx.save(in_parts(), tmp_path / "parts.onnx")
+    detector = load(tmp_path / "parts.onnx")
+    assert detector.family.reading["unit"] == "parts"
+    detquant.quantize(detector, "scenes", calib=4, val_limit=4).save(tmp_path / "out")
+    again = load(tmp_path / "out/model.onnx")
+    assert again.imported.metadata["detquant.reading"] == '["parts"]'
+    assert again.family.reading == detector.family.reading
+    told = load(tmp_path / "out/model.onnx", reads="bgr").family.reading
+    assert (told["channels"], told["unit"]) == ("bgr", "parts")
+
+
+def in_parts():
+    """The embedded detector with its boxes in parts of the input's sides."""
+    model = onnx.load(str(embedded_model("yolov8-pico")))
+    last = next(node for node in model.graph.node if "output0" in node.output)
+    model.graph.initializer.append(numpy_helper.from_array(np.float32(256), "side"))
+    place = list(model.graph.node).index(last)
+    model.graph.node.insert(place, helper.make_node("Div", [last.input[0], "side"], ["parts"]))
+    last.input[0] = "parts"
+    return model
+
+
+def test_words_are_for_families_that_heed_them(square_model):
+    assert load(square_model, reads="xyxy").family.reading["boxes"] == "xyxy"
+    with pytest.raises(ModelError, match="'from-1' means nothing for the family yolov8"):
+        load(square_model, reads="from-1")
+    with pytest.raises(ModelError, match="means nothing for the family classifier"):
+        load("resnet-pico", reads="bgr")

@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import json
 
+import onnx
 import onnx_ir as ir
 import pytest
+from onnx import helper
 
+import detquant
+from detquant.cli import main
 from detquant.errors import ModelError, RecipeError, TargetError
 from detquant.graph.qdq import insert_qdq
 from detquant.numerics import UINT8, QuantSpec, grid_from_range
-from detquant.pipeline.detector import load
+from detquant.pipeline.detector import Stranger, load, look_at
 from detquant.pipeline.inspection import describe_plan, inspect, make_plan
 
 
@@ -48,3 +52,30 @@ def test_unknown_names(square_model):
         make_plan(load(square_model), "w8a9", "ort")
     with pytest.raises(TargetError, match="did you mean 'ort'"):
         make_plan(load(square_model), "w8a8", "orrt")
+
+
+def test_a_model_of_no_known_family_is_shown_all_the_same(square_proto, square_model, tmp_path, capsys):
+    square_proto.graph.output.add().CopyFrom(helper.make_tensor_value_info("r3", onnx.TensorProto.FLOAT, [1, 8, 6, 6]))
+    onnx.save(square_proto, tmp_path / "strange.onnx")
+    stranger = look_at(tmp_path / "strange.onnx")
+    assert isinstance(stranger, Stranger)
+    found = inspect(stranger)
+    assert found["family"] is found["int8"] is None and "no known family" in found["family_reason"]
+    assert found["operators"]["Conv"] == 8 and found["parameters"] == inspect(load(square_model))["parameters"]
+    json.dumps(found)
+    assert main(["inspect", str(tmp_path / "strange.onnx")]) == 0
+    shown = capsys.readouterr().out
+    assert "unknown: " in shown and "output0" in shown and "r3" in shown and "Conv" in shown
+
+
+def test_a_size_that_is_left_open_is_no_obstacle(free_square_model, capsys):
+    found = inspect(look_at(free_square_model))
+    assert "--imgsz" in found["family_reason"] and found["operators"]["Conv"] == 8
+    assert main(["inspect", str(free_square_model)]) == 0
+    assert "side" in capsys.readouterr().out
+
+
+def test_codes_of_weights_are_parameters(tmp_path):
+    detquant.quantize("yolov8-pico", "scenes", calib=4, val_limit=4).save(tmp_path / "out")
+    before, after = inspect(load("yolov8-pico")), inspect(load(tmp_path / "out/model.onnx"))
+    assert after["parameters"] == pytest.approx(before["parameters"], rel=0.01)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from detquant.cli.app import app
-from detquant.cli.options import Confidence, Count, Json, Seed, check_json, check_out, write_figures
+from detquant.cli.options import Confidence, Count, Json, Reads, Seed, check_json, check_out, write_figures
 
 
 @app.command
@@ -18,6 +18,7 @@ def evaluate(
     family: str = "auto",
     imgsz: Count | None = None,
     preprocess: str | None = None,
+    reads: Reads = None,
     threads: Count = 1,
     val_limit: Count | None = None,
     json_file: Json = None,
@@ -34,6 +35,8 @@ def evaluate(
         imgsz: Side of the input in pixels, for models that leave it open.
         preprocess: Of a classifier whose file does not tell it: unit, imagenet, imagenet-uncropped, tensorflow,
             caffe, or a .toml file.
+        reads: How a detector is fed and read, where that is not what its family does: words such as "bgr 0..255 xyxy",
+            see detquant doctor.
         threads: Of the runtime.
         val_limit: Measure on the first so many validation images only.
         json_file: Write the figures to this file.
@@ -46,7 +49,7 @@ def evaluate(
     from detquant.report.table import show_evaluation
 
     check_json(json_file, model, data, preprocess)
-    detector = load(model, family=family, imgsz=imgsz, preprocess=preprocess)
+    detector = load(model, family=family, imgsz=imgsz, preprocess=preprocess, reads=reads)
     dataset = open_dataset(data)
     with show_progress() as progress:
         found = run(detector, dataset, target=target, threads=threads, limit=val_limit, progress=progress)
@@ -67,8 +70,10 @@ def choose(
     seed: Seed = 0,
     imgsz: Count | None = None,
     preprocess: str | None = None,
+    reads: Reads = None,
     threads: Count = 1,
     val_limit: Count | None = None,
+    force: bool = False,
     json_file: Json = None,
 ) -> None:
     """Show what to run on this machine: the model in float and quantised on every runtime that is installed.
@@ -82,8 +87,10 @@ def choose(
         seed: Chooses the calibration images.
         imgsz: Side of the input in pixels, for models that leave it open.
         preprocess: Of a classifier whose file does not tell it, see detquant quantize.
+        reads: How a detector is fed and read, see detquant doctor.
         threads: Of each runtime.
         val_limit: Measure on the first so many validation images only.
+        force: Go on with a float model that finds nothing, or that is probably read wrongly.
         json_file: Write the figures to this file.
     """
     from detquant.data import open_dataset
@@ -93,10 +100,18 @@ def choose(
     from detquant.report.table import show_choice
 
     check_json(json_file, model, data, recipe, preprocess)
-    detector, dataset = load(model, family=family, imgsz=imgsz, preprocess=preprocess), open_dataset(data, seed)
+    detector = load(model, family=family, imgsz=imgsz, preprocess=preprocess, reads=reads)
+    dataset = open_dataset(data, seed)
     with show_progress() as progress:
         figures = run(
-            detector, dataset, recipe=recipe, calib=calib, threads=threads, limit=val_limit, progress=progress
+            detector,
+            dataset,
+            recipe=recipe,
+            calib=calib,
+            threads=threads,
+            limit=val_limit,
+            force=force,
+            progress=progress,
         )
     write_figures(json_file, figures, model, data, recipe, preprocess)
     show_choice(figures)
@@ -110,6 +125,7 @@ def benchmark(
     target: str = "auto",
     family: str = "auto",
     imgsz: Count | None = None,
+    reads: Reads = None,
     threads: Count = 1,
     runs: Count = 20,
     json_file: Json = None,
@@ -122,6 +138,7 @@ def benchmark(
             LiteRT for .tflite, OpenVINO for its IR, ONNX Runtime for all else.
         family: Family of all of them, found from each by default.
         imgsz: Side of the input in pixels, for models that leave it open.
+        reads: How all of them are fed and read, see detquant doctor.
         threads: Of the runtime.
         runs: Timed runs of each.
         json_file: Write the figures to this file.
@@ -131,7 +148,7 @@ def benchmark(
     from detquant.report.table import show_benchmark
 
     check_json(json_file, *models)
-    timed = run(models, family=family, imgsz=imgsz, target=target, threads=threads, runs=runs)
+    timed = run(models, family=family, imgsz=imgsz, reads=reads, target=target, threads=threads, runs=runs)
     figures = benchmark_figures(timed, threads=threads, runs=runs)
     write_figures(json_file, figures, *models)
     show_benchmark(figures)
@@ -149,6 +166,7 @@ def predict(
     family: str = "auto",
     imgsz: Count | None = None,
     preprocess: str | None = None,
+    reads: Reads = None,
     threads: Count = 1,
     json_file: Json = None,
 ) -> None:
@@ -165,6 +183,8 @@ def predict(
         imgsz: Side of the input in pixels, for models that leave it open.
         preprocess: Of a classifier whose file does not tell it: unit, imagenet, imagenet-uncropped, tensorflow,
             caffe, or a .toml file.
+        reads: How a detector is fed and read, where that is not what its family does: words such as "bgr 0..255 xyxy",
+            see detquant doctor.
         threads: Of the runtime.
         json_file: Write the objects to this file.
     """
@@ -181,7 +201,7 @@ def predict(
     paths = image_paths(images)
     names, read = free_names(paths, out), (model, preprocess, *paths)
     check_out(out, [name for some in names.values() for name in some], json_file, *read)
-    detector = load(model, family=family, imgsz=imgsz, preprocess=preprocess)
+    detector = load(model, family=family, imgsz=imgsz, preprocess=preprocess, reads=reads)
     classes, skipped, drawn = detector.family.classes, list[Skip](), list[dict[str, object]]()
     opening = detector.opening(threads, target)
     with staged(out, filter(None, read)) as put:

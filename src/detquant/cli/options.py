@@ -13,6 +13,8 @@ from cyclopts.validators import Number
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
 Seed = Annotated[int, Parameter(validator=Number(gte=0))]
 Confidence = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
+# A range may begin with a minus: -1..1.
+Reads = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
 Json = Annotated[Path | None, Parameter(name="--json")]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from detquant.cli.app import app
-from detquant.cli.options import Count, Json, check_json, check_out, write_figures
+from detquant.cli.options import Count, Json, Reads, check_json, check_out, write_figures
 
 
 @app.command
@@ -19,6 +19,7 @@ def export(
     family: str = "auto",
     imgsz: Count | None = None,
     preprocess: str | None = None,
+    reads: Reads = None,
     json_file: Json = None,
 ) -> None:
     """Write a float model in a target's own format, and run it there beside the original before saying so.
@@ -31,6 +32,7 @@ def export(
         family: Detector family, found from the model by default.
         imgsz: Side of the input in pixels, for models that leave it open.
         preprocess: Of a classifier whose file does not tell it, see detquant quantize.
+        reads: How a detector is fed and read, see detquant doctor.
         json_file: Write the figures to this file.
     """
     from detquant.pipeline.detector import load
@@ -42,7 +44,8 @@ def export(
     folder = out or Path("-".join(filter(None, (model.stem, target, precision))))
     read = (model, preprocess)
     check_out(folder, load_target(target).writes, json_file, *read)
-    artefact, figures = run(load(model, family=family, imgsz=imgsz, preprocess=preprocess), target, precision)
+    detector = load(model, family=family, imgsz=imgsz, preprocess=preprocess, reads=reads)
+    artefact, figures = run(detector, target, precision)
     with staged(folder, filter(None, read)) as put:
         for name, content in artefact.files.items():
             put(name, content)

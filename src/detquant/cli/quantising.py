@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from detquant.cli.app import app
-from detquant.cli.options import Count, Json, Seed, check_json, check_out, write_figures
+from detquant.cli.options import Count, Json, Reads, Seed, check_json, check_out, write_figures
 
 NEXT = """Next, your own model:
   detquant inspect MODEL.onnx
@@ -28,9 +28,11 @@ def quantize(
     seed: Seed = 0,
     imgsz: Count | None = None,
     preprocess: str | None = None,
+    reads: Reads = None,
     threads: Count = 1,
     val_limit: Count | None = None,
     decisions: Path | None = None,
+    force: bool = False,
     json_file: Json = None,
 ) -> None:
     """Quantise a detector or classifier, and measure it beside the float model.
@@ -49,9 +51,12 @@ def quantize(
         imgsz: Side of the input in pixels, for models that leave it open.
         preprocess: Of a classifier whose file does not tell it: unit, imagenet, imagenet-uncropped, tensorflow,
             caffe, or a .toml file.
+        reads: How a detector is fed and read, where that is not what its family does: words such as "bgr 0..255 xyxy",
+            see detquant doctor.
         threads: Of the runtime.
         val_limit: Measure on the first so many validation images only.
         decisions: A report.json of an earlier run, whose decisions by the clock are taken again: same bytes.
+        force: Go on with a float model that finds nothing, or that is probably read wrongly.
         json_file: Write the figures to this file.
     """
     from detquant.pipeline.outputs import files_of_quantize
@@ -72,11 +77,13 @@ def quantize(
             family=family,
             imgsz=imgsz,
             preprocess=preprocess,
+            reads=reads,
             calib=calib,
             seed=seed,
             threads=threads,
             val_limit=val_limit,
             decisions=decisions,
+            force=force,
             work=folder,
             progress=progress,
         )
@@ -95,6 +102,7 @@ def plan(
     target: str = "ort",
     family: str = "auto",
     imgsz: Count | None = None,
+    reads: Reads = None,
     json_file: Json = None,
 ) -> None:
     """Show what a recipe comes to on a detector and a target, tensor by tensor, before any image is read.
@@ -105,6 +113,7 @@ def plan(
         target: Where the result would run.
         family: Detector family, found from the model by default.
         imgsz: Side of the input in pixels, for models that leave it open.
+        reads: How a detector is fed and read, see detquant doctor.
         json_file: Write the plan to this file.
     """
     from detquant.pipeline.detector import load
@@ -112,7 +121,7 @@ def plan(
     from detquant.report.table import show_plan
 
     check_json(json_file, model, recipe)
-    figures = describe_plan(make_plan(load(model, family=family, imgsz=imgsz), recipe, target))
+    figures = describe_plan(make_plan(load(model, family=family, imgsz=imgsz, reads=reads), recipe, target))
     write_figures(json_file, figures, model, recipe)
     show_plan(figures)
 
@@ -126,9 +135,10 @@ def inspect(
     target: str = "ort",
     family: str = "auto",
     imgsz: Count | None = None,
+    reads: Reads = None,
     json_file: Json = None,
 ) -> None:
-    """Show what a detector is made of, and how much of it would be quantised.
+    """Show what a model is made of, of what family it is, and how much of it would be quantised.
 
     Args:
         model: ONNX, Darknet .cfg, checkpoint, TensorFlow, OpenVINO; or yolov8-pico, resnet-pico.
@@ -136,14 +146,16 @@ def inspect(
         target: Where the result would run.
         family: Detector family, found from the model by default.
         imgsz: Side of the input in pixels, for models that leave it open.
+        reads: How a detector is fed and read, see detquant doctor.
         json_file: Write the figures to this file.
     """
-    from detquant.pipeline.detector import load
+    from detquant.pipeline.detector import look_at
     from detquant.pipeline.inspection import inspect as run
     from detquant.report.table import show_inspection
 
     check_json(json_file, model, recipe)
-    figures = run(load(model, family=family, imgsz=imgsz), recipe=recipe, target=target)
+    found = look_at(model, family=family, imgsz=imgsz, reads=reads)
+    figures = run(found, recipe=recipe, target=target)
     write_figures(json_file, figures, model, recipe)
     show_inspection(figures)
 
@@ -194,6 +206,7 @@ def workflow(
     recipe: str | None = None,
     calib: Count | None = None,
     val_limit: Count | None = None,
+    force: bool = False,
     seed: Seed = 0,
     threads: Count = 1,
     runs: Count = 20,
@@ -211,6 +224,7 @@ def workflow(
         recipe: Instead of the workflow's.
         calib: Number of calibration images, instead of the workflow's.
         val_limit: Measure on the first so many validation images, instead of the workflow's number.
+        force: Go on with a float model that finds nothing, or that is probably read wrongly.
         seed: Chooses the calibration images.
         threads: Of the runtime.
         runs: Timed runs of each precision.
@@ -243,6 +257,7 @@ def workflow(
             runs=runs,
             seed=seed,
             decisions=decisions,
+            force=force,
             progress=progress,
         )
         figures = run_workflow(wanted, settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+from dataclasses import replace
 
 from detquant.errors import ModelError, unknown_name
 from detquant.families._base import (
@@ -16,6 +17,8 @@ from detquant.families._base import (
     shapes_text,
 )
 from detquant.families.class_names import COCO_NAMES
+from detquant.families.reading import written_reading
+from detquant.families.strangers import advice, nearest_families
 
 __all__ = [
     "COCO_NAMES",
@@ -34,9 +37,13 @@ __all__ = [
 FAMILIES = {
     "yolov8": "detquant.families.yolov8:YOLOv8",
     "yolov8-maps": "detquant.families.yolov8_maps:YOLOv8Maps",
+    "yolov6": "detquant.families.yolov6:YOLOv6",
     "yolox": "detquant.families.yolox:YOLOX",
+    "yolov5": "detquant.families.yolov5:YOLOv5",
     "nanodet": "detquant.families.nanodet:NanoDet",
     "nanodet-plus": "detquant.families.nanodet_plus:NanoDetPlus",
+    "end-to-end": "detquant.families.end_to_end:EndToEnd",
+    "rt-detr": "detquant.families.rt_detr:RTDETR",
     "yolov4": "detquant.families.yolov4:YOLOv4",
     "ssd-raw": "detquant.families.ssd_raw:SSDRaw",
     "ssd-mobilenet": "detquant.families.ssd_mobilenet:SSDMobileNet",
@@ -72,11 +79,11 @@ def find_family(signature: Signature, name: str = "auto", classes: tuple[str, ..
         classes: class names that overrule the file's.
 
     Returns:
-        The family for this model, and a sentence saying why it is that one.
+        The family for this model, read as its metadata tells, and a sentence saying why it is that one.
 
     Raises:
         ModelError: the model has another task than `TASKS`, has dynamic dimensions, is not of the family named, or
-            is of none.
+            is of none; or its metadata tells a reading that cannot be understood.
     """
     candidates = KINDS.get(name, tuple(FAMILIES))
     named = signature.metadata.get("detquant.family", "") if name == "auto" else name
@@ -85,30 +92,41 @@ def find_family(signature: Signature, name: str = "auto", classes: tuple[str, ..
     _, height, width = signature.image_input()
     _refuse_dynamic_outputs(signature)
     if wanted is not None:
+        signature = replace(signature, metadata={**signature.metadata, "detquant.family": wanted.name})
         reason = wanted.matches(signature)
         if reason is None:
             raise ModelError(_wrong_family(signature, wanted, height, width))
         if name == "auto":
             reason = f"The file says so (detquant.family). {reason}"
-        return wanted.from_signature(signature, classes), reason
+        return _as_told(wanted, signature, classes), reason
     for family in map(load_family, candidates):
         reason = family.matches(signature)
         if reason is not None:
-            return family.from_signature(signature, classes), reason
-    known = "; ".join(f"{key}: {load_family(key).expected(height, width)}" for key in candidates)
+            return _as_told(family, signature, classes), reason
     none = f"no family {name}" if name in KINDS else "no known family"
+    near = nearest_families(signature, [load_family(key) for key in candidates])
     raise ModelError(
-        f"The model is of {none}: found {shapes_text(signature.outputs)} for an input of {height}x{width}."
-        f"{_hint(signature)} Known: {known}."
+        f"The model is of {none}: found {shapes_text(signature.outputs) or 'no outputs'} for an input of "
+        f"{height}x{width}. Nearest: {'; '.join(f'{one.name}: {one.expected(height, width)}' for one in near)}. "
+        f"{advice(signature)}"
     )
 
 
+def _as_told(family: type[Family], signature: Signature, classes: tuple[str, ...] | None) -> Family:
+    """The family with the reading that the metadata tells; words that it does not heed say nothing of it."""
+    made = family.from_signature(signature, classes)
+    said = written_reading(signature.metadata).items()
+    return made.read_as({kind: word for kind, word in said if made.heeds(kind, word)})
+
+
 def _wrong_family(signature: Signature, wanted: type[Family], height: int, width: int) -> str:
+    unsaid = {key: value for key, value in signature.metadata.items() if key != "detquant.family"}
+    signature = replace(signature, metadata=unsaid)
     fits = [key for key in FAMILIES if load_family(key).matches(signature) is not None]
-    advice = f" Its shapes are those of {fits[0]}: use that family." if fits else _hint(signature)
+    hint = f"Its shapes are those of {fits[0]}: use that family." if fits else advice(signature)
     return (
         f"The model is not of family '{wanted.name}': found {shapes_text(signature.outputs)} for an input of "
-        f"{height}x{width}; expected {wanted.expected(height, width)}.{advice}"
+        f"{height}x{width}; expected {wanted.expected(height, width)}. {hint}"
     )
 
 
@@ -126,11 +144,3 @@ def _refuse_dynamic_outputs(signature: Signature) -> None:
             f"The model has dynamic outputs: {shapes_text(loose)}. Fixed shapes are needed: export it again "
             "with a fixed size, a batch of 1 and without NMS in the graph."
         )
-
-
-def _hint(signature: Signature) -> str:
-    """What a well-known foreign output is, as a sentence with a leading space; empty if not known."""
-    shapes = list(signature.outputs.values())
-    if len(shapes) == 1 and len(shapes[0]) == 3 and shapes[0][2] == 6:
-        return " It seems to have NMS in the graph: export it again without (Ultralytics: nms=False)."
-    return ""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -13,6 +15,7 @@ import numpy.typing as npt
 from detquant.errors import ModelError
 from detquant.families.class_names import class_names
 from detquant.families.nms import class_aware_nms
+from detquant.families.reading import BACKGROUND, INPUT_KINDS, Reading, reading_entry, reading_text
 
 if TYPE_CHECKING:
     from detquant.families.input_form import Form
@@ -132,6 +135,10 @@ class Signature:
         metadata: the file's metadata_props.
         ends: input or output name to the operator nearest to it, as far as that is known; see `detquant.graph.ends`.
         inside: what the graph does to its image by itself; nothing, as far as is known.
+        joined: output name to the sizes of the parts that it is joined from, one entry a join on the way back from the
+            output; see `detquant.graph.joins`.
+        sample: gives the raw outputs for a picture of noise, or nothing where the model cannot be run; None where
+            only the shapes are to tell.
     """
 
     inputs: Mapping[str, Shape]
@@ -139,6 +146,12 @@ class Signature:
     metadata: Mapping[str, str] = field(default_factory=dict)
     ends: Mapping[str, str] = field(default_factory=dict)
     inside: Inside = Inside()
+    joined: Mapping[str, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
+    sample: Callable[[], Outputs] | None = field(default=None, compare=False)
+
+    def values(self) -> Outputs:
+        """The raw outputs for a picture of noise; none where that is not known."""
+        return self.sample() if self.sample else {}
 
     def image_input(self) -> tuple[str, int, int]:
         """The one image input.
@@ -212,11 +225,19 @@ class Family(ABC):
         input_name: name of the image input.
         height: of the network input, pixels.
         width: of the network input, pixels.
+        told: words of a reading that overrule what the family does by itself.
+        untold: the form of the input without them; None where none were told.
+        takes: kinds of words that it heeds, of `detquant.families.reading.WORDS`.
+        output_count: how many outputs its models have, as a rule.
     """
 
     name: ClassVar[str]
     task: ClassVar[str] = "detect"
     input_key: ClassVar[str] = ""
+    takes: ClassVar[tuple[str, ...]] = (*INPUT_KINDS, "classes")
+    output_count: ClassVar[int] = 1
+    told: Reading = MappingProxyType({})
+    untold: Form | None = None
     nms_iou: float
     max_detections: int
     form: Form
@@ -284,6 +305,57 @@ class Family(ABC):
     def facts(self) -> dict[str, str]:
         """What a file made from this model must carry in its metadata for the family to be made again from it."""
         return {}
+
+    @property
+    def reading(self) -> Reading:
+        """How images go in and outputs are read, in words."""
+        from detquant.families.input_words import words_of_form  # it knows forms, which know the types above
+
+        return {**words_of_form(self.form), **self.told}
+
+    @property
+    def own_reading(self) -> Reading:
+        """The words of the family's own form, whatever was told or found of this model."""
+        from detquant.families.input_words import words_of_form
+
+        return words_of_form(getattr(type(self), "form", None) or self.untold or self.form)
+
+    def read_as(self, reading: Reading) -> Self:
+        """The same model, fed and read as the words say.
+
+        Raises:
+            ModelError: the family does not heed such words.
+        """
+        from detquant.families.input_words import form_as
+
+        others = {kind: word for kind, word in reading.items() if not self.heeds(kind, word)}
+        if others:
+            raise ModelError(
+                f"'{reading_text(others)}' means nothing for the family {self.name}: it reads its outputs in one way "
+                f"only. Leave it out, or give the family by --family."
+            )
+        changed = copy(self)
+        changed.untold = self.untold or self.form
+        changed.told = {**self.told, **reading}
+        changed.form = form_as(self.form, reading)
+        return changed
+
+    def heeds(self, kind: str, word: str) -> bool:
+        """Whether a word of that kind changes anything."""
+        return kind in self.takes and word not in BACKGROUND
+
+    def fits(self, outputs: Outputs) -> bool:
+        """Whether these outputs can be meant as they are read."""
+        return True
+
+    def written(self) -> dict[str, str]:
+        """All entries that a file made from this model must carry: `facts`, and the reading where one was told."""
+        return {**self.facts(), **reading_entry(self.kept_reading())}
+
+    def kept_reading(self) -> Reading:
+        """The words that a file made from this model must carry: of the input all, once one of them was told."""
+        whole = INPUT_KINDS if not self.told.keys().isdisjoint(INPUT_KINDS) else ()
+        return {**{kind: word for kind, word in self.reading.items() if kind in whole}, **self.told}
 
     @property
     def pixel_range(self) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from detquant.families._base import Detections, Family, Floats, Geometry, Outputs, Signature, is_dynamic
+from detquant.families.class_names import written_names
 from detquant.families.preprocessing import Preprocessing, written_preprocessing
 
 KEY = "detquant.preprocess"
@@ -22,6 +23,10 @@ TOP = 5
 WITH_BACKGROUND = 1001
 """Outputs of TensorFlow's ImageNet models: class 0 is background, and every class of ImageNet is one further on."""
 SMALL_SIDE = 64  # of CIFAR's kind: the images are as small as the input, and nothing is cut off them
+KNOWN_COUNTS = (1000, WITH_BACKGROUND, 21841, 21843)
+"""Outputs of classifiers of ImageNet and ImageNet-21k."""
+SMALL_COUNTS = (10, 100)
+"""Those of CIFAR-10 and CIFAR-100, where the input is small too."""
 
 
 class Classifier(Family):
@@ -29,6 +34,7 @@ class Classifier(Family):
 
     name = "classifier"
     task = "classify"
+    takes = ()
     nms_iou = 1.0
     max_detections = TOP
     input_key = KEY
@@ -41,9 +47,12 @@ class Classifier(Family):
 
     @classmethod
     def matches(cls, signature: Signature) -> str | None:
-        """A sentence saying why the model is a classifier and how it is fed, or None if it is none."""
+        """A sentence saying why the model is a classifier and how it is fed, or None if it is none.
+
+        Any network may give one vector: something besides its shape must tell that these are scores of classes.
+        """
         reason = super().matches(signature)
-        return None if reason is None else f"{reason} {_told(signature)[1]}"
+        return f"{reason} {_told(signature)[1]}" if reason and _is_told(signature) else None
 
     @classmethod
     def expected(cls, height: int, width: int) -> str:
@@ -99,6 +108,18 @@ class Classifier(Family):
         best = best[scores[best] >= confidence]
         box = geometry.to_image(self.boxes(outputs))
         return Detections(np.repeat(box, len(best), axis=0), scores[best], best)
+
+
+def _is_told(signature: Signature) -> bool:
+    """Whether the user, the file, the graph or a well-known number of classes say that it is a classifier."""
+    metadata, [(output, _)] = signature.metadata, signature.outputs.items()
+    if KEY in metadata or metadata.get("task") == "classify" or metadata.get("detquant.family") == Classifier.name:
+        return True
+    count, (_, height, width) = _count_outputs(signature), signature.image_input()
+    named = written_names(metadata)
+    small = count in SMALL_COUNTS and max(height, width) <= SMALL_SIDE
+    softmax = signature.ends.get(output) in ("Softmax", "LogSoftmax")
+    return small or softmax or count in KNOWN_COUNTS or (named is not None and len(named) == count)
 
 
 def _count_outputs(signature: Signature) -> int | None:

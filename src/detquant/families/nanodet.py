@@ -24,6 +24,7 @@ class NanoDet(Family):
     """
 
     name = "nanodet"
+    output_count = 2 * len(STRIDES)
     nms_iou = 0.6
     max_detections = 100
     form = WholeImage(rgb=False, mean=MEAN_BGR, std=STD_BGR)

@@ -30,6 +30,7 @@ class SSD300(Family):
     """RGB normalised, stretched to 300x300; [1, 4, 8732] codes and [1, 1 + classes, 8732] logits, or turned."""
 
     name = "ssd300"
+    output_count = 2
     nms_iou = 0.5
     max_detections = 200
     form = WholeImage(rgb=True, mean=MEAN, std=STD)

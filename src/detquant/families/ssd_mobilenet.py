@@ -33,6 +33,7 @@ class SSDMobileNet(Family):
     """
 
     name = "ssd-mobilenet"
+    output_count = 2
     nms_iou = 0.6
     max_detections = 100
     input_key = RANGE_KEY

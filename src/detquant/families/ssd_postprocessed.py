@@ -23,6 +23,7 @@ import numpy as np
 from detquant.families._base import Family, Floats, Ints, Outputs, Shape, Signature, is_dynamic
 from detquant.families.class_names import COCO_NAMES, written_names
 from detquant.families.coco_ids import HIGHEST_ID, ids_of_classes
+from detquant.families.reading import INPUT_KINDS, Reading
 from detquant.families.tf_input import RANGE_KEY, input_range, tf_form
 
 BASE_KEY = "detquant.label_base"
@@ -47,6 +48,8 @@ class SSDPostprocessed(Family):
     """
 
     name = "ssd-postprocessed"
+    output_count = 4
+    takes = (*INPUT_KINDS, "labels", "classes")
     nms_iou = 1.0  # the graph has done NMS, and no IoU is above 1
     max_detections = 100
     input_key = RANGE_KEY
@@ -78,6 +81,19 @@ class SSDPostprocessed(Family):
         self.form, self.roles = tf_form(signature), roles
         self.label_base = _label_base(signature, roles)
         self.class_of_label = _classes_by_label(self.num_classes, self.label_base)
+
+    @property
+    def reading(self) -> Reading:
+        """How images go in and outputs are read, in words."""
+        return {"labels": f"from-{self.label_base}", **super().reading}
+
+    def read_as(self, reading: Reading) -> Self:
+        """The same model, fed and read as the words say."""
+        changed = super().read_as(reading)
+        if "labels" in reading:
+            changed.label_base = int(reading["labels"] == "from-1")
+            changed.class_of_label = _classes_by_label(self.num_classes, changed.label_base)
+        return changed
 
     def facts(self) -> dict[str, str]:
         """What the graph has told, for graphs that tell it no more."""

@@ -28,6 +28,7 @@ class SSDRaw(Family):
     """
 
     name = "ssd-raw"
+    output_count = 2
     nms_iou = 0.6
     max_detections = 100
     input_key = KEY

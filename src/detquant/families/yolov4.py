@@ -36,6 +36,7 @@ class YOLOv4(Family):
     """
 
     name = "yolov4"
+    output_count = 3
     nms_iou = 0.6
     max_detections = 300
     layout: YoloHeads

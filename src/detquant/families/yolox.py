@@ -1,57 +1,56 @@
-"""YOLOX, as Megvii exports it: boxes relative to their cell, decoded here."""
+"""YOLOX, as Megvii exports it: boxes relative to their cell, decoded here; or decoded in the graph."""
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
-from detquant.families._base import Family, Floats, Outputs, Signature, is_dynamic
-from detquant.families.grid import cells, count_cells
+from detquant.families._base import Signature
+from detquant.families.box_rows import BOX, BoxRows, Way, rows_of_cells
+from detquant.families.grid import count_cells
 from detquant.families.input_form import WholeImage
-
-STRIDES = (8, 16, 32)
-BOX_AND_OBJECT = 5
-# exp(12) cells is wider than any image; a broken model may give more, which float32 would overflow.
-LARGEST_LOG_SIZE = 12.0
+from detquant.families.objectness import tells_objectness
+from detquant.families.reading import INPUT_KINDS, Reading
 
 
-class YOLOX(Family):
+class YOLOX(BoxRows):
     """BGR 0-255, top-left letterbox; [1, cells, 5 + classes]: x y w h, sigmoids of object and classes."""
 
     name = "yolox"
     nms_iou = 0.65
     max_detections = 300
     form = WholeImage(rgb=False, resize="letterbox-top-left")
+    takes = (*INPUT_KINDS, "boxes", "unit", "scores", "objectness", "classes")
+    has_objectness = True
+    usual: ClassVar[Reading] = {"boxes": "grid", "unit": "pixels", "scores": "chances", "objectness": "objectness"}
 
     @classmethod
     def expected(cls, height: int, width: int) -> str:
         """The output shapes of the family for an input size, in words."""
-        return f"one output [1, {count_cells(height, width, STRIDES)}, 5 + classes]"
+        return f"one output [1, {count_cells(height, width, cls.strides[0])}, 5 + classes]"
 
     @classmethod
-    def count_classes(cls, signature: Signature) -> int | None:
-        """The number of classes the shapes tell, or None if they are not this family's."""
-        _, height, width = signature.image_input()
-        shape = next(iter(signature.outputs.values()), ())
-        if len(signature.outputs) != 1 or len(shape) != 3 or is_dynamic(shape):
-            return None
-        if shape[:2] != (1, count_cells(height, width, STRIDES)):
-            return None
-        count = int(shape[2] or 0) - BOX_AND_OBJECT
-        return count if count > 0 else None
+    def find_rows(cls, signature: Signature) -> Way | None:
+        """Rows come first, unless something tells that rows which come last have an objectness."""
+        way = find_objectness(signature, cls.strides)
+        said = signature.metadata.get("detquant.family") == cls.name
+        return None if way and not said and fifth_is_one(signature, way) else way
 
-    def scores(self, outputs: Outputs) -> Floats:
-        """Scores [cells, classes], objectness times class."""
-        rows = self._rows(outputs)
-        return rows[:, 4:5] * rows[:, BOX_AND_OBJECT:]
 
-    def boxes(self, outputs: Outputs) -> Floats:
-        """Boxes [cells, 4] as xyxy in input pixels: centre (p + cell) * stride, size exp(p) * stride."""
-        rows = self._rows(outputs)
-        place, stride = cells(self.height, self.width, STRIDES)
-        centre = (rows[:, :2] + place) * stride
-        half = np.exp(np.minimum(rows[:, 2:4], LARGEST_LOG_SIZE)) * stride / 2
-        return np.concatenate([centre - half, centre + half], axis=1)
+def find_objectness(signature: Signature, strides: tuple[tuple[int, ...], ...]) -> Way | None:
+    """How the output is turned if its rows may have an objectness."""
+    for rows, values, turned in rows_of_cells(signature, strides):
+        objectness = tells_objectness(signature, values)
+        if objectness or (turned and objectness is None):
+            return rows, values, turned
+    return None
 
-    def _rows(self, outputs: Outputs) -> Floats:
-        [output] = outputs.values()
-        return np.asarray(output, np.float32).reshape(-1, BOX_AND_OBJECT + self.num_classes)
+
+def fifth_is_one(signature: Signature, way: Way) -> bool:
+    """Whether the objectness is 1 throughout, as YOLOv6 has it."""
+    rows, values, turned = way
+    for output in signature.values().values():
+        matrix = np.asarray(output).reshape(rows, values) if turned else np.asarray(output).reshape(values, rows).T
+        return bool((matrix[:, BOX] == 1).all())
+    return False

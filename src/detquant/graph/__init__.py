@@ -3,6 +3,7 @@
 from detquant.graph.activations import Activation, find_activations
 from detquant.graph.decode_tail import DecodeTail, find_decode_tail
 from detquant.graph.ends import operators_at_ends
+from detquant.graph.joins import joins_at_outputs
 from detquant.graph.prepare import prepare
 from detquant.graph.running import Runner, session, with_taps
 from detquant.graph.summary import Summary, summarize
@@ -14,6 +15,7 @@ __all__ = [
     "Summary",
     "find_activations",
     "find_decode_tail",
+    "joins_at_outputs",
     "operators_at_ends",
     "prepare",
     "session",

@@ -25,7 +25,8 @@ class Summary:
 
     Attributes:
         operators: how often each operator occurs, most frequent first.
-        parameters: elements of floating-point initializers, integers (shapes, axes) left out.
+        parameters: elements of floating-point initializers, and of codes that stand for such; shapes, axes, scales
+            and zero points are left out.
         macs: multiply-accumulates of one run, of the layers whose shapes are known.
         weight_bytes: bytes of all initializers.
     """
@@ -42,10 +43,30 @@ def summarize(graph: ir.Graph) -> Summary:
     tensors = [value.const_value for value in graph.initializers.values() if value.const_value is not None]
     return Summary(
         operators=dict(operators.most_common()),
-        parameters=sum(tensor.size for tensor in tensors if tensor.dtype.is_floating_point()),
+        parameters=sum(_parameters(value) for value in graph.initializers.values()),
         macs=sum(node_macs(node) for node in graph),
         weight_bytes=sum(tensor.nbytes for tensor in tensors),
     )
+
+
+_CODES = {
+    "DequantizeLinear": (0,),
+    "ConvInteger": (1,),
+    "MatMulInteger": (1,),
+    "QLinearConv": (3, 8),
+    "QLinearMatMul": (3,),
+}
+"""By operator the inputs that are codes of weights, where they are constant."""
+_GRID = {"QuantizeLinear": (1, 2), "DequantizeLinear": (1, 2), "QLinearConv": (1, 2, 4, 5, 6, 7)}
+"""By operator the inputs that are scales and zero points."""
+
+
+def _parameters(value: ir.Value) -> int:
+    tensor, uses = value.const_value, list(value.uses())
+    if tensor is None or (uses and all(use.idx in _GRID.get(use.node.op_type, ()) for use in uses)):
+        return 0
+    codes = any(use.idx in _CODES.get(use.node.op_type, ()) for use in uses)
+    return tensor.size if codes or tensor.dtype.is_floating_point() else 0
 
 
 def node_macs(node: ir.Node) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import onnx_ir as ir
 
 from detquant.families import Inside, Signature
-from detquant.graph import operators_at_ends
+from detquant.graph import joins_at_outputs, operators_at_ends
 from detquant.graph.image_arithmetic import find_image_arithmetic, first_layer_norm
 
 Shape = tuple[int | str | None, ...]
@@ -35,6 +35,7 @@ def signature_of(
         metadata=metadata,
         ends=operators_at_ends(model.graph),
         inside=_inside(model, element, turned),
+        joined=joins_at_outputs(model.graph),
     )
 
 

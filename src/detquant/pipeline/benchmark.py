@@ -37,6 +37,7 @@ def benchmark(
     *,
     family: str = "auto",
     imgsz: int | None = None,
+    reads: str | None = None,
     target: str = AUTO,
     threads: int = 1,
     runs: int = 20,
@@ -49,6 +50,7 @@ def benchmark(
         paths: of model files.
         family: of all of them, or "auto".
         imgsz: side of the input in pixels, for models that leave it open.
+        reads: how they are fed and read, see `load`.
         target: whose runtime they run in; "auto" for the one that each file was written for.
         threads: of the runtime.
         runs: timed runs of each.
@@ -59,7 +61,7 @@ def benchmark(
     Raises:
         ModelError: a file cannot be read or is not a detector.
     """
-    detectors = [load(path, family=family, imgsz=imgsz) for path in paths]
+    detectors = [load(path, family=family, imgsz=imgsz, reads=reads) for path in paths]
     calls, openings = {}, []
     for place, detector in enumerate(detectors):
         model = detector.family

@@ -12,6 +12,7 @@ from typing import Any
 from detquant.data import Dataset
 from detquant.errors import DetquantError
 from detquant.pipeline.detector import Detector
+from detquant.pipeline.doctor import require_sound
 from detquant.pipeline.entries import Entry, compared_by, float_entries, quantized_entry
 from detquant.pipeline.evaluate import measurable, run_over
 from detquant.pipeline.figures import skip_figures
@@ -31,6 +32,7 @@ def choose(
     calib: int = 128,
     threads: int = 1,
     limit: int | None = None,
+    force: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Measures a model on every runtime that is installed.
@@ -42,6 +44,7 @@ def choose(
         calib: number of calibration images.
         threads: of each runtime.
         limit: the first so many validation images only.
+        force: whether to go on with a float model that finds nothing, or that is probably read wrongly.
         progress: called with (what, done, total).
 
     Returns:
@@ -49,6 +52,7 @@ def choose(
         per cent), "latency_ms", "size_bytes" and "best"; "notes" on what could not be run and why.
     """
     wish = load_recipe(recipe)
+    warned = require_sound(detector, dataset, force=force, progress=progress)
     dataset = measurable(detector.family, dataset, limit)
     notes: list[str] = []
     entries: list[Entry] = []
@@ -93,7 +97,7 @@ def choose(
         "measure": measure,
         "rows": [{**row, "best": is_best(row, rows, measure)} for row in rows],
         "notes": [*notes, *measured.notes],
-        "warnings": list(measured.warnings),
+        "warnings": [*warned, *measured.warnings],
         "skipped": skip_figures(measured.skipped),
     }
 

@@ -12,6 +12,7 @@ from detquant.errors import ModelError
 from detquant.families import Family, find_family
 from detquant.families.classifier import KEY
 from detquant.families.preprocessing import chosen_preprocessing
+from detquant.families.reading import parse_reading, reading_entry, written_reading
 from detquant.graph import prepare
 from detquant.graph.full_precision import is_full_precision
 from detquant.graph.image_arithmetic import find_image_arithmetic, fold_image_arithmetic
@@ -19,6 +20,7 @@ from detquant.graph.original_ends import Ends, element_of, ends_of, takes_codes
 from detquant.graph.values import static_shape
 from detquant.importers import ImportedModel, load_model
 from detquant.importers.signature import signature_of
+from detquant.pipeline.noise import on_noise
 from detquant.pipeline.opening import AUTO, Opening, open_where
 from detquant.targets import Runner, Target
 
@@ -102,8 +104,71 @@ class Detector:
         return self.ends.plain and is_full_precision(original)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stranger:
+    """A model that can be read, but whose family cannot be told.
+
+    Attributes:
+        imported: the file as it was read.
+        model: its graph, prepared as far as that goes.
+        problem: a sentence saying why it is of no family.
+    """
+
+    imported: ImportedModel
+    model: ir.Model
+    problem: str
+
+    @property
+    def ends(self) -> Ends:
+        """The inputs and outputs of the file."""
+        return ends_of(self.imported.model.graph)
+
+    @property
+    def is_quantized(self) -> bool:
+        """Whether the graph holds quantised tensors already."""
+        return any(node.op_type in _QDQ for node in self.model.graph)
+
+
+def look_at(
+    path: str | os.PathLike[str],
+    *,
+    family: str = "auto",
+    imgsz: int | None = None,
+    preprocess: str | None = None,
+    reads: str | None = None,
+) -> Detector | Stranger:
+    """Reads a model, of whatever family: as `load`, but one that is of none is no error.
+
+    Args:
+        path: as for `load`.
+        family: as for `load`.
+        imgsz: as for `load`.
+        preprocess: as for `load`.
+        reads: as for `load`.
+
+    Raises:
+        ModelError: the file cannot be read, or an option makes no sense.
+    """
+    imported = _imported(path, imgsz, preprocess, reads)
+    try:
+        model = prepare(imported.model, imgsz, own_ends=False)
+    except ModelError as error:
+        return Stranger(imported=imported, model=imported.model, problem=str(error))
+    try:
+        return _detector(imported, model, family, preprocess, reads)
+    except ModelError as error:
+        if family != "auto" or preprocess or reads:
+            raise
+        return Stranger(imported=imported, model=model, problem=str(error))
+
+
 def load(
-    path: str | os.PathLike[str], *, family: str = "auto", imgsz: int | None = None, preprocess: str | None = None
+    path: str | os.PathLike[str],
+    *,
+    family: str = "auto",
+    imgsz: int | None = None,
+    preprocess: str | None = None,
+    reads: str | None = None,
 ) -> Detector:
     """Reads a detector or a classifier, float or quantised.
 
@@ -113,25 +178,43 @@ def load(
         imgsz: side of the input in pixels, for models that leave it open.
         preprocess: of a classifier whose file does not tell it: a key of
             `detquant.families.preprocessing.PREPROCESSING`, or a .toml file.
+        reads: how a detector is fed and its outputs are read, where that is not what its family does: words of
+            `detquant.families.reading.WORDS`, such as "bgr 0..255 xyxy".
 
     Returns:
-        The detector; nothing has been run.
+        The detector. Where its shapes leave open how boxes are meant, it has been run on a picture of noise.
 
     Raises:
         ModelError: the file cannot be read, is of no known family, or not of the family named; or a detector was
-            given preprocessing.
+            given preprocessing, or words that mean nothing for its family.
     """
-    chosen = {KEY: chosen_preprocessing(preprocess).to_json()} if preprocess else {}
+    imported = _imported(path, imgsz, preprocess, reads)
+    return _detector(imported, prepare(imported.model, imgsz, own_ends=False), family, preprocess, reads)
+
+
+def _imported(
+    path: str | os.PathLike[str], imgsz: int | None, preprocess: str | None, reads: str | None
+) -> ImportedModel:
+    """The file, its metadata overruled by what was chosen."""
     imported = load_model(path, imgsz)
-    imported = replace(imported, metadata={**imported.metadata, **chosen})
+    chosen = {KEY: chosen_preprocessing(preprocess).to_json()} if preprocess else {}
+    chosen |= reading_entry({**written_reading(imported.metadata), **parse_reading(reads or "")})
+    return replace(imported, metadata={**imported.metadata, **chosen})
+
+
+def _detector(
+    imported: ImportedModel, model: ir.Model, family: str, preprocess: str | None, reads: str | None
+) -> Detector:
     ends = ends_of(imported.model.graph)
-    model = prepare(imported.model, imgsz, own_ends=False)
     signature = signature_of(model, imported.metadata, element=element_of(model, ends), turned=imported.turned)
+    signature = replace(signature, sample=on_noise(model))
     found, reason = find_family(signature, family)
     if preprocess and found.task != "classify":
         raise ModelError(
-            f"'{path}' is of the family {found.name}, which has its own preprocessing: leave out the option."
+            f"'{imported.path}' is of the family {found.name}; --preprocess is for classifiers: say by --reads how a "
+            f"detector is fed."
         )
+    found.read_as(parse_reading(reads or ""))  # words that the family does not heed are the user's mistake
     model = fold_image_arithmetic(model)
     reason = f"{reason} {found.fed}" if found.fed else reason
     return Detector(imported=imported, model=model, family=found, reason=reason, ends=ends)

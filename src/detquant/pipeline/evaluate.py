@@ -35,6 +35,10 @@ T = TypeVar("T")
 # have the machine to themselves and the median is theirs. Two batches are in memory at a time.
 BATCH = 4
 
+NOTHING = 1.0
+"""AP50 below which a detector finds nothing."""
+FINDS_NOTHING = "The model finds nothing: it may be fed or read wrongly, which detquant doctor tells."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
@@ -135,7 +139,7 @@ def evaluate(
         images=measured.images,
         skipped=measured.skipped,
         notes=(*opening.notes, *_said(detector, opening), *measured.notes),
-        warnings=measured.warnings,
+        warnings=(*measured.warnings, *_finds_nothing(detector.family, side)),
         objects=sum(map(len, side.confident)),
         target=opening.target,
     )
@@ -145,6 +149,14 @@ def _said(detector: Detector, opening: Opening) -> tuple[str, ...]:
     """What there is to say of the input, and of how a place runs the graph where that is not the file itself."""
     ran = () if opening.itself else said_of_running(detector, load_target(opening.target))
     return (*said_of_feeding(detector), *ran)
+
+
+def _finds_nothing(family: Family, side: Side) -> list[str]:
+    """What to say of a detector that sees nothing, which is seldom its own fault."""
+    if family.task != "detect":
+        return []
+    blind = side.accuracy.figures()["ap50"] < NOTHING if side.accuracy else not any(map(len, side.confident))
+    return [FINDS_NOTHING] if blind else []
 
 
 def run_over(
@@ -198,7 +210,7 @@ def measurable(family: Family, dataset: Dataset, limit: int | None = None) -> Da
         DatasetError: the data are for another task, the classes are not the model's, or no image to be measured has
             a labelled object.
     """
-    dataset = fit_task(dataset, family.task, family.classes)
+    dataset = fit_task(dataset, family.task, _paired_classes(family, dataset))
     if dataset.ground_truth is None:
         return dataset
     paths, ids = dataset.validation[:limit], dataset.image_ids
@@ -208,6 +220,13 @@ def measurable(family: Family, dataset: Dataset, limit: int | None = None) -> Da
             f"None of the {len(paths)} validation images has a labelled object, so there is no AP to measure."
         )
     return dataset
+
+
+def _paired_classes(family: Family, dataset: Dataset) -> tuple[str, ...]:
+    """The names by which classes are paired: the data set's own, where their order was told to count."""
+    theirs = dataset.classes
+    by_index = family.told.get("classes") == "by-index" and theirs is not None
+    return theirs if by_index and theirs and len(theirs) == family.num_classes else family.classes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

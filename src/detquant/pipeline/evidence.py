@@ -146,7 +146,7 @@ def label(qdq: ir.Model, detector: Detector, recipe: str, target: str) -> None:
             "detquant.imgsz": json.dumps([family.height, family.width]),
             "detquant.recipe": whole(recipe),  # the name of a file, which need not be text
             "detquant.target": target,
-            **family.facts(),
+            **family.written(),
             **(form_entry(family.form) if family.adapted and not family.input_key else {}),
         }
     )

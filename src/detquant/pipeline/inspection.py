@@ -8,46 +8,52 @@ from typing import Any
 import onnx_ir as ir
 
 from detquant.errors import ModelError
+from detquant.families import Family
 from detquant.families.fed import input_words
+from detquant.families.reading import reading_text
 from detquant.graph import find_decode_tail, summarize
 from detquant.graph.original_ends import End
 from detquant.graph.summary import node_macs
-from detquant.pipeline.detector import Detector
+from detquant.pipeline.detector import Detector, Stranger
 from detquant.recipes import Derived, Dynamic, Fixed, Own, Plan, Point, Shared, load_recipe, plan
 from detquant.targets import load_target
 
 
-def inspect(detector: Detector, *, recipe: str = "w8a8", target: str = "ort") -> dict[str, Any]:
-    """What a detector is made of.
+def inspect(detector: Detector | Stranger, *, recipe: str = "w8a8", target: str = "ort") -> dict[str, Any]:
+    """What a model is made of.
 
     Args:
-        detector: float or quantised.
+        detector: float or quantised; or a model of no known family.
         recipe: whose plan is counted.
         target: where it would run.
 
     Returns:
-        Plain values: "importer_reason", "operators", "parameters", "macs", "weight_bytes", "family", "family_reason",
-        "decode_tail", and "int8" and "kept_float" (operators by reason), which are None where the model is
-        quantised already.
+        Plain values: "importer_reason", "inputs", "outputs", "operators", "parameters", "macs", "weight_bytes",
+        "family", "family_reason", "reading", "decode_tail", and "int8" and "kept_float" (operators by reason), which
+        are None where the model is quantised already. Of no known family are "family", "reading", "input", "classes",
+        "int8" and "kept_float" None.
 
     Raises:
         RecipeError, TargetError: unknown, or nothing would be quantised.
     """
     summary = summarize(detector.model.graph)
-    family, imported = detector.family, detector.imported
-    decided = None if detector.is_quantized else make_plan(detector, recipe, target)
+    family, imported = (detector.family if isinstance(detector, Detector) else None), detector.imported
+    planned = isinstance(detector, Detector) and not detector.is_quantized
+    decided = make_plan(detector, recipe, target) if planned and isinstance(detector, Detector) else None
     return {
         "model": str(imported.path),
         "model_sha256": imported.sha256,
         "size_bytes": imported.size_bytes,
         "importer_reason": imported.reason,
-        "family": family.name,
-        "family_reason": detector.reason,
-        "input": [1, 3, family.height, family.width],
+        "family": family.name if family else None,
+        "family_reason": detector.reason if isinstance(detector, Detector) else detector.problem,
+        "reading": reading_text(family.reading) if family else None,
+        "input": [1, 3, family.height, family.width] if family else None,
         "inputs": {name: _end(end) for name, end in detector.ends.inputs.items()},
         "outputs": {name: _end(end) for name, end in detector.ends.outputs.items()},
-        "fed": detector.family.fed or f"{input_words(detector.family.form)}: the graph does nothing to its image.",
-        "classes": list(family.classes),
+        "fed": _fed(family) if family else None,
+        "classes": list(family.classes) if family else None,
+        "quantized": detector.is_quantized,
         "operators": dict(summary.operators),
         "parameters": summary.parameters,
         "macs": summary.macs,
@@ -58,6 +64,10 @@ def inspect(detector: Detector, *, recipe: str = "w8a8", target: str = "ort") ->
         "int8": int8_share(detector.model, decided) if decided else None,
         "kept_float": dict(Counter(decided.kept_float.values()).most_common()) if decided else None,
     }
+
+
+def _fed(family: Family) -> str:
+    return family.fed or f"{input_words(family.form)}: the graph does nothing to its image."
 
 
 def _end(end: End) -> dict[str, Any]:

@@ -10,9 +10,11 @@ from typing import Any
 from detquant._version import __version__
 from detquant.data import Dataset, open_dataset
 from detquant.errors import CalibrationError, ModelError, RecipeError
+from detquant.families.reading import reading_text
 from detquant.pipeline.as_planned import require_as_planned
 from detquant.pipeline.decisions import decisions_about, read_decisions
 from detquant.pipeline.detector import Detector, load
+from detquant.pipeline.doctor import require_sound
 from detquant.pipeline.engines import load_engine
 from detquant.pipeline.evaluate import measurable, run_over
 from detquant.pipeline.evidence import report
@@ -69,11 +71,13 @@ def quantize(
     family: str = "auto",
     imgsz: int | None = None,
     preprocess: str | None = None,
+    reads: str | None = None,
     calib: int = 128,
     seed: int = 0,
     threads: int = 1,
     val_limit: int | None = None,
     decisions: str | os.PathLike[str] | None = None,
+    force: bool = False,
     work: Path | None = None,
     progress: Progress | None = None,
 ) -> Result:
@@ -88,12 +92,14 @@ def quantize(
         family: detector family, or "auto".
         imgsz: side of the input in pixels, for models that leave it open.
         preprocess: of a classifier whose file does not tell it, see `load`.
+        reads: how a detector is fed and read, where that is not what its family does, see `load`.
         calib: number of calibration images.
         seed: chooses the calibration images.
         threads: of the runtime in the measurement.
         val_limit: measure on the first so many validation images only.
         decisions: a `report.json` whose measured decisions are taken again: the same inputs then give the same bytes.
             Otherwise they are those of the last equal run on this machine, as far as that was kept, or are measured.
+        force: whether to go on with a float model that finds nothing, or that is probably read wrongly.
         work: folder in which statistics and measurements are kept, so that an interrupted run goes on.
         progress: called with (what, done, total).
 
@@ -110,11 +116,16 @@ def quantize(
     wish = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     place, make = load_target(target), load_engine(engine)
     place.require_integers()
-    detector = model if isinstance(model, Detector) else load(model, family=family, imgsz=imgsz, preprocess=preprocess)
+    detector = (
+        model
+        if isinstance(model, Detector)
+        else load(model, family=family, imgsz=imgsz, preprocess=preprocess, reads=reads)
+    )
     if detector.is_quantized:
         where = detector.imported.path
         raise ModelError(f"'{where}' is quantised already (it has Q and DQ nodes): give the float model.")
     dataset = data if isinstance(data, Dataset) else open_dataset(os.fspath(data), seed)
+    warned = require_sound(detector, dataset, force=force, progress=progress)
     dataset = measurable(detector.family, dataset, val_limit)
 
     job = Job(
@@ -146,6 +157,8 @@ def quantize(
             *growth(detector, made.artefact, made.qdq),
             *figures["notes"],
         ],
+        "warnings": [*warned, *figures["warnings"]],
+        "reading": reading_text(detector.family.reading),
         "engine": engine,
         "target": place.name,
         "runtime": [*place.remarks(runners["quantized"]), *finished],

@@ -13,6 +13,7 @@ from detquant.evaluation.scorers import figures
 from detquant.pipeline.as_planned import require_as_planned
 from detquant.pipeline.decisions import KEY, decisions_about, read_decisions
 from detquant.pipeline.detector import Detector, load
+from detquant.pipeline.doctor import require_sound
 from detquant.pipeline.entries import Entry, compared_by, float_entries, quantized_entry
 from detquant.pipeline.evaluate import Measured, measurable, run_over
 from detquant.pipeline.figures import skip_figures
@@ -44,6 +45,7 @@ class Settings:
         runs: timed runs of each precision.
         seed: chooses the calibration images.
         decisions: a `workflow.json` or `report.json` whose measured decisions are taken again.
+        force: whether to go on with a float model that finds nothing, or that is probably read wrongly.
         progress: called with (what, done, total).
     """
 
@@ -54,6 +56,7 @@ class Settings:
     runs: int = 20
     seed: int = 0
     decisions: Path | None = None
+    force: bool = False
     progress: Progress | None = None
 
 
@@ -141,6 +144,7 @@ def _folder_of(precision: str) -> str:
 def _one_model(workflow: Workflow, settings: Settings, path: Path, folder: str, dataset: Dataset) -> dict[str, Any]:
     """Converts, quantises, compares, draws and writes."""
     detector = load(path)
+    warned = require_sound(detector, dataset, force=settings.force, progress=settings.progress)
     dataset = measurable(detector.family, dataset, workflow.images)
     entries = _entries(workflow, settings, detector, folder, dataset)
     measured = _measured(workflow, settings, detector, dataset, entries)
@@ -185,7 +189,7 @@ def _one_model(workflow: Workflow, settings: Settings, path: Path, folder: str, 
         "predictions": list(pictures),
         KEY: entries[-1].decisions,
         "notes": list(measured.notes),
-        "warnings": list(measured.warnings),
+        "warnings": [*warned, *measured.warnings],
         "skipped": skip_figures(measured.skipped),
     }
 

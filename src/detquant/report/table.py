@@ -43,6 +43,12 @@ def show_inspection(figures: Mapping[str, Any]) -> None:
     _show([sheets.model(figures), sheets.operators(figures), sheets.kept_float(figures["kept_float"])])
 
 
+def show_diagnosis(figures: Mapping[str, Any]) -> None:
+    """Prints what a model finds when it is read in other ways; a verdict that is no error."""
+    _show([sheets.examination(figures)])
+    _say([figures["verdict"]] if figures["sound"] else [], ())
+
+
 def show_plan(figures: Mapping[str, Any]) -> None:
     """Prints a plan, tensor by tensor."""
     _show([sheets.plan_points(figures), sheets.plan_weights(figures), sheets.plan_float(figures)])

@@ -10,20 +10,26 @@ from detquant.report.sheets.numbers import integer_share, megabytes
 
 def model(figures: Figures) -> Sheet:
     """What a model is made of."""
-    share = figures["int8"]
+    share, known = figures["int8"], figures["family"] is not None
+    planned = "quantised already" if figures["quantized"] else "not planned, as the family is unknown"
+    of_family = [
+        ("read as", figures["reading"]),
+        ("fed", figures["fed"]),
+        ("classes", str(len(figures["classes"] or ()))),
+    ]
     rows = [
         ("file", figures["importer_reason"]),
-        ("family", figures["family_reason"]),
+        ("family", figures["family_reason"] if known else f"unknown: {figures['family_reason']}"),
+        *(of_family if known else ()),
         *(("input", f"{name} {end['words']}") for name, end in figures["inputs"].items()),
-        ("fed", figures["fed"]),
-        ("classes", str(len(figures["classes"]))),
+        *(("output", f"{name} {end['words']}") for name, end in figures["outputs"].items()),
         ("parameters", f"{figures['parameters']:,}"),
         ("MACs", f"{figures['macs']:,}"),
         ("size", megabytes(figures["size_bytes"])),
         ("decode tail", figures["decode_tail"]),
         (
             f"{figures['recipe']} on {figures['target']}",
-            integer_share(share) if share else "quantised already",
+            integer_share(share) if share else planned,
         ),
     ]
     return Sheet(figures["model"], ("", ""), rows, False)

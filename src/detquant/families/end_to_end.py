@@ -1,0 +1,140 @@
+"""End-to-end heads, as YOLOv10 and YOLO26 have them, and exports with the suppression in the graph.
+
+Rows are what was found: left, top, right, bottom, score, number of the class. There is nothing left to suppress. The
+shape does not tell how many classes there are: as many as the metadata names, else COCO's 80.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import ClassVar, Self
+
+import numpy as np
+
+from detquant.families._base import Family, Floats, Outputs, Signature
+from detquant.families.box_coding import PLAIN
+from detquant.families.box_rows import BOX, only_output
+from detquant.families.class_names import COCO_NAMES, written_names
+from detquant.families.input_form import WholeImage
+from detquant.families.reading import INPUT_KINDS, Reading
+from detquant.families.told_by_values import told_by_values
+
+VALUES = 6
+MOST_ROWS = 1000
+SCORE, CLASS = 4, 5
+
+
+class EndToEnd(Family):
+    """RGB 0-1, centred letterbox; [1, n, 6]: x1 y1 x2 y2 in input pixels, score, class.
+
+    Attributes:
+        ranked: the rows are what was found, best first: the same object may be in another row of another run.
+        shown: the words that the values show.
+    """
+
+    name = "end-to-end"
+    nms_iou = 1.0  # no IoU is above 1
+    max_detections = 300
+    form = WholeImage(rgb=True, resize="letterbox", std=(255.0,) * 3)
+    takes = (*INPUT_KINDS, "boxes", "unit", "labels", "classes")
+    usual: ClassVar[Reading] = {"boxes": "xyxy", "unit": "pixels", "labels": "from-0"}
+    ranked = True
+    shown: Reading
+
+    @classmethod
+    def from_signature(cls, signature: Signature, classes: tuple[str, ...] | None = None) -> Self:
+        """Makes the family for one model, of as many classes as are named.
+
+        Args:
+            signature: of the model.
+            classes: class names, whose number counts; by default those in the file's metadata, else COCO's.
+
+        Raises:
+            ModelError: the model is not of this family.
+        """
+        if classes is not None:
+            said = {**signature.metadata, "detquant.classes": json.dumps(classes)}
+            signature = replace(signature, metadata=said)
+        return super().from_signature(signature)
+
+    @classmethod
+    def expected(cls, height: int, width: int) -> str:
+        """The output shapes of the family, in words."""
+        return "one output [1, n, 6]: left, top, right, bottom, score, class"
+
+    @classmethod
+    def count_classes(cls, signature: Signature) -> int | None:
+        """The number of classes that the metadata names, else COCO's; None if the shapes are not this family's."""
+        shape = only_output(signature)
+        if shape is None or shape[2] != VALUES or shape[1] > MOST_ROWS:
+            return None
+        said = signature.metadata.get("detquant.family") == cls.name
+        named = written_names(signature.metadata)
+        if not said and (holds := holds_classes(signature)) is not True:
+            two = named is not None and len(named) == VALUES - BOX
+            if holds is False or two:
+                return None
+        return len(named or COCO_NAMES)
+
+    def read_facts(self, signature: Signature) -> None:
+        """The unit of the boxes, as their values show."""
+        self.shown = {}
+        for output in signature.values().values():
+            rows = np.asarray(output, np.float32).reshape(-1, VALUES)
+            size = self.width, self.height
+            shown = told_by_values(rows[:, : SCORE + 1], None, self.usual, size)
+            self.shown = {kind: word for kind, word in shown.items() if kind in self.takes}
+
+    @property
+    def reading(self) -> Reading:
+        """How images go in and outputs are read, in words."""
+        return {**super().reading, **self._words()}
+
+    @property
+    def own_reading(self) -> Reading:
+        """The same as if no words had been told."""
+        return {**super().own_reading, **self.usual, **self.shown}
+
+    def heeds(self, kind: str, word: str) -> bool:
+        """Whether a word of that kind changes anything."""
+        return super().heeds(kind, word) and (kind != "boxes" or word in PLAIN)
+
+    def kept_reading(self) -> Reading:
+        """The words for files made from this model: also what the values showed, so that nothing is guessed again."""
+        unusual = {kind: word for kind, word in self.shown.items() if self.usual.get(kind) != word}
+        return {**unusual, **super().kept_reading()}
+
+    def scores(self, outputs: Outputs) -> Floats:
+        """Scores [n, classes]: that of the row's class, 0 elsewhere."""
+        rows = self._rows(outputs)
+        label = np.nan_to_num(rows[:, CLASS], nan=-1.0) - (self._words()["labels"] == "from-1")
+        label = np.rint(np.clip(label, -1, self.num_classes)).astype(np.int64)
+        known = np.flatnonzero((label >= 0) & (label < self.num_classes) & np.isfinite(rows[:, SCORE]))
+        found = np.zeros((len(rows), self.num_classes), np.float32)
+        found[known, label[known]] = rows[known, SCORE]
+        return found
+
+    def boxes(self, outputs: Outputs) -> Floats:
+        """Boxes [n, 4] as xyxy in input pixels."""
+        words, box = self._words(), self._rows(outputs)[:, :BOX]
+        corners = PLAIN[words["boxes"]](box)
+        if words["unit"] == "parts":
+            corners = corners * np.array([self.width, self.height] * 2, np.float32)
+        return np.asarray(corners, np.float32)
+
+    def _words(self) -> dict[str, str]:
+        told = {kind: word for kind, word in self.told.items() if kind not in INPUT_KINDS}
+        return {**self.usual, **self.shown, **told}
+
+    def _rows(self, outputs: Outputs) -> Floats:
+        [output] = outputs.values()
+        return np.asarray(output, np.float32).reshape(-1, VALUES)
+
+
+def holds_classes(signature: Signature) -> bool | None:
+    """Whether the sixth values are numbers of classes, or None where no values are known."""
+    for output in signature.values().values():
+        labels = np.asarray(output, np.float32).reshape(-1, VALUES)[:, CLASS]
+        return bool((labels == np.rint(labels)).all() and labels.min() >= 0)
+    return None

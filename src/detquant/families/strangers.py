@@ -1,0 +1,73 @@
+"""What to say of a model that is of no known family: which families come nearest, and what can be done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from detquant.families._base import Family, Shape, Signature
+
+SHOWN = 2
+GIVE = (
+    "Export the model with the head of a known family, or, if you know that its head is one, name it by --family and "
+    "say by --reads how it is read."
+)
+
+
+def nearest_families(signature: Signature, families: Sequence[type[Family]]) -> list[type[Family]]:
+    """The families whose models have the most similar outputs, the nearest first; ties in the order given."""
+    count, dims = len(signature.outputs), {len(shape) for shape in signature.outputs.values()}
+
+    def distance(family: type[Family]) -> tuple[int, bool]:
+        return abs(family.output_count - count), (family.task == "classify") != (dims == {2})
+
+    return sorted(families, key=distance)[:SHOWN]
+
+
+def advice(signature: Signature) -> str:
+    """What to do, for what a stranger seems to be; a sentence."""
+    shapes = list(signature.outputs.values())
+    return next((text for fits, text in _STRANGERS if fits(shapes)), GIVE)
+
+
+def _is_vector(shapes: Sequence[Shape]) -> bool:
+    return len(shapes) == 1 and (len(shapes[0]) == 2 or shapes[0][2:] == (1, 1))
+
+
+def _are_anchors(shapes: Sequence[Shape]) -> bool:
+    rows = {shape[1] for shape in shapes if len(shape) == 3}
+    return len(shapes) == 2 and len(rows) == 1 and any(len(shape) == 3 and shape[2] == 4 for shape in shapes)
+
+
+def _are_masks(shapes: Sequence[Shape]) -> bool:
+    return len(shapes) == 2 and sorted(map(len, shapes)) == [3, 4]
+
+
+def _are_maps(shapes: Sequence[Shape]) -> bool:
+    return len(shapes) > 1 and all(len(shape) == 4 for shape in shapes)
+
+
+_STRANGERS = (
+    (
+        _is_vector,
+        "One vector may be anything: if these are scores of classes, say --family classifier, and how images are "
+        "prepared by --preprocess.",
+    ),
+    (
+        _are_masks,
+        "Rows beside a map are a segmentation model's, whose masks are not taken: export the detector of that size.",
+    ),
+    (
+        _are_anchors,
+        "Boxes and scores over one set of rows are an SSD's, whose anchors this file does not tell: give the file "
+        "that has its detection operator in it, such as the .tflite or IR of the whole model.",
+    ),
+    (
+        _are_maps,
+        "These are raw maps, whose anchors and strides this file does not tell: export the model with its boxes "
+        "decoded, or give the file that tells them, such as Darknet's .cfg.",
+    ),
+    (
+        lambda shapes: len(shapes) > SHOWN,
+        "So many outputs are raw heads, which only their own code decodes: export the model with its boxes decoded.",
+    ),
+)

@@ -1,0 +1,95 @@
+"""What the values of an output show of how it is meant, whatever the picture.
+
+A decoded box is near its cell, so over all cells the first two numbers of a box rise with the place of the cell, by 1
+where they are pixels and by 1 / side where they are parts of the input. The last two rise alike where they are a
+corner, and do not where they are a size. Numbers relative to the cell do not rise at all. So one picture of noise
+tells; a word is given only where that is plain, and a straight line explains most of what there is.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from detquant.families._base import Floats
+from detquant.families.reading import Reading
+
+PLAIN_RISE, NO_RISE = 0.8, 0.3
+"""Correlation with the place of the cell that shows that a number rises with it, and that shows that it does not."""
+OF_ONE = (0.5, 1.5)
+"""Within these a slope, relative to the one expected, counts as that one."""
+LARGEST_PART = 2.0
+"""No part of a side is beyond this; boxes may stick out of the picture."""
+LONGEST_DISTANCE = 64.0  # cells; distributions over distances have 16 bins as a rule
+OUTSIDE = 0.01
+"""By so much a chance may be off 0 to 1, by rounding."""
+BOX = 4
+NO_SCORE = 100.0
+"""No logit of a class is above this; places of key points are."""
+
+
+def told_by_values(matrix: Floats, place: Floats | None, usual: Reading, size: tuple[int, int]) -> Reading:
+    """The words that the values show; kinds of which they show nothing are left out.
+
+    Args:
+        matrix: the output [rows, values], the box first.
+        place: middle of each row's cell in pixels of the input [rows, 2]; None where rows have no cells.
+        usual: the family's own words.
+        size: width and height of the input, pixels.
+    """
+    if not len(matrix) or not np.isfinite(matrix).all():
+        return {}
+    box, scores = matrix[:, :BOX].astype(np.float64), matrix[:, BOX:]
+    shown = dict(_unit_by_size(box)) if place is None else dict(_coding(box, place, usual, size))
+    if (word := scores_by_values(scores)) != usual.get("scores", word):
+        shown["scores"] = word
+    return shown
+
+
+def scores_by_values(scores: Floats) -> str:
+    """The word for what scores are: chances lie within 0 and 1."""
+    within = bool(((scores >= -OUTSIDE) & (scores <= 1 + OUTSIDE)).all())
+    return "chances" if within else "logits"
+
+
+def _unit_by_size(box: npt.NDArray[np.float64]) -> Reading:
+    """Where no cells are known, the largest coordinate tells; zeros are rows that hold nothing."""
+    largest = float(np.abs(box).max())
+    if not largest:
+        return {}
+    return {"unit": "parts" if largest <= LARGEST_PART else "pixels"}
+
+
+def _coding(box: npt.NDArray[np.float64], place: Floats, usual: Reading, size: tuple[int, int]) -> Reading:
+    rises = [[_line(box[:, 2 * pair + axis], place[:, axis]) for axis in (0, 1)] for pair in (0, 1)]
+    first, second = rises
+    if all(correlation > PLAIN_RISE for correlation, _ in first):
+        unit = _unit([slope for _, slope in first], size)
+        if unit is None:
+            return {}
+        corner = all(correlation > PLAIN_RISE for correlation, _ in second)
+        corner = corner and _unit([slope for _, slope in second], size) == unit
+        sized = usual["boxes"] if usual["boxes"] in ("cxcywh", "xywh") else "cxcywh"
+        return {"boxes": "xyxy" if corner else sized, "unit": unit}
+    if any(abs(correlation) > NO_RISE for pair in rises for correlation, _ in pair) or usual["boxes"] == "grid":
+        return {}
+    distances = box.min() >= 0 and LARGEST_PART < box.max() <= LONGEST_DISTANCE
+    return {"boxes": "ltrb"} if distances else {}
+
+
+def _unit(slopes: list[float], size: tuple[int, int]) -> str | None:
+    least, most = OF_ONE
+    if all(least < slope < most for slope in slopes):
+        return "pixels"
+    if all(least < slope * side < most for slope, side in zip(slopes, size, strict=True)):
+        return "parts"
+    return None
+
+
+def _line(values: npt.NDArray[np.float64], place: Floats) -> tuple[float, float]:
+    """Correlation with the place, and slope; 0 for what does not change."""
+    y, x = values - values.mean(), place - place.mean()
+    spread = float(np.sqrt((y @ y) * (x @ x)))
+    if not spread:
+        return 0.0, 0.0
+    return float(y @ x) / spread, float(y @ x) / float(x @ x)

@@ -1,0 +1,63 @@
+"""What can be said of a model whose images nobody has labelled: whether it finds anything, and not the same in all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from detquant.evaluation.agreement import IOU, box_iou
+from detquant.families import Detections
+
+FEW = 0.1
+"""Confident objects an image, below which a model finds almost nothing."""
+MANY = 100.0
+"""Confident objects an image, above which it finds them everywhere."""
+SAME = 0.8
+"""Share of the images in which the surest object is the same, from which a model does not look at its image."""
+SEVERAL = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glance:
+    """What a model found in images of which nothing is known.
+
+    Attributes:
+        images: how many.
+        objects: confident detections in all of them.
+        complaint: a sentence without its full stop; empty where all looks well.
+    """
+
+    images: int
+    objects: int
+    complaint: str
+
+
+def glance(found: Sequence[Detections]) -> Glance:
+    """Judges by the confident detections, one entry an image."""
+    images, objects = len(found), sum(map(len, found))
+    each = objects / max(images, 1)
+    complaint = ""
+    if not objects:
+        complaint = f"The model is confident of nothing in any of {images} images"
+    elif each < FEW:
+        complaint = f"The model is confident of almost nothing: {objects} objects in {images} images"
+    elif each > MANY:
+        complaint = f"The model is confident of too much: {each:.0f} objects an image"
+    elif images >= SEVERAL and _share_alike(found) >= SAME:
+        complaint = f"The model finds the same object in the same place in nearly all of {images} images"
+    return Glance(images=images, objects=objects, complaint=complaint)
+
+
+def _share_alike(found: Sequence[Detections]) -> float:
+    """How many images have a surest object that is also the surest of the first image that has one, 0 to 1.
+
+    Places are compared as parts of the largest box corner, since images differ in size.
+    """
+    surest = [one.select(np.array([0])) for one in found if len(one)]
+    if len(surest) < SEVERAL:
+        return 0.0
+    first = surest[0]
+    alike = [one.class_id[0] == first.class_id[0] and box_iou(one.xyxy, first.xyxy)[0, 0] > IOU for one in surest]
+    return float(np.mean(alike)) * len(surest) / len(found)
