@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detquant.algorithms.damage import Damage, paired_iou
+from detquant.algorithms.damage import FEWEST, Damage, paired_iou
 
 CELLS, CLASSES = 100, 3
 RNG = np.random.default_rng(8)
@@ -98,14 +98,21 @@ def test_an_object_that_is_lost_moved_or_of_another_class_costs_its_score():
     damage, less, turned, moved = Damage(Ranked(), found(), [{}]), FOUND.copy(), FOUND.copy(), BOXES[:6].copy()
     less[1], turned[1], moved[1] = 0, [0, 0, 0.8], BOXES[1] + 1000
     for run in (found(scores=less), found(scores=turned), found(boxes=moved)):
-        assert damage(run) == pytest.approx(0.8 * 2 / 6, abs=1e-6)  # its score is gone and its box too
+        assert damage(run) == pytest.approx(0.8 * 2 / FEWEST, abs=1e-6)  # its score is gone and its box too
     faded = FOUND.copy()
     faded[0, 1] = 0.6
-    assert damage(found(scores=faded)) == pytest.approx(0.3 / 6, abs=1e-6)
-    assert damage(found(scores=np.zeros_like(FOUND))) == pytest.approx(2 * FOUND.sum() / 6, abs=1e-6)
+    assert damage(found(scores=faded)) == pytest.approx(0.3 / FEWEST, abs=1e-6)
+    assert damage(found(scores=np.zeros_like(FOUND))) == pytest.approx(2 * FOUND.sum() / FEWEST, abs=1e-6)
 
 
 def test_iou_of_pairs():
     a = np.array([[0, 0, 2, 2], [0, 0, 2, 2], [0, 0, 2, 2], [3, 3, 1, 1]], np.float32)
     b = np.array([[0, 0, 2, 2], [1, 0, 3, 2], [5, 5, 6, 6], [0, 0, 2, 2]], np.float32)
     np.testing.assert_allclose(paired_iou(a, b), [1, 1 / 3, 0, 0], atol=1e-6)
+
+
+def test_cells_without_an_object_do_not_hide_the_one_that_is_lost():
+    lonely = np.zeros((40, CLASSES), np.float32)
+    lonely[7, 1] = 0.9
+    damage = Damage(Heads(), outputs(lonely, BOXES[:40]), [{}])
+    assert damage(outputs(np.zeros_like(lonely), BOXES[:40])) == pytest.approx(0.9 / FEWEST, abs=1e-6)

@@ -272,7 +272,9 @@ def test_where_all_is_integer_what_reads_the_image_is_integer_too(build):
 def test_the_grid_of_an_image_of_known_range_is_fixed(small_net):
     point = plan(small_net, W8A8, CPU, ranges={"x": (0.0, 1.0)}).points["x"]
     assert isinstance(point, Fixed) and (point.low, point.high) == (0.0, 1.0)
-    assert isinstance(plan(small_net, W8A8, CPU, ranges={"c1": (0.0, 1.0)}).points["c1"], Own)
+    behind = plan(small_net, W8A8, CPU, ranges={"c1": (-3.0, 5.0)}).points["c1"]  # as behind an image's arithmetic
+    assert isinstance(behind, Fixed) and (behind.low, behind.high) == (-3.0, 5.0)
+    assert isinstance(plan(small_net, W8A8, CPU).points["c1"], Own)
 
 
 def test_logits_of_scores_reach_to_the_largest_seen(small_net):

@@ -1,7 +1,7 @@
 """How much a quantised detector differs where it matters: where the float model sees something.
 
-For an image, let C be the cells whose best float score is at least 0.1 (the 50 best, and the 20 best at
-least). The damage is
+For an image, let C be the cells whose best float score is at least 0.1, the 50 best of them, and the 5 best cells at
+least; where there is no such cell, the 20 best. The damage is
 
     mean over C of  |s' - s|  +  max(s) (1 - IoU(b', b))
 
@@ -24,6 +24,10 @@ from typing import Protocol
 import numpy as np
 
 from detquant.numerics.grid import Array, FloatArray, IntArray
+
+SURE = 0.1
+FEWEST, UNSURE, MOST = 5, 20, 50
+"""Cells of an image; more of them than the model is sure of would say that little is lost where one object is."""
 
 Outputs = Mapping[str, Array]
 Run = Callable[[Mapping[str, Array]], Outputs]
@@ -81,8 +85,9 @@ class Damage:
     def _reference(self, outputs: Outputs) -> _Reference:
         scores, boxes = self.heads.scores(outputs), self.heads.boxes(outputs)
         best = scores.max(axis=1)
-        order = np.argsort(-best, kind="stable")[:50]
-        cells = order[: max(20, int((best[order] >= 0.1).sum()))]
+        order = np.argsort(-best, kind="stable")[:MOST]
+        sure = int((best[order] >= SURE).sum())
+        cells = order[: max(FEWEST, sure) if sure else UNSURE]
         return _Reference(cells, scores[cells], boxes[cells])
 
     def __call__(self, run: Run) -> float:

@@ -33,10 +33,12 @@ class Ranges:
     Attributes:
         observers: candidates besides the recipe's own.
         gain: share of the damage that another must take away.
+        tolerable: damage up to which nothing else is tried.
     """
 
     observers: Sequence[str] = ("mse", "mean")
     gain: float = 0.05
+    tolerable: float = 0.05
 
     def __call__(self, qm: QuantModel, context: Context) -> QuantModel:
         """The model with the observer whose grids do the least damage; the same model where that is the recipe's.
@@ -52,6 +54,8 @@ class Ranges:
         if not qm.activations:
             return qm
         costs = {"": damage_of(qm, context)}
+        if costs[""] <= self.tolerable:
+            return qm
         for done, name in enumerate(self.observers, 1):
             if not observer(name).needs_histogram or context.statistics.histograms:
                 decided = planned(qm, context, name)

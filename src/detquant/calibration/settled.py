@@ -30,7 +30,7 @@ def settled(plan: Plan, statistics: Statistics, share: float) -> bool:
     """
     if not share or not plan.owned or statistics.images < LEAST or statistics.images % EVERY:
         return False
-    if statistics.interest and effective(statistics.interest) < LEAST / 2:
+    if statistics.interest and effective(statistics.interest) < LEAST:
         return False
     unsure = [_unsure(plan, statistics, root, spec.observer) for root, spec in plan.owned.items()]
     return float(np.sqrt(np.mean(np.square(unsure)))) <= share

@@ -25,7 +25,7 @@ from detquant.recipes import Plan, QuantModel, Recipe, plan
 from detquant.targets import Target
 
 Progress = Callable[[str, int, int], None]
-FEEDS = 6
+FEEDS = 8
 """Images that algorithms look at: of those that show something, see `detquant.calibration.interest`."""
 EVEN = "even channels: {} SiLUs became two convolutions each, since no one grid could hold their channels"
 SETTLED = "calibration ended after {} of {} images, since ranges were known to {:.1%} of their width"
