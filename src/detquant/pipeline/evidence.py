@@ -17,7 +17,6 @@ from detquant.evaluation.agreement import agreement, same_guess
 from detquant.evaluation.scorers import figures, headline
 from detquant.evaluation.sqnr import sqnr_by_tensor
 from detquant.families.fed import form_entry
-from detquant.importers.metadata import whole
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.evaluate import Measured, Side
 from detquant.pipeline.figures import skip_figures
@@ -144,7 +143,7 @@ def label(qdq: ir.Model, detector: Detector, recipe: str, target: str) -> None:
             "detquant.family": family.name,
             "detquant.classes": json.dumps(list(family.classes)),
             "detquant.imgsz": json.dumps([family.height, family.width]),
-            "detquant.recipe": whole(recipe),  # the name of a file, which need not be text
+            "detquant.recipe": recipe,
             "detquant.target": target,
             **family.written(),
             **(form_entry(family.form) if family.adapted and not family.input_key else {}),
