@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import onnx_ir as ir
@@ -154,9 +155,11 @@ def _range(
     total = np.sum(histograms, axis=0) if histograms else None
     kind = plan.preactivations.get(root)
     function = FUNCTIONS.get(kind) if kind else None
-    low, high = chosen.range(TensorView(extremes=low_high, histogram=total, spec=spec, function=function))
     levels = spec.qtype.qmax - spec.qtype.qmin
-    return (useful_low(kind, low, high, levels), high) if kind else (low, high)
+    useful = partial(useful_low, kind, levels=levels) if kind else None
+    view = TensorView(extremes=low_high, histogram=total, spec=spec, function=function, useful=useful)
+    low, high = chosen.range(view)
+    return (useful(low, high), high) if useful else (low, high)
 
 
 def seen_sources(name: str, values: Mapping[str, ir.Value], statistics: Statistics) -> list[str]:

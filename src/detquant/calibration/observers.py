@@ -41,12 +41,14 @@ class TensorView:
         histogram: int64 ``[bins]``, None unless the observer needs it.
         spec: the wish.
         function: what the tensor's only reader makes of it (SiLU): errors are then measured behind it.
+        useful: the lower end that is worth representing for this function, from both ends of a range.
     """
 
     extremes: FloatArray
     histogram: IntArray | None
     spec: QuantSpec
     function: Callable[[FloatArray], FloatArray] | None = None
+    useful: Callable[[float, float], float] | None = None
 
     @property
     def bounds(self) -> Range:
@@ -93,13 +95,15 @@ def percentile(view: TensorView, percent: float = 99.99) -> Range:
 def _shrunk(view: TensorView, steps: int) -> list[Range]:
     """Candidate ranges: both ends drawn in together, the upper end alone (activations have long upper tails),
     and behind a function that flattens its left side each of these with the lower end where the flat part
-    begins.
+    begins: where the function is small beside a step of its output if that is known, else at some places.
     """
     low, high = view.bounds
     ratios = np.linspace(1.0, 0.3, steps)
     both = [(low * r, high * r) for r in ratios] + [(low, high * r) for r in ratios[1:]]
     if view.function is None:
         return both
+    if view.useful is not None:
+        return [(view.useful(low, high * r), high * r) for r in ratios]
     flat = [(max(low, cut), high * r) for cut in (-3.0, -4.0, -5.0, -6.0) for r in ratios[: steps // 2]]
     return both + flat
 
