@@ -36,15 +36,16 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# two processes; more threads within each would only wait for each other
 test: lint
-	$(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
 
 test-slow: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -q -m slow
 
 # the property tests of what reads files, with new examples for some minutes
 fuzz: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -q tests/importers/fuzz --hypothesis-profile=long --hypothesis-show-statistics
+	$(BIN)/python -m pytest -q tests/importers/fuzz tests/data/fuzz --hypothesis-profile=long --hypothesis-show-statistics
 
 # NNCF is optional: where it cannot be installed, its row says so
 $(VENV)/bench.stamp: $(VENV)/core.stamp
