@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -16,6 +15,7 @@ from detquant.errors import ModelError
 from detquant.families.class_names import class_names
 from detquant.families.nms import class_aware_nms
 from detquant.families.reading import BACKGROUND, INPUT_KINDS, Reading, reading_entry, reading_text
+from detquant.families.signature import Inside, Outputs, Signature, shapes_text
 
 if TYPE_CHECKING:
     from detquant.families.input_form import Form
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 Pixels = npt.NDArray[np.uint8]
-Outputs = Mapping[str, npt.NDArray[Any]]
-Shape = tuple[int | str | None, ...]
 
 CONFIDENCE = 0.25
 """From which a detection is shown to people, and counts where models are compared without labels."""
@@ -102,108 +100,6 @@ class Geometry:
         pad = np.array([self.pad_x, self.pad_y] * 2, np.float32)
         scale = np.array([self.scale_x, self.scale_y] * 2, np.float32)
         return np.asarray(xyxy, np.float32) * scale + pad
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inside:
-    """What a graph does to its image before the network, y[c] = slope[c] x[order[c]] + offset[c], and traces of more.
-
-    Attributes:
-        order: of the image's channels, as the network reads them.
-        slope: by the network's channels.
-        offset: likewise.
-        element: type of the input's elements in the file.
-        turned: whether its converter turned the channels of the first layer's weights.
-        gain: what a filter of the first layer answers an image of 0 to 255 with, at the median; None if not known.
-    """
-
-    order: tuple[int, int, int] = (0, 1, 2)
-    slope: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    element: str = "float32"
-    turned: bool = False
-    gain: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """What identifies a model without running it.
-
-    Attributes:
-        inputs: input name to shape; a dimension that is not a positive int is dynamic.
-        outputs: output name to shape, in the order of the graph.
-        metadata: the file's metadata_props.
-        ends: input or output name to the operator nearest to it, as far as that is known; see `detquant.graph.ends`.
-        inside: what the graph does to its image by itself; nothing, as far as is known.
-        joined: output name to the sizes of the parts that it is joined from, one entry a join on the way back from the
-            output; see `detquant.graph.joins`.
-        sample: gives the raw outputs for a picture of noise, or nothing where the model cannot be run; None where
-            only the shapes are to tell.
-    """
-
-    inputs: Mapping[str, Shape]
-    outputs: Mapping[str, Shape]
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    ends: Mapping[str, str] = field(default_factory=dict)
-    inside: Inside = Inside()
-    joined: Mapping[str, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
-    sample: Callable[[], Outputs] | None = field(default=None, compare=False)
-
-    def values(self) -> Outputs:
-        """The raw outputs for a picture of noise; none where that is not known."""
-        return self.sample() if self.sample else {}
-
-    def image_input(self) -> tuple[str, int, int]:
-        """The one image input.
-
-        Returns:
-            Name, height and width.
-
-        Raises:
-            ModelError: there is not exactly one input of the fixed shape [1, 3, height, width].
-        """
-        if len(self.inputs) != 1:
-            found = shapes_text(self.inputs) or "none"
-            raise ModelError(f"A detector has one image input [1, 3, height, width]; found {found}.")
-        [(name, shape)] = self.inputs.items()
-        if is_dynamic(shape):
-            raise ModelError(
-                f"Input '{name}' has dynamic dimensions {shape_text(shape)}, but a fixed shape such as "
-                "[1, 3, 640, 640] is needed: export the model again with a fixed size and a batch of 1."
-            )
-        if len(shape) != 4 or shape[:2] != (1, 3):
-            raise ModelError(
-                f"Input '{name}' is {shape_text(shape)}, but one colour image [1, 3, height, width] or [1, height, "
-                f"width, 3] was expected: {_what_else(shape)}."
-            )
-        return name, int(shape[2] or 0), int(shape[3] or 0)
-
-
-def _what_else(shape: Shape) -> str:
-    """What to do about an input of another shape."""
-    if len(shape) == 4 and shape[1] in (1, 4) and shape[0] == 1:
-        kind = "grey" if shape[1] == 1 else "four-channel"
-        return f"{kind} images are not taken; export a model of colour images"
-    if len(shape) == 4 and shape[::3] == (1, 3):
-        return "export the model again with its channels first"
-    if len(shape) == 4 and shape[1] == 3:
-        return f"export the model again with a batch of 1, for it takes {shape[0]} images at once"
-    return "export the model again with a batch of 1"
-
-
-def is_dynamic(shape: Shape) -> bool:
-    """Whether a dimension is left open."""
-    return any(not isinstance(d, (int, np.integer)) or d <= 0 for d in shape)
-
-
-def shape_text(shape: Shape) -> str:
-    """A shape as "[1, 84, 8400]", open dimensions as their name or "?"."""
-    return "[" + ", ".join("?" if d is None else str(d) for d in shape) + "]"
-
-
-def shapes_text(shapes: Mapping[str, Shape]) -> str:
-    """Named shapes as "output0 [1, 84, 8400], ..."."""
-    return ", ".join(f"{name} {shape_text(shape)}" for name, shape in shapes.items())
 
 
 class Family(ABC):

@@ -14,9 +14,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from detquant.families._base import Detections, Family, Floats, Geometry, Outputs, Signature, is_dynamic
+from detquant.families._base import Detections, Family, Floats, Geometry
 from detquant.families.class_names import written_names
 from detquant.families.preprocessing import Preprocessing, written_preprocessing
+from detquant.families.signature import Outputs, Signature, is_dynamic
 
 KEY = "detquant.preprocess"
 TOP = 5

@@ -12,12 +12,13 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from detquant.families._base import Family, Floats, Outputs, Signature
+from detquant.families._base import Family, Floats
 from detquant.families.box_coding import PLAIN
 from detquant.families.box_rows import BOX, only_output
 from detquant.families.class_names import COCO_NAMES, written_names
 from detquant.families.input_form import WholeImage
 from detquant.families.reading import INPUT_KINDS, Reading
+from detquant.families.signature import Outputs, Signature
 from detquant.families.told_by_values import told_by_values
 
 VALUES = 6

@@ -29,9 +29,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from detquant.families._base import Inside
 from detquant.families.input_form import Form, Triple, WholeImage
 from detquant.families.preprocessing import Preprocessing
+from detquant.families.signature import Inside
 
 KEY = "detquant.input"
 """Metadata: how an image goes into this very file, where that is not as its family has it, as JSON."""

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from detquant.families._base import Family, Floats, Outputs, Shape, Signature, is_dynamic
+from detquant.families._base import Family, Floats
 from detquant.families.grid import BINS, SIDES, cells, distance_boxes, map_sizes
 from detquant.families.input_form import WholeImage
+from detquant.families.signature import Outputs, Shape, Signature, is_dynamic
 
 STRIDES = (8, 16, 32)
 DISTRIBUTION = SIDES * BINS

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from detquant.families._base import Family, Floats, Outputs, Signature, is_dynamic
+from detquant.families._base import Family, Floats
 from detquant.families.grid import cells, count_cells, distance_boxes
 from detquant.families.input_form import WholeImage
 from detquant.families.nanodet import DISTRIBUTION, MEAN_BGR, STD_BGR
+from detquant.families.signature import Outputs, Signature, is_dynamic
 
 STRIDES = (8, 16, 32, 64)
 

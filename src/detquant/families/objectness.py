@@ -10,9 +10,9 @@ The first of these that tells anything decides:
 
 from __future__ import annotations
 
-from detquant.families._base import Signature
 from detquant.families.class_names import COCO_NAMES, written_names
 from detquant.families.reading import BACKGROUND, written_reading
+from detquant.families.signature import Signature
 
 BOX = 4
 WITH = ("yolox", "yolov6", "yolov5")

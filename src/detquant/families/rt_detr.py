@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from detquant.families._base import Signature
 from detquant.families.box_rows import BOX, BoxRows, Way, only_output
 from detquant.families.class_names import COCO_NAMES, written_names
 from detquant.families.end_to_end import VALUES, holds_classes
 from detquant.families.input_form import WholeImage
 from detquant.families.reading import Reading
+from detquant.families.signature import Signature
 
 QUERIES = 1000
 """More are no queries."""

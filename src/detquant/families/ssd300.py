@@ -7,8 +7,9 @@ of which 0 is the background. Validation follows its `evaluate`: NMS by an IoU o
 
 from __future__ import annotations
 
-from detquant.families._base import Family, Floats, Outputs, Signature
+from detquant.families._base import Family, Floats
 from detquant.families.input_form import WholeImage
+from detquant.families.signature import Outputs, Signature
 from detquant.families.ssd_anchors import SIDE, default_boxes
 from detquant.families.ssd_heads import (
     CONVERTER_KEY,

@@ -7,9 +7,10 @@ unless the file says otherwise. Validation follows ssd_mobilenet_v1_coco.config:
 
 from __future__ import annotations
 
-from detquant.families._base import Family, Floats, Outputs, Signature
+from detquant.families._base import Family, Floats
 from detquant.families.class_names import written_names
 from detquant.families.coco_ids import count_of_slots, ids_of_classes
+from detquant.families.signature import Outputs, Signature
 from detquant.families.ssd_anchors import count_grid_anchors, grid_anchors
 from detquant.families.ssd_heads import (
     CONVERTER_KEY,

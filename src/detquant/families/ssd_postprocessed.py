@@ -20,10 +20,11 @@ from typing import Self
 
 import numpy as np
 
-from detquant.families._base import Family, Floats, Ints, Outputs, Shape, Signature, is_dynamic
+from detquant.families._base import Family, Floats, Ints
 from detquant.families.class_names import COCO_NAMES, written_names
 from detquant.families.coco_ids import HIGHEST_ID, ids_of_classes
 from detquant.families.reading import INPUT_KINDS, Reading
+from detquant.families.signature import Outputs, Shape, Signature, is_dynamic
 from detquant.families.tf_input import RANGE_KEY, input_range, tf_form
 
 BASE_KEY = "detquant.label_base"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from detquant.families._base import Family, Shape, Signature
+from detquant.families._base import Family
+from detquant.families.signature import Shape, Signature
 
 SHOWN = 2
 GIVE = (

@@ -7,9 +7,9 @@ Where that step has been folded into the first layer, nothing in the graph tells
 
 from __future__ import annotations
 
-from detquant.families._base import Inside, Signature
 from detquant.families.fed import form_entry
 from detquant.families.input_form import Form, WholeImage
+from detquant.families.signature import Inside, Signature
 
 RANGE_KEY = "detquant.input_range"
 PIXELS, UNIT = "0..255", "-1..1"

@@ -19,9 +19,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from detquant.families._base import Family, Floats, Outputs, Shape, Signature, is_dynamic
+from detquant.families._base import Family, Floats
 from detquant.families.input_form import WholeImage
 from detquant.families.logits import sigmoid
+from detquant.families.signature import Outputs, Shape, Signature, is_dynamic
 from detquant.families.yolo_heads import BOX_AND_OBJECT, KEY, YoloHead, YoloHeads, read_heads
 from detquant.families.yolov4_keras import keras_expected, keras_heads
 

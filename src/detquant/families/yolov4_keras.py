@@ -6,7 +6,7 @@ images are letterboxed, as in the Keras implementation that these models come fr
 
 from __future__ import annotations
 
-from detquant.families._base import Shape, Signature, is_dynamic
+from detquant.families.signature import Shape, Signature, is_dynamic
 from detquant.families.yolo_heads import BOX_AND_OBJECT, YoloHead, YoloHeads
 
 # Of each stride, (width, height) in pixels: cfg/yolov4.cfg of AlexeyAB's darknet.

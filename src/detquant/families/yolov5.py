@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from detquant.families._base import Signature
 from detquant.families.box_rows import BoxRows, Way, rows_of_cells
 from detquant.families.grid import count_cells
 from detquant.families.input_form import WholeImage
 from detquant.families.reading import INPUT_KINDS, Reading
+from detquant.families.signature import Signature
 
 
 class YOLOv5(BoxRows):

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from detquant.families._base import Signature
 from detquant.families.box_rows import Way
 from detquant.families.input_form import WholeImage
 from detquant.families.reading import Reading
+from detquant.families.signature import Signature
 from detquant.families.yolox import YOLOX, fifth_is_one, find_objectness
 
 

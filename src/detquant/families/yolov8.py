@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from detquant.families._base import Signature
 from detquant.families.box_rows import BoxRows, Way, rows_of_cells
 from detquant.families.grid import count_cells
 from detquant.families.input_form import WholeImage
 from detquant.families.objectness import tells_objectness
+from detquant.families.signature import Signature
 
 
 class YOLOv8(BoxRows):

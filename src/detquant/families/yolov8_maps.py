@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from detquant.families._base import Family, Floats, Outputs, Signature, is_dynamic
+from detquant.families._base import Family, Floats
 from detquant.families.grid import cells, map_sizes
+from detquant.families.signature import Outputs, Signature, is_dynamic
 from detquant.families.yolov8 import YOLOv8
 
 STRIDES = (8, 16, 32)

@@ -6,12 +6,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from detquant.families._base import Signature
 from detquant.families.box_rows import BOX, BoxRows, Way, rows_of_cells
 from detquant.families.grid import count_cells
 from detquant.families.input_form import WholeImage
 from detquant.families.objectness import tells_objectness
 from detquant.families.reading import INPUT_KINDS, Reading
+from detquant.families.signature import Signature
 
 
 class YOLOX(BoxRows):
