@@ -313,3 +313,12 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
     else:
         yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failure's text as every terminal and every other process can take it, whatever names it speaks of."""
+    report = yield
+    if report.failed and report.longrepr is not None:
+        report.longrepr = str(report.longrepr).encode(errors="backslashreplace").decode()
+    return report
