@@ -317,8 +317,13 @@ def one_thread() -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
-    """A failure's text as every terminal and every other process can take it, whatever names it speaks of."""
+    """A report as every terminal and every other process can take it, whatever names it speaks of."""
     report = yield
+    report.sections = [(title, _encodable(content)) for title, content in report.sections]
     if report.failed and report.longrepr is not None:
-        report.longrepr = str(report.longrepr).encode(errors="backslashreplace").decode()
+        report.longrepr = _encodable(str(report.longrepr))
     return report
+
+
+def _encodable(text):
+    return text.encode(errors="backslashreplace").decode()
