@@ -16,6 +16,7 @@ def folder(tmp_path: Path) -> Path:
     for name in ("b.png", "a.JPG", "deep/c.bmp"):
         cv2.imwrite(str(tmp_path / name), np.zeros((8, 9, 3), np.uint8))
     (tmp_path / "readme.md").write_text("not an image")
+    (tmp_path / "README").write_text("not an image either")
     return tmp_path
 
 
@@ -40,7 +41,11 @@ def test_one_image(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("gone", "gone does not exist: give a data.yaml"), ("readme.md", "is a '.md' file: give a data.yaml")],
+    [
+        ("gone", "gone does not exist: give a data.yaml"),
+        ("readme.md", "is a '.md' file: give a data.yaml"),
+        ("README", "has no suffix that would tell what it is: give a data.yaml"),
+    ],
 )
 def test_refused(folder: Path, name: str, words: str) -> None:
     with pytest.raises(DatasetError, match=words):

@@ -85,3 +85,5 @@ def test_an_end_is_said_in_words():
     free = End(dtype=ir.DataType.FLOAT, shape=("batch", 3, None, 16))
     assert free.described == "float32 batch × 3 × ? × 16 (NCHW)"
     assert End(dtype=ir.DataType.FLOAT16, shape=(1, 84, 8400)).described == "float16 1 × 84 × 8400"
+    formula = "(floor(floor(height/2 - 1/2)/2) + 1)*(floor(floor(width/2 - 1/2)/2) + 1)"
+    assert End(dtype=ir.DataType.FLOAT, shape=("batch", 22, formula)).described == "float32 batch × 22 × ?"

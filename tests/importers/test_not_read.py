@@ -19,6 +19,14 @@ def test_a_file_of_another_runtime_is_named_with_what_to_give_instead(end: str, 
     assert str(error.value) == f"'{path}' is {kind}, which detquant does not read: give {instead}."
 
 
+def test_weights_of_an_ir_are_named_with_its_graph(tmp_path: Path) -> None:
+    path = tmp_path / "net.bin"
+    path.write_bytes(b"weights")
+    path.with_suffix(".xml").write_text("<net/>")
+    with pytest.raises(ModelError, match=r"weights of the OpenVINO model 'net\.xml' beside it: give that"):
+        load_model(path)
+
+
 def test_a_state_dict_is_told_from_that_of_a_program(tmp_path: Path) -> None:
     path = tmp_path / "state_dict.pth"
     path.write_bytes(b"PK\x03\x04 something")

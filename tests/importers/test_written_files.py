@@ -29,7 +29,7 @@ def test_there_and_back(target: str, package: str, name: str, model: str, tmp_pa
     for file, content in artefact.files.items():
         (tmp_path / file).write_bytes(content)
     again = load(tmp_path / name)
-    assert again.reason.startswith("The file says so (detquant.family).")
+    assert again.reason.startswith("The file tells its family.")
     assert (again.family.name, again.family.classes) == (detector.family.name, detector.family.classes)
     assert again.family.facts() == detector.family.facts()
     pixels = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)

@@ -90,5 +90,5 @@ def test_words_are_for_families_that_heed_them(square_model):
     assert load(square_model, reads="xyxy").family.reading["boxes"] == "xyxy"
     with pytest.raises(ModelError, match="'from-1' means nothing for the family yolov8"):
         load(square_model, reads="from-1")
-    with pytest.raises(ModelError, match="means nothing for the family classifier"):
+    with pytest.raises(ModelError, match="means nothing for the family classifier: --preprocess says"):
         load("resnet-pico", reads="bgr")

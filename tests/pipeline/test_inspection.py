@@ -14,6 +14,7 @@ from detquant.graph.qdq import insert_qdq
 from detquant.numerics import UINT8, QuantSpec, grid_from_range
 from detquant.pipeline.detector import Stranger, load, look_at
 from detquant.pipeline.inspection import describe_plan, inspect, make_plan
+from detquant.report import sheets
 
 
 def test_what_a_model_is_made_of(square_model):
@@ -23,6 +24,12 @@ def test_what_a_model_is_made_of(square_model):
     assert found["kept_float"]["head output, feeds the decode tail"] == 3
     assert sum(found["kept_float"].values()) + found["int8"]["operators"] == found["int8"]["of"]
     json.dumps(found)
+
+
+def test_macs_that_nobody_knows_are_not_shown_as_none(square_model):
+    found = inspect(load(square_model))
+    assert dict(map(tuple, sheets.model(found).rows))["MACs"] == f"{found['macs']:,}"
+    assert dict(map(tuple, sheets.model(found | {"macs": 0}).rows))["MACs"] == "not known"
 
 
 def test_the_plan_tensor_by_tensor(square_model):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from detquant.report import sheets
 from detquant.report.remarks import remarks, skipped, warnings
 
@@ -57,3 +59,11 @@ def test_skipped_images_are_counted_and_the_first_ones_named():
     assert said.startswith("7 images were left out: 0.jpg: not an image; 1.jpg")
     assert said.endswith("; and 2 more.") and "5.jpg" not in said
     assert skipped([]) == []
+
+
+@pytest.mark.parametrize(("tried", "words"), [(1, "read in 1 way"), (13, "read in 13 ways")])
+def test_the_ways_to_read_a_model_are_counted(tried: int, words: str) -> None:
+    finding = {"reads": "", "ap50": None, "ap": None, "objects": 3}
+    figures = {"model": "m", "images": 2, "data": "d", "tried": tried, "reading": "rgb", "findings": [finding]}
+    sheet = sheets.examination(figures)
+    assert sheet is not None and sheet.title.endswith(words) and sheet.rows[0][0] == "as now: rgb"

@@ -36,7 +36,7 @@ def test_plain_values_are_read() -> None:
         ("- " * 10_000, "nests too deeply"),
         ("a: 1\nb: 2\na: 3", "the key 'a' stands there twice in line 3"),
         ("!!python/object/apply:os.system [ls]", "could not determine a constructor"),
-        ("a: " + "9" * 6000, "4300"),
+        ("a: " + "9" * 6000, "number of more than 4300 digits$"),
         ("!!int x", "invalid literal"),
         ("!!float ''", "index out of range"),
         ("!!bool x", "x"),
@@ -63,7 +63,12 @@ def test_nesting_up_to_the_bound() -> None:
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("[" * 100_000, "nests too deeply"), ("9" * 6000, "4300"), ("{", "Expecting"), ("", "Expecting value")],
+    [
+        ("[" * 100_000, "nests too deeply"),
+        ("9" * 6000, "number of more than 4300 digits$"),
+        ("{", "Expecting"),
+        ("", "Expecting value"),
+    ],
 )
 def test_json_is_refused_in_a_sentence(text: str, words: str) -> None:
     with pytest.raises(ValueError, match=words) as refused:

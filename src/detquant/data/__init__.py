@@ -69,5 +69,6 @@ def open_dataset(path: str | Path, seed: int = 0) -> Dataset:
         return open_class_folders(path, seed) if has_class_folders(path) else open_folder(path, seed)
     reader = READERS.get(path.suffix.lower())
     if reader is None:
-        raise DatasetError(f"{path} is a '{path.suffix}' file: give {kinds}.")
+        what = f"is a '{path.suffix}' file" if path.suffix else "has no suffix that would tell what it is"
+        raise DatasetError(f"{path} {what}: give {kinds}.")
     return reader(path, seed)

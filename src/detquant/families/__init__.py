@@ -89,7 +89,7 @@ def find_family(signature: Signature, name: str = "auto", classes: tuple[str, ..
         if reason is None:
             raise ModelError(_wrong_family(signature, wanted, height, width))
         if name == "auto":
-            reason = f"The file says so (detquant.family). {reason}"
+            reason = f"The file tells its family. {reason}"
         return _as_told(wanted, signature, classes), reason
     for family in map(load_family, candidates):
         reason = family.matches(signature)

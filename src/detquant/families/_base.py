@@ -226,9 +226,11 @@ class Family(ABC):
 
         others = {kind: word for kind, word in reading.items() if not self.heeds(kind, word)}
         if others:
+            fed = not others.keys().isdisjoint(INPUT_KINDS)
+            why = "--preprocess says how its images are prepared" if fed else "it has no such choice"
             raise ModelError(
-                f"'{reading_text(others)}' means nothing for the family {self.name}: it reads its outputs in one way "
-                f"only. Leave it out, or give the family by --family."
+                f"'{reading_text(others)}' means nothing for the family {self.name}: {why}. Leave it out, or give the "
+                f"family by --family."
             )
         changed = copy(self)
         changed.untold = self.untold or self.form

@@ -24,6 +24,7 @@ from detquant.graph.values import constant, fresh_name, is_op, static_shape, use
 
 FLOATS = (ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.DOUBLE)
 _TO_FIRST, _TO_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
+_LONGEST = 30  # characters of a dimension; exporters write formulas of hundreds for what depends on the image's size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +53,8 @@ class End:
 
     @property
     def described(self) -> str:
-        """As "uint8 1 × 256 × 256 × 3 (NHWC)"; what is open as its name or "?"."""
-        dims = " × ".join("?" if dim is None else str(dim) for dim in self.shape)
+        """As "uint8 1 × 256 × 256 × 3 (NHWC)"; what is open as its name, or "?" without one, and for long formulas."""
+        dims = " × ".join("?" if dim is None or len(str(dim)) > _LONGEST else str(dim) for dim in self.shape)
         return f"{self.element} {dims}{f' ({self.layout})' if self.layout else ''}"
 
 

@@ -26,6 +26,7 @@ KINDS = {
     ".hef": ("compiled for a Hailo chip", "the ONNX file that it was compiled from"),
     ".caffemodel": ("weights of Caffe", "an ONNX export or OpenVINO IR of the same network"),
     ".torchscript": ("a program of TorchScript", "the ONNX file or checkpoint that it was made from"),
+    **dict.fromkeys((".xz", ".gz", ".bz2", ".zst", ".zip", ".7z"), ("packed", "the model that is in it, unpacked")),
 }
 """By the end of the name: what such a file is, and what to give instead."""
 
@@ -45,6 +46,8 @@ def refuse_what_is_not_read(path: Path) -> None:
     for end, (kind, instead) in KINDS.items():
         if name.endswith(end):
             raise ModelError(f"'{path}' is {kind}, which detquant does not read: give {instead}.")
+    if name.endswith(".bin") and (graph := path.with_suffix(".xml")).exists():
+        raise ModelError(f"'{path}' holds the weights of the OpenVINO model '{graph.name}' beside it: give that.")
     if path.name == STATE and path.with_name(PROGRAM).exists():
         raise ModelError(
             f"'{path}' is the state of the program '{PROGRAM}' beside it, in the names of that program's layers, which "

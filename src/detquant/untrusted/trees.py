@@ -9,6 +9,7 @@ name no key twice, and make nothing but plain values.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Hashable
 from typing import Any
 
@@ -33,7 +34,7 @@ def parse_json(text: str) -> Any:
     except RecursionError:
         raise ValueError("it nests too deeply") from None
     except ValueError as error:
-        raise ValueError(one_line(str(error), 160)) from error
+        raise ValueError(_in_words(error)) from error
 
 
 def parse_yaml(text: str) -> Any:
@@ -52,7 +53,14 @@ def parse_yaml(text: str) -> Any:
         raise ValueError(one_line(f"{error.problem or error.context}{where}", 160)) from error
     # What constructors of YAML's own kinds raise: a date or a number that is none, a tag on what it does not fit.
     except (yaml.YAMLError, ValueError, ArithmeticError, LookupError, AttributeError, TypeError) as error:
-        raise ValueError(one_line(str(error), 160) or type(error).__name__) from error
+        raise ValueError(_in_words(error)) from error
+
+
+def _in_words(error: Exception) -> str:
+    """What a parser says, but of `int`, which refuses thousands of digits in words for programmers."""
+    if "set_int_max_str_digits" in str(error):
+        return f"it has a number of more than {sys.get_int_max_str_digits()} digits"
+    return one_line(str(error), 160) or type(error).__name__
 
 
 class _Bounded(yaml.SafeLoader):

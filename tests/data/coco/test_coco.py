@@ -61,6 +61,15 @@ def test_train_split_beside_calibrates(tmp_path: Path) -> None:
     assert [image.name for image in dataset.calibration] == ["t.png"] and dataset.overlap == 0
 
 
+@pytest.mark.parametrize(("stands", "name"), [("annotations", ""), ("images", "../annotations/"), ("", "annotations/")])
+def test_images_are_found_from_wherever_one_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stands: str, name: str
+) -> None:
+    path = write(tmp_path, CONTENT)
+    monkeypatch.chdir(tmp_path / stands)
+    assert [image.name for image in open_dataset(f"{name}{path.name}").validation] == ["a.png", "b.png"]
+
+
 def changed(key: str, value: Any, at: int | None = None) -> dict[str, Any]:
     content = copy.deepcopy(CONTENT)
     if at is None:
@@ -90,6 +99,8 @@ def changed(key: str, value: Any, at: int | None = None) -> dict[str, Any]:
             "malformed",
         ),
         (changed("images", [{"id": 1, "file_name": "elsewhere.png"}]), "elsewhere.png.*not found in any"),
+        (changed("images", [1, 2]), r"images\[0\] is 1, not an object"),
+        (changed("images", [{"id": 1}]), r"images\[0\] has no 'file_name'"),
     ],
 )
 def test_refused(tmp_path: Path, content: Any, words: str) -> None:

@@ -90,7 +90,7 @@ def load_coco(path: Path) -> dict[str, Any]:
 def _image_folder(content: Mapping[str, Any], path: Path) -> Path:
     """The folder near the annotation file that holds its images."""
     split = _split_name(path)
-    above = path.parent.parent
+    above = _above(path)
     tried = [
         above / "images" / split,
         above / split,
@@ -103,14 +103,19 @@ def _image_folder(content: Mapping[str, Any], path: Path) -> Path:
     ]
     entries = [entry for entry in content["images"][:_HOW_MANY_TO_TRY] if isinstance(entry, dict)]
     names = [name for entry in entries if isinstance(name := entry.get("file_name"), str)]
+    if not names:  # there is nothing to look for, and whoever reads the entries says why
+        return path.parent
     for any_parts in (False, True):
         for folder in tried:
             if any(find_named(name, [folder], is_file, any_parts=any_parts) for name in names):
                 return folder
-    such = f" (such as {one_line(names[0], 100)})" if names else ""
-    raise DatasetError(
-        f"The images of {path}{such} were not found in any of: " + ", ".join(str(folder) for folder in tried) + "."
-    )
+    looked = ", ".join(dict.fromkeys(str(folder) for folder in tried))
+    raise DatasetError(f"The images of {path} (such as {one_line(names[0], 100)}) were not found in any of: {looked}.")
+
+
+def _above(path: Path) -> Path:
+    """The folder of the annotation file's folder, also where one stands in the latter."""
+    return path.parent.parent if path.parent.name not in ("", "..") else path.absolute().parent.parent
 
 
 def _split_name(path: Path) -> str:
@@ -121,8 +126,8 @@ def _split_name(path: Path) -> str:
 def _calibration_split(path: Path) -> tuple[list[Path], str]:
     """The images of the train split that stands where this one does, and a note."""
     split = _split_name(path)
-    above = path.parent.parent
-    beside = [(above / _TRAIN, path.parent.name)] if path.parent.name in _SPLITS else []  # as Roboflow exports
+    above, own = _above(path), path.absolute().parent.name
+    beside = [(above / _TRAIN, own)] if own in _SPLITS else []  # as Roboflow exports
     if "val" in split:
         train = split.replace("val", _TRAIN)
         beside = [(above / "images" / train, split), (above / train, split), *beside]

@@ -17,5 +17,6 @@ def examination(figures: Figures) -> Sheet | None:
         )
         for one in figures["findings"]
     ]
-    title = f"{figures['model']}: {figures['images']} images of {figures['data']}, read in {figures['tried']} ways"
+    ways = "1 way" if figures["tried"] == 1 else f"{figures['tried']} ways"
+    title = f"{figures['model']}: {figures['images']} images of {figures['data']}, read in {ways}"
     return Sheet(title, ("read as", "AP50", "AP", "objects found"), rows)

@@ -24,7 +24,7 @@ def model(figures: Figures) -> Sheet:
         *(("input", f"{name} {end['words']}") for name, end in figures["inputs"].items()),
         *(("output", f"{name} {end['words']}") for name, end in figures["outputs"].items()),
         ("parameters", f"{figures['parameters']:,}"),
-        ("MACs", f"{figures['macs']:,}"),
+        ("MACs", f"{figures['macs']:,}" if figures["macs"] else "not known"),
         ("size", megabytes(figures["size_bytes"])),
         ("decode tail", figures["decode_tail"]),
         (
