@@ -24,6 +24,8 @@ from detquant.numerics.grid import Array
 from detquant.recipes import QuantModel
 
 ON = "detquant.round"
+FIRST_LOOK = 4
+"""Images that tell whether much is lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +55,9 @@ class Ranges:
             )
         if not qm.activations:
             return qm
-        costs = {"": damage_of(qm, context)}
-        if costs[""] <= self.tolerable:
+        if damage_of(qm, replace(context, damage=context.damage.limited(FIRST_LOOK))) <= self.tolerable:
             return qm
+        costs = {"": damage_of(qm, context)}
         for done, name in enumerate(self.observers, 1):
             if not observer(name).needs_histogram or context.statistics.histograms:
                 decided = planned(qm, context, name)
