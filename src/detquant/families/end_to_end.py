@@ -6,8 +6,6 @@ shape does not tell how many classes there are: as many as the metadata names, e
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
 from typing import ClassVar, Self
 
 import numpy as np
@@ -54,10 +52,7 @@ class EndToEnd(Family):
         Raises:
             ModelError: the model is not of this family.
         """
-        if classes is not None:
-            said = {**signature.metadata, "detquant.classes": json.dumps(classes)}
-            signature = replace(signature, metadata=said)
-        return super().from_signature(signature)
+        return super().from_signature(signature.naming(classes))
 
     @classmethod
     def expected(cls, height: int, width: int) -> str:

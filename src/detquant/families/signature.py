@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,16 @@ class Signature:
     def values(self) -> Outputs:
         """The raw outputs for a picture of noise; none where that is not known."""
         return self.sample() if self.sample else {}
+
+    def naming(self, classes: tuple[str, ...] | None) -> Signature:
+        """The same with these class names as those of the file, for families that count classes by their names.
+
+        Args:
+            classes: None to leave the file's.
+        """
+        if classes is None:
+            return self
+        return replace(self, metadata={**self.metadata, "detquant.classes": json.dumps(classes)})
 
     def image_input(self) -> tuple[str, int, int]:
         """The one image input.

@@ -13,9 +13,8 @@ The boxes are ymin, xmin, ymax, xmax in parts of the image; the graph has done N
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -70,10 +69,7 @@ class SSDPostprocessed(Family):
         Raises:
             ModelError: the model is not of this family.
         """
-        if classes is not None:
-            said = {**signature.metadata, "detquant.classes": json.dumps(classes)}
-            signature = replace(signature, metadata=said)
-        return super().from_signature(signature)
+        return super().from_signature(signature.naming(classes))
 
     def read_facts(self, signature: Signature) -> None:
         """Which output is which, how the input is scaled, and what number the first class has."""
