@@ -13,6 +13,7 @@ from detquant.algorithms import placement
 from detquant.algorithms.placement import Placement, fault, first_shared
 from detquant.algorithms.placement_candidates import candidates
 from detquant.algorithms.replan import keep_more_float
+from detquant.errors import ModelError, RecipeError, TargetError
 from detquant.graph import prepare
 
 SHAPE = (1, 3, 16, 16)
@@ -197,6 +198,21 @@ def test_not_all_of_the_net_goes_to_float(placed, clock):
     qm, context = placed()
     clock(1.2, [0.5] * 10)
     assert any(name in qm.plan.weights for name in Placement()(qm, context).plan.integer)
+
+
+@pytest.mark.parametrize("error", [ModelError, TargetError, RecipeError])
+def test_a_mixture_that_the_place_refuses_is_passed_over(placed, clock, monkeypatch, error):
+    qm, context = placed()
+    clock(1.2, [0.5] * 10)
+    as_it_is = placement._open
+
+    def refusing(qm, context, until=None):
+        if "up" in qm.kept:
+            raise error("The place does not take this mixture.")
+        return as_it_is(qm, context, until)
+
+    monkeypatch.setattr(placement, "_open", refusing)
+    assert "deep" in (found := Placement()(qm, context).kept) and "up" not in found
 
 
 def test_a_decision_is_used_again_without_measuring(placed, clock):

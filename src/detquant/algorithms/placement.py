@@ -29,7 +29,7 @@ from detquant.algorithms._base import Context
 from detquant.algorithms.beyond_noise import FEW, Bar, Timing, processor_clock, time_until_clear
 from detquant.algorithms.placement_candidates import IMAGE, candidates
 from detquant.algorithms.replan import keep_more_float
-from detquant.errors import RecipeError, TargetError
+from detquant.errors import ModelError, RecipeError, TargetError
 from detquant.graph.taps import only_outputs
 from detquant.recipes import QuantModel
 from detquant.targets import Runner
@@ -127,7 +127,7 @@ class Placement:
                 after = _open(trial, context, until)
                 bar = partial(self.bar, whole_ms=whole.reference_ms if until else None)
                 timing = self.timed(before, after, feed, bar, hopeless=HOPELESS)
-            except (RecipeError, TargetError):  # nothing would be left in integers, or the place refuses the mixture
+            except (ModelError, RecipeError, TargetError):  # nothing would be left in integers, or the place refuses it
                 continue
             measured.append(Measured.of(title, timing, bar(timing)))
             if measured[-1].pays:

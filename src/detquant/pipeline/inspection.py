@@ -15,6 +15,7 @@ from detquant.graph import find_decode_tail, summarize
 from detquant.graph.original_ends import End
 from detquant.graph.summary import node_macs
 from detquant.pipeline.detector import Detector, Stranger
+from detquant.pipeline.prepared import prepared
 from detquant.recipes import Derived, Dynamic, Fixed, Own, Plan, Point, Shared, load_recipe, plan
 from detquant.targets import load_target
 
@@ -39,7 +40,8 @@ def inspect(detector: Detector | Stranger, *, recipe: str = "w8a8", target: str 
     summary = summarize(detector.model.graph)
     family, imported = (detector.family if isinstance(detector, Detector) else None), detector.imported
     planned = isinstance(detector, Detector) and not detector.is_quantized
-    decided = make_plan(detector, recipe, target) if planned and isinstance(detector, Detector) else None
+    made = _planned(detector, recipe, target) if planned and isinstance(detector, Detector) else None
+    model, decided = made or (detector.model, None)
     return {
         "model": str(imported.path),
         "model_sha256": imported.sha256,
@@ -61,7 +63,7 @@ def inspect(detector: Detector | Stranger, *, recipe: str = "w8a8", target: str 
         "decode_tail": find_decode_tail(detector.model.graph).reason,
         "recipe": recipe,
         "target": target,
-        "int8": int8_share(detector.model, decided) if decided else None,
+        "int8": int8_share(model, decided) if decided else None,
         "kept_float": dict(Counter(decided.kept_float.values()).most_common()) if decided else None,
     }
 
@@ -81,13 +83,19 @@ def make_plan(detector: Detector, recipe: str, target: str) -> Plan:
         ModelError: the detector is quantised already.
         RecipeError, TargetError: unknown, or nothing would be quantised.
     """
+    return _planned(detector, recipe, target)[1]
+
+
+def _planned(detector: Detector, recipe: str, target: str) -> tuple[ir.Model, Plan]:
+    """The graph that `detquant.quantize` would quantise, and its plan."""
     wish, place = load_recipe(recipe), load_target(target)
     place.require_integers()
     if detector.is_quantized:
         raise ModelError(
             f"'{detector.imported.path}' is quantised already (it has Q and DQ nodes): give the float model."
         )
-    return plan(detector.model, wish, place.capability, ranges=detector.ranges)
+    model = prepared(detector, place)
+    return model, plan(model, wish, place.capability, ranges=detector.ranges)
 
 
 def int8_share(model: ir.Model, decided: Plan) -> dict[str, Any]:

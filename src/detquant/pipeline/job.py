@@ -21,6 +21,7 @@ from detquant.pipeline.calibration_images import choose_images, stream
 from detquant.pipeline.decisions import Decisions
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.memory import peak_rss_mb, remembered
+from detquant.pipeline.prepared import prepared
 from detquant.recipes import Plan, QuantModel, Recipe, plan
 from detquant.targets import Target
 
@@ -125,7 +126,7 @@ class Job:
 
     def _rewritten(self, threads: int) -> tuple[ir.Model, int]:
         """The float graph as the target runs it best; how many SiLUs were made even, where none can stay in float."""
-        model = self.target.rewrite(self.detector.model)
+        model = prepared(self.detector, self.target)
         if not self.target.capability.integer_only:
             return model, 0
         few = choose_images(self.dataset, FEEDS, [])
