@@ -26,6 +26,19 @@ def test_an_interrupt_while_importing_is_quiet(tmp_path, program):
     assert (run.returncode, run.stdout, run.stderr) == (130, "", "detquant: Interrupted.\n")
 
 
+AT_THE_END = """
+import atexit, os, signal, sys
+from detquant.__main__ import main
+atexit.register(lambda: (os.kill(os.getpid(), signal.SIGINT), [None for _ in range(1000)]))
+sys.exit(main())
+"""
+
+
+def test_an_interrupt_once_all_is_done_changes_nothing():
+    run = subprocess.run([sys.executable, "-c", AT_THE_END, "--version"], capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (0, "") and run.stdout
+
+
 def test_the_script_starts_there():
     project = Path(__file__).resolve().parents[1] / "pyproject.toml"
     if not project.is_file():

@@ -6,6 +6,7 @@ The command line is imported inside, so that Ctrl-C in the first half second is 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 
@@ -15,8 +16,12 @@ def main() -> int:
         _occupy_standard_streams()
         from detquant.cli import main as run
 
-        return run()
-    except KeyboardInterrupt:  # while importing: whatever comes later, the command line answers itself
+        code = run()
+        # All is said and written. Who interrupts what is left, libraries that are being shut down, would be told by an
+        # exit code of 130 and no word that the command did not come to its end.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        return code
+    except KeyboardInterrupt:  # while importing or ending: whatever comes between, the command line answers itself
         print("detquant: Interrupted.", file=sys.stderr)
         return 130
     except ImportError as error:

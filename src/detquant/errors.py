@@ -77,6 +77,10 @@ class MissingExtra(DetquantError):
         super().__init__(f"{package} is not installed: run  pip install 'detquant[{extra}]'")
 
 
+LIKENESS = 0.65
+"""From which on one name is taken for another misspelt, of 1 for the same; "nope" and "opencv" have 0.6."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     """A sentence for a name that is in no table, with the nearest one that is.
 
@@ -94,8 +98,8 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     return f"Unknown {kind} '{name}': {hint}Known: {', '.join(names)}."
 
 
-def nearest_name(name: str, known: Iterable[str], likeness: float = 0.4) -> str | None:
-    """The name that was probably meant.
+def nearest_name(name: str, known: Iterable[str], likeness: float = LIKENESS) -> str | None:
+    """The name that was probably meant, whether in capitals or not.
 
     Args:
         name: what was given.
@@ -105,7 +109,8 @@ def nearest_name(name: str, known: Iterable[str], likeness: float = 0.4) -> str 
     Returns:
         The nearest name, or None if none is near.
     """
-    return next(iter(difflib.get_close_matches(name, sorted(known), n=1, cutoff=likeness)), None)
+    names = {one.casefold(): one for one in sorted(known)}
+    return next((names[one] for one in difflib.get_close_matches(name.casefold(), names, n=1, cutoff=likeness)), None)
 
 
 def in_short(error: BaseException, longest: int = 200) -> str:

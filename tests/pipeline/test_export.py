@@ -36,6 +36,22 @@ def test_a_float_model_in_each_format(square_model, target, tmp_path, capsys):
     assert "Written to" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("precision", ["int8", "INT8", "uint8", "i8", "w8a8", "int8-full"])
+def test_integers_are_what_quantize_makes(square_model, tmp_path, capsys, precision):
+    out = tmp_path / "out"
+    command = ["export", str(square_model), "--target", "tflite", "--precision", precision, "--out", str(out)]
+    assert main(command) == 2 and not out.exists()
+    said = capsys.readouterr().err
+    assert f"'{precision}' is no precision of a float model (fp32, fp16)" in said
+    assert "quantize makes integers of them:  detquant quantize MODEL --data DATA --target tflite" in said
+
+
+def test_a_place_that_takes_no_integers_says_so_of_a_precision_too():
+    [place] = [one for one in map(load_target, TARGETS) if one.float_only][:1]
+    with pytest.raises(TargetError, match=f"Target {place.name} takes no INT8 model"):
+        place.require("int8")
+
+
 def test_a_model_that_computes_something_else_is_not_written(square_model, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(module, "_difference", lambda *_: 0.5)
     with pytest.raises(TargetError, match="computes something else on ort: its boxes or scores are off"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -74,3 +75,19 @@ def test_json_is_refused_in_a_sentence(text: str, words: str) -> None:
     with pytest.raises(ValueError, match=words) as refused:
         parse_json(text)
     assert type(refused.value) is ValueError
+
+
+TWICE = '{"images": [1], "info": 1, "info": 2, "images": [2]}'
+
+
+@pytest.mark.parametrize("text", [TWICE, f" {TWICE}\n", '{"images": {"images": 1, "images": 2}, "images": 3}'])
+def test_a_key_of_json_that_is_to_be_there_once(text: str) -> None:
+    with pytest.raises(ValueError, match="^the key 'images' stands there twice"):
+        parse_json(text, once=("annotations", "images"))
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": 1, "a": 2}', '{"images": {"images": 1, "images": 2}}', f"[{TWICE}]", f'{{"a": {TWICE}, "b": 1}}']
+)
+def test_other_keys_of_json_may_be_repeated(text: str) -> None:
+    assert parse_json(text, once=("images",)) == json.loads(text)

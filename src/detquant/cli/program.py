@@ -45,6 +45,8 @@ def _run(arguments: Sequence[str]) -> int:
     except (DetquantError, CycloptsError) as error:
         return _say(str(error), FAILED)
     except OSError as error:
+        if unsent := streams.let_go():  # it was standard output that did not take what it was given
+            return _unsent(unsent)
         place = f"'{error.filename}': " if error.filename else ""
         return _say(f"{place}{error.strerror or error}.", FAILED)
     except Exception as error:
@@ -58,7 +60,7 @@ def _unsent(error: OSError) -> int:
     """Standard output did not take what it was given."""
     if isinstance(error, BrokenPipeError):
         return UNREAD
-    return _say(f"Standard output: {error.strerror or error}.", FAILED)
+    return _say(f"Standard output could not be written: {error.strerror or error}.", FAILED)
 
 
 def _say(message: str, code: int) -> int:

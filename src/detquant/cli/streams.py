@@ -6,15 +6,38 @@ import io
 import os
 import sys
 from contextlib import suppress
-from typing import TextIO
+from typing import Any, TextIO, cast
 
 from detquant.report.plain import WRITTEN_OUT
+
+
+class Watched:
+    """A stream that remembers why it did not take something: without a buffer that is known of the error alone.
+
+    Args:
+        stream: that takes what is written here.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream._stream if isinstance(stream, Watched) else stream
+        self.failed: OSError | None = None
+
+    def write(self, text: str) -> int:
+        """As the stream's."""
+        try:
+            return self._stream.write(text)
+        except OSError as error:
+            self.failed = error
+            raise
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def make_ready() -> None:
     """Text that a stream cannot show is written out in ASCII instead of failing; a closed stream swallows all."""
     sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: SIM115
-    sys.stdout = _tolerant(sys.stdout)
+    sys.stdout = cast(TextIO, Watched(_tolerant(sys.stdout)))
     sys.stderr = _tolerant(sys.stderr)
 
 
@@ -34,7 +57,7 @@ def let_go() -> OSError | None:
     """
     failed = _sent(sys.stdout)
     _sent(sys.stderr)
-    return failed
+    return failed or (sys.stdout.failed if isinstance(sys.stdout, Watched) else None)
 
 
 def _sent(stream: TextIO) -> OSError | None:

@@ -7,9 +7,7 @@ Everything else that detquant decides follows from its inputs. A measured decisi
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import stat
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +17,7 @@ from detquant.algorithms import placement
 from detquant.errors import RecipeError, unknown_name
 from detquant.recipes import Recipe
 from detquant.targets import Target
+from detquant.untrusted import parse_json, read_text
 
 KEY = "decisions"
 FAULTS: Mapping[str, Callable[[object, Collection[str]], str]] = {placement.MEMORY: placement.fault}
@@ -104,14 +103,11 @@ def read_decisions(path: str | os.PathLike[str]) -> tuple[Decisions, ...]:
     """
     file = Path(path)
     try:
-        facts = file.stat()
-        if not stat.S_ISREG(facts.st_mode) or facts.st_size > _MOST:
-            raise RecipeError(f"'{file}' is no report of detquant: expected a file of at most {_MOST >> 20} MiB.")
-        report = json.loads(file.read_bytes())
+        report = parse_json(read_text(file, _MOST))
     except OSError as error:
         raise RecipeError(f"Cannot read the decisions in '{file}': {error.strerror or error}.") from error
-    except (ValueError, RecursionError) as error:
-        raise RecipeError(f"'{file}' is no report of detquant: it is not valid JSON.") from error
+    except ValueError as error:
+        raise RecipeError(f"'{file}' is no report of detquant: it is not valid JSON ({error}).") from error
     several = report.get("models") if isinstance(report, dict) else None
     parts = [report, *(several if isinstance(several, list) else ())]
     found = [part[KEY] for part in parts if isinstance(part, dict) and KEY in part]

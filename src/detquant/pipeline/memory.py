@@ -25,6 +25,7 @@ from detquant._version import __version__
 from detquant.errors import OutputError
 from detquant.importers.checkpoint.export_cache import cache_folder
 from detquant.report.together import write_whole
+from detquant.untrusted import parse_json, read_text
 
 FOLDER = ".calibration"
 CACHED = "decisions"
@@ -85,10 +86,8 @@ def remembered(work: Path | None, key: str, runtime: str = "onnxruntime") -> Ite
 def _read(file: Path) -> dict[str, Any]:
     """The decisions in a file; none where it is not what was written."""
     try:
-        if not file.is_file() or file.stat().st_size > MOST_BYTES:
-            return {}
-        found = json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        found = parse_json(read_text(file, MOST_BYTES))
+    except (OSError, ValueError):
         return {}
     with suppress(OSError):
         os.utime(file)

@@ -22,6 +22,7 @@ from typing import Any
 
 from detquant._version import __version__
 from detquant.errors import OutputError
+from detquant.untrusted import parse_json, read_text
 
 RECORD = ".detquant.json"
 MARK = "detquant_version"
@@ -170,11 +171,10 @@ def _same(path: Path, other: os.stat_result) -> bool:
 def _read_object(path: Path) -> dict[str, Any]:
     """The JSON object in a file; empty where there is none, or more than anything of ours would hold."""
     try:
-        facts = os.lstat(path)
-        if not stat.S_ISREG(facts.st_mode) or facts.st_size > _MOST:
+        if path.is_symlink():
             return {}
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        found = parse_json(read_text(path, _MOST))
+    except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
 

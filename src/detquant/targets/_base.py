@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from detquant.importers import OwnFile
 from detquant.numerics import Capability
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
+
+_INTEGERS = re.compile(r"(u?int|[iuqw])[1-9][0-9]?(a[1-9][0-9]?)?([-_].*)?", re.IGNORECASE)
+"""What people call integers: int8, uint8, i8, w8a8, w8a8-lapq."""
 
 
 class Runner(Protocol):
@@ -147,6 +151,13 @@ class Target(ABC):
             how = f"detquant quantize MODEL --data DATA --target {self.name}"
             raise TargetError(f"Target {self.name} takes no float model: {self.integer_only}. Instead:  {how}")
         if precision not in self.precisions:
+            if _INTEGERS.fullmatch(precision):
+                self.require_integers()
+                how = f"detquant quantize MODEL --data DATA --target {self.name}"
+                raise TargetError(
+                    f"'{precision}' is no precision of a float model ({', '.join(self.precisions)}): export leaves "
+                    f"weights as they are, and quantize makes integers of them:  {how}"
+                )
             raise TargetError(unknown_name(f"precision of target {self.name}", precision, self.precisions))
 
     def require_integers(self) -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Hashable
+from collections import Counter
+from collections.abc import Collection, Hashable
 from typing import Any
 
 import yaml
@@ -23,18 +24,41 @@ MOST_NODES = 200_000
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
 
-def parse_json(text: str) -> Any:
+def parse_json(text: str, once: Collection[str] = ()) -> Any:
     """The value of a JSON text.
 
+    Args:
+        text: of the file.
+        once: keys that the outermost object may have once only: of a key that stands there twice, the first value would
+            be lost without a word.
+
     Raises:
-        ValueError: it is not one, nests too deeply or has a number too long; a sentence without its full stop.
+        ValueError: it is not one, nests too deeply, has a number too long or a key twice; a sentence without its full
+            stop.
     """
     try:
-        return json.loads(text)
+        return _with_keys_once(text, once) if once else json.loads(text)
     except RecursionError:
         raise ValueError("it nests too deeply") from None
     except ValueError as error:
         raise ValueError(_in_words(error)) from error
+
+
+def _with_keys_once(text: str, once: Collection[str]) -> Any:
+    """As `json.loads`. Objects are closed from the inside out, so what was found last is of the outermost."""
+    twice: list[str] = []
+
+    def closed(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs) or twice:
+            times = Counter(key for key, _ in pairs)
+            twice[:] = [key for key in once if times[key] > 1]
+        return found
+
+    value = json.loads(text, object_pairs_hook=closed)
+    if isinstance(value, dict) and twice:
+        raise ValueError(f"the key {shown(twice[0])} stands there twice, and only one of them can be meant")
+    return value
 
 
 def parse_yaml(text: str) -> Any:

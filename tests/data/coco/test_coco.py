@@ -82,7 +82,7 @@ def changed(key: str, value: Any, at: int | None = None) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("{", "not valid JSON"),
+        ("{", "cannot be read as JSON"),
         ([], "holds a list"),
         (changed("annotations", None), "no list 'annotations'"),
         (changed("images", []), "'images' is empty"),
@@ -106,3 +106,15 @@ def changed(key: str, value: Any, at: int | None = None) -> dict[str, Any]:
 def test_refused(tmp_path: Path, content: Any, words: str) -> None:
     with pytest.raises(DatasetError, match=words):
         open_dataset(write(tmp_path, content))
+
+
+@pytest.mark.parametrize("key", ["images", "annotations", "categories"])
+def test_a_list_that_is_there_twice(tmp_path: Path, key: str) -> None:
+    text = f'{{"{key}": [], {json.dumps(CONTENT)[1:]}'
+    with pytest.raises(DatasetError, match=f"the key '{key}' stands there twice"):
+        open_dataset(write(tmp_path, text))
+
+
+def test_other_keys_that_are_there_twice(tmp_path: Path) -> None:
+    text = json.dumps(CONTENT).replace('"id": 5,', '"id": 4, "id": 5,')
+    assert len(open_dataset(write(tmp_path, f'{{"info": 1, "info": 2, {text[1:]}')).validation) == 2

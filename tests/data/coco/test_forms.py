@@ -266,10 +266,10 @@ def test_entries_that_are_no_objects(key: str, scenes: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"[" * 100_000, "not valid JSON: it nests too deeply"),
-        (b'{"images": ' + b"9" * 6000 + b"}", "not valid JSON: .*4300"),
+        (b"[" * 100_000, "cannot be read as JSON: it nests too deeply"),
+        (b'{"images": ' + b"9" * 6000 + b"}", "cannot be read as JSON: .*4300"),
         (b'{"images": "\xff"}', "byte 12 is not UTF-8 text"),
-        (b"", "not valid JSON"),
+        (b"", "cannot be read as JSON"),
     ],
 )
 def test_text_that_is_no_annotations(content: bytes, words: str, tmp_path: Path) -> None:

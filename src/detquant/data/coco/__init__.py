@@ -20,6 +20,7 @@ __all__ = ["LARGEST", "Annotated", "load_coco", "open_coco", "read_annotations"]
 LARGEST = 1 << 29
 """Bytes of an annotation file; COCO's largest, of 118 thousand images, has 470 MB."""
 
+_LISTS = ("images", "annotations", "categories")
 _HOW_MANY_TO_TRY = 20
 _SPLITS = ("val", "valid", "validation", "test")
 _TRAIN = "train"
@@ -70,15 +71,15 @@ def load_coco(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
     try:
-        content = parse_json(text)
+        content = parse_json(text, once=_LISTS)
     except ValueError as error:
-        raise DatasetError(f"{path} is not valid JSON: {error}.") from error
+        raise DatasetError(f"{path} cannot be read as JSON: {error}.") from error
     if not isinstance(content, dict):
         raise DatasetError(
             f"{path} holds a {type(content).__name__}, perhaps of results; a COCO annotation file with "
             "'images', 'annotations' and 'categories' was expected."
         )
-    for key in ("images", "annotations", "categories"):
+    for key in _LISTS:
         if not isinstance(content.get(key), list):
             raise DatasetError(f"{path} has no list '{key}': a COCO annotation file was expected.")
     for key in ("images", "categories"):
