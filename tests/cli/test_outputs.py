@@ -164,6 +164,27 @@ def test_pictures_beside_the_images_that_they_are_made_from(square_model, square
     assert {path: after[path] for path in before} == before and images / "v0-2.png" in after
 
 
+@pytest.mark.parametrize("out", ["val", "val/drawn", "val/../val", "link"])
+def test_drawings_do_not_go_among_the_images(refused, square_model, square_data, out):
+    images = square_data(images=2).parent / "images"
+    (images / "link").symlink_to(images / "val")
+    refused(["predict", square_model, images / "val", "--out", images / out], "the next run would take the drawings")
+    assert not (images / "val/drawn").exists()
+
+
+def test_drawings_in_the_default_folder_of_a_folder_that_is_read(refused, square_model, square_data, monkeypatch):
+    monkeypatch.chdir(square_data(images=2).parent / "images/val")
+    refused(["predict", square_model, "."], "'predictions' is in '.', whose images are read")
+
+
+def test_drawings_above_and_beside_the_images(square_model, square_data):
+    images = square_data(images=2).parent / "images"
+    for out in (images, images / "val-drawn"):
+        for _ in range(2):
+            run("predict", square_model, images / "val", "--out", out)
+        assert sorted(path.name for path in out.glob("*.png")) == ["v0.png", "v1.png"]
+
+
 def test_a_workflow(refused, square_model, square_data):
     given = ["--model", square_model, "--data", square_data().parent / "images/val", "--runs", 1, "--calib", 2]
     command = ["workflow", "opencv-zoo", *given, "--out", "out"]

@@ -146,3 +146,39 @@ def test_labels_of_whole_images_are_paired_too() -> None:
     found = fit_task(numbered, "classify", ("a", "b", "c"))
     assert found.labels == (2, 1, 0) and "labels are numbers" in found.notes[-1]
     assert fit_task(found, "classify", ("a", "b", "c")) is found
+
+
+# ---------------------------------------------------------------- names that nobody told
+
+OWN = tuple(f"thing {letter}" for letter in "abcde")
+
+
+def supposed(theirs: tuple[str, ...], *used: int) -> tuple[Dataset, list[int]]:
+    found = fit_task(boxes(theirs, *used), "detect", MODEL, supposed=True)
+    assert found.ground_truth is not None
+    return found, [one["category_id"] for one in found.ground_truth["annotations"]]
+
+
+@pytest.mark.parametrize("theirs", [OWN, ("thing a", "person", *OWN[2:]), ("tv", "person", *OWN[2:])])
+@pytest.mark.parametrize("used", [(0, 1, 2, 3, 4), (0, 1)])
+def test_supposed_names_that_most_of_the_data_sets_deny_count_for_nothing(theirs, used) -> None:
+    found, numbers = supposed(theirs, *used)
+    assert numbers == list(used) and found.classes == theirs and found.warnings == ()
+    assert found.notes[0] == "5 classes are paired by place, as the model's file does not name them."
+    if theirs is not OWN:  # the same names in the file are to be believed
+        _, told = fitted(boxes(theirs, *used))
+        assert told != numbers
+
+
+def test_supposed_names_that_the_data_set_bears_out_count() -> None:
+    found, numbers = supposed(tuple(sorted(MODEL)), 0, 1, 2, 3, 4)
+    assert numbers == [2, 3, 0, 1, 4] and found.notes[0].endswith("those of COCO are supposed, as there are as many.")
+    found, numbers = supposed(("tv", "person"), 1, 0)
+    assert numbers == [0, 4] and "those of COCO are supposed" in found.notes[0]
+    assert "supposed" not in supposed(MODEL, 0)[0].notes[0]
+
+
+def test_supposed_names_do_not_stand_in_a_refusal() -> None:
+    with pytest.raises(DatasetError) as error:
+        supposed(("thing a", "thing b"), 0, 1)
+    assert "has 2 classes, the model has 5: " in str(error.value) and "person" not in str(error.value)

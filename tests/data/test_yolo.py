@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import cv2
@@ -96,7 +97,6 @@ def test_repeated_lines_count_once(root: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("val: images/val\nnames: [a]\n", r"data\.yaml has no key 'train'"),
         ("train: images/train\nnames: [a]\n", r"data\.yaml has no key 'val'"),
         ("train: images/train\nval: images/val\n", r"data\.yaml has no key 'names'"),
         ("train: images/train\nval: images/gone\nnames: [a]\n", "'images/gone', which does not exist"),
@@ -105,7 +105,7 @@ def test_repeated_lines_count_once(root: Path) -> None:
         (YAML + "nc: two\n", "'nc' is 'two'"),
         ("train: images/train\nval: images/val\nnames: {0: a, 2: b}\n", "without holes"),
         ("train: images/train\nval: images/val\nnames: cat\n", "'names' must be a list"),
-        ("train: [images/train, 3]\nval: images/val\nnames: [a]\n", "'train'"),
+        ("train: images/train\nval: [images/val, 3]\nnames: [a]\n", "'val'"),
         ("a: [", "not valid YAML"),
         ("just words", "holds no keys"),
     ],
@@ -178,3 +178,18 @@ def test_check_classes(root: Path) -> None:
     check_classes(opened(root), 2)
     with pytest.raises(DatasetError, match=r"data\.yaml has 2 classes, the model has 80"):
         check_classes(opened(root), 80)
+
+
+@pytest.mark.parametrize(
+    ("train", "why"),
+    [
+        ("", "has no key 'train'"),
+        ("train: images/gone", "'images/gone', which does not exist"),
+        ("train: labels", "'train' of .* has no images"),
+        ("train: [images/train, 3]", "'train'"),
+    ],
+)
+def test_who_does_not_calibrate_needs_no_train(root: Path, train: str, why: str) -> None:
+    dataset = opened(root, f"{train}\nval: images/val\nnames: [cat, dog]\n")
+    assert len(dataset.validation) == 3 and dataset.calibration == () and re.search(why, dataset.uncalibrated)
+    assert opened(root, YAML).uncalibrated == ""

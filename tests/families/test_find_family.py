@@ -52,6 +52,22 @@ def test_class_names(metadata: dict, given: tuple | None, first: str) -> None:
     assert family.classes[0] == first and len(family.classes) == 80
 
 
+@pytest.mark.parametrize(
+    ("metadata", "given", "supposed"),
+    [
+        ({}, None, True),
+        ({"names": "coco80"}, None, True),
+        ({"names": NAMES}, None, False),
+        ({"detquant.classes": json.dumps(COCO_NAMES)}, None, False),
+        ({"detquant.classes": json.dumps(COCO_NAMES), "detquant.classes_supposed": "true"}, None, True),
+        ({}, ("given",) * 80, False),
+    ],
+)
+def test_names_that_nobody_told(metadata: dict, given: tuple | None, supposed: bool) -> None:
+    family, _ = find_family(Signature(IMAGE, YOLOV8, metadata), classes=given)
+    assert family.names_supposed is supposed
+
+
 def test_coco_names_are_eighty() -> None:
     assert len(set(COCO_NAMES)) == 80 and COCO_NAMES[79] == "toothbrush"
 

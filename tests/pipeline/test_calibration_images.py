@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from detquant.cli import main
 from detquant.data import open_dataset
 from detquant.errors import DatasetError
-from detquant.pipeline.calibration_images import choose_images, stream
+from detquant.pipeline.calibration_images import choose_images, require_calibration, stream
 from detquant.pipeline.detector import load
+from detquant.recipes import load_recipe
 
 
 @pytest.fixture
@@ -56,3 +60,28 @@ def test_feeds_are_what_the_family_makes_of_the_pixels(dataset, square_model):
     places = [int(feed["images"][0, 0, 0].argmax()) // 16 for feed in feeds]
     assert sorted(places) == [0, 1, 2, 3, 4]  # each picture has its square elsewhere
     assert [places[k] for k in range(5)] == [int(path.stem[1:]) for path in dataset.calibration]
+
+
+@pytest.fixture
+def without_train(square_data):
+    """A data.yaml with images to measure on alone."""
+    data = square_data(images=4)
+    lines = data.read_text().splitlines()
+    data.write_text("\n".join(line for line in lines if not line.startswith("train")))
+    return data
+
+
+def test_a_data_set_that_has_none_says_why(without_train):
+    dataset = open_dataset(without_train)
+    with pytest.raises(DatasetError, match="has no key 'train'"):
+        choose_images(dataset, 1, [])
+    with pytest.raises(DatasetError, match="has no key 'train'"):
+        require_calibration(dataset, load_recipe("w8a8"))
+    require_calibration(dataset, replace(load_recipe("w8"), steps=()))  # weights alone need no image
+
+
+@pytest.mark.parametrize(("command", "code"), [("evaluate", 0), ("doctor", 0), ("quantize", 2), ("choose", 2)])
+def test_only_who_calibrates_needs_train(square_model, without_train, tmp_path, monkeypatch, capsys, command, code):
+    monkeypatch.chdir(tmp_path)
+    assert main([command, str(square_model), "--data", str(without_train)]) == code
+    assert ("has no key 'train'" in capsys.readouterr().err) is (code == 2)

@@ -49,3 +49,60 @@ def test_without_labels_and_with_a_runtime_that_refuses(square_model, square_dat
     found = json.loads(figures.read_text())
     assert found["measure"] == "agreement" and found["rows"][0]["agreement"] == pytest.approx(100)
     assert "opencv: It does not want to." in found["notes"]
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """clock(ratio): placement finds every candidate so fast; gives the list of its looks."""
+    asked = []
+
+    def start(ratio):
+        def alternate(sides, feed, turns):
+            asked.append(turns)
+            return {"reference": [1.0] * turns, "candidate": [ratio] * turns}
+
+        monkeypatch.setattr("detquant.algorithms.placement.alternate", alternate)
+        asked.clear()
+        return asked
+
+    return start
+
+
+def test_decisions_are_taken_again(square_model, square_data, tmp_path, clock, monkeypatch):
+    monkeypatch.setattr("detquant.pipeline.choose.TARGETS", ("ort", "openvino"))
+    monkeypatch.setenv("DETQUANT_CACHE", "")
+    figures, again = tmp_path / "c.json", tmp_path / "again.json"
+    command = ["choose", str(square_model), "--data", str(square_data()), "--calib", "2", "--json"]
+    clock(0.5)
+    assert main([*command, str(figures)]) == 0
+    first = {(one["target"], one["precision"]): one for one in json.loads(figures.read_text())["rows"]}
+    assert "stem" in first["ort", "w8a8"]["decisions"]["taken"]["placement"]["kept_float"]
+    assert "decisions" not in first["ort", "fp32"]
+    asked = clock(2.0)
+    assert main([*command, str(again), "--decisions", str(figures)]) == 0 and not asked
+    found = json.loads(again.read_text())
+    for one in found["rows"]:
+        before = first[one["target"], one["precision"]]
+        assert (one["size_bytes"], one.get("decisions")) == (before["size_bytes"], before.get("decisions"))
+    assert not any("by the clock" in note for note in found["notes"])
+
+
+def test_decisions_about_one_of_the_rows(square_model, square_data, tmp_path, clock, monkeypatch, capsys):
+    monkeypatch.setattr("detquant.pipeline.choose.TARGETS", ("ort", "openvino"))
+    monkeypatch.setenv("DETQUANT_CACHE", "")
+    figures, given = tmp_path / "c.json", [str(square_model), "--data", str(square_data()), "--calib", "2"]
+    clock(0.5)
+    assert main(["quantize", *given, "--out", str(tmp_path / "q")]) == 0
+    report = tmp_path / "q" / "report.json"
+    asked = clock(2.0)
+    assert main(["choose", *given, "--decisions", str(report), "--json", str(figures)]) == 0
+    found = json.loads(figures.read_text())
+    decided = {(one["target"], one["precision"]): one.get("decisions") for one in found["rows"]}
+    assert decided["ort", "w8a8"] == json.loads(report.read_text())["decisions"]
+    said = [note for note in found["notes"] if "they were taken by the clock" in note]
+    if ("openvino", "w8a8") in decided:
+        assert any("has no decisions about openvino w8a8" in note for note in said) and asked
+    assert not any("about ort w8a8" in note for note in said)
+    capsys.readouterr()
+    assert main(["choose", *given, "--recipe", "w8a8-symmetric", "--decisions", str(report)]) == 2
+    assert "about the recipe 'w8a8', and this one is 'w8a8-symmetric'" in capsys.readouterr().err

@@ -6,9 +6,11 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
+from detquant.cli import main
 from detquant.graph import prepare
+from detquant.graph.summary import summarize
 from detquant.pipeline.detector import Detector, load
-from detquant.pipeline.growth import growth
+from detquant.pipeline.growth import float_growth, growth
 from detquant.pipeline.quantize import quantize
 from detquant.recipes import load_recipe
 from detquant.targets import Artefact
@@ -62,3 +64,38 @@ def test_the_report_says_it() -> None:
     report = quantize(of_size(MEGABYTE // 2), "scenes", recipe=PLAIN, calib=2, val_limit=1).report
     assert report["quantized"]["size_bytes"] > MEGABYTE // 2
     assert any("times as large as the file that came in" in note for note in report["notes"])
+
+
+# ---------------------------------------------------------------- in float
+
+PARAMETERS = summarize(load("yolov8-pico").model.graph).parameters
+
+
+def test_a_float_result_that_is_not_larger_needs_no_word() -> None:
+    assert float_growth(of_size(MEGABYTE), Artefact({"model.onnx": bytes(MEGABYTE)}), "fp32", ("fp32",)) == []
+
+
+@pytest.mark.parametrize(
+    ("size", "precision", "takes", "words"),
+    [
+        (3.9 * PARAMETERS, "fp32", ("fp32", "fp16"), ""),  # it was in float32 before
+        (2.1 * PARAMETERS, "fp32", ("fp32", "fp16"), "came in 16 bits or fewer: --precision fp16 keeps them in 16."),
+        (2.1 * PARAMETERS, "fp32", ("fp32",), "in fp32, which came in 16 bits or fewer."),
+        (2.1 * PARAMETERS, "fp16", ("fp32", "fp16"), ""),
+        (1.1 * PARAMETERS, "fp16", ("fp32", "fp16"), "in fp16, which came in 8 bits or fewer."),
+    ],
+)
+def test_why_a_float_result_is_larger(size: float, precision: str, takes: tuple[str, ...], words: str) -> None:
+    artefact = Artefact({"model.onnx": bytes(5 * PARAMETERS)})
+    [said] = float_growth(of_size(int(size)), artefact, precision, takes)
+    assert said.startswith(f"The result is {5 * PARAMETERS / int(size):.2f} times as large as the file that came in")
+    assert said.endswith(words) and ("It holds" in said) is bool(words)
+
+
+def test_an_export_says_it(tmp_path, capsys) -> None:
+    half, whole = tmp_path / "half", tmp_path / "whole"
+    assert main(["export", "yolov8-pico", "--target", "ort", "--precision", "fp16", "--out", str(half)]) == 0
+    assert "times as large" not in capsys.readouterr().out
+    assert main(["export", str(half / "model.onnx"), "--target", "ort", "--out", str(whole)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "times as large as the file that came in" in said and "--precision fp16 keeps them in 16." in said

@@ -131,6 +131,7 @@ def test_the_file_says_how_to_read_it(result):
     assert words["detquant.family"] == "yolov8" and words["detquant.recipe"] == "w8a8"
     assert json.loads(words["detquant.classes"])[:2] == ["person", "bicycle"]
     assert json.loads(words["detquant.imgsz"]) == [96, 96]
+    assert words["detquant.classes_supposed"] == "true"  # the float file names none
 
 
 def test_words_that_are_no_text_are_written_out(square_model, data):

@@ -73,6 +73,7 @@ def choose(
     reads: Reads = None,
     threads: Count = 1,
     val_limit: Count | None = None,
+    decisions: Path | None = None,
     force: bool = False,
     json_file: Json = None,
 ) -> None:
@@ -90,6 +91,7 @@ def choose(
         reads: How a detector is fed and read, see detquant doctor.
         threads: Of each runtime.
         val_limit: Measure on the first so many validation images only.
+        decisions: The --json of an earlier run, or a report.json, whose decisions by the clock are taken again.
         force: Go on with a float model that finds nothing, or that is probably read wrongly.
         json_file: Write the figures to this file.
     """
@@ -110,6 +112,7 @@ def choose(
             calib=calib,
             threads=threads,
             limit=val_limit,
+            decisions=decisions,
             force=force,
             progress=progress,
         )
@@ -191,7 +194,7 @@ def predict(
     from detquant.data import Skip
     from detquant.pipeline.detector import load
     from detquant.pipeline.figures import prediction_figures, skip_figures
-    from detquant.pipeline.predict import image_paths
+    from detquant.pipeline.predict import image_paths, require_apart
     from detquant.pipeline.predict import predict as run
     from detquant.report.drawing import draw
     from detquant.report.files import staged
@@ -199,6 +202,7 @@ def predict(
     from detquant.report.table import show_predictions
 
     paths = image_paths(images)
+    require_apart(images, out)
     names, read = free_names(paths, out), (model, preprocess, *paths)
     check_out(out, [name for some in names.values() for name in some], json_file, *read)
     detector = load(model, family=family, imgsz=imgsz, preprocess=preprocess, reads=reads)

@@ -19,7 +19,7 @@ class Watched:
     """
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream._stream if isinstance(stream, Watched) else stream
+        self._stream: TextIO = stream._stream if isinstance(stream, Watched) else stream
         self.failed: OSError | None = None
 
     def write(self, text: str) -> int:

@@ -3,6 +3,10 @@
 Names are the same when they differ only in case and in what stands between words, or are COCO's two spellings of one
 thing. Numbers are no names, whatever stands before them: "class 0", "1". Where both sides have names and none agrees,
 the places are all there is to go by, and that is a warning.
+
+A model's names may be supposed: COCO's, since its file has none and it has as many classes. They count where the data
+set bears them out: it has another number of classes, so that names are the only way, or half of its names are among
+them. Else they say nothing, and places decide.
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from detquant.errors import DatasetError
 from detquant.untrusted import one_line
@@ -31,6 +35,7 @@ _MADE_UP = re.compile(r"(class|cls|category|cat|label|object|obj|id|item)?[ _#-]
 _BETWEEN_WORDS = re.compile(r"[\s_-]+")
 _HOW_MANY_NAMED = 5
 
+_SUPPOSED = "The model's file does not name its classes; those of COCO are supposed, as there are as many."
 _TRAINED = "give the data set that the model was trained for."
 
 
@@ -51,7 +56,9 @@ class Pairing:
     warning: str = ""
 
 
-def pair_classes(name: str, theirs: Sequence[str], ours: Sequence[str], used: Collection[int]) -> Pairing:
+def pair_classes(
+    name: str, theirs: Sequence[str], ours: Sequence[str], used: Collection[int], *, supposed: bool = False
+) -> Pairing:
     """Pairs the classes of a data set with a model's.
 
     Args:
@@ -59,6 +66,7 @@ def pair_classes(name: str, theirs: Sequence[str], ours: Sequence[str], used: Co
         theirs: its class names, by number.
         ours: the model's, by class_id.
         used: numbers of the data set's classes that have an object or an image; the others may be left unpaired.
+        supposed: whether the model's names are not its file's own.
 
     Raises:
         DatasetError: the names tell that the model does not know these classes, or there are no names and their
@@ -68,6 +76,11 @@ def pair_classes(name: str, theirs: Sequence[str], ours: Sequence[str], used: Co
     if tuple(theirs) == tuple(ours):
         return _in_order(len(ours), has_names(ours))
     found = paired_names(theirs, ours)
+    if supposed:
+        if not _bears_out(found, len(ours)):
+            return _by_place(name, theirs, [f"class {number}" for number in range(len(ours))], used)
+        named = pair_classes(name, theirs, ours, used)
+        return replace(named, note=f"{named.note} {_SUPPOSED}") if named.by_name else named
     same_names = len(theirs) == len(ours) == len({number for number in found if number is not None})
     if not any(number is not None for number in found) or not (same_names or (has_names(theirs) and has_names(ours))):
         return _by_place(name, theirs, ours, used)
@@ -90,6 +103,12 @@ def pair_classes(name: str, theirs: Sequence[str], ours: Sequence[str], used: Co
             f"has none of these ({some(ours)}): {_TRAINED}"
         )
     return _by_name(name, theirs, ours, found)
+
+
+def _bears_out(found: Sequence[int | None], count: int) -> bool:
+    """Whether names of a data set speak for the names that so many classes of a model are supposed to have."""
+    agreeing = sum(number is not None for number in found)
+    return 2 * agreeing >= count if len(found) == count else agreeing > 0
 
 
 def has_names(classes: Sequence[str]) -> bool:

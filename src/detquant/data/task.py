@@ -13,13 +13,14 @@ NUMBERS = "The labels are numbers, and are taken for those of the model's classe
 NO_BOXES = "Class labels do not tell where objects are, so they are not used."
 
 
-def fit_task(dataset: Dataset, task: str, classes: Sequence[str]) -> Dataset:
+def fit_task(dataset: Dataset, task: str, classes: Sequence[str], *, supposed: bool = False) -> Dataset:
     """The data set as a model of this task can use it.
 
     Args:
         dataset: any; one that has been fitted to these classes already comes back as it is.
         task: "detect" or "classify".
         classes: the model's, by class_id.
+        supposed: whether nobody told these names, see `pair_classes`.
 
     Returns:
         The same; without its labels for a detector; else with its classes numbered as the model's, without objects
@@ -33,13 +34,13 @@ def fit_task(dataset: Dataset, task: str, classes: Sequence[str]) -> Dataset:
     if task == "detect":
         if dataset.labels is not None:
             return replace(dataset, labels=None, classes=None, notes=(*dataset.notes, NO_BOXES))
-        return _numbered(dataset, classes) if dataset.ground_truth is not None else dataset
+        return _numbered(dataset, classes, supposed) if dataset.ground_truth is not None else dataset
     if dataset.ground_truth is not None:
         raise DatasetError(
             f"The model is a classifier, and {dataset.name} tells boxes: give a folder of class folders, a .csv of "
             f"labels, or a folder of images."
         )
-    return _numbered(dataset, classes) if dataset.labels is not None else dataset
+    return _numbered(dataset, classes, supposed) if dataset.labels is not None else dataset
 
 
 def renumbered(dataset: Dataset, pairing: Pairing, classes: Sequence[str]) -> Dataset:
@@ -62,11 +63,11 @@ def renumbered(dataset: Dataset, pairing: Pairing, classes: Sequence[str]) -> Da
     return _with_labels(dataset, pairing, **changed)
 
 
-def _numbered(dataset: Dataset, classes: Sequence[str]) -> Dataset:
+def _numbered(dataset: Dataset, classes: Sequence[str], supposed: bool) -> Dataset:
     """The same with the model's numbers, and what is to be said of that."""
     if dataset.classes is None:
         return _checked(dataset, classes)
-    pairing = pair_classes(dataset.name, dataset.classes, classes, _used(dataset))
+    pairing = pair_classes(dataset.name, dataset.classes, classes, _used(dataset), supposed=supposed)
     warnings = (*dataset.warnings, *filter(None, [pairing.warning]))
     fitted = renumbered(replace(dataset, warnings=warnings), pairing, classes)
     return replace(fitted, notes=(*dataset.notes, pairing.note, *_measured_classes(fitted, len(classes))))

@@ -24,7 +24,7 @@ LARGEST_LIST = 1 << 28
 
 
 def open_yolo(path: Path, seed: int = 0) -> Dataset:
-    """Reads a `data.yaml` with the keys train, val, names (or nc) and perhaps path and kpt_shape.
+    """Reads a `data.yaml` with the keys val, names (or nc) and perhaps train, path and kpt_shape.
 
     Where `annotations/instances_<split>.json` stands beside `images/`, the validation boxes are read from it
     and not from the label files, because it also knows crowds (Ultralytics does so for COCO). A `download` entry is
@@ -35,11 +35,13 @@ def open_yolo(path: Path, seed: int = 0) -> Dataset:
         seed: of the order of the calibration images.
 
     Raises:
-        DatasetError: a key, a folder or every image is missing, or names and nc disagree.
+        DatasetError: a key, a folder or every image is missing, or names and nc disagree. What is wrong with train is
+            kept for who calibrates with it.
     """
     content = load_data_yaml(path)
     classes, points = class_names(content, path), key_points(content, path)
-    train, val = _split(content, "train", path), _split(content, "val", path)
+    val = _split(content, "val", path)
+    train, uncalibrated = _calibration(content, path)
     found = _from_json(val.images, classes) or _from_labels(val.images, classes, points)
     return Dataset(
         name=path.name,
@@ -51,6 +53,7 @@ def open_yolo(path: Path, seed: int = 0) -> Dataset:
         overlap=count_overlap(train.images, found.paths),
         notes=(*train.notes, *val.notes, *found.notes),
         warnings=found.warnings,
+        uncalibrated=uncalibrated,
     )
 
 
@@ -61,6 +64,14 @@ class _Split:
     images: list[Path]
     skipped: list[Skip]
     notes: list[str]
+
+
+def _calibration(content: Mapping[str, Any], path: Path) -> tuple[_Split, str]:
+    """The split that calibrates; nothing, and why, where it cannot be had."""
+    try:
+        return _split(content, "train", path), ""
+    except DatasetError as error:
+        return _Split([], [], []), str(error)
 
 
 def _split(content: Mapping[str, Any], key: str, path: Path) -> _Split:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detquant.errors import ModelError
-from detquant.families.class_names import class_names
+from detquant.families.class_names import are_supposed, class_names
 from detquant.families.nms import class_aware_nms
 from detquant.families.reading import BACKGROUND, INPUT_KINDS, Reading, reading_entry, reading_text
 from detquant.families.signature import Inside, Outputs, Signature, shapes_text
@@ -118,6 +118,7 @@ class Family(ABC):
         adapted: whether that is another than the family's, since the graph does a part of it by itself.
         fed: a sentence on what the graph does to its image, and what it is fed; empty where it does nothing.
         classes: class names, by class_id.
+        names_supposed: whether these are COCO's for want of any, and not what somebody told.
         input_name: name of the image input.
         height: of the network input, pixels.
         width: of the network input, pixels.
@@ -139,6 +140,7 @@ class Family(ABC):
     form: Form
     adapted: bool = False
     fed: str = ""
+    names_supposed: bool = False
 
     def __init__(self, *, input_name: str, height: int, width: int, classes: tuple[str, ...]) -> None:
         self.input_name = input_name
@@ -166,6 +168,7 @@ class Family(ABC):
             )
         names = class_names(signature.metadata, count, classes)
         family = cls(input_name=input_name, height=height, width=width, classes=names)
+        family.names_supposed = are_supposed(signature.metadata, count, classes)
         family.read_facts(signature)
         family.feed_as_told(signature)
         return family

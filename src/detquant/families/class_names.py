@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from detquant.errors import ModelError
 from detquant.untrusted import parse_json
 
+SUPPOSED = "detquant.classes_supposed"
+"""Entry of the metadata of a file whose `detquant.classes` nobody told: the one that it was made from had no names."""
+
 LONGEST_LITERAL = 1 << 19
 """Characters of a Python literal that is read; names of twenty thousand classes fit."""
 
@@ -59,6 +62,12 @@ def class_names(metadata: Mapping[str, str], count: int, given: tuple[str, ...] 
     if count == len(COCO_NAMES):
         return COCO_NAMES
     return tuple(f"class {index}" for index in range(count))
+
+
+def are_supposed(metadata: Mapping[str, str], count: int, given: tuple[str, ...] | None = None) -> bool:
+    """Whether `class_names` takes COCO's names for want of any, which the model may have been trained with or not."""
+    unwritten = SUPPOSED in metadata or written_names(metadata) is None
+    return given is None and unwritten and count == len(COCO_NAMES)
 
 
 def written_names(metadata: Mapping[str, str]) -> tuple[str, ...] | None:

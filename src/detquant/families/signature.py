@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detquant.errors import ModelError
+from detquant.families.class_names import SUPPOSED
 
 Outputs = Mapping[str, npt.NDArray[Any]]
 Shape = tuple[int | str | None, ...]
@@ -73,7 +74,8 @@ class Signature:
         """
         if classes is None:
             return self
-        return replace(self, metadata={**self.metadata, "detquant.classes": json.dumps(classes)})
+        others = {key: value for key, value in self.metadata.items() if key != SUPPOSED}
+        return replace(self, metadata={**others, "detquant.classes": json.dumps(classes)})
 
     def image_input(self) -> tuple[str, int, int]:
         """The one image input.

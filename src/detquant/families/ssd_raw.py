@@ -50,7 +50,9 @@ class SSDRaw(Family):
     @classmethod
     def expected(cls, height: int, width: int) -> str:
         """The output shapes of the family, in words."""
-        return f"two outputs [1, anchors, 4] and [1, anchors, classes], as the metadata '{KEY}' tells"
+        return (
+            "two outputs [1, anchors, 4] and [1, anchors, classes], whose anchors the file tells, as detquant writes it"
+        )
 
     @classmethod
     def count_classes(cls, signature: Signature) -> int | None:

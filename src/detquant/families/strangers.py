@@ -59,8 +59,9 @@ _STRANGERS = (
     ),
     (
         _are_anchors,
-        "Boxes and scores over one set of rows are an SSD's, whose anchors this file does not tell: give the file "
-        "that has its detection operator in it, such as the .tflite or IR of the whole model.",
+        "If the boxes are codes, as an SSD's are, this file does not tell their anchors: give the file that has the "
+        "detection operator in it, such as the .tflite or IR of the whole model. If they are decoded already, export "
+        "the model with boxes and scores in one output.",
     ),
     (
         _are_maps,

@@ -10,6 +10,7 @@ from detquant.data import Dataset, Skip, read_image
 from detquant.errors import DatasetError
 from detquant.families import Family
 from detquant.pipeline.evaluate import ahead
+from detquant.recipes import Recipe
 
 
 def choose_images(dataset: Dataset, count: int, skipped: list[Skip]) -> list[Path]:
@@ -21,8 +22,10 @@ def choose_images(dataset: Dataset, count: int, skipped: list[Skip]) -> list[Pat
         skipped: what cannot be read is added here.
 
     Raises:
-        DatasetError: not one can be read.
+        DatasetError: there are none, or not one can be read.
     """
+    if dataset.uncalibrated:
+        raise DatasetError(dataset.uncalibrated)
     chosen: list[Path] = []
     for path in dataset.calibration:
         if len(chosen) == count:
@@ -37,6 +40,16 @@ def choose_images(dataset: Dataset, count: int, skipped: list[Skip]) -> list[Pat
         why = f": {skipped[0].reason}." if skipped else "."
         raise DatasetError(f"None of the {len(dataset.calibration)} calibration images can be read{why}")
     return chosen
+
+
+def require_calibration(dataset: Dataset, recipe: Recipe) -> None:
+    """Fails before the work where a recipe wants calibration images and there are none.
+
+    Raises:
+        DatasetError: that is so.
+    """
+    if dataset.uncalibrated and recipe.calibrates:
+        raise DatasetError(dataset.uncalibrated)
 
 
 def stream(family: Family, paths: Iterable[Path]) -> Iterator[Feed]:

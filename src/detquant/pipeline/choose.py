@@ -6,11 +6,15 @@ latency and size, and better in one of them (Pareto).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from detquant.data import Dataset
 from detquant.errors import DetquantError
+from detquant.pipeline.calibration_images import require_calibration
+from detquant.pipeline.decisions import KEY, Decisions, decisions_about, read_decisions
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.doctor import require_sound
 from detquant.pipeline.entries import Entry, compared_by, float_entries, quantized_entry
@@ -23,6 +27,8 @@ from detquant.targets import TARGETS, Target, load_target
 SMALL = "w8"
 """The recipe tried besides where weights alone in 8 bits cost no time."""
 
+MEASURED = "'{}' has no decisions about {}: they were taken by the clock."
+
 
 def choose(
     detector: Detector,
@@ -32,6 +38,7 @@ def choose(
     calib: int = 128,
     threads: int = 1,
     limit: int | None = None,
+    decisions: str | os.PathLike[str] | None = None,
     force: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -44,14 +51,22 @@ def choose(
         calib: number of calibration images.
         threads: of each runtime.
         limit: the first so many validation images only.
+        decisions: figures of an earlier run, whose measured decisions are taken again where they are about the same
+            recipe and target; elsewhere they are measured, which is noted.
         force: whether to go on with a float model that finds nothing, or that is probably read wrongly.
         progress: called with (what, done, total).
 
     Returns:
         Plain values: "rows" with "target", "precision", the task's first measure (or "agreement" with the float model,
-        per cent), "latency_ms", "size_bytes" and "best"; "notes" on what could not be run and why.
+        per cent), "latency_ms", "size_bytes", "best" and, where it is quantised, "decisions"; "notes" on what could not
+        be run and why.
+
+    Raises:
+        RecipeError: there is no such recipe, or none of the decisions can be taken.
     """
     wish = load_recipe(recipe)
+    given = _given(decisions, detector, wish) if decisions is not None else ()
+    require_calibration(dataset, wish)
     warned = require_sound(detector, dataset, force=force, progress=progress)
     dataset = measurable(detector.family, dataset, limit)
     notes: list[str] = []
@@ -69,7 +84,9 @@ def choose(
                 continue
             for one in wished(wish, place):
                 job = Job(detector=detector, dataset=dataset, recipe=one, target=place, calib=calib, progress=progress)
+                job = replace(job, decisions=next((known for known in given if known.is_about(job.about({}))), None))
                 entries.append(quantized_entry(job, threads))
+                notes += [] if job.decisions or not given else [MEASURED.format(decisions, entries[-1].name)]
         except DetquantError as error:
             notes.append(f"{place.name}: {error}")
     measured = run_over(
@@ -83,6 +100,7 @@ def choose(
             measure: values[entry.name],
             "latency_ms": measured.sides[entry.name].inference_ms,
             "size_bytes": entry.artefact.size_bytes,
+            **({KEY: entry.decisions} if entry.decisions is not None else {}),
         }
         for entry in entries
     ]
@@ -100,6 +118,22 @@ def choose(
         "warnings": [*warned, *measured.warnings],
         "skipped": skip_figures(measured.skipped),
     }
+
+
+def _given(source: str | os.PathLike[str], detector: Detector, wish: Recipe) -> tuple[Decisions, ...]:
+    """The decisions in a file.
+
+    Raises:
+        RecipeError: it has none, or all are about something else.
+    """
+    given = read_decisions(source)
+    places = [place for place in map(load_target, TARGETS) if not place.variant_of]
+    jobs = [
+        Decisions.about(detector.imported.sha256, one, place, {}) for place in places for one in wished(wish, place)
+    ]
+    if not any(one.is_about(job) for one in given for job in jobs):
+        decisions_about(jobs[0], given, source)
+    return given
 
 
 def wished(wish: Recipe, place: Target) -> list[Recipe]:

@@ -78,6 +78,10 @@ class Decisions:
                     f"give the report of this model, recipe and target, or leave out the decisions."
                 )
 
+    def is_about(self, job: Decisions) -> bool:
+        """Whether these are about the same model, recipe and target."""
+        return all(getattr(self, name) == getattr(job, name) for name in _FACTS)
+
     def fault(self, operators: Collection[str]) -> str:
         """What is wrong with what was decided, for a model with these operators; empty where nothing is."""
         for name, decision in self.taken.items():
@@ -93,7 +97,7 @@ _SAME = {"model": "model_sha256", "recipe": "recipe_sha256", "target": "target"}
 
 
 def read_decisions(path: str | os.PathLike[str]) -> tuple[Decisions, ...]:
-    """The decisions in a report: of one model, or of each that a workflow quantised.
+    """The decisions in a report: of one model, of each that a workflow quantised, or of each row that was compared.
 
     Args:
         path: of a `report.json` or `workflow.json`, or of the figures that `--json` wrote.
@@ -108,8 +112,8 @@ def read_decisions(path: str | os.PathLike[str]) -> tuple[Decisions, ...]:
         raise RecipeError(f"Cannot read the decisions in '{file}': {error.strerror or error}.") from error
     except ValueError as error:
         raise RecipeError(f"'{file}' is no report of detquant: it is not valid JSON ({error}).") from error
-    several = report.get("models") if isinstance(report, dict) else None
-    parts = [report, *(several if isinstance(several, list) else ())]
+    lists = [report.get(key) for key in ("models", "rows")] if isinstance(report, dict) else []
+    parts = [report, *(part for several in lists if isinstance(several, list) for part in several)]
     found = [part[KEY] for part in parts if isinstance(part, dict) and KEY in part]
     if not found:
         raise RecipeError(f"'{file}' holds no decisions: give the report.json of a run of detquant quantize.")
@@ -129,7 +133,8 @@ def decisions_about(job: Decisions, given: Sequence[Decisions], source: str | os
     Raises:
         RecipeError: none is about this model, this recipe and this target.
     """
-    found = next((one for one in given if one.model_sha256 == job.model_sha256), given[0])
+    ours = [one for one in given if one.model_sha256 == job.model_sha256]
+    found = next((one for one in ours if one.is_about(job)), next(iter(ours), given[0]))
     found.require_same(job, os.fspath(source))
     return found
 

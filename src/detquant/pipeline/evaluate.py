@@ -210,7 +210,7 @@ def measurable(family: Family, dataset: Dataset, limit: int | None = None) -> Da
         DatasetError: the data are for another task, the classes are not the model's, or no image to be measured has
             a labelled object.
     """
-    dataset = fit_task(dataset, family.task, _paired_classes(family, dataset))
+    dataset = fit_task(dataset, family.task, _paired_classes(family, dataset), supposed=family.names_supposed)
     if dataset.ground_truth is None:
         return dataset
     paths, ids = dataset.validation[:limit], dataset.image_ids

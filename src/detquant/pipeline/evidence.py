@@ -16,6 +16,7 @@ from detquant.data import Dataset, Skip
 from detquant.evaluation.agreement import agreement, same_guess
 from detquant.evaluation.scorers import figures, headline
 from detquant.evaluation.sqnr import sqnr_by_tensor
+from detquant.families.class_names import SUPPOSED
 from detquant.families.fed import form_entry
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.evaluate import Measured, Side
@@ -142,6 +143,7 @@ def label(qdq: ir.Model, detector: Detector, recipe: str, target: str) -> None:
             "detquant.version": __version__,
             "detquant.family": family.name,
             "detquant.classes": json.dumps(list(family.classes)),
+            **({SUPPOSED: "true"} if family.names_supposed else {}),
             "detquant.imgsz": json.dumps([family.height, family.width]),
             "detquant.recipe": recipe,
             "detquant.target": target,

@@ -10,6 +10,7 @@ from detquant.errors import TargetError
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.evidence import label
 from detquant.pipeline.file_ends import said_of_ends, with_ends_of_file
+from detquant.pipeline.growth import float_growth
 from detquant.targets import Artefact, Target, load_target
 
 TOLERANCE = {"fp32": 1e-3, "fp16": 5e-2}
@@ -58,7 +59,11 @@ def export(detector: Detector, target: str, precision: str | None = None) -> tup
         "size_bytes": artefact.size_bytes,
         "artefact_digest": artefact.digest(),
         "difference": difference,
-        "notes": [*said_of_ends(detector, place), *notes],
+        "notes": [
+            *said_of_ends(detector, place),
+            *float_growth(detector, artefact, precision, place.precisions),
+            *notes,
+        ],
     }
     return artefact, figures
 

@@ -1,4 +1,4 @@
-"""Why files became larger by being quantised, which nobody expects: what is in them, in bytes.
+"""Why files became larger by being quantised or written anew, which nobody expects: what is in them, in bytes.
 
 Eight bits are half of sixteen, but not all of a file is weights in 8 bits. Layers and decoding that stay in float are
 float32, whatever they came in as; each grid takes operators, a scale and a zero point; an IR tells all that as text.
@@ -7,6 +7,7 @@ float32, whatever they came in as; each grid takes operators, a scale and a zero
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 
 import onnx_ir as ir
 
@@ -16,8 +17,10 @@ from detquant.pipeline.detector import Detector
 from detquant.report.sheets import megabytes
 from detquant.targets import Artefact
 
-HALF = 3
-"""Bytes of a file for each parameter, below which they cannot be float32."""
+WIDTHS = {"fp32": 4, "fp16": 2}
+"""Bytes of a number in each float precision."""
+NARROWER = 0.75
+"""Of the bytes that its parameters have in a precision: a file of fewer has them in fewer bits."""
 
 GREW = (
     "The result is {ratio:.2f} times as large as the file that came in ({after} after {before}). It holds {codes} of "
@@ -26,6 +29,9 @@ GREW = (
 )
 PLAIN = "The result is {ratio:.2f} times as large as the file that came in ({after} after {before})."
 WIDENED = ", which came in 16 bits or fewer (what stays in float is widened)"
+FLOAT = "{plain} It holds {floats} of weights in {precision}{came}{instead}."
+CAME = {"fp32": ", which came in 16 bits or fewer", "fp16": ", which came in 8 bits or fewer"}
+INSTEAD = ": --precision fp16 keeps them in 16"
 
 
 def growth(detector: Detector, artefact: Artefact, qdq: ir.Model | None) -> list[str]:
@@ -43,7 +49,7 @@ def growth(detector: Detector, artefact: Artefact, qdq: ir.Model | None) -> list
     if qdq is None:
         return [PLAIN.format(**said)]
     held = _held(qdq.graph)
-    is_half = before < HALF * summarize(detector.model.graph).parameters
+    is_half = before < NARROWER * WIDTHS["fp32"] * summarize(detector.model.graph).parameters
     rest = max(after - held.total(), 0)
     text = next((content for name, content in artefact.files.items() if name.endswith(".xml")), b"")
     return [
@@ -55,6 +61,27 @@ def growth(detector: Detector, artefact: Artefact, qdq: ir.Model | None) -> list
             rest=megabytes(rest),
             text=f" (of these {megabytes(min(len(text), rest))} are text)" if text else "",
         )
+    ]
+
+
+def float_growth(detector: Detector, artefact: Artefact, precision: str, takes: Collection[str]) -> list[str]:
+    """The same of a result in float: its weights may have come in fewer bits than they are written in.
+
+    Args:
+        detector: the float model.
+        artefact: what was made of it.
+        precision: of the result.
+        takes: the precisions that its target takes.
+    """
+    plain = "".join(growth(detector, artefact, None))
+    if not plain:
+        return []
+    floats = WIDTHS[precision] * summarize(detector.model.graph).parameters
+    if detector.imported.size_bytes >= NARROWER * floats:
+        return [plain]
+    instead = INSTEAD if precision == "fp32" and "fp16" in takes else ""
+    return [
+        FLOAT.format(plain=plain, floats=megabytes(floats), precision=precision, came=CAME[precision], instead=instead)
     ]
 
 

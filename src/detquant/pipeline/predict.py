@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from detquant.data import Skip, iter_images, open_dataset
+from detquant.data.class_folders import validation_folder
+from detquant.errors import OutputError
 from detquant.families import Detections
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.opening import AUTO, Opening
@@ -75,3 +77,25 @@ def image_paths(images: Sequence[Path]) -> list[Path]:
         DatasetError: a folder has none.
     """
     return [path for place in images for path in (open_dataset(place).validation if place.is_dir() else (place,))]
+
+
+def require_apart(images: Sequence[Path], out: Path) -> None:
+    """Refuses to draw among the images: the next run would take the drawings for images, and draw on them again.
+
+    Args:
+        images: image files, or folders of them, which are searched to their depths. A drawing beside an image that is
+            named as a file is read by nobody.
+        out: where the drawings go.
+
+    Raises:
+        OutputError: a folder of images holds that place, or is it.
+    """
+    place = out.resolve()
+    for folder in filter(Path.is_dir, images):
+        read = (validation_folder(folder) or folder).resolve()
+        if place.is_relative_to(read):
+            where = "is the folder of the images" if place == read else f"is in '{folder}', whose images are read"
+            raise OutputError(
+                f"'{out}' {where}: the next run would take the drawings for images. Name a folder outside of it by "
+                f"--out."
+            )

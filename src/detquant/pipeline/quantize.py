@@ -12,6 +12,7 @@ from detquant.data import Dataset, open_dataset
 from detquant.errors import CalibrationError, ModelError, RecipeError
 from detquant.families.reading import reading_text
 from detquant.pipeline.as_planned import require_as_planned
+from detquant.pipeline.calibration_images import require_calibration
 from detquant.pipeline.decisions import decisions_about, read_decisions
 from detquant.pipeline.detector import Detector, load
 from detquant.pipeline.doctor import require_sound
@@ -125,6 +126,7 @@ def quantize(
         where = detector.imported.path
         raise ModelError(f"'{where}' is quantised already (it has Q and DQ nodes): give the float model.")
     dataset = data if isinstance(data, Dataset) else open_dataset(os.fspath(data), seed)
+    require_calibration(dataset, wish)
     warned = require_sound(detector, dataset, force=force, progress=progress)
     dataset = measurable(detector.family, dataset, val_limit)
 

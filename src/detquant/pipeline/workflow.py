@@ -11,6 +11,7 @@ from detquant.data import Dataset, iter_images, open_coco, open_dataset, read_im
 from detquant.errors import FetchError
 from detquant.evaluation.scorers import figures
 from detquant.pipeline.as_planned import require_as_planned
+from detquant.pipeline.calibration_images import require_calibration
 from detquant.pipeline.decisions import KEY, decisions_about, read_decisions
 from detquant.pipeline.detector import Detector, load
 from detquant.pipeline.doctor import require_sound
@@ -78,6 +79,7 @@ def run_workflow(workflow: Workflow, settings: Settings) -> dict[str, Any]:
     if settings.decisions:
         read_decisions(settings.decisions)  # what is wrong with the file is said before anything is fetched
     dataset = _data(workflow.data, settings)
+    require_calibration(dataset, load_recipe(workflow.recipe))
     paths = list(settings.models) or [_model(model, settings) for model in workflow.models]
     folders = distinct([path.stem for path in paths], {FETCHED, REPORT, REPORT_TEXT})
     for path, folder in zip(paths, folders, strict=True):

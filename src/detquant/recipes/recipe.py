@@ -93,6 +93,12 @@ class Recipe:
         activations = any(rule.activation is not None for rule in self.rules)
         return not activations and any(rule.weight is not None for rule in self.rules)
 
+    @property
+    def calibrates(self) -> bool:
+        """Whether images are looked at: by steps, or for the ranges of activations."""
+        fixed = (rule.activation is not None and not rule.activation.dynamic for rule in self.rules)
+        return bool(self.steps) or any(fixed)
+
     def observed_by(self, observer: str) -> Recipe:
         """The same with another observer of activations."""
         rules = (
