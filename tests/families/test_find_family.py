@@ -142,7 +142,7 @@ def test_a_family_that_is_said_decides_where_nothing_else_does() -> None:
     ("outputs", "nearest", "words"),
     [
         ({"v": (1, 7)}, "classifier", "say --family classifier"),
-        ({"s": (1, 4420, 2), "b": (1, 4420, 4)}, "ssd-raw", "whose anchors this file does not tell"),
+        ({"s": (1, 4420, 2), "b": (1, 4420, 4)}, "ssd-raw", "this file does not tell their anchors"),
         ({f"m{n}": (1, 12, n, n) for n in (22, 11)}, "ssd-raw", "raw maps, whose anchors and strides"),
         ({"o": (1, 46, 8400), "p": (1, 32, 160, 160)}, "ssd-raw", "segmentation"),
         ({f"h{n}": (1, n, 1) for n in range(3, 15)}, "nanodet", "only their own code decodes"),

@@ -12,6 +12,7 @@ import pytest
 from detquant.families import COCO_NAMES, Signature, find_family
 from detquant.families.coco_ids import COCO_IDS
 from detquant.families.ssd_layout import KEY, SSDLayout, read_layout
+from detquant.families.ssd_raw import SSDRaw
 
 ANCHORS = np.array([[0.5, 0.5, 0.2, 0.4], [0.1, 0.9, 0.3, 0.1], [0.3, 0.4, 0.5, 0.6]], np.float32)
 LAYOUT = SSDLayout(boxes="b", classes="c", anchors=ANCHORS, variances=(0.1, 0.1, 0.2, 0.2))
@@ -85,6 +86,11 @@ def test_the_background_is_left_out(background: int | None, columns: list[int]) 
     best = family_of(replace(LAYOUT, background=background, best_only=True)).scores({"c": scores})
     things = scores[0][:, columns]
     np.testing.assert_array_equal(best, things * (things == things.max(axis=1, keepdims=True)))
+
+
+def test_it_is_told_in_words_that_a_user_knows() -> None:
+    said = SSDRaw.expected(300, 300)
+    assert "anchors that the file tells" in said and "detquant." not in said
 
 
 def test_ninety_classes_are_cocos_ids() -> None:

@@ -16,6 +16,7 @@ from detquant.data.scenes import scene
 from detquant.errors import MissingExtra, ModelError, TargetError
 from detquant.pipeline.benchmark import benchmark
 from detquant.pipeline.detector import Detector, load
+from detquant.pipeline.doctor import diagnose
 from detquant.pipeline.evaluate import evaluate
 from detquant.pipeline.quantize import quantize
 from detquant.recipes import load_recipe
@@ -245,6 +246,14 @@ def test_grids_by_channel_run_in_openvino_and_are_named_where_they_cannot(tmp_pa
     assert found.shape == (1, 7) and np.ptp(found) > 0
     with pytest.raises(ModelError, match=r"a grid for each channel .* leave out --target"):
         detector.open()
+
+
+@pytest.mark.parametrize("target", ["openvino", "tflite"])
+def test_the_doctor_looks_at_a_file_where_it_runs(files: dict[str, Path], target: str) -> None:
+    found = diagnose(load(files[target]), open_dataset("scenes"), images=4)
+    assert found["target"] == target and found["sound"]
+    [said] = found["notes"]
+    assert said.startswith("The file itself ran in ")
 
 
 def test_the_same_in_an_onnx_file_has_another_way(build: Any, tmp_path: Path) -> None:

@@ -282,7 +282,7 @@ class Family(ABC):
             return None
         return (
             f"{cls.name}: {shapes_text(signature.outputs)} for an input of {height}x{width} "
-            f"is {cls.expected(height, width)} with {count} classes."
+            f"is {cls.expected(height, width)} with {count} class{'' if count == 1 else 'es'}."
         )
 
     @classmethod

@@ -50,9 +50,7 @@ class SSDRaw(Family):
     @classmethod
     def expected(cls, height: int, width: int) -> str:
         """The output shapes of the family, in words."""
-        return (
-            "two outputs [1, anchors, 4] and [1, anchors, classes], whose anchors the file tells, as detquant writes it"
-        )
+        return "anchors that the file tells, and two outputs [1, anchors, 4] and [1, anchors, classes]"
 
     @classmethod
     def count_classes(cls, signature: Signature) -> int | None:

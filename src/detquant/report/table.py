@@ -46,7 +46,7 @@ def show_inspection(figures: Mapping[str, Any]) -> None:
 def show_diagnosis(figures: Mapping[str, Any]) -> None:
     """Prints what a model finds when it is read in other ways; a verdict that is no error."""
     _show([sheets.examination(figures)])
-    _say([figures["verdict"]] if figures["sound"] else [], ())
+    _say([*figures["notes"], *([figures["verdict"]] if figures["sound"] else [])], ())
 
 
 def show_plan(figures: Mapping[str, Any]) -> None:

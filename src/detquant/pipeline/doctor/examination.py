@@ -33,7 +33,7 @@ Progress = Callable[[str, int, int], None]
 def diagnose(
     detector: Detector, dataset: Dataset, *, images: int = IMAGES, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Tries other ways to feed and read a detector.
+    """Tries other ways to feed and read a detector, in the runtime that its file was written for.
 
     Args:
         detector: float or quantised.
@@ -43,7 +43,7 @@ def diagnose(
 
     Returns:
         Plain values: "reading" as it is now, "findings" with "reads", "ap", "ap50" and "objects", the best first;
-        "sound", "verdict" and "option".
+        "sound", "verdict" and "option"; "target" and "notes" on where it ran.
 
     Raises:
         ModelError: the model is a classifier.
@@ -51,7 +51,8 @@ def diagnose(
     """
     if detector.family.task != "detect":
         raise ModelError("The doctor looks at detectors. Of a classifier, compare evaluate with each --preprocess.")
-    started, family, runner = time.perf_counter(), detector.family, detector.open(os.cpu_count() or 1)
+    started, family, opening = time.perf_counter(), detector.family, detector.opening(os.cpu_count() or 1)
+    runner = opening.runner
     found: Sequence[Finding] = ()
     if dataset.ground_truth is None:
         found, verdict = _without_labels(family, runner, Pictures(dataset.validation, images))
@@ -68,6 +69,8 @@ def diagnose(
         "family_reason": detector.reason,
         "data": dataset.name,
         "images": count,
+        "target": opening.target,
+        "notes": list(opening.notes),
         "reading": reading_text(family.reading),
         "findings": [_figures(family, one) for one in _shown(found)],
         "tried": len(found),
