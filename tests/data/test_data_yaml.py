@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import cv2
@@ -119,10 +120,10 @@ def test_without_kpt_shape_such_a_line_is_a_polygon(root: Path) -> None:
         (PLAIN + "kpt_shape: 17\n", "'kpt_shape' is 17"),
         (PLAIN + "kpt_shape: [1000000000, 3]\n", "'kpt_shape' is"),
         (PLAIN + "path: [a]\n", r"'path' is \['a'\], but the folder of the data set was expected"),
-        ("train: null\nval: images/val\nnames: [a]\n", "has nothing behind 'train': give the folder"),
-        ("train: {a: b}\nval: images/val\nnames: [a]\n", r"'train' is \{'a': 'b'\}, but the folder"),
-        ("train: []\nval: images/val\nnames: [a]\n", r"'train' is \[\], but the folder"),
-        ("train: C:\\me\\images\nval: images/val\nnames: [a]\n", "does not exist; looked for"),
+        ("val: null\nnames: [a]\n", "has nothing behind 'val': give the folder"),
+        ("val: {a: b}\nnames: [a]\n", r"'val' is \{'a': 'b'\}, but the folder"),
+        ("val: []\nnames: [a]\n", r"'val' is \[\], but the folder"),
+        ("val: C:\\me\\images\nnames: [a]\n", "does not exist; looked for"),
         ("train: gone\nval: gone\nnames: [a]\ndownload: x\n", "Its 'download' is never run: get the data first"),
         ("a: &a [*a]", "not valid YAML: '.a' stands for itself in line 1"),
         ("!!python/object/apply:os.system [ls]", "not valid YAML: could not determine a constructor for the tag"),
@@ -137,6 +138,20 @@ def test_refused_in_one_sentence(root: Path, text: str | bytes, words: str) -> N
     with pytest.raises(DatasetError, match=words) as refused:
         opened(root, text)
     assert str(refused.value).isprintable() and len(str(refused.value)) < 800
+
+
+@pytest.mark.parametrize(
+    ("train", "words"),
+    [
+        ("null", "has nothing behind 'train': give the folder"),
+        ("{a: b}", r"'train' is \{'a': 'b'\}, but the folder"),
+        ("[]", r"'train' is \[\], but the folder"),
+        ("C:\\me\\images", "does not exist; looked for"),
+    ],
+)
+def test_what_is_wrong_with_train_is_kept_for_who_calibrates(root: Path, train: str, words: str) -> None:
+    said = opened(root, f"train: {train}\nval: images/val\nnames: [a, b]\n").uncalibrated
+    assert re.search(words, said) and said.isprintable() and len(said) < 800
 
 
 def test_bombs_of_aliases_cost_little(root: Path) -> None:
