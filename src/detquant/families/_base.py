@@ -117,8 +117,7 @@ class Family(ABC):
         input_key: entry of the metadata that tells the form of what goes into a file; "" where there is none.
         adapted: whether that is another than the family's, since the graph does a part of it by itself.
         fed: a sentence on what the graph does to its image, and what it is fed; empty where it does nothing.
-        classes: class names, by class_id.
-        names_supposed: whether these are COCO's for want of any, and not what somebody told.
+        classes: class names, by class_id; COCO's for want of any, where `names_supposed`.
         input_name: name of the image input.
         height: of the network input, pixels.
         width: of the network input, pixels.
@@ -237,8 +236,7 @@ class Family(ABC):
             )
         changed = copy(self)
         changed.untold = self.untold or self.form
-        changed.told = {**self.told, **reading}
-        changed.form = form_as(self.form, reading)
+        changed.told, changed.form = {**self.told, **reading}, form_as(self.form, reading)
         return changed
 
     def heeds(self, kind: str, word: str) -> bool:
