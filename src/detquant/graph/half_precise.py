@@ -56,4 +56,4 @@ def half_precise(array: FloatArray, axis: int | None) -> FloatArray:
     with np.errstate(invalid="ignore"):
         moved, size = np.abs(rounded - array).max(axis=others, keepdims=True), np.abs(array)
         fits = moved <= np.maximum(TOLERABLE * size.max(axis=others, keepdims=True), NOTHING * size.max(initial=0.0))
-    return np.where(fits, rounded, array)
+    return np.asarray(np.where(fits, rounded, array), np.float32)
