@@ -39,7 +39,7 @@ def with_half_precise_weights(model: ir.Model) -> ir.Model:
             if value is None or array is None or array.dtype != np.float32 or not is_constant(value):
                 continue
             axis = weight_channel_axis(node) if value is weight else None
-            value.const_value = ir.tensor(half_precise(array, axis), name=value.name)
+            value.const_value = ir.tensor(half_precise(np.asarray(array, np.float32), axis), name=value.name)
     return model
 
 
