@@ -119,7 +119,7 @@ def test_a_family_is_made_with_the_form_that_its_graph_leaves():
     assert family.adapted and family.form.std == same(1.0) and family.pixel_range == (0, 255)
     assert family.fed == "The graph computes x / 255: it is fed RGB 0 to 255."
     family, _ = find_family(signature(Inside()))
-    assert not family.adapted and family.fed == "" and family.form == YOLOv8.form
+    assert not family.adapted and family.fed is None and family.form == YOLOv8.form
 
 
 def test_what_a_file_says_of_its_input_goes_before_its_graph():

@@ -31,10 +31,10 @@ def test_an_entry_is_sound(entry):
 @pytest.mark.parametrize("source", SOURCES, ids=[source.file for source in SOURCES])
 def test_a_source_is_sound(source):
     assert source.address.startswith("https://") and source.file
-    assert re.fullmatch(r"|[0-9a-f]{64}", source.sha256)
-    assert re.fullmatch(r"|[0-9a-f]{8}", source.sha256_start)
-    assert not source.sha256 or source.sha256.startswith(source.sha256_start)
-    assert source.sha256_start in source.file
+    assert re.fullmatch(r"|[0-9a-f]{64}", source.sha256 or "")
+    assert re.fullmatch(r"|[0-9a-f]{8}", source.sha256_start or "")
+    assert not source.sha256 or source.sha256.startswith(source.sha256_start or "")
+    assert (source.sha256_start or "") in source.file
     assert source.megabytes is None or source.megabytes > 0
 
 

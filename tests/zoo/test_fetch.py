@@ -37,7 +37,7 @@ def test_one_file(web, get, tmp_path):
 def test_several_files_go_into_a_folder(web, get, tmp_path):
     found = get(entry(web.source("m.cfg"), web.source("m.weights", sha256=digest(web))))
     assert sorted(path.name for path in (tmp_path / "zoo/thing").iterdir()) == ["m.cfg", "m.weights"]
-    assert [one.checked for one in found.files] == ["", "sha256"]
+    assert [one.checked for one in found.files] == [None, "sha256"]
 
 
 def test_an_archive_becomes_a_folder_once(web, get, tmp_path):

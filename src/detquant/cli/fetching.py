@@ -46,7 +46,7 @@ def zoo(*, json_file: Json = None) -> None:
 
 
 @app.command
-def fetch(name: str, /, *, out: Path = Path("."), sha256: str = "", json_file: Json = None) -> None:
+def fetch(name: str, /, *, out: Path = Path("."), sha256: str | None = None, json_file: Json = None) -> None:
     """Download a model or data set of the zoo, check it, and unpack it; a download that was cut is resumed.
 
     Args:

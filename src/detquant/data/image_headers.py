@@ -123,7 +123,7 @@ def _jpeg_turned(data: bytes) -> bool | None:
     return None if orientation is None else orientation >= 5
 
 
-def _tiff_entries(data: bytes, form: str = "") -> dict[int, int]:
+def _tiff_entries(data: bytes, form: str | None = None) -> dict[int, int]:
     """The first numbers of a TIFF's first directory, by tag; read in a form of struct, or in the one that they tell."""
     layout = _TIFFS.get(data[:4])
     if layout is None:

@@ -47,13 +47,13 @@ class Pairing:
         numbers: the model's class of each; None where it has none.
         by_name: whether names decided.
         note: how they were paired, in a sentence.
-        warning: what a user should check; empty where nothing is in doubt.
+        warning: what a user should check; None where nothing is in doubt.
     """
 
     numbers: tuple[int | None, ...]
     by_name: bool
     note: str
-    warning: str = ""
+    warning: str | None = None
 
 
 def pair_classes(

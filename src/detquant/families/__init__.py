@@ -6,8 +6,9 @@ import pkgutil
 from dataclasses import replace
 
 from detquant.errors import ModelError, unknown_name
-from detquant.families._base import CONFIDENCE, Detections, Family, Geometry
+from detquant.families._base import CONFIDENCE, Detections, Family
 from detquant.families.class_names import COCO_NAMES
+from detquant.families.geometry import Geometry
 from detquant.families.reading import written_reading
 from detquant.families.signature import Inside, Signature, is_dynamic, shapes_text
 from detquant.families.strangers import advice, nearest_families

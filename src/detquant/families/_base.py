@@ -6,23 +6,21 @@ from abc import ABC, abstractmethod
 from copy import copy
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from detquant.errors import ModelError
 from detquant.families.class_names import are_supposed, class_names
+from detquant.families.fed import fed_form, said, written_form
+from detquant.families.geometry import Geometry
+from detquant.families.input_form import Form
+from detquant.families.input_words import form_as, words_of_form
 from detquant.families.nms import class_aware_nms
 from detquant.families.reading import BACKGROUND, INPUT_KINDS, Reading, reading_entry, reading_text
 from detquant.families.signature import Inside, Outputs, Signature, shapes_text
-
-if TYPE_CHECKING:
-    from detquant.families.input_form import Form
-
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
-Pixels = npt.NDArray[np.uint8]
+from detquant.numerics.arrays import Floats, Ints, Pixels
 
 CONFIDENCE = 0.25
 """From which a detection is shown to people, and counts where models are compared without labels."""
@@ -68,40 +66,6 @@ class Detections:
         return self.select(self.confidence >= confidence)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Geometry:
-    """How an image was mapped to the network input: x_input = x_image * scale_x + pad_x, y alike.
-
-    Attributes:
-        height: of the original image, pixels.
-        width: of the original image, pixels.
-        scale_x: input pixels per image pixel.
-        scale_y: input pixels per image pixel.
-        pad_x: columns before the image in the input.
-        pad_y: rows above the image in the input.
-    """
-
-    height: int
-    width: int
-    scale_x: float
-    scale_y: float
-    pad_x: float = 0.0
-    pad_y: float = 0.0
-
-    def to_image(self, xyxy: Floats) -> Floats:
-        """Maps boxes [n, 4] from input pixels to image pixels, clipped to the image."""
-        pad = np.array([self.pad_x, self.pad_y] * 2, np.float32)
-        scale = np.array([self.scale_x, self.scale_y] * 2, np.float32)
-        limit = np.array([self.width, self.height] * 2, np.float32)
-        return np.asarray(np.clip((xyxy - pad) / scale, 0, limit), np.float32)
-
-    def to_input(self, xyxy: Floats) -> Floats:
-        """Maps boxes [n, 4] from image pixels to input pixels."""
-        pad = np.array([self.pad_x, self.pad_y] * 2, np.float32)
-        scale = np.array([self.scale_x, self.scale_y] * 2, np.float32)
-        return np.asarray(xyxy, np.float32) * scale + pad
-
-
 class Family(ABC):
     """A detector family: how its input is made and how its raw outputs become boxes.
 
@@ -114,9 +78,9 @@ class Family(ABC):
         nms_iou: IoU above which the validation protocol of the family drops the lesser box.
         max_detections: boxes an image that protocol keeps.
         form: how an image becomes the network's input.
-        input_key: entry of the metadata that tells the form of what goes into a file; "" where there is none.
+        input_key: entry of the metadata that tells the form of what goes into a file; None where there is none.
         adapted: whether that is another than the family's, since the graph does a part of it by itself.
-        fed: a sentence on what the graph does to its image, and what it is fed; empty where it does nothing.
+        fed: a sentence on what the graph does to its image, and what it is fed; None where it does nothing.
         classes: class names, by class_id; COCO's for want of any, where `names_supposed`.
         input_name: name of the image input.
         height: of the network input, pixels.
@@ -125,20 +89,22 @@ class Family(ABC):
         untold: the form of the input without them; None where none were told.
         takes: kinds of words that it heeds, of `detquant.families.reading.WORDS`.
         output_count: how many outputs its models have, as a rule.
+        ranked: whether the rows are what was found, best first: the same object may be in another row of another run.
     """
 
     name: ClassVar[str]
     task: ClassVar[str] = "detect"
-    input_key: ClassVar[str] = ""
+    input_key: ClassVar[str | None] = None
     takes: ClassVar[tuple[str, ...]] = (*INPUT_KINDS, "classes")
     output_count: ClassVar[int] = 1
+    ranked: ClassVar[bool] = False
     told: Reading = MappingProxyType({})
     untold: Form | None = None
     nms_iou: float
     max_detections: int
     form: Form
     adapted: bool = False
-    fed: str = ""
+    fed: str | None = None
     names_supposed: bool = False
 
     def __init__(self, *, input_name: str, height: int, width: int, classes: tuple[str, ...]) -> None:
@@ -174,8 +140,6 @@ class Family(ABC):
 
     def feed_as_told(self, signature: Signature) -> None:
         """Sets the form of the input to what the file says of it, else to what its graph leaves to be done."""
-        from detquant.families.fed import fed_form, said, written_form  # it knows forms, which know the types above
-
         inside, own = signature.inside, self.form
         if (written := written_form(own, signature.metadata)) is not None:
             self.form = written
@@ -207,15 +171,11 @@ class Family(ABC):
     @property
     def reading(self) -> Reading:
         """How images go in and outputs are read, in words."""
-        from detquant.families.input_words import words_of_form  # it knows forms, which know the types above
-
         return {**words_of_form(self.form), **self.told}
 
     @property
     def own_reading(self) -> Reading:
         """The words of the family's own form, whatever was told or found of this model."""
-        from detquant.families.input_words import words_of_form
-
         return words_of_form(getattr(type(self), "form", None) or self.untold or self.form)
 
     def read_as(self, reading: Reading) -> Self:
@@ -224,8 +184,6 @@ class Family(ABC):
         Raises:
             ModelError: the family does not heed such words.
         """
-        from detquant.families.input_words import form_as
-
         others = {kind: word for kind, word in reading.items() if not self.heeds(kind, word)}
         if others:
             fed = not others.keys().isdisjoint(INPUT_KINDS)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from detquant.families._base import Floats
+from detquant.numerics.arrays import Floats
 
 # exp(12) cells is wider than any image; a broken model may give more, which float32 would overflow.
 LARGEST_LOG_SIZE = 12.0

@@ -18,13 +18,14 @@ from typing import ClassVar, Self
 import numpy as np
 
 from detquant.errors import ModelError
-from detquant.families._base import Family, Floats, Ints
+from detquant.families._base import Family
 from detquant.families.box_coding import OF_CELLS, PLAIN
 from detquant.families.grid import cells, count_cells
 from detquant.families.logits import sigmoid
 from detquant.families.reading import BACKGROUND, INPUT_KINDS, Reading, written_reading
 from detquant.families.signature import Outputs, Shape, Signature, is_dynamic
 from detquant.families.told_by_values import NO_SCORE, scores_by_values, told_by_values
+from detquant.numerics.arrays import Floats, Ints
 
 BOX = 4
 Way = tuple[int, int, bool]

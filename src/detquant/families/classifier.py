@@ -14,10 +14,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from detquant.families._base import Detections, Family, Floats, Geometry
+from detquant.families._base import Detections, Family
 from detquant.families.class_names import written_names
+from detquant.families.geometry import Geometry
 from detquant.families.preprocessing import Preprocessing, written_preprocessing
 from detquant.families.signature import Outputs, Signature, is_dynamic
+from detquant.numerics.arrays import Floats
 
 KEY = "detquant.preprocess"
 TOP = 5

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from detquant.families.class_names import COCO_NAMES
-
-Ints = npt.NDArray[np.int64]
+from detquant.numerics.arrays import Ints
 
 HIGHEST_ID = 90
 # Ids of things that were never labelled, such as "street sign" and "hat".

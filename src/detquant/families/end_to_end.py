@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from detquant.families._base import Family, Floats
+from detquant.families._base import Family
 from detquant.families.box_coding import PLAIN
 from detquant.families.box_rows import BOX, only_output
 from detquant.families.class_names import COCO_NAMES, written_names
@@ -18,6 +18,7 @@ from detquant.families.input_form import WholeImage
 from detquant.families.reading import INPUT_KINDS, Reading
 from detquant.families.signature import Outputs, Signature
 from detquant.families.told_by_values import told_by_values
+from detquant.numerics.arrays import Floats
 
 VALUES = 6
 MOST_ROWS = 1000
@@ -28,7 +29,6 @@ class EndToEnd(Family):
     """RGB 0-1, centred letterbox; [1, n, 6]: x1 y1 x2 y2 in input pixels, score, class.
 
     Attributes:
-        ranked: the rows are what was found, best first: the same object may be in another row of another run.
         shown: the words that the values show.
     """
 

@@ -79,8 +79,8 @@ def fed_form(form: Form, inside: Inside) -> Form:
     return _with(form, rgb != turns, (fed[0],) * 3, (fed[1],) * 3)
 
 
-def said(form: Form, own: Form, inside: Inside) -> str:
-    """A sentence on what a graph does to its image and what it is fed; "" where it does nothing.
+def said(form: Form, own: Form, inside: Inside) -> str | None:
+    """A sentence on what a graph does to its image and what it is fed; None where it does nothing.
 
     Args:
         form: of what goes into the graph.
@@ -89,7 +89,7 @@ def said(form: Form, own: Form, inside: Inside) -> str:
     """
     does = _does(inside, faint=_is_faint(own, inside))
     if not does:
-        return f"The file says that it is fed {input_words(form)}." if form != own else ""
+        return f"The file says that it is fed {input_words(form)}." if form != own else None
     listed = " and ".join([*([", ".join(does[:-1])] if does[1:] else []), does[-1]])
     return f"The graph {listed}: it is fed {input_words(form)}."
 

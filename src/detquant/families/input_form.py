@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from detquant.families._base import Floats, Geometry, Pixels
+from detquant.families.geometry import Geometry
 from detquant.families.letterbox import as_tensor, letterbox_centred, letterbox_top_left, stretch, stretch_from_corner
+from detquant.numerics.arrays import Floats, Pixels
 
 Triple = tuple[float, float, float]
 Resize = Callable[[Pixels, int, int], tuple[Pixels, Geometry]]

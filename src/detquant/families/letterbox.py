@@ -5,7 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from detquant.families._base import Floats, Geometry, Ints, Pixels
+from detquant.families.geometry import Geometry
+from detquant.numerics.arrays import Floats, Ints, Pixels
 
 PAD_GREY = 114
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+from detquant.numerics.arrays import Floats
 
 # A sigmoid beyond 80 is 0 or 1; float32 overflows at exp(89).
 LARGEST_LOGIT = 80.0

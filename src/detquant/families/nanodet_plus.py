@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from detquant.families._base import Family, Floats
+from detquant.families._base import Family
+from detquant.families.box_rows import rows_of_cells
 from detquant.families.grid import cells, count_cells, distance_boxes
 from detquant.families.input_form import WholeImage
 from detquant.families.nanodet import DISTRIBUTION, MEAN_BGR, STD_BGR
-from detquant.families.signature import Outputs, Signature, is_dynamic
+from detquant.families.signature import Outputs, Signature
+from detquant.numerics.arrays import Floats
 
 STRIDES = (8, 16, 32, 64)
 
@@ -29,14 +31,8 @@ class NanoDetPlus(Family):
     @classmethod
     def count_classes(cls, signature: Signature) -> int | None:
         """The number of classes the shapes tell, or None if they are not this family's."""
-        _, height, width = signature.image_input()
-        shape = next(iter(signature.outputs.values()), ())
-        if len(signature.outputs) != 1 or len(shape) != 3 or is_dynamic(shape):
-            return None
-        if shape[:2] != (1, count_cells(height, width, STRIDES)):
-            return None
-        count = int(shape[2] or 0) - DISTRIBUTION
-        return count if count > 0 else None
+        counts = [values - DISTRIBUTION for _, values, turned in rows_of_cells(signature, (STRIDES,)) if turned]
+        return counts[0] if counts and counts[0] > 0 else None
 
     def scores(self, outputs: Outputs) -> Floats:
         """Class scores [cells, classes]; the graph has applied the sigmoid."""

@@ -7,10 +7,8 @@ from typing import Any, cast
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
+from detquant.numerics.arrays import Floats, Ints
 
 FIRST_LOOK = 512
 

@@ -20,9 +20,10 @@ import cv2
 import numpy as np
 
 from detquant.errors import ModelError, unknown_name
-from detquant.families._base import Floats, Geometry, Pixels
+from detquant.families.geometry import Geometry
 from detquant.families.input_form import Triple
 from detquant.families.letterbox import as_tensor
+from detquant.numerics.arrays import Floats, Pixels
 from detquant.untrusted import one_line, read_text
 
 _LARGEST = 1 << 20

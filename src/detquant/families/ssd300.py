@@ -7,7 +7,7 @@ of which 0 is the background. Validation follows its `evaluate`: NMS by an IoU o
 
 from __future__ import annotations
 
-from detquant.families._base import Family, Floats
+from detquant.families._base import Family
 from detquant.families.input_form import WholeImage
 from detquant.families.signature import Outputs, Signature
 from detquant.families.ssd_anchors import SIDE, default_boxes
@@ -20,6 +20,7 @@ from detquant.families.ssd_heads import (
     head_rows,
     values_of_an_anchor,
 )
+from detquant.numerics.arrays import Floats
 
 VARIANCES = (0.1, 0.2)
 # ImageNet's, of pixels of 0 to 255

@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detquant.families.grid import map_sizes
-
-Floats = npt.NDArray[np.float32]
+from detquant.numerics.arrays import Floats
 
 # ssd_anchor_generator of ssd_mobilenet_v1_coco.config (TensorFlow Object Detection API)
 LAYERS = 6

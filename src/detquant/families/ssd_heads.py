@@ -17,9 +17,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from detquant.families._base import Floats
 from detquant.families.logits import sigmoid, softmax
 from detquant.families.signature import Outputs, Shape, Signature, is_dynamic
+from detquant.numerics.arrays import Floats
 
 BOX = 4
 CONVERTER_KEY = "detquant.score_converter"

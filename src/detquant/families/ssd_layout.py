@@ -23,11 +23,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from detquant.families.ssd_heads import CONVERTERS
+from detquant.numerics.arrays import Floats
 
-Floats = npt.NDArray[np.float32]
 Four = tuple[float, float, float, float]
 Triple = tuple[float, float, float]
 

@@ -7,7 +7,7 @@ unless the file says otherwise. Validation follows ssd_mobilenet_v1_coco.config:
 
 from __future__ import annotations
 
-from detquant.families._base import Family, Floats
+from detquant.families._base import Family
 from detquant.families.class_names import written_names
 from detquant.families.coco_ids import count_of_slots, ids_of_classes
 from detquant.families.signature import Outputs, Signature
@@ -22,6 +22,7 @@ from detquant.families.ssd_heads import (
     values_of_an_anchor,
 )
 from detquant.families.tf_input import RANGE_KEY, input_range, tf_form
+from detquant.numerics.arrays import Floats
 
 VARIANCES = (1 / 10, 1 / 5)
 XY_FROM_YX = (1, 0, 3, 2)

@@ -19,12 +19,13 @@ from typing import Self
 
 import numpy as np
 
-from detquant.families._base import Family, Floats, Ints
+from detquant.families._base import Family
 from detquant.families.class_names import COCO_NAMES, written_names
 from detquant.families.coco_ids import HIGHEST_ID, ids_of_classes
 from detquant.families.reading import INPUT_KINDS, Reading
 from detquant.families.signature import Outputs, Shape, Signature, is_dynamic
 from detquant.families.tf_input import RANGE_KEY, input_range, tf_form
+from detquant.numerics.arrays import Floats, Ints
 
 BASE_KEY = "detquant.label_base"
 XY_FROM_YX = (1, 0, 3, 2)
@@ -41,11 +42,7 @@ class Roles:
 
 
 class SSDPostprocessed(Family):
-    """RGB -1 to 1, stretched; boxes [1, n, 4], classes [1, n], scores [1, n], their number [1].
-
-    Attributes:
-        ranked: the rows are what was found, best first: the same object may be in another row of another run.
-    """
+    """RGB -1 to 1, stretched; boxes [1, n, 4], classes [1, n], scores [1, n], their number [1]."""
 
     name = "ssd-postprocessed"
     output_count = 4

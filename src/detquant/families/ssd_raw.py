@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from detquant.families._base import Family, Floats
+from detquant.families._base import Family
 from detquant.families.class_names import written_names
 from detquant.families.coco_ids import count_of_slots, ids_of_classes
 from detquant.families.fed import form_entry
@@ -20,6 +20,7 @@ from detquant.families.input_form import WholeImage
 from detquant.families.signature import Outputs, Shape, Signature
 from detquant.families.ssd_heads import BOX, CONVERTERS, centre_size_boxes, values_of_an_anchor
 from detquant.families.ssd_layout import KEY, SSDLayout, read_layout
+from detquant.numerics.arrays import Floats
 
 
 class SSDRaw(Family):

@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from detquant.families._base import Floats
 from detquant.families.reading import Reading
+from detquant.numerics.arrays import Floats
 
 PLAIN_RISE, NO_RISE = 0.8, 0.3
 """Correlation with the place of the cell that shows that a number rises with it, and that shows that it does not."""

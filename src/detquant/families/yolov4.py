@@ -19,12 +19,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from detquant.families._base import Family, Floats
+from detquant.families._base import Family
 from detquant.families.input_form import WholeImage
 from detquant.families.logits import sigmoid
 from detquant.families.signature import Outputs, Shape, Signature, is_dynamic
 from detquant.families.yolo_heads import BOX_AND_OBJECT, KEY, YoloHead, YoloHeads, read_heads
 from detquant.families.yolov4_keras import keras_expected, keras_heads
+from detquant.numerics.arrays import Floats
 
 RESIZES = {"letterbox": "letterbox-128"}  # Darknet fills with 0.5
 LARGEST_LOG_SIZE = 12.0  # exp(12) anchors is wider than any image; float32 overflows at exp(89)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from detquant.families._base import Family, Floats
+from detquant.families._base import Family
 from detquant.families.grid import cells, map_sizes
 from detquant.families.signature import Outputs, Signature, is_dynamic
 from detquant.families.yolov8 import YOLOv8
+from detquant.numerics.arrays import Floats
 
 STRIDES = (8, 16, 32)
 BOX_AND_BEST = 5

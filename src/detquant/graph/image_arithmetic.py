@@ -27,15 +27,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from detquant.graph.running import Runner
 from detquant.graph.values import constant, is_op, new_initializer, static_shape
+from detquant.numerics.arrays import Doubles
 
 Triple = tuple[float, float, float]
-Floats = npt.NDArray[np.float64]
 
 POINTWISE = frozenset({"Add", "BatchNormalization", "Cast", "Div", "Identity", "Mul", "Neg", "Sub"})
 BY_CHANNEL = frozenset({"Concat", "Gather", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"})
@@ -154,7 +153,7 @@ def _part(model: ir.Model, end: ir.Value) -> ir.Model:
     return part
 
 
-def _fit(x: Floats, y: Floats) -> tuple[tuple[int, int, int], Triple, Triple] | None:
+def _fit(x: Doubles, y: Doubles) -> tuple[tuple[int, int, int], Triple, Triple] | None:
     """Order, slopes and offsets by which y [3, pixels] is made of x, or None: case 3."""
     if not np.isfinite(y).all():
         return None
@@ -174,7 +173,7 @@ def _fit(x: Floats, y: Floats) -> tuple[tuple[int, int, int], Triple, Triple] | 
     return (first, second, third), _triple(slope), _triple(offset)
 
 
-def _triple(values: Floats) -> Triple:
+def _triple(values: Doubles) -> Triple:
     first, second, third = (float(f"{value:.7g}") for value in values)  # the graph's constants are float32
     return first, second, third
 

@@ -56,6 +56,6 @@ class ImportedModel:
     sha256: str
     size_bytes: int
     metadata: Mapping[str, str]
-    reason: str = ""
+    reason: str | None = None
     own: OwnFile | None = None
     turned: bool = False

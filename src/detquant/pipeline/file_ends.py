@@ -23,7 +23,8 @@ def with_ends_of_file(model: ir.Model, detector: Detector, place: Target) -> ir.
 
 def said_of_feeding(detector: Detector) -> tuple[str, ...]:
     """What the file's graph does to its image by itself, where another image is fed for it than the family's."""
-    return (detector.family.fed,) if detector.family.adapted else ()
+    family = detector.family
+    return (family.fed,) if family.adapted and family.fed else ()
 
 
 def said_of_running(detector: Detector, place: Target) -> tuple[str, ...]:

@@ -35,14 +35,14 @@ class Source:
     Attributes:
         address: https.
         megabytes: of the file as it travels, a megabyte being a million bytes; None where it is not known.
-        sha256: all 64 hex digits, or empty where they are not known for certain.
+        sha256: all 64 hex digits, or None where they are not known for certain.
         sha256_start: the first digits, where the publisher puts them into the name of the file.
     """
 
     address: str
     megabytes: float | None = None
-    sha256: str = ""
-    sha256_start: str = ""
+    sha256: str | None = None
+    sha256_start: str | None = None
 
     @property
     def file(self) -> str:
@@ -71,7 +71,7 @@ class Entry:
         page: where the publisher speaks of it.
         sources: its files: any number of plain ones, or one archive.
         accuracy: None where the publisher gives no figure.
-        note: a sentence that whoever fetches it should read; or empty.
+        note: a sentence that whoever fetches it should read; None where there is none.
     """
 
     name: str
@@ -80,4 +80,4 @@ class Entry:
     page: str
     sources: tuple[Source, ...]
     accuracy: Accuracy | None = None
-    note: str = ""
+    note: str | None = None

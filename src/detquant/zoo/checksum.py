@@ -19,22 +19,22 @@ def sha256_of(file: Path) -> str:
 
 def expected(source: Source) -> str:
     """The digits that are known, at best all 64; empty where none are."""
-    return source.sha256 or source.sha256_start
+    return source.sha256 or source.sha256_start or ""
 
 
-def checked(source: Source) -> str:
-    """How a file that passed was checked, for people; empty if it was not."""
+def checked(source: Source) -> str | None:
+    """How a file that passed was checked, for people; None if it was not."""
     if source.sha256:
         return "sha256"
-    return f"first {len(source.sha256_start)} digits of sha256" if source.sha256_start else ""
+    return f"first {len(source.sha256_start)} digits of sha256" if source.sha256_start else None
 
 
-def pinned(entry: Entry, sha256: str) -> tuple[Source, ...]:
+def pinned(entry: Entry, sha256: str | None) -> tuple[Source, ...]:
     """The files of an entry, with the user's checksum at the one that has none of its own.
 
     Args:
         entry: a model or a data set.
-        sha256: 64 hex digits, or empty for none.
+        sha256: 64 hex digits, or None.
 
     Raises:
         FetchError: they are not 64 hex digits, or contradict what is known, or there is no single file to check.

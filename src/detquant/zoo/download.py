@@ -29,14 +29,14 @@ class Downloaded:
         file: its name.
         size_bytes: of the file.
         sha256: of the file.
-        checked: how, for people; empty where no checksum is known.
+        checked: how, for people; None where no checksum is known.
         already: it was here before, and nothing was fetched.
     """
 
     file: str
     size_bytes: int
     sha256: str
-    checked: str
+    checked: str | None
     already: bool
 
 

@@ -39,7 +39,7 @@ def fetch(
     entry: Entry,
     out: Path,
     *,
-    sha256: str = "",
+    sha256: str | None = None,
     progress: Progress | None = None,
     timeout: float = TIMEOUT,
     schemes: Collection[str] = HTTPS,

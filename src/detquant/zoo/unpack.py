@@ -31,14 +31,14 @@ _CHUNK = 1 << 20
 _LONGEST_PATH = 1024
 
 
-def unpack(archive: Path, folder: Path, *, record: str = "", record_name: str = "") -> None:
+def unpack(archive: Path, folder: Path, *, record: str = "", record_name: str | None = None) -> None:
     """Unpacks a zip or tar file.
 
     Args:
         archive: the file.
         folder: to make; it must not be there.
         record: is written into it as one more file, so that what is in the folder can be told later.
-        record_name: of that file; empty for none.
+        record_name: of that file; None for none.
 
     Raises:
         FetchError: the archive is broken, or holds what it should not.

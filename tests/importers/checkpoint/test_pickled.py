@@ -183,6 +183,9 @@ def test_bfloat16_is_read_as_float32(writer, zip_of):
         # a call of many values, many times
         (b"(" + b"N" * 50_000 + b"tq\0" + b"cpathlib\nPath\nh\0R" * 1000 + b".", "pickle instructions"),
         (b"}(]]u.", "key of type list"),
+        # what makes Python's own Unpickler take all memory, end the process or go on for hours: see `pickled`
+        (b"Nr\xff\xff\xff\x1fh\0.", "damaged"),
+        (b"})" + b"\x85" * 300_000 + b"Ns.", "key of type tuple"),
         (b"}(G?\xf0\0\0\0\0\0\0Nu.", "key of type float"),
         (b"}(\x8a\x09" + b"\x01" * 9 + b"Nu.", "key of type int"),
         (b"NNR.", "calls something that is not a class"),
@@ -208,6 +211,8 @@ def test_deep_nesting_and_shared_parts_need_no_recursion(zip_of):
     # each list holds the one before twice: 2^60 leaves, and nothing walks them
     laughs = b"]q\0" + b"](h\0h\0eq\0" * 60
     parse_checkpoint(FILE, zip_of(b"\x80\x02" + laughs + b"."))
+    twice = b")q\0" + b"h\0h\0\x86q\0" * 60
+    parse_checkpoint(FILE, zip_of(b"\x80\x04\x8f(" + twice + b"\x90."))  # in a set, which would hash them
 
 
 def test_a_hostile_pickle_ends_soon_and_stays_small(zip_of):

@@ -42,7 +42,7 @@ class Network:
         multiple: of which the side must be.
         resizable: whether it works at other sides too.
         outputs: names of what it gives.
-        preprocess: a classifier's, by its name in `detquant.families.preprocessing`.
+        preprocess: a classifier's, by its name in `detquant.families.preprocessing`; None of a detector.
     """
 
     title: str
@@ -52,7 +52,7 @@ class Network:
     multiple: int = 1
     resizable: bool = True
     outputs: tuple[str, ...] = ("output0",)
-    preprocess: str = ""
+    preprocess: str | None = None
 
 
 def read_file(path: Path) -> bytes:

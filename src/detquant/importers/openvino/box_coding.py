@@ -18,8 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detquant.families.ssd_heads import centre_size_boxes
-
-Floats = npt.NDArray[np.float32]
+from detquant.numerics.arrays import Floats
 
 _BOX = 4
 _TOLERANCE = 1e-4

@@ -20,13 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from detquant.families.ssd_layout import SSDLayout, Triple
 from detquant.importers.openvino.operation import Operation, contents
 from detquant.importers.openvino.ssd_heads import BOXES, CLASSES, with_raw_heads
-
-Floats = npt.NDArray[np.float32]
+from detquant.numerics.arrays import Floats
 
 KIND = "DetectionOutput"
 _BOX, _MOST = 4, 100

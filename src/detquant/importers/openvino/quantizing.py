@@ -25,8 +25,7 @@ import onnx_ir as ir
 
 from detquant.importers.openvino.operation import Operation, contents
 from detquant.importers.openvino.writer import Codes, Writer
-
-Floats = npt.NDArray[np.float64]
+from detquant.numerics.arrays import Doubles
 
 # How far a zero point may be from a whole number, in codes; ranges are float32, so it never is one exactly.
 _WHOLE = 1e-3
@@ -39,10 +38,10 @@ _CODES = ("i8", "u8")
 class _Ranges:
     """The four inputs of a FakeQuantize, float64, and its levels."""
 
-    input_low: Floats
-    input_high: Floats
-    output_low: Floats
-    output_high: Floats
+    input_low: Doubles
+    input_high: Doubles
+    output_low: Doubles
+    output_high: Doubles
     levels: int
 
     def same(self) -> bool:
@@ -169,7 +168,7 @@ def _to_codes(writer: Writer, operation: Operation, ranges: _Ranges) -> ir.Value
     return codes
 
 
-def _grid(writer: Writer, low: Floats, high: Floats, kind: _Kind) -> tuple[ir.Value, ir.Value, dict[str, int]] | None:
+def _grid(writer: Writer, low: Doubles, high: Doubles, kind: _Kind) -> tuple[ir.Value, ir.Value, dict[str, int]] | None:
     """Scale, zero point and axis of 256 levels from low to high, or None if QuantizeLinear cannot say them."""
     scale = (high - low) / 255
     if np.any(scale <= 0) or not np.isfinite(scale).all():
@@ -190,7 +189,7 @@ def _grid(writer: Writer, low: Floats, high: Floats, kind: _Kind) -> tuple[ir.Va
     )
 
 
-def _of_constant(writer: Writer, array: Floats, ranges: _Ranges) -> ir.Value:
+def _of_constant(writer: Writer, array: Doubles, ranges: _Ranges) -> ir.Value:
     """Case 4."""
     steps = ranges.levels - 1
     clipped = np.clip(array, np.minimum(ranges.input_low, ranges.input_high), ranges.input_high)
@@ -214,7 +213,7 @@ def _spelled_out(writer: Writer, x: ir.Value, ranges: _Ranges) -> ir.Value:
     """Case 5."""
     steps = ranges.levels - 1
 
-    def step(op_type: str, value: ir.Value, array: Floats) -> ir.Value:
+    def step(op_type: str, value: ir.Value, array: Doubles) -> ir.Value:
         return writer.add(op_type, value, writer.constant(array, np.float32))
 
     value = step("Min", step("Max", x, ranges.input_low), ranges.input_high)

@@ -13,12 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from detquant.families.ssd_layout import Triple
 from detquant.importers.tensorflow.graph_def import GraphNodes, Node
-
-Floats = npt.NDArray[np.float64]
+from detquant.numerics.arrays import Doubles
 
 LAYERS = ("Conv2D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "MatMul")
 ARITHMETIC = ("Add", "AddV2", "Sub", "Mul", "RealDiv", "Div")
@@ -64,7 +62,7 @@ def _behind_arithmetic(graph: GraphNodes, node: Node) -> tuple[Triple, Triple] |
     return None
 
 
-def _step(graph: GraphNodes, node: Node) -> tuple[int, Floats, Floats] | None:
+def _step(graph: GraphNodes, node: Node) -> tuple[int, Doubles, Doubles] | None:
     """Of one operation by a constant, where it reads x, and its factor and shift; None for any other."""
     if node.op == "Identity":
         return 0, np.ones(1), np.zeros(1)
@@ -76,7 +74,7 @@ def _step(graph: GraphNodes, node: Node) -> tuple[int, Floats, Floats] | None:
     return None
 
 
-def _affine(op: str, place: int, constant: Floats) -> tuple[Floats, Floats] | None:
+def _affine(op: str, place: int, constant: Doubles) -> tuple[Doubles, Doubles] | None:
     """Factor and shift of one operation on x, which it reads at a place; None if it is not of that form."""
     number = constant.ravel()
     if number.size not in (1, 3):
@@ -91,7 +89,7 @@ def _affine(op: str, place: int, constant: Floats) -> tuple[Floats, Floats] | No
     return (1 / number, zero) if place == 0 and np.all(number != 0) else None
 
 
-def _triple(values: Floats) -> Triple:
+def _triple(values: Doubles) -> Triple:
     red, green, blue = (float(f"{value:.6g}") for value in np.broadcast_to(values, 3))  # constants are float32
     return red, green, blue
 

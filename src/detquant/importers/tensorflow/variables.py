@@ -7,6 +7,10 @@ string that ties the names in the graph to the names in the table. A string tens
 model whose string is longer than 16383 bytes, as that of most detectors. The cure: a table that says the string
 begins as many bytes later as the length has more than 2.
 
+The table is read and written here, for no maintained library does either without TensorFlow: those of LevelDB (plyvel
+and its kin) open folders with a manifest and keys with sequence numbers, of which this lone table has none;
+tensorflow-checkpoint-reader (PyPI, last release 2023) reads tables only, and tensorstore has no driver for them.
+
 The folder that was named stays as it is: a temporary one holds the new table, the graph as `suppression` has it, and
 links to the rest.
 """
