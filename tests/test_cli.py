@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shlex
 import subprocess
@@ -18,10 +17,8 @@ from onnx import helper, numpy_helper
 from detquant.cli import main
 from detquant.report.files import staged, to_json
 
-HERE = importlib.util.find_spec("detquant.pipeline.quantize") is not None
-needs_quantize = pytest.mark.skipif(not HERE, reason="quantize is not here yet")
-ON_DATA = ["evaluate", pytest.param("quantize", marks=needs_quantize)]
-WITH_RECIPE = ["plan", "inspect", pytest.param("quantize", marks=needs_quantize)]
+ON_DATA = ["evaluate", "quantize"]
+WITH_RECIPE = ["plan", "inspect", "quantize"]
 
 
 @pytest.fixture(autouse=True)
@@ -168,7 +165,6 @@ def test_quantize_passes_everything_on(square_model, square_data, tmp_path, monk
     assert "37.30" in out and "Warning:" in out and "Written to squares-w8a8." in out
 
 
-@needs_quantize
 def test_quantize(square_model, square_data, tmp_path, capsys):
     out = tmp_path / "out"
     run("quantize", square_model, "--data", square_data(), "--calib", 4, "--out", out)
@@ -410,7 +406,7 @@ def test_what_is_typed_wrong(refused, arguments, words):
     refused(arguments, words)
 
 
-@pytest.mark.parametrize("command", ["predict", pytest.param("quantize", marks=needs_quantize)])
+@pytest.mark.parametrize("command", ["predict", "quantize"])
 def test_an_out_that_cannot_be_written(refused, square_model, square_data, tmp_path, command):
     (tmp_path / "file").write_text("in the way")
     data = square_data()

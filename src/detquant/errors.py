@@ -17,7 +17,9 @@ A message says what was found, what was expected and what to do.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import pkgutil
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from detquant.untrusted.shown import printable
 
@@ -124,3 +126,23 @@ def in_short(error: BaseException, longest: int = 200) -> str:
         Without a full stop, to stand in a sentence.
     """
     return " ".join(f"{type(error).__name__}: {error}".split())[:longest].rstrip(".")
+
+
+def load_named(
+    kind: str, name: str, table: Mapping[str, str], error: type[DetquantError], also: Iterable[str] = ()
+) -> Any:
+    """What a table of "package.module:object" has under a name; its module is imported only now.
+
+    Args:
+        kind: what the names stand for, such as "engine".
+        name: what was given.
+        table: the objects' places, by name.
+        error: to raise.
+        also: names that are taken where this one was given, for the sentence.
+
+    Raises:
+        DetquantError: the table has no such name; the error is of the class given.
+    """
+    if name not in table:
+        raise error(unknown_name(kind, name, [*table, *also]))
+    return pkgutil.resolve_name(table[name])

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pkgutil
 from importlib.util import find_spec
 from typing import Any
 
-from detquant.errors import MissingExtra, ModelError, unknown_name
+from detquant.errors import MissingExtra, ModelError, load_named
 
 __all__ = ["ARCHITECTURES", "load_architecture"]
 
@@ -26,8 +25,6 @@ def load_architecture(name: str) -> Any:
         ModelError: there is none of that name.
         MissingExtra: torch is not installed.
     """
-    if name not in ARCHITECTURES:
-        raise ModelError(unknown_name("architecture", name, ARCHITECTURES))
-    if find_spec("torch") is None:
+    if name in ARCHITECTURES and find_spec("torch") is None:
         raise MissingExtra("torch", "torch")
-    return pkgutil.resolve_name(ARCHITECTURES[name])
+    return load_named("architecture", name, ARCHITECTURES, ModelError)

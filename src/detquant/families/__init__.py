@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pkgutil
 from dataclasses import replace
 
-from detquant.errors import ModelError, unknown_name
+from detquant.errors import ModelError, load_named
 from detquant.families._base import CONFIDENCE, Detections, Family
 from detquant.families.class_names import COCO_NAMES
 from detquant.families.geometry import Geometry
@@ -57,9 +56,7 @@ def load_family(name: str) -> type[Family]:
     Raises:
         ModelError: there is none of that name.
     """
-    if name not in FAMILIES:
-        raise ModelError(unknown_name("family", name, [*FAMILIES, *KINDS]))
-    family: type[Family] = pkgutil.resolve_name(FAMILIES[name])
+    family: type[Family] = load_named("family", name, FAMILIES, ModelError, also=KINDS)
     return family
 
 

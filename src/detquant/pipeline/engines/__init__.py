@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pkgutil
-
-from detquant.errors import RecipeError, unknown_name
+from detquant.errors import RecipeError, load_named
 from detquant.pipeline.engines._base import Engine, Product
 
 ENGINES = {
@@ -19,9 +17,7 @@ def load_engine(name: str) -> Engine:
     Raises:
         RecipeError: there is none.
     """
-    if name not in ENGINES:
-        raise RecipeError(unknown_name("engine", name, ENGINES))
-    engine: Engine = pkgutil.resolve_name(ENGINES[name])
+    engine: Engine = load_named("engine", name, ENGINES, RecipeError)
     return engine
 
 
