@@ -27,11 +27,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from detquant.families.input_form import Form, Triple, WholeImage
 from detquant.families.preprocessing import Preprocessing
 from detquant.families.signature import Inside
+from detquant.numerics.arrays import Doubles
 
 KEY = "detquant.input"
 """Metadata: how an image goes into this very file, where that is not as its family has it, as JSON."""
@@ -51,7 +51,6 @@ _NOTHING = 1e-3
 _CLEAR = 0.04
 """Difference of red and blue, as a share of a mean, that tells which is which."""
 _FAINT = 1 / 40
-Floats64 = npt.NDArray[np.float64]
 _IN_ORDER, _TURNED = (0, 1, 2), (2, 1, 0)
 
 
@@ -160,12 +159,12 @@ def _does(inside: Inside, *, faint: bool) -> list[str]:
     ]
 
 
-def _formula(middle: Floats64, scale: Floats64) -> str:
+def _formula(middle: Doubles, scale: Doubles) -> str:
     top = f"(x - {_numbers(middle)})" if np.abs(middle).max() > _NOTHING else "x"
     return f"{top} / {_numbers(scale)}" if not np.allclose(scale, 1) else top
 
 
-def _numbers(values: Floats64) -> str:
+def _numbers(values: Doubles) -> str:
     texts = [f"{value:.4g}" for value in values]
     return texts[0] if len(set(texts)) == 1 else f"[{', '.join(texts)}]"
 

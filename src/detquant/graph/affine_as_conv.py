@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
@@ -25,11 +24,11 @@ from detquant.graph.fold_affine import by_channel
 from detquant.graph.fold_batchnorm import affine_of, fold_into_layer
 from detquant.graph.infer_shapes import infer_shapes
 from detquant.graph.values import constant, is_op, new_initializer, put_instead, static_shape, used_names
+from detquant.numerics.arrays import Doubles
 
-Float64 = npt.NDArray[np.float64]
-_Affine = tuple[Float64, Float64]
+_Affine = tuple[Doubles, Doubles]
 
-_FORMS: dict[tuple[str, int], Callable[[Float64], _Affine]] = {
+_FORMS: dict[tuple[str, int], Callable[[Doubles], _Affine]] = {
     ("Add", 0): lambda c: (np.ones_like(c), c),
     ("Add", 1): lambda c: (np.ones_like(c), c),
     ("Sub", 0): lambda c: (np.ones_like(c), -c),

@@ -17,16 +17,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import onnx_ir as ir
 
 from detquant.graph.fold_batchnorm import fold_into_layer
 from detquant.graph.values import constant, is_op, static_shape
+from detquant.numerics.arrays import Doubles
 
-Float64 = npt.NDArray[np.float64]
-_Affine = tuple[Float64, Float64]
+_Affine = tuple[Doubles, Doubles]
 
-_FORMS: dict[str, Callable[[Float64], _Affine]] = {
+_FORMS: dict[str, Callable[[Doubles], _Affine]] = {
     "Add": lambda c: (np.ones_like(c), c),
     "Sub": lambda c: (np.ones_like(c), -c),
     "Mul": lambda c: (c, np.zeros_like(c)),
@@ -56,7 +55,7 @@ def _fold(graph: ir.Graph, node: ir.Node) -> None:
     fold_into_layer(graph, node, value, *_FORMS[node.op_type](numbers))
 
 
-def by_channel(array: Float64, shape: tuple[int, ...]) -> Float64 | None:
+def by_channel(array: Doubles, shape: tuple[int, ...]) -> Doubles | None:
     """A number for each channel of a map, or None if the constant is not of this form."""
     channels = shape[1]
     if array.ndim > len(shape):

@@ -22,12 +22,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import onnx_ir as ir
 
 from detquant.graph.values import Array, constant, is_op, is_used_once, new_initializer
-
-Float64 = npt.NDArray[np.float64]
+from detquant.numerics.arrays import Doubles
 
 
 def fold_batchnorm(model: ir.Model) -> ir.Model:
@@ -45,7 +43,7 @@ def _fold(graph: ir.Graph, batchnorm: ir.Node) -> None:
 
 
 def fold_into_layer(
-    graph: ir.Graph, follower: ir.Node, value: ir.Value | None, slope: Float64, offset: Float64
+    graph: ir.Graph, follower: ir.Node, value: ir.Value | None, slope: Doubles, offset: Doubles
 ) -> bool:
     """Fold slope * x + offset into the layer that makes x, if that can be done.
 
@@ -89,7 +87,7 @@ def _dtype(value: ir.Value | None) -> np.dtype[np.generic]:
     return np.dtype(np.float32) if array is None else array.dtype
 
 
-def affine_of(batchnorm: ir.Node) -> tuple[Float64, Float64] | None:
+def affine_of(batchnorm: ir.Node) -> tuple[Doubles, Doubles] | None:
     """Slope s and offset t of each channel, or None if this is not a fixed affine map."""
     if batchnorm.attributes.get_int("training_mode", 0) or any(out.uses() for out in batchnorm.outputs[1:]):
         return None
@@ -104,7 +102,7 @@ def affine_of(batchnorm: ir.Node) -> tuple[Float64, Float64] | None:
     return (slope, offset) if np.isfinite(slope).all() and np.isfinite(offset).all() else None
 
 
-def _weight_and_bias(layer: ir.Node) -> tuple[Float64, Float64 | None] | None:
+def _weight_and_bias(layer: ir.Node) -> tuple[Doubles, Doubles | None] | None:
     weight = constant(layer.inputs[1])
     has_bias = len(layer.inputs) > 2 and layer.inputs[2] is not None
     bias = constant(layer.inputs[2]) if has_bias else None
@@ -114,7 +112,7 @@ def _weight_and_bias(layer: ir.Node) -> tuple[Float64, Float64 | None] | None:
         return np.asarray(weight, np.float64), None if bias is None else np.asarray(bias, np.float64)
 
 
-def _fold_conv(layer: ir.Node, slope: Float64, offset: Float64) -> tuple[Array, Array] | None:
+def _fold_conv(layer: ir.Node, slope: Doubles, offset: Doubles) -> tuple[Array, Array] | None:
     """Case 1."""
     constants = _weight_and_bias(layer)
     if constants is None or constants[0].shape[0] != slope.size:
@@ -124,7 +122,7 @@ def _fold_conv(layer: ir.Node, slope: Float64, offset: Float64) -> tuple[Array, 
     return weight * spread, offset if bias is None else slope * bias + offset
 
 
-def _fold_conv_transpose(layer: ir.Node, slope: Float64, offset: Float64) -> tuple[Array, Array] | None:
+def _fold_conv_transpose(layer: ir.Node, slope: Doubles, offset: Doubles) -> tuple[Array, Array] | None:
     """Case 2."""
     constants = _weight_and_bias(layer)
     group = layer.attributes.get_int("group", 1)
@@ -136,7 +134,7 @@ def _fold_conv_transpose(layer: ir.Node, slope: Float64, offset: Float64) -> tup
     return weight * spread, offset if bias is None else slope * bias + offset
 
 
-def _fold_gemm(layer: ir.Node, slope: Float64, offset: Float64) -> tuple[Array, Array] | None:
+def _fold_gemm(layer: ir.Node, slope: Doubles, offset: Doubles) -> tuple[Array, Array] | None:
     """Case 3."""
     constants = _weight_and_bias(layer)
     if constants is None:
@@ -151,7 +149,7 @@ def _fold_gemm(layer: ir.Node, slope: Float64, offset: Float64) -> tuple[Array, 
     return weight * (slope[:, None] if channels_first else slope), offset
 
 
-_FOLDS: dict[str, Callable[[ir.Node, Float64, Float64], tuple[Array, Array] | None]] = {
+_FOLDS: dict[str, Callable[[ir.Node, Doubles, Doubles], tuple[Array, Array] | None]] = {
     "Conv": _fold_conv,
     "ConvTranspose": _fold_conv_transpose,
     "Gemm": _fold_gemm,
