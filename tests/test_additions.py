@@ -68,14 +68,14 @@ KINDS = (
     Kind(
         what="target",
         names=TARGETS,
-        page="README.md",
+        page="docs/formats.md",
         tests="tests/targets/**/*.py",
         add="write tests/targets/test_{name}.py",
     ),
     Kind(
         what="importer",
         names=IMPORTERS,
-        page="README.md",
+        page="docs/formats.md",
         tests="tests/importers/*{name}*",
         add="write tests/importers/test_{name}.py",
     ),
@@ -89,7 +89,7 @@ KINDS = (
     Kind(
         what="recipe",
         names=builtin_recipes(),
-        page="README.md",
+        page="docs/formats.md",
         tests="tests/**/*.py",
         add="add it to tests/recipes/test_recipe.py",
     ),
