@@ -10,7 +10,6 @@ from pathlib import Path
 from detquant.errors import ModelError
 
 KINDS = {
-    ".pt2": ("a program of PyTorch (torch.export)", "the ONNX file or checkpoint that it was made from"),
     ".pte": ("a program of ExecuTorch", "the ONNX file or checkpoint that it was made from"),
     ".tar.xz": ("an archive, such as the NN Archive of OAK cameras", "the model.onnx in it"),
     ".tar.gz": ("an archive, such as the NN Archive of OAK cameras", "the model in it"),

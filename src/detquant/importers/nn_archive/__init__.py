@@ -1,0 +1,1 @@
+def matches(path): return False
