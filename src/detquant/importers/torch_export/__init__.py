@@ -1,16 +1,14 @@
 """Programs of `torch.export`, float or rounded to 8 bits: what `torch.export.save` wrote. Needs the extra `torch`.
 
-torch's own reader unpickles, evaluates and loads machine code, so the archive is read here (`archive`, `schema`), and the
-program is made anew of the operators that it names, from a closed list (`operators`, `module`). torch's exporter turns
-that into ONNX (`to_onnx`): operators that round to a grid become QuantizeLinear and DequantizeLinear. The program itself
-runs in torch, which is where it is evaluated.
+torch's own reader unpickles, evaluates and loads machine code, so the archive is read here (`archive`, `schema`), and
+the program is made anew of the operators that it names, from a closed list (`operators`, `module`). torch's exporter
+turns that into ONNX (`to_onnx`): operators that round to a grid become QuantizeLinear and DequantizeLinear. The program
+itself runs in torch, which is where it is evaluated.
 """
 
 from __future__ import annotations
 
 import hashlib
-import struct
-import zipfile
 from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
@@ -23,8 +21,9 @@ import onnx_ir as ir
 from detquant.errors import MissingExtra, ModelError
 from detquant.families.class_names import read_literal
 from detquant.importers._base import ImportedModel, OwnFile
-from detquant.importers.checkpoint import DAMAGES, ZIP
+from detquant.importers.checkpoint import DAMAGES
 from detquant.importers.checkpoint._base import Flaw, shown
+from detquant.importers.checkpoint.archive import ZIP
 from detquant.importers.checkpoint.export_cache import remembered
 from detquant.importers.checkpoint.network import read_file
 from detquant.importers.openvino.metadata import as_texts
@@ -57,7 +56,7 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
     """
     content = read_file(path)
     program = _read(path, content)
-    inputs, outputs, metadata = _names(program)
+    _, _, metadata = _names(program)
     _require()
     exported = remembered(content, ["torch.export", imgsz, _sources()], lambda: _export(path, program, imgsz))
     model = ir.from_proto(onnx.load_model_from_string(exported))
@@ -99,7 +98,7 @@ def _read(path: Path, content: bytes) -> Program:
         return read_program(content)
     except Flaw as flaw:
         raise ModelError(f"'{path}' {flaw}.") from flaw
-    except (*DAMAGES, zipfile.BadZipFile, struct.error, AttributeError) as error:
+    except (*DAMAGES, AttributeError) as error:
         raise ModelError(f"'{path}' is truncated or damaged: copy, download or save it again.") from error
 
 

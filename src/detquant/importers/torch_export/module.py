@@ -1,4 +1,4 @@
-"""A program as a module of torch, step by step: no code is made of it, and only operators of the closed list are called.
+"""A program as a module of torch, step by step: no code is made of it, only operators of the closed list are called.
 
 The operators are those of the program, so what it gives is what torch gives. A size that was left open gets a number:
 one image, and the side that was asked for, else that of the example.
@@ -102,7 +102,7 @@ class _Call:
         """Refuses training, and what changes the weights or the image."""
         name = self.step.target.split(".")[-2]
         switch = MAY_TRAIN.get(name.removesuffix("_"))
-        if switch and self.arguments.get(switch) is True and name != "instance_norm":
+        if switch and self.arguments.get(switch) is True:
             raise Flaw(f"has a {name} of the training: call model.eval() before torch.export.export")
         changed = next(iter(self.arguments.values()), None)
         if name.endswith("_") and isinstance(changed, Ref) and changed.name in fixed:

@@ -34,8 +34,8 @@ _ACTIVATIONS = """
 _SHAPES = """
     alias arange as_strided broadcast_to broadcast_tensors cat chunk clone concat constant_pad_nd contiguous copy detach
     diagonal expand expand_as fill flatten flip full full_like gather hstack vstack index index_put index_select
-    lift_fresh lift_fresh_copy linspace meshgrid movedim moveaxis narrow new_full new_ones new_zeros numpy_T ones ones_like
-    pad permute ravel reflection_pad1d reflection_pad2d repeat repeat_interleave replication_pad1d replication_pad2d
+    lift_fresh lift_fresh_copy linspace meshgrid movedim moveaxis narrow new_full new_ones new_zeros ones ones_like pad
+    permute ravel reflection_pad1d reflection_pad2d repeat repeat_interleave replication_pad1d replication_pad2d
     reshape reshape_as resolve_conj resolve_neg roll scalar_tensor scatter scatter_add select select_scatter slice
     slice_scatter split split_with_sizes squeeze stack swapaxes swapdims t take_along_dim tensor_split tile to _to_copy
     transpose tril triu type_as unbind unflatten unfold unsafe_chunk unsafe_split unsafe_split_with_sizes unsqueeze
@@ -78,9 +78,8 @@ OF_NUMBERS: Mapping[str, Callable[..., Any]] = {
 MAY_TRAIN: Mapping[str, str] = {
     **dict.fromkeys(("batch_norm", "native_batch_norm"), "training"),
     **dict.fromkeys(("dropout", "native_dropout", "feature_dropout", "alpha_dropout"), "train"),
-    "instance_norm": "use_input_stats",
 }
-"""Layers that do another thing in training, by the argument that says so; instance norm is as it is."""
+"""Layers that do another thing in training, by the argument that says so."""
 
 
 def known(target: str) -> tuple[str, str, str] | None:

@@ -24,7 +24,7 @@ def translations() -> dict[Any, Callable[..., Any]]:
         aten.fake_quantize_per_channel_affine.default: _per_channel,
     }
     decomposed = getattr(torch.ops, "quantized_decomposed", None)
-    if hasattr(decomposed, "quantize_per_tensor"):
+    if decomposed is not None and hasattr(decomposed, "quantize_per_tensor"):
         found[decomposed.quantize_per_tensor.default] = _quantise
         found[decomposed.quantize_per_tensor.tensor] = _quantise
         found[decomposed.dequantize_per_tensor.tensor] = _dequantise

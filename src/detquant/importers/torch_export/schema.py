@@ -1,7 +1,8 @@
 """The graph of a program, from the JSON that `torch.export.save` writes, as inert steps.
 
 torch's own reader looks any name up, evaluates texts as expressions of SymPy and unpickles; here the JSON is compared
-with what is expected, piece by piece, and gives names, numbers and texts only (schema 8 of `torch._export.serde.schema`).
+with what is expected, piece by piece, and gives names, numbers and texts only (version 8 of the schema in
+`torch._export.serde.schema`).
 Refused are
 
 1. nodes whose operator is not in `operators`, higher-order ones among them, and objects of classes;
@@ -37,7 +38,7 @@ class Step:
 
     target: str
     arguments: tuple[tuple[str, Any], ...]
-    results: tuple[str | None | tuple[str, ...], ...]
+    results: tuple[str | tuple[str, ...] | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,9 @@ def read_graph(program: object) -> Graph:
     metas = as_dict(graph["tensor_values"])
     inputs, held, plain = _inputs(signature, metas)
     steps = tuple(step for node in nodes if (step := _step(as_dict(node))) is not None)
-    outputs = tuple(as_dict(value)["name"] for kind, value in map(only, as_list(graph["outputs"])) if kind == "as_tensor")
+    outputs = tuple(
+        as_dict(value)["name"] for kind, value in map(only, as_list(graph["outputs"])) if kind == "as_tensor"
+    )
     if not outputs or not inputs:
         raise Flaw("takes or gives no tensor: expected the program of a detector")
     return Graph(inputs, held, plain, steps, tuple(map(as_text, outputs)))
@@ -174,7 +177,7 @@ def _step(node: Mapping[str, Any]) -> Step | None:
     return Step(target, arguments, results)
 
 
-def _result(kind: str, value: Any) -> str | None | tuple[str, ...]:
+def _result(kind: str, value: Any) -> str | tuple[str, ...] | None:
     if kind == "as_none":
         return None
     if kind == "as_tensor":
@@ -185,5 +188,3 @@ def _result(kind: str, value: Any) -> str | None | tuple[str, ...]:
         name = only(value)
         return as_text(name[1]) if name[0] == "as_name" else None
     raise Flaw(f"gives what is neither a tensor nor a number ({shown(kind)}): refused")
-
-

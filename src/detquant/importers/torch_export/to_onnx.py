@@ -23,15 +23,14 @@ from detquant.graph.fold_constants import fold_constants
 from detquant.graph.values import constant, is_op, new_initializer, used_names
 from detquant.importers.checkpoint._base import Flaw
 from detquant.importers.torch_export.module import MOST_VALUES, ProgramModule
+from detquant.importers.torch_export.padding import pad_within_windows
 from detquant.importers.torch_export.rounding import translations
 from detquant.numerics import QType, QuantParams, quantize
 
 _ROUNDING = frozenset(["QuantizeLinear", "DequantizeLinear"])
 
 
-def to_onnx(
-    module: ProgramModule, examples: tuple[torch.Tensor, ...], inputs: list[str], outputs: list[str]
-) -> bytes:
+def to_onnx(module: ProgramModule, examples: tuple[torch.Tensor, ...], inputs: list[str], outputs: list[str]) -> bytes:
     """An ONNX file of a program.
 
     Args:
@@ -63,6 +62,7 @@ def to_onnx(
     ClearMetadataAndDocStringPass()(model)
     _without_sequences(model)
     fold_constants(model)
+    pad_within_windows(model)
     keep_weights_in_codes(model)
     content: bytes = ir.to_proto(model).SerializeToString(deterministic=True)
     return content
@@ -102,7 +102,7 @@ def keep_weights_in_codes(model: ir.Model) -> None:
     names = used_names(graph)
     for node in tuple(graph):
         array = constant(node.inputs[0]) if is_op(node, "QuantizeLinear") else None
-        if array is None or node.attributes.get_int("block_size", 0):
+        if array is None or node.attributes.get_int("block_size"):
             continue
         scale, zero_point = constant(node.inputs[1]), constant(node.inputs[2]) if len(node.inputs) > 2 else None
         if scale is None or zero_point is None or zero_point.dtype not in (np.int8, np.uint8):
