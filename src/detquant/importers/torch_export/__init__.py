@@ -35,6 +35,7 @@ __all__ = ["FACTS", "load", "matches", "open_program"]
 FACTS = "detquant.json"
 """What detquant puts beside a program: names of its inputs and outputs, and the metadata of its model."""
 
+_LONGEST_NAME = 200
 _OF_OTHERS = ("metadata.json", "config.txt")
 
 
@@ -123,16 +124,22 @@ def _export(path: Path, program: Program, imgsz: int | None) -> bytes:
 def _names(program: Program) -> tuple[list[str], list[str], dict[str, str]]:
     """Names of inputs and outputs, and the metadata."""
     graph, facts = program.graph, _facts(program.extra.get(FACTS))
-    inputs, outputs = ([one for one in facts.get(key, ()) if isinstance(one, str)] for key in ("inputs", "outputs"))
-    if len(set(inputs)) != len(graph.inputs):
+    inputs, outputs = _texts(facts.get("inputs")), _texts(facts.get("outputs"))
+    counts, distinct = (len(graph.inputs), len(graph.outputs)), len({*inputs, *outputs})
+    if (len(inputs), len(outputs)) != counts or distinct != sum(counts):
         inputs = [one.name if one.name.isidentifier() else f"input{k}" for k, one in enumerate(graph.inputs)]
-    if len(set(outputs)) != len(graph.outputs):
         outputs = [f"output{k}" for k in range(len(graph.outputs))]
     written = facts.get("metadata")
     if written is None:
         others = (program.extra[name] for name in _OF_OTHERS if name in program.extra)
         written = next((_facts(content) for content in others), {})
     return inputs, outputs, as_texts(written)
+
+
+def _texts(names: object) -> list[str]:
+    """Names of a file that may stand in a graph."""
+    listed = names if isinstance(names, list) else []
+    return [one for one in listed if isinstance(one, str) and one.isprintable() and 0 < len(one) <= _LONGEST_NAME]
 
 
 def _facts(content: bytes | None) -> Mapping[str, Any]:

@@ -36,7 +36,7 @@ from detquant.untrusted import parse_json
 
 Array = npt.NDArray[Any]
 
-MOST_JSON = 64 << 20
+MOST_JSON = 32 << 20
 _MOST_FACTS = 8 << 20
 
 DTYPES: Mapping[int, str] = {

@@ -10,6 +10,7 @@ one image, and the side that was asked for, else that of the example.
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -39,6 +40,7 @@ _DTYPES = {
     12: torch.bool,
     13: torch.bfloat16,
 }
+_COPIES = 4
 _KINDS: Mapping[str, Mapping[int, Any]] = {
     "dtype": _DTYPES,
     "memory_format": {1: torch.contiguous_format, 2: torch.channels_last, 4: torch.preserve_format},
@@ -68,8 +70,8 @@ class ProgramModule(nn.Module):
         self._inputs = [one.name for one in graph.inputs]
         self._outputs, self._plain = graph.outputs, graph.plain
         self._buffers_of = {name: f"held_{number}" for number, name in enumerate(graph.held)}
-        for name, buffer in self._buffers_of.items():
-            self.register_buffer(buffer, _tensor(program.tensors[name]))
+        for name, tensor in _tensors(program.tensors).items():
+            self.register_buffer(self._buffers_of[name], tensor)
         self._steps = [_Call(step) for step in graph.steps]
         fixed = {*graph.held, *self._inputs}
         for call in self._steps:
@@ -115,7 +117,7 @@ class _Call:
         """Computes the results, and puts them under their names."""
         by_place = [_read(value, values) for value in self.by_place]
         if self.of_numbers and not all(isinstance(value, (int, float)) for value in by_place):
-            raise Flaw(f"is damaged: {self.step.target} is given what is no number")
+            raise TypeError(f"{self.step.target} is given what is no number")
         found = self.function(*by_place, **{key: _read(value, values) for key, value in self.arguments.items()})
         results = self.step.results
         for name, value in zip(results, (found,) if len(results) == 1 else found, strict=True):
@@ -134,7 +136,8 @@ def _operator(target: str) -> Any:
     namespace, name, overload = parts
     if namespace == "quantized_decomposed":
         importlib.import_module("torch.ao.quantization.fx._decomposed")  # they come with it
-    found = getattr(getattr(getattr(torch.ops, namespace), name, None), overload, None)
+    packet = getattr(getattr(torch.ops, namespace), name, None)
+    found = getattr(packet, overload) if packet is not None and overload in packet.overloads() else None
     kinds = {str(one.type) for one in found._schema.returns} if found is not None else set()
     if found is None or not kinds or not kinds <= {"Tensor", "List[Tensor]", "Tensor[]"}:
         raise Flaw(f"has the operator '{shown(target)}', which torch {torch.__version__} does not have: update torch")
@@ -167,6 +170,24 @@ def _last_uses(steps: Sequence[Step], outputs: Sequence[str]) -> dict[int, list[
     found: dict[int, list[str]] = {}
     for name in last.keys() - set(outputs):
         found.setdefault(last[name], []).append(name)
+    return found
+
+
+def _tensors(stored: Mapping[str, StoredTensor]) -> dict[str, torch.Tensor]:
+    """In memory of their own, which views of the same numbers share; not more of it than the file's own numbers ask."""
+    made: dict[tuple[Any, ...], torch.Tensor] = {}
+    found = {}
+    left = _COPIES * sum(
+        len(one.content) for one in {id(held.storage): held.storage for held in stored.values()}.values()
+    )
+    for name, held in stored.items():
+        key = (id(held.storage), held.offset, held.shape, held.strides)
+        if key not in made:
+            left -= math.prod(held.shape) * held.storage.itemsize
+            if left < 0:
+                raise Flaw("is damaged: its tensors overlap, and all together are far larger than the file")
+            made[key] = _tensor(held)
+        found[name] = made[key]
     return found
 
 

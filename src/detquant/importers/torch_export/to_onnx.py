@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 import torch
-from onnx_ir.passes.common import ClearMetadataAndDocStringPass, RemoveUnusedNodesPass
+from onnx_ir.passes.common import ClearMetadataAndDocStringPass, NameFixPass, RemoveUnusedNodesPass
 
 from detquant.architectures.export import OPSET, quiet
 from detquant.errors import in_short
@@ -60,6 +60,7 @@ def to_onnx(module: ProgramModule, examples: tuple[torch.Tensor, ...], inputs: l
     assert made is not None
     model: ir.Model = made.model
     ClearMetadataAndDocStringPass()(model)
+    NameFixPass()(model)  # a file's own names of its outputs may be those of other values
     _without_sequences(model)
     fold_constants(model)
     pad_within_windows(model)
