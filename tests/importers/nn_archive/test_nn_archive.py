@@ -31,7 +31,7 @@ def bare() -> bytes:
     return proto.SerializeToString()
 
 
-def written(folder: Path, members: dict[str, Any], end: str = ".tar.xz") -> Path:
+def written(folder: Path, members: dict[str, Any], end: str = ".tar") -> Path:
     path = folder / f"net{end}"
     path.write_bytes(packed(members, end))
     return path
@@ -183,7 +183,7 @@ def _with_dictionary(content: bytes, bits: int) -> bytes:
 
 
 def test_one_that_ends_early_is_a_sentence(tmp_path: Path) -> None:
-    path = written(tmp_path, {"config.json": config(), "model.onnx": bare()})
+    path = written(tmp_path, {"config.json": config(), "model.onnx": bare()[:50_000]}, ".tar.xz")
     content = path.read_bytes()
     for length in (20, len(content) // 2, len(content) - 4):
         path.write_bytes(content[:length])
