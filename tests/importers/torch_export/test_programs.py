@@ -67,6 +67,27 @@ def test_in_core_operators(tmp_path: Path, image: torch.Tensor) -> None:
     check(packed.getvalue(), tmp_path / "a.pt2", image)
 
 
+class Apart(nn.Module):
+    """Computes a part without gradients, which torch keeps as a graph of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        made = self.conv(image)
+        with torch.no_grad():
+            first, second = (made * torch.arange(4.0).reshape(1, 4, 1, 1)).chunk(2, 1)
+            first = self.conv(image)[:, :2] + first
+        return torch.cat([first, second], 1) + made, second
+
+
+def test_what_is_computed_without_gradients(tmp_path: Path, image: torch.Tensor) -> None:
+    content = saved(Apart().eval(), (image,))
+    assert b"wrap_with_set_grad_enabled" in content
+    check(content, tmp_path / "a.pt2", image)
+
+
 @pytest.mark.parametrize("imgsz", [None, 16])
 def test_sizes_left_open_are_the_example_s_or_as_asked(imgsz: int | None, tmp_path: Path) -> None:
     side = torch.export.Dim("side", min=2, max=64)

@@ -23,7 +23,8 @@ from detquant.importers.checkpoint._base import Flaw, shown
 from detquant.importers.torch_export.archive import Program
 from detquant.importers.torch_export.arguments import Kind, Ref, references
 from detquant.importers.torch_export.operators import MAY_TRAIN, OF_NUMBERS, known
-from detquant.importers.torch_export.schema import ProgramInput, Step
+from detquant.importers.torch_export.schema import ProgramInput
+from detquant.importers.torch_export.steps import Step
 
 MOST_VALUES = 1 << 28
 """Numbers in one tensor; the largest map of a detector has some ten million."""

@@ -5,7 +5,7 @@ with what is expected, piece by piece, and gives names, numbers and texts only (
 `torch._export.serde.schema`).
 Refused are
 
-1. nodes whose operator is not in `operators`, higher-order ones among them, and objects of classes;
+1. nodes whose operator is not in `operators`, higher-order ones but two among them (`regions`), and objects of classes;
 2. what changes its own weights: a program of the training, or one that keeps a state;
 3. arguments that are neither tensors nor plain values.
 
@@ -19,26 +19,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from detquant.importers.checkpoint._base import MAX_RANK, Flaw, shown
-from detquant.importers.torch_export.arguments import SYMBOLS, argument, as_dict, as_list, as_text, only, size, whole
-from detquant.importers.torch_export.operators import IGNORED, OF_NUMBERS, SIZES, known
+from detquant.importers.torch_export.arguments import argument, as_dict, as_list, as_text, only, size, whole
+from detquant.importers.torch_export.regions import read_steps
+from detquant.importers.torch_export.steps import Step
 
 MAJOR = 8
-MOST_NODES = 50_000  # YOLOv8x has two thousand
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """An operator with its arguments.
-
-    Attributes:
-        target: in full, such as "torch.ops.aten.conv2d.default"; it is in `operators`.
-        arguments: by name; by place where the name is empty.
-        results: names of what it gives; None for what nothing reads; a tuple where it gives a list.
-    """
-
-    target: str
-    arguments: tuple[tuple[str, Any], ...]
-    results: tuple[str | tuple[str, ...] | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +82,10 @@ def read_graph(program: object) -> Graph:
         )
     module = as_dict(top["graph_module"])
     graph, signature = as_dict(module["graph"]), as_dict(module["signature"])
-    nodes = as_list(graph["nodes"])
-    if len(nodes) > MOST_NODES:
-        raise Flaw(f"has {len(nodes)} nodes, more than any detector needs ({MOST_NODES}): refused")
     _check_outputs(signature)
     metas = as_dict(graph["tensor_values"])
     inputs, held, plain = _inputs(signature, metas)
-    steps = tuple(step for node in nodes if (step := _step(as_dict(node))) is not None)
+    steps = read_steps(graph["nodes"])
     outputs = tuple(
         as_dict(value)["name"] for kind, value in map(only, as_list(graph["outputs"])) if kind == "as_tensor"
     )
@@ -160,31 +142,3 @@ def _check_outputs(signature: Mapping[str, Any]) -> None:
                 f"changes what it holds ({shown(kind)}), as networks do in training: call model.eval() before "
                 "torch.export.export"
             )
-
-
-def _step(node: Mapping[str, Any]) -> Step | None:
-    """Cases 1 and 3."""
-    target = as_text(node["target"])
-    if target in IGNORED:
-        return None
-    if known(target) is None and target not in OF_NUMBERS and target not in SIZES:
-        raise Flaw(
-            f"has the operator '{shown(target)}', which detquant does not read from programs: export the model to "
-            "ONNX and give that file"
-        )
-    arguments = tuple((as_text(as_dict(one)["name"]), argument(as_dict(one)["arg"])) for one in as_list(node["inputs"]))
-    results = tuple(_result(kind, value) for kind, value in map(only, as_list(node["outputs"])))
-    return Step(target, arguments, results)
-
-
-def _result(kind: str, value: Any) -> str | tuple[str, ...] | None:
-    if kind == "as_none":
-        return None
-    if kind == "as_tensor":
-        return as_text(as_dict(value)["name"])
-    if kind == "as_tensors":
-        return tuple(as_text(as_dict(one)["name"]) for one in as_list(value))
-    if kind in SYMBOLS:
-        name = only(value)
-        return as_text(name[1]) if name[0] == "as_name" else None
-    raise Flaw(f"gives what is neither a tensor nor a number ({shown(kind)}): refused")
