@@ -15,7 +15,7 @@ import torch
 from programs import Small, repacked, saved, small
 from torch import nn
 
-from detquant.errors import ModelError
+from detquant.errors import MissingExtra, ModelError
 from detquant.graph.running import Runner
 from detquant.importers import load_model
 from detquant.importers.torch_export import open_program
@@ -182,4 +182,13 @@ def test_a_program_of_the_training_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.pt2"
     path.write_bytes(saved(Small().train(), (torch.zeros(1, 3, 8, 8),)))
     with pytest.raises(ModelError, match=r"call model\.eval\(\) before torch\.export\.export"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("package", ["torch", "onnxscript"])
+def test_without_the_extra_there_is_a_sentence(package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.pt2"
+    path.write_bytes(small())
+    monkeypatch.setattr("detquant.importers.torch_export.find_spec", lambda name: None if name == package else True)
+    with pytest.raises(MissingExtra, match=r"pip install 'detquant\[torch\]'"):
         load_model(path)
