@@ -47,7 +47,7 @@ def unpacked(path: Path, place: Path) -> Path:
             found = "empty" if not head else "no tar archive, nor one packed by xz or gzip"
             raise ModelError(f"'{path}' is {found}: expected an NN Archive, a tar of a model and its config.json.")
         plain = _from_xz(path, place / "plain.tar") if head.startswith(_XZ) else path
-        _check_count(path, plain)
+        _check_members(path, plain)
         unpack(plain, place / "archive")
     except (FetchError, OutputError) as error:
         raise ModelError(str(error).replace(str(place / "plain.tar"), str(path))) from error
@@ -59,17 +59,26 @@ def unpacked(path: Path, place: Path) -> Path:
 
 def _from_xz(path: Path, plain: Path) -> Path:
     """Case 1."""
-    left = min(max(path.stat().st_size * MOST_GROWTH, _SMALL), LARGEST)
+    left = _most(path)
     with path.open("rb") as packed, plain.open("xb") as file:
         for piece in _pieces(iter(lambda: packed.read(_PIECE), b"")):
             left -= len(piece)
             if left < 0:
-                raise ModelError(
-                    f"'{path}' unpacks to more than {MOST_GROWTH} times its size of "
-                    f"{in_units(path.stat().st_size)}, which no model does: do not trust it."
-                )
+                raise _bomb(path)
             file.write(piece)
     return plain
+
+
+def _most(path: Path) -> int:
+    """Bytes that an archive may unpack to."""
+    return min(max(path.stat().st_size * MOST_GROWTH, _SMALL), LARGEST)
+
+
+def _bomb(path: Path) -> ModelError:
+    size = in_units(path.stat().st_size)
+    return ModelError(
+        f"'{path}' unpacks to more than {MOST_GROWTH} times its size of {size}, which no model does: do not trust it."
+    )
 
 
 def _pieces(packed: Iterator[bytes]) -> Iterator[bytes]:
@@ -88,9 +97,13 @@ def _pieces(packed: Iterator[bytes]) -> Iterator[bytes]:
         raise EOFError("it ends early")
 
 
-def _check_count(path: Path, plain: Path) -> None:
-    """Case 2."""
+def _check_members(path: Path, plain: Path) -> None:
+    """Cases 1 and 2, by what is listed: before a member is walked over, which takes as long as to unpack it."""
+    left = _most(path)
     with ExitStack() as stack:
-        for number, _ in enumerate(open_archive(plain, stack).members()):
+        for number, member in enumerate(open_archive(plain, stack).members()):
+            left -= member.size
+            if left < 0:
+                raise _bomb(path)
             if number == MOST_MEMBERS:
                 raise ModelError(f"'{path}' has more than {MOST_MEMBERS} members, which no archive of a model has.")
