@@ -19,7 +19,11 @@ from detquant.recipes import load_recipe
 
 @pytest.mark.parametrize(
     ("target", "package", "name"),
-    [("openvino", "openvino", "model.xml"), ("tflite", "ai_edge_litert", "model.tflite")],
+    [
+        ("openvino", "openvino", "model.xml"),
+        ("tflite", "ai_edge_litert", "model.tflite"),
+        ("pytorch", "torch", "model.pt2"),
+    ],
 )
 @pytest.mark.parametrize("model", ["yolov8-pico", "resnet-pico"])
 def test_there_and_back(target: str, package: str, name: str, model: str, tmp_path: Path) -> None:
@@ -42,7 +46,11 @@ def test_there_and_back(target: str, package: str, name: str, model: str, tmp_pa
 
 @pytest.mark.parametrize(
     ("target", "package", "name"),
-    [("openvino", "openvino", "model.xml"), ("tflite", "ai_edge_litert", "model.tflite")],
+    [
+        ("openvino", "openvino", "model.xml"),
+        ("tflite", "ai_edge_litert", "model.tflite"),
+        ("pytorch", "torch", "model.pt2"),
+    ],
 )
 def test_in_8_bits(target: str, package: str, name: str, tmp_path: Path) -> None:
     pytest.importorskip(package, reason=f"the extra {target} is not installed")

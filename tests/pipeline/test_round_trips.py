@@ -32,7 +32,13 @@ RUNS_ON = {
     **dict.fromkeys(("ort-qoperator", "tensorrt", "oak"), "ort"),
 }
 """Where a file is measured again, where that is not its own target."""
-NOT_READ = {"model.pt2": "a program of PyTorch", "state_dict.pth": "state of the program", "model.tar.xz": "an archive"}
+READ = ("model.onnx", "model.xml", "model.tflite", "model.pt2", "model.tar.xz")
+"""Files that are a model each: what was measured of them is measured again."""
+NOT_READ = {"state_dict.pth": r"give 'model\.pt2'", "model.blob": "compiled for the MyriadX"}
+"""Files that no program can read as a model, and what is said of them."""
+FIRST = ("model.xml", "model.tflite", "model.pt2", "model.tar.xz", "model.onnx")
+BELONG = ("model.bin", "decode.onnx", "model_edgetpu.tflite")
+"""Files that are a part of another one, or were made of it by a vendor's compiler."""
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +68,18 @@ def check(folder: Path, files: list[str], target: str, reported: float, scenes: 
     for name in set(files) & set(NOT_READ):
         with pytest.raises(ModelError, match=NOT_READ[name]):
             load(folder / name)
-    for name in set(files) & {"model.onnx", "model.xml", "model.tflite"}:
+    for name in set(files) & set(READ):
         assert ap_of(folder / name, scenes, RUNS_ON.get(target, target)) == pytest.approx(reported, abs=apart)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_each_file_of_each_target_has_a_place_in_these_tests(target: str) -> None:
+    unknown = set(PLACES[target].writes) - {*READ, *NOT_READ, *BELONG}
+    assert PLACES[target].writes and not unknown, (
+        f"target {target} writes {sorted(unknown)}, and no test reads it again: let an importer read it and add it to "
+        "READ, or say in NOT_READ what is said of it, or in BELONG that it is a part of another file"
+    )
+    assert set(PLACES[target].writes) & set(READ), f"nothing that target {target} writes is read again"
 
 
 @pytest.mark.parametrize(("target", "precision"), FLOATS)
@@ -90,6 +106,8 @@ def test_in_8_bits(target: str, scenes: Dataset, tmp_path: Path) -> None:
         ("tflite", "fp16", "openvino"),
         ("openvino", "fp16", "tflite"),
         ("opencv", "fp32", "ort"),
+        ("pytorch", "fp32", "openvino"),
+        ("oak", "fp16", "ort"),
     ],
 )
 def test_a_float_file_is_quantised_again(
@@ -100,7 +118,7 @@ def test_a_float_file_is_quantised_again(
     artefact, _ = export(load("yolov8-pico"), source, precision)
     for name, content in artefact.files.items():
         (tmp_path / name).write_bytes(content)
-    file = next(tmp_path / name for name in artefact.files if name.endswith((".onnx", ".xml", ".tflite")))
+    file = next(tmp_path / name for name in FIRST if name in artefact.files)
     report = quantize(file, scenes, recipe=PLAIN, target=target, calib=2, val_limit=IMAGES).report
     assert report["float"]["ap"] == pytest.approx(in_float, abs=0.5)
     assert report["quantized"]["ap"] > in_float - 5 and report["int8"]["macs_percent"] > 80

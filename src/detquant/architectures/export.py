@@ -95,7 +95,7 @@ def _traced(module: Any, shape: tuple[int, ...], outputs: tuple[str, ...]) -> ir
     was_training = module.training
     module.eval()
     try:
-        with _quiet():
+        with quiet():
             program = torch.onnx.export(
                 module,
                 (torch.zeros(shape),),
@@ -113,7 +113,7 @@ def _traced(module: Any, shape: tuple[int, ...], outputs: tuple[str, ...]) -> ir
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Takes the exporter's remarks on torchvision, which is not used, and on torch's own ageing functions."""
     logger = logging.getLogger("torch.onnx._internal.exporter._registration")
     level = logger.level

@@ -30,7 +30,7 @@ def evaluate(
         data: A data.yaml, a COCO .json, a folder of images (perhaps in folders for each class), a .csv of class
             labels, or what ships with detquant: scenes, and crops for classifiers.
         target: Whose runtime it runs in, see detquant targets; auto is the one that the file was written for:
-            LiteRT for .tflite, OpenVINO for its IR, ONNX Runtime for all else.
+            LiteRT for .tflite, OpenVINO for its IR, PyTorch for .pt2, ONNX Runtime for all else.
         family: Detector family, found from the model by default.
         imgsz: Side of the input in pixels, for models that leave it open.
         preprocess: Of a classifier whose file does not tell it: unit, imagenet, imagenet-uncropped, tensorflow,
@@ -138,7 +138,7 @@ def benchmark(
     Args:
         models: Model files, the first of them the reference.
         target: Whose runtime it runs in, see detquant targets; auto is the one that the file was written for:
-            LiteRT for .tflite, OpenVINO for its IR, ONNX Runtime for all else.
+            LiteRT for .tflite, OpenVINO for its IR, PyTorch for .pt2, ONNX Runtime for all else.
         family: Family of all of them, found from each by default.
         imgsz: Side of the input in pixels, for models that leave it open.
         reads: How all of them are fed and read, see detquant doctor.
@@ -181,7 +181,7 @@ def predict(
         out: Folder for the drawn images.
         confidence: Objects score more than this.
         target: Whose runtime it runs in, see detquant targets; auto is the one that the file was written for:
-            LiteRT for .tflite, OpenVINO for its IR, ONNX Runtime for all else.
+            LiteRT for .tflite, OpenVINO for its IR, PyTorch for .pt2, ONNX Runtime for all else.
         family: Detector family, found from the model by default.
         imgsz: Side of the input in pixels, for models that leave it open.
         preprocess: Of a classifier whose file does not tell it: unit, imagenet, imagenet-uncropped, tensorflow,

@@ -24,6 +24,8 @@ IMPORTERS = {
     "tflite": "detquant.importers.tflite",
     "keras": "detquant.importers.keras",
     "darknet": "detquant.importers.darknet",
+    "torch_export": "detquant.importers.torch_export",
+    "nn_archive": "detquant.importers.nn_archive",
     "ultralytics": "detquant.importers.ultralytics",
     "state_dicts": "detquant.importers.state_dicts",
 }

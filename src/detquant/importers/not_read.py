@@ -10,10 +10,9 @@ from pathlib import Path
 from detquant.errors import ModelError
 
 KINDS = {
-    ".pt2": ("a program of PyTorch (torch.export)", "the ONNX file or checkpoint that it was made from"),
     ".pte": ("a program of ExecuTorch", "the ONNX file or checkpoint that it was made from"),
-    ".tar.xz": ("an archive, such as the NN Archive of OAK cameras", "the model.onnx in it"),
-    ".tar.gz": ("an archive, such as the NN Archive of OAK cameras", "the model in it"),
+    ".superblob": ("compiled for the MyriadX of OAK cameras", "the ONNX file that it was compiled from"),
+    ".dlc": ("compiled for a chip of Qualcomm", "the ONNX file that it was compiled from"),
     ".blob": ("compiled for the MyriadX of OAK cameras", "the ONNX file or OpenVINO IR that it was compiled from"),
     "_edgetpu.tflite": ("compiled for the Edge TPU", "the .tflite that it was compiled from"),
     ".engine": ("an engine of TensorRT, built for one GPU", "the ONNX file that it was built from"),
@@ -30,6 +29,9 @@ KINDS = {
 }
 """By the end of the name: what such a file is, and what to give instead."""
 
+ARCHIVES = (".tar.xz", ".tar.gz")
+"""Of the packed ones, those that `nn_archive` looks into."""
+
 STATE, PROGRAM = "state_dict.pth", "model.pt2"
 
 
@@ -43,13 +45,14 @@ def refuse_what_is_not_read(path: Path) -> None:
         ModelError: it is of such a kind.
     """
     name = path.name.lower()
+    packed = name.endswith(ARCHIVES)
     for end, (kind, instead) in KINDS.items():
-        if name.endswith(end):
+        if name.endswith(end) and not packed:
             raise ModelError(f"'{path}' is {kind}, which detquant does not read: give {instead}.")
     if name.endswith(".bin") and (graph := path.with_suffix(".xml")).exists():
         raise ModelError(f"'{path}' holds the weights of the OpenVINO model '{graph.name}' beside it: give that.")
     if path.name == STATE and path.with_name(PROGRAM).exists():
         raise ModelError(
             f"'{path}' is the state of the program '{PROGRAM}' beside it, in the names of that program's layers, which "
-            "no network of detquant has: give the ONNX file or checkpoint that the program was made from."
+            f"no network of detquant has: give '{PROGRAM}'."
         )

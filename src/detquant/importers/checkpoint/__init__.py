@@ -21,7 +21,7 @@ __all__ = ["Record", "Storage", "StoredTensor", "looks_like_checkpoint", "parse_
 _SUFFIXES = frozenset({".pt", ".pth", ".th", ".safetensors"})
 
 # What a damaged file trips over, wherever that is: all of it is an answer to bytes that were read.
-_DAMAGES = (
+DAMAGES = (
     ArithmeticError,
     EOFError,
     LookupError,
@@ -74,7 +74,7 @@ def parse_checkpoint(path: Path, content: bytes) -> object:
             return read_safetensors(content)
     except Flaw as flaw:
         raise ModelError(f"'{path}' {flaw}.") from flaw
-    except _DAMAGES as error:
+    except DAMAGES as error:
         raise ModelError(f"'{path}' is truncated or damaged: copy, download or save it again.") from error
     raise ModelError(f"'{path}' {_other_kind(content)}.")
 

@@ -34,7 +34,7 @@ def read_archive(content: bytes) -> object:
         Flaw: for the cases at the top of this file, or of `pickled`.
         zipfile.BadZipFile, ValueError, LookupError: it is damaged.
     """
-    entries = _entries(content)
+    entries = entries_of(content)
     prefix = _prefix(entries)
     if entries.get(f"{prefix}byteorder", b"little") != b"little":
         raise Flaw("was saved on a big-endian machine: load it with torch and save it on another")
@@ -51,8 +51,13 @@ def read_archive(content: bytes) -> object:
     return tree
 
 
-def _entries(content: bytes) -> Mapping[str, memoryview]:
-    """Views of all entries, by name."""
+def entries_of(content: bytes) -> Mapping[str, memoryview]:
+    """Views of all entries of a zip, by name.
+
+    Raises:
+        Flaw: case 1, or there are more than any detector needs.
+        zipfile.BadZipFile, struct.error: it is damaged.
+    """
     if content.count(_DIRECTORY_ENTRY) > MAX_ENTRIES:  # before zipfile makes an object of each
         raise Flaw(f"has more than {MAX_ENTRIES} entries, more than any detector needs: refused")
     entries: dict[str, memoryview] = {}

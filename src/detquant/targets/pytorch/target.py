@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -15,10 +13,14 @@ import onnx_ir as ir
 from detquant.errors import MissingExtra, TargetError
 from detquant.graph import prepare
 from detquant.graph.values import static_shape
+from detquant.importers import OwnFile
+from detquant.importers.torch_export import FACTS, open_program
 from detquant.targets._base import Arrays, Artefact, Runner, Target
 from detquant.targets.ort import CAPABILITY
+from detquant.targets.pytorch.own_file import OwnProgram
+from detquant.targets.pytorch.threads import on_threads
 
-PROGRAM, STATE, FACTS = "model.pt2", "state_dict.pth", "detquant.json"
+PROGRAM, STATE = "model.pt2", "state_dict.pth"
 
 
 class PyTorch(Target):
@@ -72,6 +74,13 @@ class PyTorch(Target):
         torch.save(module.state_dict(), state)
         return Artefact({PROGRAM: program.getvalue(), STATE: state.getvalue()})
 
+    def open_own(self, own: OwnFile, graph: ir.Model, threads: int = 1) -> OwnProgram | None:
+        """A program of anyone; see `detquant.importers.torch_export`, which makes it anew of its operators."""
+        if own.target != self.name:
+            return None
+        _torch()
+        return OwnProgram(open_program(own.path), graph, threads)
+
     def remarks(self, runner: Runner) -> tuple[str, ...]:
         """What the latency means."""
         return (f"PyTorch: {self.emulates}; its accuracy is that of the integers.",)
@@ -97,21 +106,9 @@ class Opened:
     def run(self, feeds: Arrays) -> Arrays:
         """Outputs by name for inputs by name."""
         torch = _torch()
-        with torch.inference_mode(), _threads(self.threads):
+        with torch.inference_mode(), on_threads(self.threads):
             found = self.module(*(torch.from_numpy(np.ascontiguousarray(feeds[n])) for n in self.facts["inputs"]))
         return {name: value.numpy() for name, value in zip(self.facts["outputs"], found, strict=True)}
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """The process has one number of threads in torch; it is given back."""
-    torch = _torch()
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _torch() -> Any:
