@@ -19,6 +19,19 @@ from onnx import helper, numpy_helper
 from detquant.families import COCO_NAMES
 from detquant.graph import prepare
 
+if find_spec("hypothesis"):
+    from hypothesis import HealthCheck, settings
+
+    # In the suite every run draws the same examples; `make fuzz` asks for the other profile, and goes on.
+    CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
+    settings.register_profile(
+        "suite", max_examples=100, deadline=None, derandomize=True, database=None, suppress_health_check=CHECKS
+    )
+    settings.register_profile("long", max_examples=2000, deadline=None, print_blob=True, suppress_health_check=CHECKS)
+    settings.load_profile("suite")
+else:
+    collect_ignore_glob = ["*/fuzz/test_*.py"]
+
 SIDE, CHANNELS, CLASSES = 96, 8, 80  # 96: at 64 there are as many cells as outputs of a cell
 STRIDES = (8, 16, 32)
 CELLS = sum((SIDE // stride) ** 2 for stride in STRIDES)

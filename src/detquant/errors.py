@@ -25,7 +25,19 @@ from detquant.untrusted.shown import printable
 
 
 class DetquantError(Exception):
-    """Base of all errors that a user can act on."""
+    """Base of all errors that a user can act on.
+
+    Its message names files, operators and fields as others wrote them, so what does not print is marked in it, and one
+    of more than `LONGEST` characters loses its middle.
+    """
+
+    LONGEST = 1000
+
+    def __init__(self, message: str) -> None:
+        text = printable(message)
+        if len(text) > self.LONGEST:
+            text = f"{text[: self.LONGEST - 305]} ... {text[-300:]}"
+        super().__init__(text)
 
 
 class ModelError(DetquantError):
@@ -41,19 +53,7 @@ class RecipeError(DetquantError):
 
 
 class DatasetError(DetquantError):
-    """The data set is missing, incomplete or does not fit the model.
-
-    Its message names files and fields as others wrote them, so what does not print is marked in it, and one of more
-    than `LONGEST` characters loses its middle.
-    """
-
-    LONGEST = 1000
-
-    def __init__(self, message: str) -> None:
-        text = printable(message)
-        if len(text) > self.LONGEST:
-            text = f"{text[: self.LONGEST - 305]} ... {text[-300:]}"
-        super().__init__(text)
+    """The data set is missing, incomplete or does not fit the model."""
 
 
 class CalibrationError(DetquantError):

@@ -76,3 +76,10 @@ def test_an_old_opset_is_refused(build):
     model = build([("Relu", ["x"], ["y"], {})], {"x": [1]}, {"y": [1]}, opset=6)
     with pytest.raises(ModelError, match="opset 6, and the oldest that can be read is 7"):
         raise_opset(model)
+
+
+def test_operators_whose_names_are_no_text_are_named_in_one_sentence(build):
+    rows = [(f"\0onv{k}\n", ["x"], [f"y{k}"], {}) for k in range(500)]
+    with pytest.raises(UnsupportedOperator, match=r"does not have: .{1,300}\.$") as caught:
+        raise_opset(build(rows, {"x": [1]}, {"y0": None}, opset=17))
+    assert str(caught.value).isprintable()

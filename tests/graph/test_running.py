@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import numpy as np
 import onnx_ir as ir
 import pytest
+from onnx import helper, numpy_helper
 
 from detquant.errors import ModelError
+from detquant.graph import loops
 from detquant.graph.infer_shapes import infer_shapes
 from detquant.graph.running import Runner, session, with_taps
 
@@ -89,3 +94,72 @@ def test_a_model_that_the_runtime_refuses_is_one_sentence(build, capfd):
     with pytest.raises(ModelError, match="ONNX Runtime refuses the model"):
         session(b"not a model")
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.fixture
+def looping() -> Callable[..., bytes]:
+    """looping(rounds, gathers): x plus what a loop counts to, 9; without end where it has no rounds."""
+
+    def make(rounds: int | None, gathers: bool = False) -> bytes:
+        value = helper.make_tensor_value_info
+        body = helper.make_graph(
+            [
+                helper.make_node("Add", ["v", "one"], ["grown"]),
+                helper.make_node("Less", ["grown", "most"], ["goes_on"]),
+                helper.make_node("Expand", ["grown", "size"], ["all"]),
+            ],
+            "body",
+            [value("i", 7, []), value("c", 9, []), value("v", 1, [])],
+            [value("goes_on", 9, []), value("grown", 1, []), *([value("all", 1, [1000])] if gathers else [])],
+            [numpy_helper.from_array(np.float32(1), "one"), numpy_helper.from_array(np.array([1000]), "size")],
+        )
+        outputs = ["last", "every"] if gathers else ["last"]
+        nodes = [
+            helper.make_node("Loop", ["rounds" if rounds else "", "true", "zero"], outputs, body=body),
+            helper.make_node("Add", ["x", "last"], ["y"]),
+        ]
+        weights = {
+            "rounds": np.array(rounds or 0),
+            "true": np.array(True),
+            "zero": np.float32(0),
+            "most": np.float32(9),
+        }
+        if rounds is None:
+            weights["most"] = np.float32(1e30)  # which float32 does not reach by ones
+        graph = helper.make_graph(
+            nodes,
+            "loop",
+            [value("x", 1, [1])],
+            [value("y", 1, [1]), *([value("every", 1, None)] if gathers else [])],
+            [numpy_helper.from_array(array, name) for name, array in weights.items()],
+        )
+        opsets = [helper.make_opsetid("", 17)]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
+
+    return make
+
+
+def test_a_loop_that_ends(looping):
+    assert Runner(looping(10**12)).run({"x": np.ones(1, np.float32)})["y"].tolist() == [10]
+
+
+def test_a_loop_without_end_is_ended(looping, monkeypatch):
+    monkeypatch.setattr(loops, "LONGEST", 0.2)
+    runner = Runner(looping(None))
+    for _ in range(2):  # the session is sound after it
+        begun = time.monotonic()
+        with pytest.raises(ModelError, match=r"has a loop, and one image still ran after 0\.2 s.*without loops"):
+            runner.run({"x": np.ones(1, np.float32)})
+        assert time.monotonic() - begun < 5
+
+
+@pytest.mark.skipif(loops.resource is None, reason="this system does not say how much memory was taken")
+def test_a_loop_that_takes_more_and_more_is_ended(looping, monkeypatch):
+    monkeypatch.setattr(loops, "MOST_BYTES", 64 << 20)
+    with pytest.raises(ModelError, match=r"has a loop, and one image took more than 67\.1 MB"):
+        Runner(looping(None, gathers=True)).run({"x": np.ones(1, np.float32)})
+
+
+def test_other_failures_of_a_loop_are_its_own(looping):
+    with pytest.raises(ModelError, match="cannot run the model"):
+        Runner(looping(10)).run({"x": np.ones((1, 2), np.float32)})

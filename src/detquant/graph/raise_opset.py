@@ -22,6 +22,7 @@ from onnx_ir.passes.common import RemoveInitializersFromInputsPass
 from detquant.errors import ModelError, UnsupportedOperator
 from detquant.graph import old_opsets
 from detquant.graph.values import ONNX_DOMAINS
+from detquant.untrusted import one_line
 
 OPSET = 21
 OLDEST_OPSET = 7
@@ -66,9 +67,8 @@ def _refuse_unknown(model: ir.Model, opset: int) -> None:
             except onnx.defs.SchemaError:
                 unknown.add(node.op_type)
     if unknown:
-        raise UnsupportedOperator(
-            f"The model uses operators that ONNX opset {opset} does not have: {', '.join(sorted(unknown))}."
-        )
+        names = one_line(", ".join(sorted(unknown)), 300)
+        raise UnsupportedOperator(f"The model uses operators that ONNX opset {opset} does not have: {names}.")
 
 
 def _convert(model: ir.Model, opset: int) -> ir.Model:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from google.protobuf.message import EncodeError
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
 
 from detquant.errors import ModelError
+from detquant.graph.loops import bounded, has_loops
 from detquant.graph.values import Array, static_shape
 
 Optimisation = Literal["all", "extended", "basic", "none"]
@@ -101,7 +103,9 @@ class Runner:
     """A model that is ready to run: feeds in, outputs out, both by name."""
 
     def __init__(self, model: ir.Model | bytes, threads: int = 1, *, optimisation: Optimisation = "all") -> None:
-        self._session = session(model, threads=threads, optimisation=optimisation)
+        content = model if isinstance(model, bytes) else as_bytes(model)
+        self._session = session(content, threads=threads, optimisation=optimisation)
+        self._has_loops = has_loops(content)
         self.input_names: tuple[str, ...] = tuple(value.name for value in self._session.get_inputs())
         self.output_names: tuple[str, ...] = tuple(value.name for value in self._session.get_outputs())
 
@@ -115,13 +119,14 @@ class Runner:
             An array for each output.
 
         Raises:
-            ModelError: a feed is missing or does not fit, or the run fails.
+            ModelError: a feed is missing or does not fit, or the run fails, or has a loop and does not end.
         """
         missing = [name for name in self.input_names if name not in feeds]
         if missing:
             raise ModelError(f"The model's input '{missing[0]}' was given nothing.")
         try:
-            results: Sequence[Any] = self._session.run(list(self.output_names), dict(feeds))
+            with bounded() if self._has_loops else nullcontext() as options:
+                results: Sequence[Any] = self._session.run(list(self.output_names), dict(feeds), options)
         except _ERRORS as error:
             raise ModelError(f"ONNX Runtime cannot run the model: {_sentence(error)}") from error
         return {name: np.asarray(result) for name, result in zip(self.output_names, results, strict=True)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -12,18 +11,6 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[2] / "importers" / "fuzz"))  # mutations and bounds
 sys.path.append(str(Path(__file__).parent))
-
-if find_spec("hypothesis"):
-    from hypothesis import HealthCheck, settings
-
-    CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
-    settings.register_profile(
-        "suite", max_examples=100, deadline=None, derandomize=True, database=None, suppress_health_check=CHECKS
-    )
-    settings.register_profile("long", max_examples=2000, deadline=None, print_blob=True, suppress_health_check=CHECKS)
-    settings.load_profile("suite")
-else:
-    collect_ignore_glob = ["test_*.py"]
 
 
 @pytest.fixture

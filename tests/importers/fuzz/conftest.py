@@ -1,4 +1,4 @@
-"""The same strategies for the suite, where every run draws the same examples, and for `make fuzz`, which goes on."""
+"""What the property tests of files share; how many examples they draw stands in the conftest of all tests."""
 
 from __future__ import annotations
 
@@ -17,18 +17,6 @@ from detquant.importers.checkpoint.network import Network, Tensors, fit
 
 sys.path.append(str(Path(__file__).parent))  # the tests share strategies and bounds
 sys.path.append(str(Path(__file__).parent.parent / "darknet"))  # and Darknet's nets
-
-if find_spec("hypothesis"):
-    from hypothesis import HealthCheck, settings
-
-    CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
-    settings.register_profile(
-        "suite", max_examples=100, deadline=None, derandomize=True, database=None, suppress_health_check=CHECKS
-    )
-    settings.register_profile("long", max_examples=2000, deadline=None, print_blob=True, suppress_health_check=CHECKS)
-    settings.load_profile("suite")
-else:
-    collect_ignore_glob = ["test_*.py"]
 
 
 @pytest.fixture

@@ -33,13 +33,13 @@ def compare(run_openvino: Callable[..., list[np.ndarray]]) -> Callable[..., Any]
     """compare(outputs, parameters, arrays): OpenVINO's results against those of the translation, which it gives."""
     import openvino
 
-    from detquant.importers.openvino.reading import _fold
+    from detquant.importers.openvino.folding import fold
     from detquant.importers.openvino.translation import translate
 
     def check(outputs: Sequence[Any], parameters: Sequence[Any], arrays: Arrays, tolerance: float = 1e-5) -> Any:
         model = openvino.Model(list(outputs), list(parameters), "test")
         expected = run_openvino(model, arrays)
-        _fold(model)
+        fold(model)
         translated = translate(model, Path("test.xml"))
         names = [value.name for value in translated.graph.inputs]
         found = list(Runner(translated, optimisation="none").run(dict(zip(names, arrays, strict=True))).values())

@@ -472,10 +472,10 @@ def branching() -> Any:
 def test_operations_that_are_known_and_cannot_be_had(made: Any, what: str) -> None:
     from openvino import Model
 
-    from detquant.importers.openvino.reading import _fold
+    from detquant.importers.openvino.folding import fold
 
     model = Model(*made(), "net")
-    _fold(model)
+    fold(model)
     with pytest.raises(UnsupportedOperator, match=f"^'net.xml' has the operation {what}"):
         translate(model, Path("net.xml"))
 

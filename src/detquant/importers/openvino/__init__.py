@@ -6,25 +6,28 @@ NNCF has quantised keeps its 8-bit weights and gets QuantizeLinear and Dequantiz
 
 from __future__ import annotations
 
+import html
 import re
 from pathlib import Path
 
-from detquant.errors import ModelError
+from detquant.errors import ModelError, UnsupportedOperator
 from detquant.importers._base import LARGEST, ImportedModel, OwnFile
 from detquant.importers.digest import digest
 from detquant.importers.openvino.detection_output import KIND, without_detection_output
 from detquant.importers.openvino.finishing import to_onnx
 from detquant.importers.openvino.first_weights import channels_were_turned
 from detquant.importers.openvino.metadata import beside, inside
+from detquant.importers.openvino.operators import LOOP, LOOPS
 from detquant.importers.openvino.reading import read
 from detquant.importers.openvino.ssd_heads import entries
-from detquant.untrusted import check_file
+from detquant.untrusted import check_file, read_bytes
 
 __all__ = ["load", "matches"]
 
 _HEAD = 4096
 _LARGEST_XML = 256 << 20
 _OLDEST = 10
+_TYPE = re.compile(rb"\btype\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _VERSION = re.compile(rb"<net\b[^>]*?\bversion\s*=\s*[\"']([0-9]{1,9})[\"']")
 
 
@@ -52,6 +55,7 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
         raise ModelError(f"'{path}' is a folder without an OpenVINO IR: expected one .xml in it, and its .bin.")
     weights = file.with_suffix(".bin")
     _check(file, weights)
+    _refuse_loops(file)
     metadata = beside(file.parent)
     model = read(file, "ir", imgsz, metadata)
     metadata |= inside(model, metadata)
@@ -73,6 +77,18 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
         own=OwnFile(target="openvino", runtime="OpenVINO", path=file),
         turned=turned,
     )
+
+
+def _refuse_loops(file: Path) -> None:
+    """Before OpenVINO builds the graph: it runs a loop of constants as soon as a shape is computed from it."""
+    try:
+        content = read_bytes(file, _LARGEST_XML)
+    except OSError as error:
+        raise ModelError(f"'{file}' cannot be read: {error.strerror}.") from error
+    kinds = {html.unescape((match[1] or match[2] or b"").decode(errors="replace")) for match in _TYPE.finditer(content)}
+    for kind in LOOPS:
+        if kind in kinds:
+            raise UnsupportedOperator(f"'{file}' has the operation {kind}, and {LOOP}.")
 
 
 def _only_ir(folder: Path) -> Path | None:

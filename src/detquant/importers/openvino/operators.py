@@ -135,14 +135,17 @@ OPERATORS: dict[str, Row] = {
 
 _NO_SUPPRESSION = "export the model without suppression (in PaddleDetection: exclude_nms=True), and give that file"
 _NO_LOOPS = "export the model without it, or to ONNX, and give that file"
+LOOP = f"nothing in a file is run in a loop, which may have no end: {_NO_LOOPS}"
+"""Why none of `LOOPS` is translated."""
+LOOPS = ("Loop", "TensorIterator")
 
 WITHOUT_COUNTERPART: dict[str, str] = {
     "CTCGreedyDecoder": "it decodes text: give a detector or a classifier",
     "If": f"which of its branches runs depends on the image: {_NO_LOOPS}",
-    "Loop": f"how often it runs depends on the image: {_NO_LOOPS}",
+    "Loop": LOOP,
     "MatrixNms": f"ONNX has no suppression that lowers scores: {_NO_SUPPRESSION}",
     "MulticlassNms": f"ONNX has no such suppression of all classes at once: {_NO_SUPPRESSION}",
     "Proposal": "detectors of two stages are not taken: give a detector of one stage, such as an SSD",
-    "TensorIterator": f"how often it runs is no part of an image net: {_NO_LOOPS}",
+    "TensorIterator": LOOP,
 }
 """Operations that are known and cannot be had, with the reason and what to do."""

@@ -19,14 +19,11 @@ import numpy as np
 
 from detquant.errors import MissingExtra, ModelError, UnsupportedOperator
 from detquant.graph.fix_shapes import fixed_shape
-from detquant.importers.openvino.branches import inline_branches
 from detquant.importers.openvino.combined_nms import combined_non_max_suppression
-from detquant.importers.openvino.quantizing import integer_converts
+from detquant.importers.openvino.folding import fold
 from detquant.untrusted import one_line
 
 _MOST_OUTPUTS = 8
-# The key under which OpenVINO's ConstantFolding finds that it should leave a node alone.
-_KEEP = "DisableConstantFolding_0"
 # How the lines of OpenVINO's messages begin that say where it was, not what was wrong.
 _FRAMES = ("Exception from", "Check '", "FrontEnd API", "Model wasn't fully converted", "-- ", "While validating")
 _MISSING = re.compile(r"No conversion rule[^:]*:(?P<some>.*)|No translator found for (?P<one>.*) node")
@@ -101,7 +98,7 @@ def read(
             model = _with_one_input(model, part.image)
     _fix_shapes(model, named, imgsz, metadata or {})
     with _sentences(named, framework):
-        _fold(model)
+        fold(model)
     return model
 
 
@@ -163,20 +160,6 @@ def _fix_shapes(model: Any, path: Path, imgsz: int | None, metadata: Mapping[str
     if any(port.get_partial_shape().is_dynamic for port in shapes):
         with _sentences(path, "shape"):
             model.reshape(shapes)
-
-
-def _fold(model: Any) -> None:
-    """Folds constants, and branches on them; those in integers with a scale stay: they become DequantizeLinear."""
-    from openvino.passes import ConstantFolding, Manager
-
-    manager = Manager()
-    manager.register_pass(ConstantFolding())
-    while True:
-        for node in integer_converts(model):
-            node.get_rt_info()[_KEEP] = True
-        manager.run_passes(model)
-        if not inline_branches(model):
-            return
 
 
 @contextmanager
