@@ -47,9 +47,17 @@ def channels_first(model: ir.Model) -> ir.Model:
         if shape is not None and channels_are_last(shape):
             value.shape = ir.Shape([shape[axis] for axis in _TO_FIRST])
             _insert(model.graph, value, taken)
-    while any(_push_on(model.graph, node, taken) for node in tuple(model.graph) if _is_turn(node, _TO_LAST)):
-        pass  # each time a Transpose is nearer to the outputs, or gone
+    while _push_all(model.graph, taken):
+        pass  # each time a Transpose that waited for another is nearer to the outputs, or gone
     return model
+
+
+def _push_all(graph: ir.Graph, taken: set[str]) -> bool:
+    """Push each Transpose as far as it goes: what is put behind a node is met on the way. Whether any was moved."""
+    moved = False
+    for node in graph:
+        moved |= _is_turn(node, _TO_LAST) and _push_on(graph, node, taken)
+    return moved
 
 
 def _is_turn(node: ir.Node | None, perm: tuple[int, ...]) -> bool:
