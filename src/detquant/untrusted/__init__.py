@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from detquant.untrusted.files import FileRefused, check_file, in_units, is_file, read_bytes, read_start
+from detquant.untrusted.memory import bounded_memory
 from detquant.untrusted.shown import one_line, printable, shown
 from detquant.untrusted.text import decode, read_text
 from detquant.untrusted.trees import parse_json, parse_yaml
 
 __all__ = [
     "FileRefused",
+    "bounded_memory",
     "check_file",
     "decode",
     "in_units",

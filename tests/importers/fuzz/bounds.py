@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
+import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from detquant.errors import DetquantError
 
@@ -19,9 +22,22 @@ _FORBIDDEN = (
 _events: list[str] | None = None
 
 
+_COPIES = str(Path(tempfile.gettempdir(), "detquant-"))
+"""How the names of folders begin that a reader makes for itself, and takes away again."""
+
+
 def _audit(event: str, arguments: tuple[object, ...]) -> None:
-    if _events is not None and (event.startswith(_FORBIDDEN) or (event == "open" and _writes(arguments))):
+    if _events is None or not (event.startswith(_FORBIDDEN) or (event == "open" and _writes(arguments))):
+        return
+    if not _of_a_copy(event, arguments):
         _events.append(f"{event} {arguments!r}"[:200])
+
+
+def _of_a_copy(event: str, arguments: tuple[object, ...]) -> bool:
+    """Whether this happens in such a folder; what is taken away from it is named from within."""
+    names = [os.fsdecode(one) for one in arguments if isinstance(one, (str, bytes, os.PathLike))]
+    within = event in ("os.remove", "os.rmdir") and not os.path.isabs(names[0])
+    return within or any(name.startswith(_COPIES) for name in names)
 
 
 def _writes(arguments: tuple[object, ...]) -> bool:

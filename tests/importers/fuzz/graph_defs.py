@@ -89,7 +89,7 @@ def graph_def(nodes: Iterable[bytes], functions: Iterable[bytes] = ()) -> bytes:
     return b"".join(field(1, one) for one in nodes) + (field(2, library) if library else b"") + field(4, field(1, 1000))
 
 
-def saved_model(graph: bytes, inputs: Mapping[str, str] = {}, outputs: Mapping[str, str] = {}) -> bytes:  # noqa: B006
+def saved_model(graph: bytes, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> bytes:
     """A SavedModel with one graph and one signature."""
 
     def ends(number: int, named: Mapping[str, str]) -> bytes:
@@ -108,9 +108,13 @@ def write_variables(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
         field(2, field(1, "VARIABLE_VALUE") + field(2, name) + field(3, f"{name}/.ATTRIBUTES/VARIABLE_VALUE"))
         for name in arrays
     ]
-    objects = b"".join(field(1, one) for one in [b"", *tracked])
+    root = field(1, field(1, 1) + field(2, "_" * 200))  # a string of at least 128 bytes, as that of every real model
+    objects = b"".join(field(1, one) for one in [root, *tracked])
     data = varint(len(objects)) + bytes(4) + objects
-    entries = [(b"", field(1, 1) + field(3, field(1, 1))), (b"_CHECKPOINTABLE_OBJECT_GRAPH", field(1, 7) + field(5, len(data)))]
+    entries = [
+        (b"", field(1, 1) + field(3, field(1, 1))),
+        (b"_CHECKPOINTABLE_OBJECT_GRAPH", field(1, 7) + field(5, len(data))),
+    ]
     for name, array in sorted(arrays.items()):
         place = field(1, DTYPES[array.dtype.str[1:]]) + field(2, shape_of(array.shape))
         place += field(4, len(data)) + field(5, array.nbytes)

@@ -1,7 +1,8 @@
 """Files read by OpenVINO, and its model made ready to be translated: shapes fixed, constants folded.
 
 OpenVINO reads its own IR, TensorFlow's frozen graphs and SavedModels, and TFLite, each with a frontend; only the
-frontend that was asked for sees the file. It runs nothing, and knows no operation that would read another file.
+frontend that was asked for sees the file. It knows no operation that would read another file, and runs nothing but
+what does not depend on the image; a file may ask for any amount of that, so the memory that it takes is bounded.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,14 @@ from detquant.errors import MissingExtra, ModelError, UnsupportedOperator
 from detquant.graph.fix_shapes import fixed_shape
 from detquant.importers.openvino.combined_nms import combined_non_max_suppression
 from detquant.importers.openvino.folding import fold
-from detquant.untrusted import one_line
+from detquant.untrusted import bounded_memory, one_line
 
 _MOST_OUTPUTS = 8
+# Bytes that reading may take: in all, of a thread for each processor, and for each byte of the files.
+_MEMORY, _MEMORY_OF_A_THREAD, _MEMORY_OF_A_BYTE = 3 << 30, 128 << 20, 8
 # How the lines of OpenVINO's messages begin that say where it was, not what was wrong.
 _FRAMES = ("Exception from", "Check '", "FrontEnd API", "Model wasn't fully converted", "-- ", "While validating")
+_NO_MEMORY = "bad_alloc"
 _MISSING = re.compile(r"No conversion rule[^:]*:(?P<some>.*)|No translator found for (?P<one>.*) node")
 _WHAT = {"ir": "an OpenVINO IR", "tf": "a TensorFlow graph", "tflite": "a TFLite model"}
 
@@ -78,7 +82,7 @@ def read(
     except ImportError as error:
         raise MissingExtra("openvino", "openvino") from error
     named = shown or path
-    with _sentences(named, framework):
+    with _bounded(path), _sentences(named, framework):
         frontend = FrontEndManager().load_by_framework(framework)
         if framework == "tf":
             from openvino.frontend.tensorflow import ConversionExtension
@@ -96,10 +100,18 @@ def read(
         frontend.normalize(model)
         if part is not None and part.image is not None:  # inputs that nothing reads any more are still there
             model = _with_one_input(model, part.image)
-    _fix_shapes(model, named, imgsz, metadata or {})
-    with _sentences(named, framework):
-        fold(model)
+    with _bounded(path):
+        _fix_shapes(model, named, imgsz, metadata or {})
+        with _sentences(named, framework):
+            fold(model)
     return model
+
+
+def _bounded(path: Path) -> AbstractContextManager[None]:
+    """The memory that reading a file may take."""
+    files = [path, path.with_suffix(".bin"), *(path / "variables").glob("*")]
+    of_files = _MEMORY_OF_A_BYTE * sum(file.stat().st_size for file in files if file.is_file())
+    return bounded_memory(_MEMORY + _MEMORY_OF_A_THREAD * (os.cpu_count() or 1) + of_files)
 
 
 @contextmanager
@@ -170,6 +182,11 @@ def _sentences(path: Path, framework: str) -> Iterator[None]:
     except (MissingExtra, ModelError):
         raise
     except Exception as error:  # RuntimeError mostly, but a damaged file may raise anything
+        if isinstance(error, MemoryError) or _NO_MEMORY in str(error):
+            raise ModelError(
+                f"'{path}' asks for more memory than reading it may take: it computes large constants, or there is too "
+                "little. Export the model again, or to ONNX, and give that file."
+            ) from error
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         missing = next((match for match in map(_MISSING.search, lines) if match is not None), None)
         if missing is not None:

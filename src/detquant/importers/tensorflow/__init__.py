@@ -18,7 +18,8 @@ from detquant.importers.openvino.metadata import beside
 from detquant.importers.openvino.reading import read
 from detquant.importers.openvino.ultralytics_boxes import boxes_in_pixels
 from detquant.importers.tensorflow.detection_graph import detection_of, find_detection_graph
-from detquant.importers.tensorflow.graph_def import graph_inside, read_graph
+from detquant.importers.tensorflow.graph_def import graph_inside, graphs_inside, read_graph
+from detquant.importers.tensorflow.judging import judge
 from detquant.importers.tensorflow.messages import check_graph, check_saved_model
 from detquant.importers.tensorflow.object_detection import find_cut, part_of, raw_heads
 from detquant.importers.tensorflow.suppression import with_numbered_outputs
@@ -56,6 +57,9 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
     sha256, size = digest(files)
     content = path.read_bytes() if folder is None else graph_inside(folder)
     graph = read_graph(content) if content is not None else None
+    for each in graphs_inside(folder) if folder is not None else (graph,):
+        if each is not None:
+            judge(each, path)
     cut, ending = (None, None) if graph is None else (find_cut(graph), find_detection_graph(graph))
     part = part_of(cut) if cut is not None else None if ending is None else ending.part
     with _source(path, folder, content if part is not None else None) as source:

@@ -8,7 +8,7 @@ file and leaves the rest unread.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -24,7 +24,8 @@ _FIELDS: dict[str, tuple[tuple[str, int, str | int, bool], ...]] = {
     "MetaGraph": (("graph_def", 2, _BYTES, False),),
     "GraphDef": (("node", 1, "NodeDef", True), ("library", 2, "Library", False)),
     "Library": (("function", 1, "Function", True),),
-    "Function": (("node_def", 3, "NodeDef", True),),
+    "Function": (("signature", 1, "Signature", False), ("node_def", 3, "NodeDef", True)),
+    "Signature": (("name", 1, _STRING, False),),
     "NodeDef": (
         ("name", 1, _STRING, False),
         ("op", 2, _STRING, False),
@@ -33,11 +34,16 @@ _FIELDS: dict[str, tuple[tuple[str, int, str | int, bool], ...]] = {
     ),
     "Attribute": (("key", 1, _STRING, False), ("value", 2, "AttrValue", False)),
     "AttrValue": (
+        ("list", 1, "List", False),
+        ("s", 2, _BYTES, False),
         ("i", 3, _INT64, False),
         ("f", 4, _FLOAT, False),
         ("b", 5, _BOOL, False),
         ("tensor", 8, "Tensor", False),
+        ("func", 10, "Call", False),
     ),
+    "List": (("func", 9, "Call", True),),
+    "Call": (("name", 1, _STRING, False),),
     "Tensor": (
         ("dtype", 1, _INT32, False),
         ("shape", 2, "Shape", False),
@@ -115,11 +121,13 @@ class GraphNodes:
         nodes: by name.
         functions: the functions of the library, each with its own names.
         readers: of a node's outputs, by its name.
+        name: of a function; "" for a graph.
     """
 
-    def __init__(self, nodes: Iterable[Node], functions: Iterable[GraphNodes] = ()) -> None:
+    def __init__(self, nodes: Iterable[Node], functions: Iterable[GraphNodes] = (), name: str = "") -> None:
         self.nodes = {node.name: node for node in nodes}
         self.functions = tuple(functions)
+        self.name = name
         self.readers: dict[str, list[Node]] = defaultdict(list)
         for node in self.nodes.values():
             for name in dict.fromkeys(node.inputs):
@@ -148,8 +156,18 @@ def read_graph(content: bytes) -> GraphNodes | None:
         graph = _message("GraphDef").FromString(content)
     except DecodeError:
         return None
-    functions = [GraphNodes(map(_node, function.node_def)) for function in graph.library.function]
+    functions = [
+        GraphNodes(map(_node, function.node_def), name=function.signature.name) for function in graph.library.function
+    ]
     return GraphNodes(map(_node, graph.node), functions)
+
+
+def graphs_inside(folder: Path) -> Iterator[GraphNodes]:
+    """All graphs of a SavedModel, with or without variables, as far as they are not damaged."""
+    for meta in _metas(folder):
+        graph = read_graph(bytes(meta.graph_def))
+        if graph is not None:
+            yield graph
 
 
 def graph_inside(folder: Path) -> bytes | None:
@@ -157,15 +175,21 @@ def graph_inside(folder: Path) -> bytes | None:
 
     The Object Detection API wrote such folders beside its frozen graphs.
     """
-    from google.protobuf.message import DecodeError
-
     if any((folder / "variables").glob("variables.*")):
         return None
-    try:
-        metas = _message("SavedModel").FromString((folder / "saved_model.pb").read_bytes()).meta_graph
-    except (DecodeError, OSError):
-        return None
+    metas = _metas(folder)
     return bytes(metas[0].graph_def) if len(metas) == 1 else None
+
+
+def _metas(folder: Path) -> Sequence[Any]:
+    """The graphs of a SavedModel as messages; none if it is damaged."""
+    from google.protobuf.message import DecodeError
+
+    try:
+        metas: Sequence[Any] = _message("SavedModel").FromString((folder / "saved_model.pb").read_bytes()).meta_graph
+    except (DecodeError, OSError):
+        return ()
+    return metas
 
 
 def _node(message: Any) -> Node:

@@ -12,11 +12,13 @@ and its kin) open folders with a manifest and keys with sequence numbers, of whi
 tensorflow-checkpoint-reader (PyPI, last release 2023) reads tables only, and tensorstore has no driver for them.
 
 The folder that was named stays as it is: a temporary one holds the new table, the graph as `suppression` has it, and
-links to the rest.
+links to the rest. OpenVINO takes a table to be sound, so it is given none but what was read and checked here
+(`_check`) and written again.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import struct
@@ -34,7 +36,9 @@ _EXPECTED_BYTES = 2
 _FOOTER, _HANDLES = 48, 40
 _MAGIC = struct.pack("<Q", 0xDB4775248B80FB57)
 _LARGEST = 256 << 20
-_SHARD, _OFFSET, _SIZE = 3, 4, 5  # fields of tensorflow.BundleEntryProto
+_DTYPE, _SHAPE, _SHARD, _OFFSET, _SIZE = 1, 2, 3, 4, 5  # fields of tensorflow.BundleEntryProto
+_ITEMS = {1: 4, 2: 8, 3: 4, 4: 1, 5: 2, 6: 1, 9: 8, 10: 1, 14: 2, 17: 2, 19: 2, 22: 4, 23: 8}
+"""Bytes of a number, by TensorFlow's DataType."""
 
 Entries = list[tuple[bytes, bytes]]
 
@@ -48,11 +52,12 @@ def with_readable_variables(folder: Path) -> Iterator[Path]:
     """
     index = folder / "variables" / "variables.index"
     entries = _read(index) if index.is_file() else []
+    _check(folder, index, entries)
     objects = dict(entries).get(_OBJECTS)
     surplus = 0 if objects is None else _surplus(folder, objects)
     graph = (folder / "saved_model.pb").read_bytes()
     changed = numbered(graph)
-    if surplus <= 0 and changed == graph:
+    if not entries and changed == graph:
         yield folder
         return
     if objects is not None and surplus > 0:
@@ -70,10 +75,63 @@ def with_readable_variables(folder: Path) -> Iterator[Path]:
         yield copy
 
 
+def _check(folder: Path, index: Path, entries: Entries) -> None:
+    """Refuses a table whose names are not in order, or that says more of the data than there is."""
+    files = _data(folder)
+    sizes = [file.stat().st_size for file in files]
+    keys = [key for key, _ in entries]
+    sound = keys == sorted(set(keys)) and (not keys or keys[0] == b"")
+    for _, value in entries[1:]:
+        fields = _fields(index, value)
+        shard, end = fields.get(_SHARD, 0), fields.get(_OFFSET, 0) + fields.get(_SIZE, 0)
+        sound &= shard < len(sizes) and end <= sizes[shard] and _fits(value, fields)
+    if not sound:
+        raise ModelError(f"'{index}' does not fit its data, or is damaged: copy or export the SavedModel again.")
+
+
+def _fits(entry: bytes, fields: dict[int, int]) -> bool:
+    """Whether the bytes of a variable are those of its shape; what is no number has no such bytes."""
+    item = _ITEMS.get(fields.get(_DTYPE, 0))
+    shape = None if item is None else _shape(entry)
+    return item is None or (shape is not None and item * math.prod(shape) == fields.get(_SIZE, 0))
+
+
+def _shape(entry: bytes) -> list[int] | None:
+    """The shape in an entry; None if its message is damaged."""
+    try:
+        for number, message in _messages(entry):
+            if number == _SHAPE:
+                return [_fields(Path(), dim).get(1, 0) for field, dim in _messages(message) if field == 2]
+    except (Damage, IndexError, ModelError):
+        return None
+    return []
+
+
+def _messages(message: bytes) -> Iterator[tuple[int, bytes]]:
+    """The fields of a message that are messages."""
+    place = 0
+    while place < len(message):
+        tag, place = varint(message, place)
+        if tag & 7 == 0:
+            _, place = varint(message, place)
+            continue
+        end = _behind(message, place, tag & 7)
+        if end > len(message):
+            raise Damage
+        if tag & 7 == 2:
+            _, begin = varint(message, place)
+            yield tag >> 3, message[begin:end]
+        place = end
+
+
+def _data(folder: Path) -> list[Path]:
+    return sorted(file for file in (folder / "variables").glob("variables.data-*") if file.is_file())
+
+
 def _surplus(folder: Path, entry: bytes) -> int:
     """By how many bytes the length of the string is longer than OpenVINO takes it to be."""
     fields = _fields(folder, entry)
-    files = sorted(file for file in (folder / "variables").glob("variables.data-*") if file.is_file())
+    files = _data(folder)
     shard, offset = fields.get(_SHARD, 0), fields.get(_OFFSET, 0)
     if shard >= len(files) or offset >= files[shard].stat().st_size:
         return 0
@@ -119,11 +177,15 @@ def _block(content: bytes, handle: bytes) -> Entries:
         raise Damage
     (restarts,) = struct.unpack("<I", data[-4:])
     end = size - 4 - 4 * restarts
+    if end < 0:
+        raise Damage
     place, key, entries = 0, b"", []
     while place < end:
         shared, place = varint(data, place)
         own, place = varint(data, place)
         length, place = varint(data, place)
+        if shared > len(key) or place + own + length > end:
+            raise Damage
         key = key[:shared] + data[place : place + own]
         entries.append((key, data[place + own : place + own + length]))
         place += own + length
