@@ -18,6 +18,7 @@ from detquant.importers.checkpoint.network import Network, Tensors, fit
 sys.path.append(str(Path(__file__).parent))  # the tests share strategies and bounds
 sys.path.append(str(Path(__file__).parent.parent / "darknet"))  # and Darknet's nets
 sys.path.append(str(Path(__file__).parent.parent / "tensorflow"))  # and the writer of TensorFlow's graphs
+sys.path.append(str(Path(__file__).parents[2] / "data" / "fuzz"))  # and the trees of the data sets
 
 
 @pytest.fixture
