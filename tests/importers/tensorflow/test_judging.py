@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from graph_defs import FLOAT, INT32, called, function, graph_def, kind, node, numbers, text, value_of
 
-from detquant.errors import ModelError
+from detquant.errors import ModelError, UnsupportedOperator
 from detquant.importers import load_model
 
 pytest.importorskip("openvino", reason="the extra openvino is not installed")
@@ -148,3 +148,9 @@ def test_calls_within_bounds_are_followed(tmp_path: Path) -> None:
     (tmp_path / "net.pb").write_bytes(graph_def(net(call("y", "r", "f0")), chain(5, 2)))
     kinds = [made.op_type for made in load_model(tmp_path / "net.pb").model.graph]
     assert kinds.count("Relu") == 1 + 2**5
+
+
+def test_an_operation_of_no_kind(tmp_path: Path) -> None:
+    (tmp_path / "net.pb").write_bytes(graph_def(net(node("", "y", ["r"]))))
+    with pytest.raises(UnsupportedOperator, match=r"cannot be translated \(one without a name\)"):
+        load_model(tmp_path / "net.pb")

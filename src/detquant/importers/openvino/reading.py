@@ -190,7 +190,7 @@ def _sentences(path: Path, framework: str) -> Iterator[None]:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         missing = next((match for match in map(_MISSING.search, lines) if match is not None), None)
         if missing is not None:
-            operations = one_line(missing["some"] or missing["one"], 300)
+            operations = one_line(missing["some"] or missing["one"] or "", 300) or "one without a name"
             raise UnsupportedOperator(
                 f"'{path}' has operations that cannot be translated ({operations}): cut them off, or export the model "
                 "to ONNX and give that file."
