@@ -23,7 +23,8 @@ BYTES_OF_A_FILE = 4000  # in memory for each: a node takes some kilobytes as obj
 OPSETS = [7, 9, 10, 11, 13, 17, 21, 22]
 OPERATORS = ["Relu", "Identity", "Concat", "Add", "Reshape", "Expand", "Tile", "Upsample", "Resize", "Dropout", "Clip"]
 OPERATORS += ["Constant", "ConstantOfShape", "Shape", "Gather", "NonZero", "Cast", "BatchNormalization", "Conv", "If"]
-OPERATORS += ["Slice", "Pad", "Range", "Softmax", "MatMul", "f", "g", "h", "", "Wobble"]
+OPERATORS += ["Slice", "Pad", "Range", "Softmax", "MatMul", "Loop", "Scan", "f", "g", "h", "", "Wobble"]
+INNER = {"If": ("then_branch", "else_branch"), "Loop": ("body",), "Scan": ("body",)}
 NAMES = ["x", "a", "b", "c", "y", "s", "w", ""]
 
 
@@ -106,9 +107,12 @@ def tensors(draw: st.DrawFn) -> onnx.TensorProto:
     return tensor
 
 
+some = st.lists(st.sampled_from(NAMES), min_size=1, max_size=3)
+
+
 @st.composite
 def nodes(draw: st.DrawFn, depth: int = 2) -> onnx.NodeProto:
-    """A node of any kind; an If has graphs inside."""
+    """A node of any kind; an If and a loop have graphs inside."""
     op = draw(st.sampled_from(OPERATORS))
     inputs, outputs = (draw(st.lists(st.sampled_from(NAMES), max_size=most)) for most in (5, 2))
     node = helper.make_node(op, inputs, outputs, domain="own" if op in "fgh" else "")
@@ -117,11 +121,13 @@ def nodes(draw: st.DrawFn, depth: int = 2) -> onnx.NodeProto:
             node.attribute.append(helper.make_attribute(key, value))
     if op == "Constant":
         node.attribute.append(helper.make_attribute("value", draw(tensors())))
-    if depth and op == "If":
-        for key in ("then_branch", "else_branch"):
+    if depth and op in INNER:
+        for key in INNER[op]:
             inner = [draw(nodes(depth - 1)) for _ in range(draw(st.integers(0, 2)))]
             branch = onnx.GraphProto(name=key, node=inner)
-            branch.output.add(name=draw(st.sampled_from(NAMES)))
+            branch.output.extend(onnx.ValueInfoProto(name=name) for name in draw(some))
+            if op != "If":
+                branch.input.extend(onnx.ValueInfoProto(name=name) for name in draw(some))
             node.attribute.append(onnx.AttributeProto(name=key, type=onnx.AttributeProto.GRAPH, g=branch))
     return node
 
