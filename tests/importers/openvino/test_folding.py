@@ -115,6 +115,15 @@ def test_what_reads_an_unknown_size_may_ask_for_too_much(tmp_path: Path) -> None
         prepare(load_model(tmp_path / "net.xml").model)
 
 
+def test_what_waits_for_what_cannot_be_run_does_not_wait_for_ever() -> None:
+    """OpenVINO has no rule to compute this suppression, whose result has any size."""
+    boxes = ops.constant(np.array([[[0, 0, 1, 1], [0, 0, 2, 2]]], np.float32))
+    found = ops.multiclass_nms(boxes, ops.constant(np.array([[[0.5, 0.6]]], np.float32)))
+    model = beside_an_image(ops.reshape(found.output(0), ops.constant(np.array([-1])), False))
+    fold(model)
+    assert "MulticlassNms" in {node.get_type_name() for node in model.get_ordered_ops()}
+
+
 def test_many_that_are_large_together_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folding, "LIMIT", 40_000)
     sums = [

@@ -38,6 +38,7 @@ def fold(model: Any) -> None:
 
     manager = Manager()
     manager.register_pass(ConstantFolding())
+    waited: set[str] = set()
     while True:
         for node in integer_converts(model):  # case 1
             node.get_rt_info()[_KEEP] = True
@@ -45,7 +46,8 @@ def fold(model: Any) -> None:
         manager.run_passes(model)
         for node in waiting:
             del node.get_rt_info()[_KEEP]
-        if not inline_branches(model) and not waiting:
+        before, waited = waited, {node.get_name() for node in waiting}
+        if not inline_branches(model) and waited == before:  # none, or those behind what cannot be run
             return
 
 
