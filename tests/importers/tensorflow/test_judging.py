@@ -91,6 +91,18 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: graph_def(net(call("y", "r", "f0")), chain(2000, 1)),
         "or nest deeper than 64",
     ),
+    "two nodes of one name": (
+        lambda: graph_def(net(node("Relu", "r", ["r"], T=FLOATS))),
+        "it has several nodes named 'r'",
+    ),
+    "the end of a loop without a beginning": (
+        lambda: graph_def(net(node("NextIteration", "n", ["r"], T=FLOATS))),
+        r"its loop is not whole \(NextIteration 'n'\)",
+    ),
+    "the part of a loop that reads nothing": (
+        lambda: graph_def(net(node("Switch", "n", ["r"], T=FLOATS))),
+        r"its loop is not whole \(Switch 'n'\)",
+    ),
     "a loop of constants": (
         lambda: graph_def(net(START, loop("s"), ADDED), counting()),
         r"has a loop of constants \('l'\)",

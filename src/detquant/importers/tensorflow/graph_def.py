@@ -7,7 +7,7 @@ file and leaves the rest unread.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -122,10 +122,13 @@ class GraphNodes:
         functions: the functions of the library, each with its own names.
         readers: of a node's outputs, by its name.
         name: of a function; "" for a graph.
+        twice: names that several nodes have.
     """
 
     def __init__(self, nodes: Iterable[Node], functions: Iterable[GraphNodes] = (), name: str = "") -> None:
-        self.nodes = {node.name: node for node in nodes}
+        given = list(nodes)
+        self.nodes = {node.name: node for node in given}
+        self.twice = sorted(name for name, times in Counter(node.name for node in given).items() if times > 1)
         self.functions = tuple(functions)
         self.name = name
         self.readers: dict[str, list[Node]] = defaultdict(list)

@@ -6,7 +6,8 @@ translates. Refused are
 1. nodes that go in a circle, but for the NextIteration of a loop;
 2. functions that call themselves, that nest deeper than `_DEEPEST`, or that stand for more than `MOST_NODES` nodes;
 3. loops that read nothing of what the model is given: they would be run at once, for as long as they like;
-4. constants of a few numbers whose shapes say that they are more than `MOST_BYTES` together.
+4. constants of a few numbers whose shapes say that they are more than `MOST_BYTES` together;
+5. nodes of one name, and parts of a loop that read too little, or end nowhere.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ _GIVEN = ("Placeholder", "PlaceholderWithDefault")
 _SHAPES = ("Shape", "ShapeN", "Size", "Rank")
 _WHILE = ("While", "StatelessWhile")
 _ENTER = "Enter"
+_PARTS = {"Enter": 1, "Exit": 1, "LoopCond": 1, "Merge": 2, "NextIteration": 1, "Switch": 2}
+"""How many values each reads; the frontend counts on it."""
 _ITEM = 4  # bytes of a number, more or less
 
 
@@ -42,10 +45,24 @@ def judge(graph: GraphNodes, path: Path) -> None:
         ModelError: it is one of them.
     """
     for scope in (graph, *graph.functions):
+        _judge_parts(scope, path)
         _judge_circles(scope, path)
         _judge_loops(scope, path)
     _judge_calls(graph, path)
     _judge_constants(graph, path)
+
+
+def _judge_parts(scope: GraphNodes, path: Path) -> None:
+    """Case 5."""
+    if scope.twice:
+        raise ModelError(f"'{path}' is damaged: it has several nodes named '{one_line(scope.twice[0])}'.")
+    for node in scope.nodes.values():
+        if node.op in _PARTS:
+            joined = node.op != _BACK or any(reader.op == "Merge" for reader in scope.readers[node.name])
+            if len(node.inputs) != _PARTS[node.op] or not joined:
+                raise ModelError(
+                    f"'{path}' is damaged: its loop is not whole ({node.op} '{one_line(node.name)}'). Export it again."
+                )
 
 
 def _judge_circles(scope: GraphNodes, path: Path) -> None:
