@@ -18,11 +18,12 @@ pytest.importorskip("torch", reason="the extra torch is not installed")
 import torch
 from given_codes import off_by, quantised
 
-from detquant.targets.pytorch.module import TENSOR, FakeQuantize, as_module
+from detquant.fake_quant.module import TENSOR, as_module
+from detquant.fake_quant.modules import FakeQuantize
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TARGET = load_target("pytorch")
-ASSETS = Path(__file__).resolve().parents[4] / "shared" / "assets"
+ASSETS = Path(__file__).resolve().parents[3] / "shared" / "assets"
 REAL = [
     pytest.mark.slow,
     pytest.mark.skipif(not ASSETS.is_dir(), reason=f"no trained detectors at {ASSETS}"),
