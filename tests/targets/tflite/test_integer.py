@@ -19,7 +19,7 @@ from detquant.numerics import sqnr_db
 from detquant.pipeline.detector import load
 from detquant.targets import load_target
 from detquant.targets.ort import CAPABILITY as ORT
-from detquant.targets.tflite.lowering import lower
+from detquant.targets.tflite.walk import lower
 
 pytest.importorskip("ai_edge_litert", reason="the extra tflite is not installed")
 from given_codes import as_planned

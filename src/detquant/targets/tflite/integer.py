@@ -20,9 +20,9 @@ from detquant.graph.running import as_bytes
 from detquant.graph.values import is_op
 from detquant.targets._base import Artefact, Runner
 from detquant.targets.tflite.capability import CAPABILITY
-from detquant.targets.tflite.lowering import lower
 from detquant.targets.tflite.runner import Opened
 from detquant.targets.tflite.target import FILE, TfLite
+from detquant.targets.tflite.walk import lower
 
 DECODE = "decode.onnx"
 

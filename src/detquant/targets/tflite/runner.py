@@ -17,8 +17,7 @@ import numpy.typing as npt
 from detquant.graph.running import Runner as Decode
 from detquant.numerics import INT8, QuantParams, dequantize, quantize
 from detquant.targets._base import Arrays
-from detquant.targets.tflite.flatbuffer import SIGNATURE, read_metadata
-from detquant.targets.tflite.lowering import LAYOUTS
+from detquant.targets.tflite.schema import LAYOUTS, SIGNATURE, read_metadata
 
 DELEGATE = "DELEGATE"
 ON_THE_FLY = "int8 on the fly"

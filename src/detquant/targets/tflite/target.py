@@ -24,10 +24,10 @@ from detquant.importers.tflite.flatbuffer import DAMAGE
 from detquant.targets._base import Artefact, Runner, Target
 from detquant.targets.own_ports import TO_LAST
 from detquant.targets.tflite.capability import CAPABILITY
-from detquant.targets.tflite.flatbuffer import read_metadata, schema
-from detquant.targets.tflite.lowering import LAYOUTS, lower
 from detquant.targets.tflite.own_file import OwnTfLite
 from detquant.targets.tflite.runner import Opened
+from detquant.targets.tflite.schema import LAYOUTS, read_metadata, schema
+from detquant.targets.tflite.walk import lower
 
 FILE = "model.tflite"
 TOLD = (
