@@ -14,14 +14,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import onnx_ir as ir
 
 from detquant.graph.grids import Codes, Stored, sink_of, source_of, stored_codes
-from detquant.graph.traits import OPS
-from detquant.graph.values import Array, constant, is_op, is_used_once, scalar
+from detquant.graph.traits import OPS, OpTraits
+from detquant.graph.values import ONNX_DOMAINS, Array, constant, is_op, is_used_once, scalar
 
 Bounds = tuple[float | None, float | None]
 FREE: Bounds = (None, None)
+UNKNOWN = OpTraits(data_inputs=None)
 BEYOND = 3e38
 """Bounds of this size are the largest numbers of float32: exporters write them where there is none."""
 
@@ -50,7 +52,7 @@ class OnCodes:
     @property
     def weight(self) -> Stored | None:
         """Its weight, if it has one."""
-        place = OPS[self.node.op_type].weight_input
+        place = OPS.get(self.node.op_type, UNKNOWN).weight_input
         found = self.inputs[place] if place is not None and place < len(self.inputs) else None
         return found if isinstance(found, Stored) else None
 
@@ -59,29 +61,34 @@ def on_codes(node: ir.Node, activation: ir.Node | None = None) -> OnCodes | None
     """An operator as one on codes; None where it runs in float.
 
     Args:
-        node: the operator; one that has no row of traits runs in float.
+        node: the operator; of one that has no row of traits, all inputs are data.
         activation: a Relu or Clip that is to count as part of it, see `activation_behind`.
     """
-    traits = OPS.get(node.op_type)
-    if traits is None or not is_op(node, node.op_type):
+    inputs = inputs_on_codes(node)
+    sinks = [sink_of(value) for value in (activation or node).outputs]
+    outputs = tuple(sink for sink in sinks if sink is not None and sink.grid.axis is None)
+    if inputs is None or len(outputs) < len(sinks):
         return None
+    return OnCodes(node, inputs, outputs, FREE if activation is None else bounds(activation))
+
+
+def inputs_on_codes(node: ir.Node) -> tuple[Codes | Stored | Array | None, ...] | None:
+    """What an operator reads, if it reads codes and nothing that is computed in float; see `OnCodes.inputs`."""
+    if node.domain not in ONNX_DOMAINS:
+        return None
+    traits = OPS.get(node.op_type, UNKNOWN)
     data = range(len(node.inputs)) if traits.data_inputs is None else traits.data_inputs
     inputs = []
     for place, value in enumerate(node.inputs):
         read = _read(value)
-        weight = place == traits.weight_input and isinstance(read, Stored)
         if isinstance(read, Codes) and read.grid.axis is not None:
             return None
         if read is None and value is not None and (place in data or place == traits.weight_input):
             return None  # case 1: it is computed in float
-        if place == traits.weight_input and not weight and not isinstance(read, Codes):
+        if place == traits.weight_input and isinstance(read, np.ndarray):
             return None  # case 2: the weight is real
         inputs.append(read)
-    sinks = [sink_of(value) for value in (activation or node).outputs]
-    outputs = tuple(sink for sink in sinks if sink is not None and sink.grid.axis is None)
-    if len(outputs) < len(sinks) or not any(isinstance(one, Codes) for one in inputs):
-        return None
-    return OnCodes(node, tuple(inputs), outputs, FREE if activation is None else bounds(activation))
+    return tuple(inputs) if any(isinstance(one, Codes) for one in inputs) else None
 
 
 def _read(value: ir.Value | None) -> Codes | Stored | Array | None:

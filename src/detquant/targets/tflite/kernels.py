@@ -79,8 +79,8 @@ def holds(within: Bounds, grid: QuantParams) -> bool:
 
 def takes(operator: OnCodes) -> bool:
     """Whether LiteRT has a kernel that runs the operator on its codes."""
-    node, traits = operator.node, OPS[operator.node.op_type]
-    if node.op_type not in KERNELS:
+    node, traits = operator.node, OPS.get(operator.node.op_type)
+    if node.op_type not in KERNELS or traits is None:
         return False
     codes = (*operator.activations, *operator.outputs)
     grids = [grid for one in codes if one.value.dtype in KEPT_IN and (grid := as_int8(one.grid)) is not None]
