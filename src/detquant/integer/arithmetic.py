@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from detquant.graph.window import Window, window_of
-from detquant.integer.draft import Draft, limits, name_of, refused, shape_of
+from detquant.graph.window import Window
+from detquant.integer.draft import Draft, limits, name_of, refused, shape_of, window
 from detquant.integer.on_codes import OnCodes
 from detquant.integer.operators import Mean, Product, Sum
 from detquant.integer.windows import windows_of
@@ -67,15 +67,12 @@ def average_pool(operator: OnCodes, draft: Draft) -> None:
     """AveragePool: windows at the border hold fewer pixels, unless padding counts."""
     node = operator.node
     shape, out = shape_of(node, node.inputs[0]), shape_of(node, node.outputs[0])
-    try:
-        window = window_of(node, node.attributes.get_ints("kernel_shape", ()), shape, out)
-    except ValueError as error:
-        raise refused(node, f"it {error}") from error
-    counts = np.full(out[2:], np.prod(window.kernel))
+    around = window(node, node.attributes.get_ints("kernel_shape", ()))
+    counts = np.full(out[2:], np.prod(around.kernel))
     if not node.attributes.get_int("count_include_pad", 0):
-        counts = windows_of(np.ones((1, 1, *shape[2:]), np.int64), window, 0).sum(axis=(-2, -1))[0, 0]
+        counts = windows_of(np.ones((1, 1, *shape[2:]), np.int64), around, 0).sum(axis=(-2, -1))[0, 0]
     even = counts if (counts != counts.flat[0]).any() else counts.flat[0]
-    _mean(operator, draft, np.asarray(even, np.float64), window=window)
+    _mean(operator, draft, np.asarray(even, np.float64), around=around)
 
 
 def global_average_pool(operator: OnCodes, draft: Draft) -> None:
@@ -102,7 +99,7 @@ def _mean(
     draft: Draft,
     counts: np.ndarray[tuple[int, ...], np.dtype[np.float64]] | np.float64,
     *,
-    window: Window | None = None,
+    around: Window | None = None,
     axes: tuple[int, ...] = (),
     keep: bool = True,
 ) -> None:
@@ -118,7 +115,7 @@ def _mean(
         multiplier=draft.multipliers(node, factor),
         zero_in=int(source.grid.zero_point),
         zero_out=int(sink.grid.zero_point),
-        window=window,
+        window=around,
         axes=axes,
         keep=keep,
     )

@@ -2,22 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
-from detquant.errors import UnsupportedOperator
+from detquant.errors import RecipeError, UnsupportedOperator
 from detquant.graph.grids import Codes
 from detquant.graph.values import static_shape
+from detquant.graph.window import Window, window_of
 from detquant.integer.on_codes import Bounds
 from detquant.integer.operators import IntegerOperator
 from detquant.numerics import QuantParams, quantize
-from detquant.numerics.multipliers import MULTIPLIER_BITS, Multiplier, common_multipliers, multipliers
+from detquant.numerics.multipliers import (
+    MULTIPLIER_BITS,
+    WIDEST_MULTIPLIER,
+    Multiplier,
+    common_multipliers,
+    multipliers,
+)
 
 Shape = tuple[int, ...]
-PREACTIVATION_BITS = 10
+PREACTIVATION_BITS, WIDEST_PREACTIVATION = 10, 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Widths:
+    """Bits of what the graph says nothing of.
+
+    Attributes:
+        multiplier: of the factors of requantisation, 2 to 31, see `detquant.numerics.multipliers`.
+        preactivation: of the codes by which an activation is looked up that has no grid before it, 2 to 16.
+
+    Raises:
+        RecipeError: they are outside these limits.
+    """
+
+    multiplier: int = MULTIPLIER_BITS
+    preactivation: int = PREACTIVATION_BITS
+
+    def __post_init__(self) -> None:
+        limits = {"multiplier": WIDEST_MULTIPLIER, "preactivation": WIDEST_PREACTIVATION}
+        for name, most in limits.items():
+            if not 2 <= getattr(self, name) <= most:
+                raise RecipeError(f"The width '{name}' of the integer model is {getattr(self, name)}, not 2 to {most}.")
+
+
+USUAL = Widths()
 
 
 @dataclass(slots=True)
@@ -25,15 +58,13 @@ class Draft:
     """What has been read so far.
 
     Attributes:
-        multiplier_bits: width of the multipliers, see `detquant.numerics.multipliers`.
-        preactivation_bits: width of the codes that an activation without a grid before it is looked up by.
+        widths: of what the graph says nothing of.
         operators: in the order in which they run.
         grids: of all codes, by name.
         shapes: of all codes, by name.
     """
 
-    multiplier_bits: int = MULTIPLIER_BITS
-    preactivation_bits: int = PREACTIVATION_BITS
+    widths: Widths = USUAL
     operators: list[IntegerOperator] = field(default_factory=list)
     grids: dict[str, QuantParams] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(default_factory=dict)
@@ -50,14 +81,14 @@ class Draft:
             UnsupportedOperator: they are too large.
         """
         try:
-            return multipliers(factors, self.multiplier_bits)
+            return multipliers(factors, self.widths.multiplier)
         except ValueError as error:
             raise refused(node, f"its {error}") from error
 
     def common_multipliers(self, node: ir.Node, factors: npt.ArrayLike) -> Multiplier:
         """Factors with one shift, alike."""
         try:
-            return common_multipliers(factors, self.multiplier_bits)
+            return common_multipliers(factors, self.widths.multiplier)
         except ValueError as error:
             raise refused(node, f"its {error}") from error
 
@@ -83,6 +114,18 @@ def shape_of(node: ir.Node, value: ir.Value | None) -> Shape:
     if shape is None:
         raise refused(node, f"the shape of '{value.name if value else ''}' depends on the image")
     return shape
+
+
+def window(node: ir.Node, kernel: Sequence[int]) -> Window:
+    """The window of a convolution or a pooling.
+
+    Raises:
+        UnsupportedOperator: it is no window over height and width.
+    """
+    try:
+        return window_of(node, kernel, shape_of(node, node.inputs[0]), shape_of(node, node.outputs[0]))
+    except ValueError as error:
+        raise refused(node, f"it {error}") from error
 
 
 def refused(node: ir.Node, why: str) -> UnsupportedOperator:

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from detquant.graph.grids import Stored
-from detquant.graph.window import Window, window_of
-from detquant.integer.draft import Draft, limits, name_of, refused, shape_of
+from detquant.graph.window import Window
+from detquant.integer.draft import Draft, limits, name_of, refused, shape_of, window
 from detquant.integer.on_codes import OnCodes
 from detquant.integer.operators import Convolution, IntArray, Matrix
 from detquant.numerics import QuantParams
@@ -26,15 +26,11 @@ Numbers = npt.NDArray[Any]
 def convolution(operator: OnCodes, draft: Draft) -> None:
     """Conv over height and width."""
     node = operator.node
-    shape, out = shape_of(node, node.inputs[0]), shape_of(node, node.outputs[0])
     weights, scale = _weights(operator, 0)
-    try:
-        window = window_of(node, weights.shape[2:], shape, out)
-    except ValueError as error:
-        raise refused(node, f"it {error}") from error
     facts = _facts(operator, draft, weights, scale, _bias(operator, scale))
     groups = node.attributes.get_int("group", 1)
-    draft.add(Convolution(**facts, window=window, groups=groups), operator.outputs[0].grid, out)
+    made = Convolution(**facts, window=window(node, weights.shape[2:]), groups=groups)
+    draft.add(made, operator.outputs[0].grid, shape_of(node, node.outputs[0]))
 
 
 def transposed_convolution(operator: OnCodes, draft: Draft) -> None:
@@ -61,13 +57,13 @@ def transposed_convolution(operator: OnCodes, draft: Draft) -> None:
     ]
     if min(*starts, *ends) < 0:
         raise refused(node, "it cuts off more than its kernel reaches beyond the map")
-    window = Window(
+    around = Window(
         (kernel[0], kernel[1]), (1, 1), (dilations[0], dilations[1]), ((starts[0], ends[0]), (starts[1], ends[1]))
     )
     if scale.size > 1:
         scale = np.tile(scale, groups)
     facts = _facts(operator, draft, weights, scale, _bias(operator, scale))
-    made = Convolution(**facts, window=window, groups=groups, stuffing=(strides[0], strides[1]))
+    made = Convolution(**facts, window=around, groups=groups, stuffing=(strides[0], strides[1]))
     draft.add(made, operator.outputs[0].grid, out)
 
 

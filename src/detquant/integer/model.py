@@ -10,7 +10,7 @@ from detquant.graph import prepare
 from detquant.graph.cut_decode import cut_decode
 from detquant.graph.running import Runner
 from detquant.graph.values import Array
-from detquant.integer.draft import Draft
+from detquant.integer.draft import USUAL, Widths
 from detquant.integer.graph import IntegerGraph
 from detquant.integer.reading import read
 
@@ -21,7 +21,7 @@ class IntegerModel:
     Args:
         qdq: a QDQ graph; what no QuantizeLinear stands behind (decoding, and heads that are kept in float) runs in
             float, all else in integers.
-        draft: empty; says how wide multipliers are. None for the usual widths.
+        widths: of what is not in the graph.
         threads: of what runs in float.
 
     Attributes:
@@ -31,9 +31,9 @@ class IntegerModel:
         UnsupportedOperator: an operator of the network runs in float, or has no integer counterpart.
     """
 
-    def __init__(self, qdq: ir.Model, draft: Draft | None = None, threads: int = 1) -> None:
+    def __init__(self, qdq: ir.Model, widths: Widths = USUAL, threads: int = 1) -> None:
         network, decode = cut_decode(prepare(qdq))
-        self.network: IntegerGraph = read(network, draft)
+        self.network: IntegerGraph = read(network, widths)
         self._decode = Runner(decode, threads) if decode is not None else None
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:

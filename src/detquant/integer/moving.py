@@ -14,9 +14,8 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from detquant.graph.grids import Codes, Stored
-from detquant.graph.window import window_of
 from detquant.integer.alone import run_alone
-from detquant.integer.draft import Draft, limits, name_of, refused, shape_of
+from detquant.integer.draft import Draft, limits, name_of, refused, shape_of, window
 from detquant.integer.on_codes import FREE, Bounds, OnCodes
 from detquant.integer.operators import Concat, IntegerOperator, MaxPool, Move
 from detquant.integer.tables import change_grid
@@ -24,11 +23,11 @@ from detquant.numerics import QuantParams, quantize
 
 MOVES = frozenset(
     [
-        *("DepthToSpace", "Expand", "Flatten", "Gather", "Identity", "Pad", "Reshape", "Resize", "Slice"),
+        *("DepthToSpace", "Expand", "Flatten", "Gather", "Identity", "Pad", "Reshape", "Slice"),
         *("SpaceToDepth", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze"),
     ]
 )
-"""Operators that move numbers and change none; Resize where it repeats pixels."""
+"""Operators that move numbers and change none."""
 
 
 def move(operator: OnCodes, draft: Draft) -> None:
@@ -36,8 +35,6 @@ def move(operator: OnCodes, draft: Draft) -> None:
     node, [source] = operator.node, operator.activations
     if node.inputs[0] is None or not isinstance(operator.inputs[0], Codes):
         raise refused(node, "what it moves is a constant")
-    if node.op_type == "Resize" and node.attributes.get_string("mode", "nearest") != "nearest":
-        raise refused(node, f"it mixes pixels (mode '{node.attributes.get_string('mode', '')}')")
     shape = shape_of(node, node.inputs[0])
     addresses = np.arange(np.prod(shape), dtype=np.int32).reshape(shape)
     given: dict[ir.Value, npt.NDArray[Any]] = {node.inputs[0]: addresses}
@@ -74,15 +71,20 @@ def _padding_with(node: ir.Node, given: dict[ir.Value, npt.NDArray[Any]]) -> ir.
 def max_pool(operator: OnCodes, draft: Draft) -> None:
     """MaxPool over height and width."""
     node, [source] = operator.node, operator.activations
-    shape, out = shape_of(node, node.inputs[0]), shape_of(node, node.outputs[0])
     if len(node.outputs) > 1:
         raise refused(node, "it gives the places of its maxima")
-    try:
-        window = window_of(node, node.attributes.get_ints("kernel_shape", ()), shape, out)
-    except ValueError as error:
-        raise refused(node, f"it {error}") from error
-    facts = {"window": window, "smallest": source.grid.qtype.qmin}
-    _give(draft, MaxPool, facts, operator, (name_of(source),), source.grid, operator.outputs[0], out)
+    around = window(node, node.attributes.get_ints("kernel_shape", ()))
+    facts = {"window": around, "smallest": source.grid.qtype.qmin}
+    _give(
+        draft,
+        MaxPool,
+        facts,
+        operator,
+        (name_of(source),),
+        source.grid,
+        operator.outputs[0],
+        shape_of(node, node.outputs[0]),
+    )
 
 
 def concat(operator: OnCodes, draft: Draft) -> None:

@@ -13,8 +13,8 @@ import onnx_ir as ir
 from detquant.errors import UnsupportedOperator
 from detquant.graph.grids import Codes, grid_of, sink_of, source_of
 from detquant.graph.values import is_op
-from detquant.integer import arithmetic, layers, moving, tables
-from detquant.integer.draft import Draft, name_of, refused, shape_of
+from detquant.integer import arithmetic, blending, layers, moving, tables
+from detquant.integer.draft import USUAL, Draft, Widths, name_of, refused, shape_of
 from detquant.integer.graph import Image, IntegerGraph
 from detquant.integer.on_codes import OnCodes, activation_behind, inputs_on_codes, on_codes
 
@@ -38,20 +38,21 @@ BUILDERS: Mapping[str, Build] = {
     "GlobalAveragePool": arithmetic.global_average_pool,
     "MaxPool": moving.max_pool,
     "ReduceMean": arithmetic.reduce_mean,
+    "Resize": blending.resize,
 }
 
 
-def read(network: ir.Model, draft: Draft | None = None) -> IntegerGraph:
+def read(network: ir.Model, widths: Widths = USUAL) -> IntegerGraph:
     """The integer operators of a network.
 
     Args:
         network: prepared, of static shapes; its inputs become codes, its outputs are codes. Not changed.
-        draft: empty; says how wide multipliers are. None for the usual widths.
+        widths: of what is not in the graph.
 
     Raises:
         UnsupportedOperator: an operator runs in float, has no integer counterpart, or could overflow its accumulator.
     """
-    reader = _Reader(Draft() if draft is None else draft)
+    reader = _Reader(Draft(widths))
     for value in network.graph.inputs:
         reader.image(value)
     for node in network.graph:

@@ -6,7 +6,7 @@ rounded to the grid of what is given.
    many numbers.
 3. A change of grid.
 4. An activation that stands between a layer and its QuantizeLinear, with no grid between the two (a SiLU that a
-   runtime computes inside the layer): the layer gives codes of `Draft.preactivation_bits` on a grid that spans what
+   runtime computes inside the layer): the layer gives codes of `Widths.preactivation` bits on a grid that spans what
    the activation tells apart, and these are looked up.
 """
 
@@ -89,7 +89,7 @@ def preactivation(nodes: Sequence[ir.Node], value: ir.Value, sink: Codes, larges
     codes = quantize(_results(nodes, value, ladder), sink.grid).reshape(-1, len(ladder))
     changes = np.flatnonzero((codes[:, 1:] != codes[:, :-1]).any(axis=0))
     low, high = (ladder[changes[0]], ladder[changes[-1] + 1]) if len(changes) else (-1.0, 1.0)
-    return grid_from_range(low, high, QuantSpec(qtype=QType(draft.preactivation_bits), symmetric=False))
+    return grid_from_range(low, high, QuantSpec(qtype=QType(draft.widths.preactivation), symmetric=False))
 
 
 def chain_behind(value: ir.Value, first: ir.Node | None = None) -> tuple[list[ir.Node], Codes] | None:
