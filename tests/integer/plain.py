@@ -44,8 +44,9 @@ def convolution(op, x):
             x[n, start + i, r * down + a * dh, c * right + b * dw] * int(op.weights[o, i, a, b])
             for i, a, b in product(range(per_group), range(kh), range(kw))
         )
-        total = sum(taps) + int(op.bias[o])
-        assert abs(total) <= op.largest[o] < 1 << 31
+        products = sum(taps)
+        total = products + int(op.bias[o])
+        assert abs(products) <= op.largest[o] and -(1 << 31) <= total < 1 << 31
         found[n, o, r, c] = requantised(op, total, *factor(op, (o, (out,))), op.zero_out)
     return found
 

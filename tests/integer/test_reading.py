@@ -14,6 +14,7 @@ from detquant.graph.cut_decode import cut_decode
 from detquant.graph.qdq import bias_grid, insert_qdq
 from detquant.graph.running import Runner
 from detquant.integer.draft import Widths
+from detquant.integer.on_codes import activation_behind, on_codes
 from detquant.integer.operators import Convolution, Layer
 from detquant.integer.reading import read
 from detquant.numerics import QType, QuantParams, QuantSpec, fake_quantize, grid_from_range, quantize
@@ -26,7 +27,7 @@ def grid(low, high, bits, signed=False):
     return grid_from_range(low, high, QuantSpec(qtype=QType(bits, signed), symmetric=False))
 
 
-def one_layer(build, weight_bits, bits, *, spread=1.0, rows=(), out="y", keep=()):
+def one_layer(build, weight_bits, bits, *, spread=1.0, rows=(), out="y", keep=(), between=None):
     """A convolution in codes of these widths, as the network without its last DequantizeLinear."""
     w = (spread * RNG.standard_normal((4, 3, 3, 3))).astype(np.float32)
     nodes = [("Conv", ["x", "w", "b"], ["y"], {"name": "conv", "pads": [1, 1, 1, 1]}), *rows]
@@ -35,6 +36,7 @@ def one_layer(build, weight_bits, bits, *, spread=1.0, rows=(), out="y", keep=()
     most = np.abs(w).max((1, 2, 3))
     taps = grid_from_range(-most, most, QuantSpec(qtype=QType(weight_bits)), axis=0)
     codes = {"x": grid(0.0, 1.0, bits), out: grid(-6.0, 5.0, bits)}
+    codes |= {name: grid(-width, width, bits) for name, width in (between or {}).items()}
     names = {node.name for node in model.graph} - set(keep)
     return model, insert_qdq(model, activations=codes, weights={"conv": taps}, nodes=names), codes, taps
 
@@ -72,15 +74,49 @@ def test_zero_point_and_bias_folded_give_the_same(build):
 
 def test_an_accumulator_that_could_overflow_is_refused_with_its_channel(build):
     w = np.ones((2, 1100, 1, 1), np.float32)
-    w[0] /= 100
-    model = prepare(
-        build([("Conv", ["x", "w"], ["y"], {"name": "wide"})], {"x": [1, 1100, 2, 2]}, {"y": None}, {"w": w})
-    )
+    w[0] /= 2000
+    rows = [("Conv", ["x", "w"], ["y"], {"name": "wide"})]
+    model = prepare(build(rows, {"x": [1, 1100, 2, 2]}, {"y": None}, {"w": w}))
     taps = QuantParams(QType(16), np.float32(1 / 32767), np.int64(0))
     codes = {"x": grid(0.0, 1.0, 16), "y": grid(0.0, 9.0, 16)}
     qdq = insert_qdq(model, activations=codes, weights={"wide": taps}, nodes={"wide"})
-    with pytest.raises(UnsupportedOperator, match=r"Conv 'wide' .* channel 1 can reach \d+, and 32 bits .* fewer bits"):
+    why = r"Conv 'wide' .* channel 1 can reach \d+, and 32 bits hold .* fewer bits"
+    with pytest.raises(UnsupportedOperator, match=why):
         read(cut_decode(prepare(qdq))[0])
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_grids_of_almost_no_width_saturate(build, bits):
+    """Tensors that were all zero in calibration have the smallest scale there is."""
+    rows = [("Add", ["y", "y"], ["z"], {}), ("Mul", ["z", "y"], ["m"], {}), ("Add", ["m", "z"], ["o"], {})]
+    _, qdq, codes, _ = one_layer(build, 8, bits, rows=rows, out="o", between={"y": 0.0, "z": 1e-9, "m": 3e5})
+    graph = read(cut_decode(prepare(qdq))[0], Widths(multiplier=31))
+    given = {"x_quantized": RNG.integers(0, 1 << bits, (1, 3, 8, 8))}
+    found = dict(given)
+    for operator, array in graph.steps(given):
+        found[operator.output] = array
+        assert np.array_equal(array, run(operator, *(found[name] for name in operator.inputs)))
+    assert set(np.unique(found["y_quantized"])) <= {0, int(codes["y"].zero_point), (1 << bits) - 1}
+
+
+def test_a_bias_beyond_32_bits_is_refused_with_its_channel(build):
+    w, b = np.ones((2, 3), np.float32), np.array([[1.0, 1e9]], np.float32)
+    rows = [("Gemm", ["x", "w", "b"], ["y"], {"name": "dense", "transB": 1})]
+    model = prepare(build(rows, {"x": [1, 3]}, {"y": None}, {"w": w, "b": b}))
+    taps = QuantParams(QType(8), np.float32(1e-3), np.int64(0))
+    codes = {"x": grid(0.0, 1e-3, 8), "y": grid(0.0, 9.0, 8)}
+    qdq = insert_qdq(model, activations=codes, weights={"dense": taps}, nodes={"dense"})
+    with pytest.raises(UnsupportedOperator, match=r"Gemm 'dense' .* its channel 1 can reach 2147580802"):
+        read(cut_decode(prepare(qdq))[0])
+
+
+def test_bounds_that_are_computed_are_no_bounds(build):
+    rows = [("ReduceMax", ["x"], ["top"], {"keepdims": 0}), ("Clip", ["y", "", "top"], ["z"], {"name": "within"})]
+    model, qdq, *_ = one_layer(build, 8, 8, rows=rows, out="z", keep={"ReduceMax:top"})
+    [layer] = [node for node in model.graph if node.op_type == "Conv"]
+    assert activation_behind(layer) is None
+    [layer] = [node for node in qdq.graph if node.op_type == "Conv"]
+    assert on_codes(layer, activation_behind(layer)) is None
 
 
 def test_a_layer_in_float_is_refused_by_name(small_net, images):

@@ -14,6 +14,7 @@ from detquant.integer.draft import Draft, limits, name_of, refused, shape_of, wi
 from detquant.integer.on_codes import OnCodes
 from detquant.integer.operators import Mean, Product, Sum
 from detquant.integer.windows import windows_of
+from detquant.numerics.multipliers import LARGEST_SHIFT
 
 
 def add(operator: OnCodes, draft: Draft) -> None:
@@ -56,7 +57,7 @@ def multiply(operator: OnCodes, draft: Draft) -> None:
         output=name_of(sink),
         low=low,
         high=high,
-        multiplier=draft.multipliers(node, factor),
+        multiplier=draft.multipliers(node, factor, LARGEST_SHIFT - first.grid.qtype.bits - second.grid.qtype.bits),
         zeros=(int(first.grid.zero_point), int(second.grid.zero_point)),
         zero_out=int(sink.grid.zero_point),
     )

@@ -28,6 +28,10 @@ Shape = tuple[int, ...]
 PREACTIVATION_BITS, WIDEST_PREACTIVATION = 10, 16
 
 
+SATURATING = 2.0**17
+"""A factor that takes every whole number but 0 beyond the codes of 16 bits, so that all larger ones do the same."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Widths:
     """Bits of what the graph says nothing of.
@@ -74,21 +78,27 @@ class Draft:
         self.operators.append(operator)
         self.grids[operator.output], self.shapes[operator.output] = grid, shape
 
-    def multipliers(self, node: ir.Node, factors: npt.ArrayLike) -> Multiplier:
-        """Factors as whole numbers.
+    def multipliers(self, node: ir.Node, factors: npt.ArrayLike, most_bits: int = WIDEST_MULTIPLIER) -> Multiplier:
+        """Factors of whole numbers as whole numbers.
+
+        Args:
+            node: that they are of.
+            factors: 0 or more. Of those above `SATURATING` nothing is left but the sign.
+            most_bits: that their product with a number leaves room for.
 
         Raises:
-            UnsupportedOperator: they are too large.
+            UnsupportedOperator: they are too large for multipliers of so few bits, negative or not finite.
         """
         try:
-            return multipliers(factors, self.widths.multiplier)
+            return multipliers(np.minimum(factors, SATURATING), min(self.widths.multiplier, most_bits))
         except ValueError as error:
             raise refused(node, f"its {error}") from error
 
     def common_multipliers(self, node: ir.Node, factors: npt.ArrayLike) -> Multiplier:
-        """Factors with one shift, alike."""
+        """Factors of the terms of a sum, with one shift, alike."""
+        real = np.asarray(factors, np.float64)
         try:
-            return common_multipliers(factors, self.widths.multiplier)
+            return common_multipliers(real / max(1.0, np.abs(real).max() / SATURATING), self.widths.multiplier)
         except ValueError as error:
             raise refused(node, f"its {error}") from error
 

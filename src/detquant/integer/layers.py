@@ -21,6 +21,8 @@ from detquant.numerics.multipliers import ACCUMULATOR_BITS
 from detquant.numerics.rounding import half_even
 
 Numbers = npt.NDArray[Any]
+BEYOND_ANY_ACCUMULATOR = 1 << 40
+"""A bias of this size is refused; larger ones are no int64."""
 
 
 def convolution(operator: OnCodes, draft: Draft) -> None:
@@ -117,14 +119,13 @@ def _weights(operator: OnCodes, axis: int) -> tuple[npt.NDArray[np.int32], npt.N
 def _bias(operator: OnCodes, scale: npt.NDArray[np.float64], factor: float = 1.0) -> IntArray | None:
     """The bias in steps of the accumulator."""
     bias = operator.inputs[2] if len(operator.inputs) > 2 else None
-    if bias is None and len(operator.node.inputs) > 2 and operator.node.inputs[2] is not None:
-        raise refused(operator.node, "its bias is computed")
     if isinstance(bias, Stored) and factor == 1.0 and _is_accumulators(bias.grid, scale):
         return np.asarray(bias.codes, np.int64).reshape(-1)
     real = bias.real if isinstance(bias, Stored) else bias
     if not isinstance(real, np.ndarray):
         return None
-    return np.asarray(half_even(real.astype(np.float64).reshape(-1) * factor / scale), np.int64)
+    steps = half_even(real.astype(np.float64).reshape(-1) * factor / scale)
+    return np.asarray(np.clip(steps, -BEYOND_ANY_ACCUMULATOR, BEYOND_ANY_ACCUMULATOR), np.int64)
 
 
 def _is_accumulators(grid: QuantParams, scale: npt.NDArray[np.float64]) -> bool:
@@ -159,20 +160,23 @@ def _facts(
 
 
 def _largest(operator: OnCodes, weights: Numbers, bias: IntArray, grid: QuantParams) -> IntArray:
-    """The largest size of each channel's accumulator.
+    """The largest size that each channel's sum of products can have, whatever the codes.
 
     Raises:
-        UnsupportedOperator: it can leave 32 bits.
+        UnsupportedOperator: with its bias it can leave 32 bits.
     """
-    qtype, zero = grid.qtype, int(grid.zero_point)
-    reach = max(abs(qtype.qmin - zero), abs(qtype.qmax - zero))
-    sizes = np.abs(weights.astype(np.int64)).sum(axis=tuple(range(1, weights.ndim)))
-    largest = np.asarray(sizes * reach + np.abs(bias), np.int64)
-    worst, most = int(largest.argmax()), 1 << (ACCUMULATOR_BITS - 1)
-    if largest[worst] >= most:
+    wide, channels = weights.astype(np.int64), tuple(range(1, weights.ndim))
+    below, above = (code - int(grid.zero_point) for code in (grid.qtype.qmin, grid.qtype.qmax))
+    up, down = (np.maximum(sign * wide, 0).sum(axis=channels) for sign in (1, -1))
+    most, least = up * above - down * below + bias, up * below - down * above + bias
+    bound = 1 << (ACCUMULATOR_BITS - 1)
+    over = np.flatnonzero((most >= bound) | (least < -bound))
+    if over.size:
+        worst = int(over[0])
+        reached = max(int(most[worst]), int(least[worst]), key=abs)
         raise refused(
             operator.node,
-            f"the accumulator of its channel {worst} can reach {int(largest[worst])}, and {ACCUMULATOR_BITS} bits hold "
-            f"{most - 1}: give its weights or its input fewer bits",
+            f"the accumulator of its channel {worst} can reach {reached}, and {ACCUMULATOR_BITS} bits hold "
+            f"{-bound} to {bound - 1}: give its weights or its input fewer bits",
         )
-    return largest
+    return np.asarray((up + down) * max(abs(below), abs(above)), np.int64)

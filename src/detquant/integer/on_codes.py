@@ -97,11 +97,12 @@ def _read(value: ir.Value | None) -> Codes | Stored | Array | None:
 
 
 def activation_behind(node: ir.Node) -> ir.Node | None:
-    """The Relu or Clip that alone reads the operator's result."""
+    """The Relu, or Clip within bounds that are known, that alone reads the operator's result."""
     if len(node.outputs) != 1 or not is_used_once(node.outputs[0]):
         return None
     reader = next(iter(node.outputs[0].uses())).node
-    return reader if is_op(reader, "Relu", "Clip") and reader.inputs[0] is node.outputs[0] else None
+    known = all(value is None or constant(value) is not None for value in reader.inputs[1:])
+    return reader if is_op(reader, "Relu", "Clip") and reader.inputs[0] is node.outputs[0] and known else None
 
 
 def bounds(node: ir.Node) -> Bounds:

@@ -100,6 +100,9 @@ class _Reader:
 
     def _build(self, operator: OnCodes) -> None:
         kind, several = operator.node.op_type, len(operator.activations) > 1
+        for value, one in zip(operator.node.inputs, operator.inputs, strict=True):
+            if value is not None and one is None:
+                raise refused(operator.node, f"its input '{value.name}' is computed in the graph")
         build = OF_TWO.get(kind) if several else BUILDERS.get(kind)
         if kind == "Concat":
             build = moving.concat

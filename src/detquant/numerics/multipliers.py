@@ -22,6 +22,8 @@ from detquant.numerics.rounding import IntArray, half_even, shift_half_up
 MULTIPLIER_BITS = 24
 WIDEST_MULTIPLIER = 31
 LARGEST_SHIFT = 62
+LARGEST_COMMON_SHIFT = 46
+"""Zero points of 16 bits, moved up by this much, are int64 still."""
 ACCUMULATOR_BITS = 32
 
 
@@ -74,7 +76,7 @@ def multipliers(factors: npt.ArrayLike, bits: int = MULTIPLIER_BITS) -> Multipli
 
 
 def common_multipliers(factors: npt.ArrayLike, bits: int = MULTIPLIER_BITS) -> Multiplier:
-    """Multipliers of several terms of a sum, signed, with one shift: that of the largest factor."""
+    """Multipliers of several terms of a sum, signed, with one shift: that of the largest factor, 46 at most."""
     real = np.asarray(factors, np.float64)
-    shift = multipliers(np.abs(real).max(), bits).shift
-    return Multiplier(half_even(np.ldexp(real, int(shift))).astype(np.int64), shift)
+    shift = np.minimum(multipliers(np.abs(real).max(), bits).shift, LARGEST_COMMON_SHIFT)
+    return Multiplier(half_even(np.ldexp(real, int(shift))).astype(np.int64), np.asarray(shift, np.int64))

@@ -24,7 +24,7 @@ class Layer(IntegerOperator):
         zero_in: code that stands for zero in what is read; padding has it.
         zero_out: code that stands for zero in what is given.
         multiplier: one for each channel, ``[out]``.
-        largest: the largest size that the accumulator of each channel can have, ``[out]``.
+        largest: the largest size that each channel's sum of products can have, ``[out]``.
     """
 
     weights: npt.NDArray[np.int32]
