@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import pytest
 from given_codes import quantised
 
@@ -83,8 +85,6 @@ def in_the_runtime(network, graph, found):
 
 
 def _given(codes):
-    import onnx_ir as ir
-
     return ir.Value(name=f"{codes.name}_given", shape=codes.shape, type=codes.type)
 
 
@@ -104,6 +104,13 @@ def test_the_embedded_detector_ends_as_the_runtimes_integer_kernels_do():
             assert off.max() <= 8 and off.mean() < 0.05
         outputs, whole = Runner(qdq).run(feed), model.run(feed)
         assert sqnr_db(outputs["output0"], whole["output0"]) > 40.0
+
+
+def test_a_network_goes_to_other_processes(small_net, images):
+    network = IntegerModel(quantised(small_net, images(3), load_target("ort").capability).qdq()).network
+    sent, feed = pickle.loads(pickle.dumps(network)), images(1)[0]
+    expected, found = network.run(feed), sent.run(feed)
+    assert expected.keys() == found.keys() and all(np.array_equal(expected[name], found[name]) for name in found)
 
 
 @pytest.mark.parametrize(("bits", "least"), [(10, 22.0), (16, 25.0)])

@@ -22,6 +22,7 @@ import onnx_ir as ir
 
 from detquant.graph.running import Optimisation, Runner
 from detquant.graph.values import Array
+from detquant.numerics.rounding import half_even
 
 _TO_LAST = (0, 2, 3, 1)
 
@@ -53,7 +54,7 @@ def _fitted(array: Array, taken: Taken) -> Array:
         return array
     if np.issubdtype(taken.dtype, np.integer) and np.issubdtype(array.dtype, np.floating):  # case 2
         limits = np.iinfo(taken.dtype)
-        array = np.clip(np.rint(array), limits.min, limits.max)
+        array = np.clip(half_even(array), limits.min, limits.max)
     return array.astype(taken.dtype)  # case 3
 
 
