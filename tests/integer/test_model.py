@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,7 @@ DETECTORS = [
 ]
 
 
+@cache
 def opened(model, data, target, count=3):
     """The QDQ graph of a detector for a target, and images that it was not calibrated with."""
     detector, place = load(model), load_target(target)
@@ -50,7 +52,7 @@ def opened(model, data, target, count=3):
 @pytest.mark.parametrize(("model", "data"), DETECTORS)
 def test_every_code_of_a_detector_is_within_one_of_the_runtimes_layer(model, data, target):
     """Each operator on the codes that were given before it, as ONNX Runtime computes the same QDQ nodes in float."""
-    qdq, [feed, *_] = opened(model, data, target, 1)
+    qdq, [feed, *_] = opened(model, data, target)
     network = cut_decode(prepare(qdq))[0]
     graph = read(network)
     given = {image.codes: quantize(feed[name], image.grid) for name, image in graph.images.items()}
@@ -90,7 +92,7 @@ def _given(codes):
 
 def test_the_embedded_detector_ends_as_the_runtimes_integer_kernels_do():
     """Codes at the heads, over the whole network at once: nothing is put right between the layers."""
-    qdq, feeds = opened("yolov8-pico", "scenes", "ort", 4)
+    qdq, feeds = opened("yolov8-pico", "scenes", "ort")
     model = IntegerModel(qdq)
     network = Runner(cut_decode(prepare(qdq))[0])
     kinds = Counter(type(operator) for operator in model.network.operators)
@@ -115,14 +117,14 @@ def test_a_network_goes_to_other_processes(small_net, images):
 
 @pytest.mark.parametrize(("bits", "least"), [(10, 22.0), (16, 25.0)])
 def test_an_activation_inside_its_layer_in_a_whole_detector(bits, least):
-    qdq, [feed] = opened("yolov8-pico", "scenes", "openvino", 1)
+    qdq, [feed, *_] = opened("yolov8-pico", "scenes", "openvino")
     found = IntegerModel(qdq, Widths(preactivation=bits)).run(feed)["output0"]
     assert sqnr_db(Runner(qdq).run(feed)["output0"], found) > least
 
 
 def test_the_runtimes_file_of_integer_operators_has_those_that_are_read():
     """`ort-qoperator` keeps what the runtime itself rewrites; it finds the operators that are read here."""
-    qdq, _ = opened("yolov8-pico", "scenes", "ort-qoperator", 1)
+    qdq, _ = opened("yolov8-pico", "scenes", "ort")
     written = onnx.load_from_string(load_target("ort-qoperator").lower(qdq).files["model.onnx"])
     kinds = Counter(node.op_type for node in written.graph.node)
     read_here = Counter(type(operator) for operator in IntegerModel(qdq).network.operators)
