@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from detquant.graph.window import Window
 from detquant.integer.windows import windows_of
+from detquant.numerics.arrays import Ints
 
-IntArray = npt.NDArray[np.int64]
 Numbers = npt.NDArray[Any]
 
 EXACT_FLOAT32, EXACT_FLOAT64 = 1 << 24, 1 << 53
@@ -36,7 +36,7 @@ def exact_type(largest: int) -> type[np.floating]:
     raise OverflowError(f"sums of up to {largest} are exact in no float type")
 
 
-def matrix_product(data: Numbers, matrix: Numbers, largest: int) -> IntArray:
+def matrix_product(data: Numbers, matrix: Numbers, largest: int) -> Ints:
     """``data @ matrix``.
 
     Args:
@@ -48,7 +48,7 @@ def matrix_product(data: Numbers, matrix: Numbers, largest: int) -> IntArray:
     return np.asarray((data.astype(kind) @ matrix.astype(kind)).astype(np.int64))
 
 
-def convolve(data: Numbers, weights: Numbers, window: Window, groups: int, largest: int) -> IntArray:
+def convolve(data: Numbers, weights: Numbers, window: Window, groups: int, largest: int) -> Ints:
     """A convolution, padded with zeros.
 
     Args:

@@ -15,8 +15,9 @@ from detquant.graph.grids import Stored
 from detquant.graph.window import Window
 from detquant.integer.draft import Draft, limits, name_of, refused, shape_of, window
 from detquant.integer.on_codes import OnCodes
-from detquant.integer.operators import Convolution, IntArray, Matrix
+from detquant.integer.operators import Convolution, Matrix
 from detquant.numerics import QuantParams
+from detquant.numerics.arrays import Doubles, Ints
 from detquant.numerics.multipliers import ACCUMULATOR_BITS
 from detquant.numerics.rounding import half_even
 
@@ -104,7 +105,7 @@ def reach(operator: OnCodes) -> float:
     return largest * float(np.abs(weight.real).sum(axis=axes).max()) + beside
 
 
-def _weights(operator: OnCodes, axis: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]:
+def _weights(operator: OnCodes, axis: int) -> tuple[npt.NDArray[np.int32], Doubles]:
     """Weights less their zero point, and the accumulator's scales: one, or one for each index of the axis."""
     weight, [activation] = operator.weight, operator.activations
     if weight is None:
@@ -116,7 +117,7 @@ def _weights(operator: OnCodes, axis: int) -> tuple[npt.NDArray[np.int32], npt.N
     return (weight.codes.astype(np.int64) - zeros).astype(np.int32), scale
 
 
-def _bias(operator: OnCodes, scale: npt.NDArray[np.float64], factor: float = 1.0) -> IntArray | None:
+def _bias(operator: OnCodes, scale: Doubles, factor: float = 1.0) -> Ints | None:
     """The bias in steps of the accumulator."""
     bias = operator.inputs[2] if len(operator.inputs) > 2 else None
     if isinstance(bias, Stored) and factor == 1.0 and _is_accumulators(bias.grid, scale):
@@ -128,14 +129,12 @@ def _bias(operator: OnCodes, scale: npt.NDArray[np.float64], factor: float = 1.0
     return np.asarray(np.clip(steps, -BEYOND_ANY_ACCUMULATOR, BEYOND_ANY_ACCUMULATOR), np.int64)
 
 
-def _is_accumulators(grid: QuantParams, scale: npt.NDArray[np.float64]) -> bool:
+def _is_accumulators(grid: QuantParams, scale: Doubles) -> bool:
     """Whether a bias is on the accumulator's grid, as float32 has it."""
     return not grid.zero_point.any() and np.array_equal(grid.scale, scale.astype(np.float32))
 
 
-def _facts(
-    operator: OnCodes, draft: Draft, weights: Numbers, scale: npt.NDArray[np.float64], bias: IntArray | None
-) -> dict[str, Any]:
+def _facts(operator: OnCodes, draft: Draft, weights: Numbers, scale: Doubles, bias: Ints | None) -> dict[str, Any]:
     """What all layers hold, for weights ``[out, ...]``."""
     node, [source], [sink] = operator.node, operator.activations, operator.outputs
     channels, weight = len(weights), operator.weight
@@ -159,7 +158,7 @@ def _facts(
     }
 
 
-def _largest(operator: OnCodes, weights: Numbers, bias: IntArray, grid: QuantParams) -> IntArray:
+def _largest(operator: OnCodes, weights: Numbers, bias: Ints, grid: QuantParams) -> Ints:
     """The largest size that each channel's sum of products can have, whatever the codes.
 
     Raises:

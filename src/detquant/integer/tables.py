@@ -26,6 +26,7 @@ from detquant.integer.draft import Draft, limits, name_of, refused, shape_of
 from detquant.integer.on_codes import FREE, Bounds, OnCodes
 from detquant.integer.operators import Table
 from detquant.numerics import QType, QuantParams, QuantSpec, dequantize, grid_from_range, quantize
+from detquant.numerics.arrays import Ints
 
 Real = npt.NDArray[Any]
 
@@ -153,7 +154,7 @@ def _look_up(
     draft.add(made, sink.grid, shape_of(nodes[-1], nodes[-1].outputs[0]))
 
 
-def _codes(grid: QuantParams) -> npt.NDArray[np.int64]:
+def _codes(grid: QuantParams) -> Ints:
     """All codes of a grid, from the smallest on."""
     return np.arange(grid.qtype.qmin, grid.qtype.qmax + 1, dtype=np.int64)
 

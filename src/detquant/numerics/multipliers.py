@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from detquant.numerics.rounding import IntArray, half_even, shift_half_up
+from detquant.numerics.arrays import Doubles, Ints
+from detquant.numerics.rounding import half_even, shift_half_up
 
 MULTIPLIER_BITS = 24
 WIDEST_MULTIPLIER = 31
@@ -36,15 +37,15 @@ class Multiplier:
         shift: int64, the same shape, or ``()``.
     """
 
-    multiplier: IntArray
-    shift: IntArray
+    multiplier: Ints
+    shift: Ints
 
     @property
-    def real(self) -> npt.NDArray[np.float64]:
+    def real(self) -> Doubles:
         """The factors that they stand for."""
         return np.asarray(np.ldexp(self.multiplier.astype(np.float64), -self.shift.astype(np.int32)))
 
-    def of(self, number: IntArray) -> IntArray:
+    def of(self, number: Ints) -> Ints:
         """``factor * number``, rounded half up."""
         return shift_half_up(number * self.multiplier, self.shift)
 

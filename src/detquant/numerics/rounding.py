@@ -1,4 +1,4 @@
-"""The two roundings of the house; nothing else in it decides where half a step goes.
+"""The two roundings of the house: what makes codes of numbers takes one of them.
 
 * `half_even`, for real numbers: what ONNX's ``QuantizeLinear`` does.
 * `shift_half_up`, for whole numbers: ``(n + 2^(S-1)) >> S``, one addition and one arithmetic shift, what an integer
@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-IntArray = npt.NDArray[np.int64]
+from detquant.numerics.arrays import Ints
 
 
 def half_even(x: npt.ArrayLike) -> npt.NDArray[np.floating]:
@@ -18,7 +18,7 @@ def half_even(x: npt.ArrayLike) -> npt.NDArray[np.floating]:
     return np.asarray(np.rint(x))
 
 
-def shift_half_up(number: IntArray, shift: IntArray | int) -> IntArray:
+def shift_half_up(number: Ints, shift: Ints | int) -> Ints:
     """``number / 2^shift`` to the nearest whole number, ties up.
 
     Args:

@@ -7,7 +7,7 @@ to be exact in floats (see `detquant.integer.accumulation`).
 
 from __future__ import annotations
 
-from detquant.integer.operators._base import CodeArray, IntArray, IntegerOperator
+from detquant.integer.operators._base import CodeArray, IntegerOperator
 from detquant.integer.operators.arithmetic import Blend, Mean, Product, Sum
 from detquant.integer.operators.layers import Convolution, Layer, Matrix
 from detquant.integer.operators.moving import Concat, MaxPool, Move
@@ -18,7 +18,6 @@ __all__ = [
     "CodeArray",
     "Concat",
     "Convolution",
-    "IntArray",
     "IntegerOperator",
     "Layer",
     "Matrix",

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 CodeArray = npt.NDArray[Any]
-IntArray = npt.NDArray[np.int64]
 Shape = tuple[int, ...]
 
 

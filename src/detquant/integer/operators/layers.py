@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from detquant.graph.window import Window
 from detquant.integer.accumulation import convolve, matrix_product
-from detquant.integer.operators._base import CodeArray, IntArray, IntegerOperator, Shape
+from detquant.integer.operators._base import CodeArray, IntegerOperator, Shape
+from detquant.numerics.arrays import Ints
 from detquant.numerics.multipliers import Multiplier
 
 
@@ -29,14 +30,14 @@ class Layer(IntegerOperator):
 
     weights: npt.NDArray[np.int32]
     weight_bits: int
-    bias: IntArray
+    bias: Ints
     zero_in: int
     zero_out: int
     multiplier: Multiplier
-    largest: IntArray
+    largest: Ints
 
     @property
-    def folded_bias(self) -> IntArray:
+    def folded_bias(self) -> Ints:
         """The bias for those who multiply codes and not their distance from zero: ``bias - z_x sum(w)``, ``[out]``.
 
         Padding is then codes of value ``z_x``.
@@ -47,7 +48,7 @@ class Layer(IntegerOperator):
     def _taps(self) -> Shape:
         return tuple(range(1, self.weights.ndim))
 
-    def requantised(self, sums: IntArray, axis: int) -> CodeArray:
+    def requantised(self, sums: Ints, axis: int) -> CodeArray:
         """Codes of accumulators whose channels lie along an axis."""
         shape = [-1 if k == axis % sums.ndim else 1 for k in range(sums.ndim)]
         by_channel = Multiplier(self.multiplier.multiplier.reshape(shape), self.multiplier.shift.reshape(shape))
