@@ -16,7 +16,7 @@ from given_codes import quantised
 from detquant.data import iter_images, open_dataset
 from detquant.graph import prepare
 from detquant.graph.cut_decode import cut_decode
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.integer.draft import Widths
 from detquant.integer.model import IntegerModel
 from detquant.integer.operators import Convolution, Product, Sum, Table
@@ -81,7 +81,7 @@ def in_the_runtime(network, graph, found):
     model.graph.outputs.extend(outputs)
     images = {name: np.zeros(graph.shapes[one.codes], np.float32) for name, one in graph.images.items()}
     feeds = {f"{c.name}_given": found[c.name].astype(c.dtype.numpy()) for c in outputs if c.name in found}
-    results = Runner(model, optimisation="none").run({**images, **feeds})
+    results = OrtRunner(model, optimisation="none").run({**images, **feeds})
     first = {image.codes for image in graph.images.values()}
     return {name: array for name, array in results.items() if name in found and name not in first}
 
@@ -94,7 +94,7 @@ def test_the_embedded_detector_ends_as_the_runtimes_integer_kernels_do():
     """Codes at the heads, over the whole network at once: nothing is put right between the layers."""
     qdq, feeds = opened("yolov8-pico", "scenes", "ort")
     model = IntegerModel(qdq)
-    network = Runner(cut_decode(prepare(qdq))[0])
+    network = OrtRunner(cut_decode(prepare(qdq))[0])
     kinds = Counter(type(operator) for operator in model.network.operators)
     assert kinds[Convolution] == kinds[Table] == kinds[Product] == 57 and kinds[Sum] == 6
     for feed in feeds:
@@ -104,7 +104,7 @@ def test_the_embedded_detector_ends_as_the_runtimes_integer_kernels_do():
             off = np.abs(expected[name].astype(int) - found[name])
             # A processor without VNNI saturates sums of pairs; with it nearly all codes are the same.
             assert off.max() <= 8 and off.mean() < 0.05
-        outputs, whole = Runner(qdq).run(feed), model.run(feed)
+        outputs, whole = OrtRunner(qdq).run(feed), model.run(feed)
         assert sqnr_db(outputs["output0"], whole["output0"]) > 40.0
 
 
@@ -119,7 +119,7 @@ def test_a_network_goes_to_other_processes(small_net, images):
 def test_an_activation_inside_its_layer_in_a_whole_detector(bits, least):
     qdq, [feed, *_] = opened("yolov8-pico", "scenes", "openvino")
     found = IntegerModel(qdq, Widths(preactivation=bits)).run(feed)["output0"]
-    assert sqnr_db(Runner(qdq).run(feed)["output0"], found) > least
+    assert sqnr_db(OrtRunner(qdq).run(feed)["output0"], found) > least
 
 
 def test_the_runtimes_file_of_integer_operators_has_those_that_are_read():

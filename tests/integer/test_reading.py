@@ -12,7 +12,7 @@ from detquant.errors import RecipeError, UnsupportedOperator
 from detquant.graph import prepare
 from detquant.graph.cut_decode import cut_decode
 from detquant.graph.qdq import bias_grid, insert_qdq
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.integer.draft import Widths
 from detquant.integer.on_codes import activation_behind, on_codes
 from detquant.integer.operators import Convolution, Layer
@@ -58,7 +58,7 @@ def test_all_widths_are_read_from_the_graph(build, weight_bits, bits):
     whole = model.clone()
     for name, on in {"w": taps, "b": bias_grid(codes["x"], taps)}.items():
         whole.graph.initializers[name].const_value = ir.Tensor(fake_quantize(held[name], on), name=name)
-    expected = quantize(Runner(whole).run({"x": fake_quantize(x, codes["x"])})["y"], codes["y"])
+    expected = quantize(OrtRunner(whole).run({"x": fake_quantize(x, codes["x"])})["y"], codes["y"])
     assert np.abs(found - expected).max() <= 1 and (found != expected).mean() < (0.01 if bits < 16 else 0.2)
 
 

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
-from detquant.graph.running import Optimisation, Runner
+from detquant.graph.running import Optimisation, OrtRunner
 from detquant.graph.values import Array
 from detquant.numerics.rounding import half_even
 
@@ -68,7 +68,7 @@ def _in_float(array: npt.NDArray[Any]) -> Array:
     return array.astype(np.float32) if wide or array.dtype.name == "bfloat16" else array
 
 
-class FittingRunner(Runner):
+class FittingRunner(OrtRunner):
     """A model in ONNX Runtime that takes feeds as the house has them, whatever its file says."""
 
     def __init__(self, model: ir.Model | bytes, threads: int = 1, *, optimisation: Optimisation = "all") -> None:
@@ -81,7 +81,7 @@ class FittingRunner(Runner):
         return fit(feeds, self._taken)
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Run once; see `Runner.run`."""
+        """Run once; see `OrtRunner.run`."""
         return in_float(super().run(self.fit(feeds)))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import onnx_ir as ir
 
 from detquant.graph.grids import constant_of
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.graph.values import Array
 
 OPSET = 21
@@ -43,5 +43,5 @@ def run_alone(nodes: Sequence[ir.Node], given: Mapping[ir.Value, Array]) -> list
         copies.append(copy)
     wanted = [made[value] for value in nodes[-1].outputs]
     graph = ir.Graph([], wanted, nodes=copies, initializers=initializers, opset_imports={"": OPSET}, name="alone")
-    found = Runner(ir.Model(graph, ir_version=10), optimisation="none").run({})
+    found = OrtRunner(ir.Model(graph, ir_version=10), optimisation="none").run({})
     return [found[value.name or ""] for value in wanted]

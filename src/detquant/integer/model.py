@@ -8,7 +8,7 @@ import onnx_ir as ir
 
 from detquant.graph import prepare
 from detquant.graph.cut_decode import cut_decode
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.graph.values import Array
 from detquant.integer.draft import USUAL, Widths
 from detquant.integer.graph import IntegerGraph
@@ -34,7 +34,7 @@ class IntegerModel:
     def __init__(self, qdq: ir.Model, widths: Widths = USUAL, threads: int = 1) -> None:
         network, decode = cut_decode(prepare(qdq))
         self.network: IntegerGraph = read(network, widths)
-        self._decode = Runner(decode, threads) if decode is not None else None
+        self._decode = OrtRunner(decode, threads) if decode is not None else None
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Outputs by name for inputs by name, both real."""

@@ -7,7 +7,7 @@ import pytest
 
 from detquant.data import iter_images, open_dataset
 from detquant.errors import MissingExtra, ModelError, TargetError, UnsupportedOperator
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.pipeline.detector import load
 from detquant.targets import Artefact, load_target
 from detquant.targets.tflite import file, schema
@@ -57,7 +57,7 @@ def test_images_are_nhwc_in_the_file_and_nchw_for_the_runner(small_net, images):
     assert tuple(image["shape"]) == (1, 16, 16, 3) and image["dtype"] is np.float32
     signature = interpreter.get_signature_runner()
     direct = signature(x=feed["x"].transpose(0, 2, 3, 1))["scores"]
-    assert np.allclose(direct, Runner(small_net).run(feed)["scores"], atol=1e-5)
+    assert np.allclose(direct, OrtRunner(small_net).run(feed)["scores"], atol=1e-5)
     assert np.array_equal(direct, TARGET.open(Artefact({FILE: content})).run(feed)["scores"])
 
 

@@ -17,7 +17,7 @@ from detquant.errors import MissingExtra, TargetError
 from detquant.graph import prepare
 from detquant.graph.affine_as_conv import affine_as_conv
 from detquant.graph.dense_transpose import dense_transpose
-from detquant.graph.running import Runner as Decode
+from detquant.graph.running import OrtRunner
 from detquant.graph.values import static_shape
 from detquant.importers import OwnFile
 from detquant.importers.tflite.flatbuffer import DAMAGE
@@ -103,7 +103,7 @@ class TfLite(Target):
             return None
         content = own.path.read_bytes()
         if _is_ours(content):
-            behind = Decode(own.decode.read_bytes(), threads) if own.decode is not None else None
+            behind = OrtRunner(own.decode.read_bytes(), threads) if own.decode is not None else None
             return Opened(self.interpreter(content, threads), content, real=True, decode=behind)
         image = next(iter(graph.graph.inputs))
         return OwnTfLite(self.interpreter(content, threads, static_shape(image)), own, graph)
