@@ -11,7 +11,7 @@ from detquant.algorithms.bias_correction import BiasCorrection
 from detquant.calibration import Collector, calibrate
 from detquant.errors import RecipeError
 from detquant.graph import prepare
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.graph.traits import bias_of, weight_of
 from detquant.graph.values import constant
 from detquant.graph.weights import replace_weight
@@ -64,7 +64,7 @@ def biased(chain, images):
 
 def mean_error(qm, feeds):
     """Largest mean error of an output channel."""
-    exact, rounded = Runner(qm.reference), Runner(qm.qdq(), optimisation="none")
+    exact, rounded = OrtRunner(qm.reference), OrtRunner(qm.qdq(), optimisation="none")
     errors = [rounded.run(feed)["y"] - exact.run(feed)["y"] for feed in feeds]
     return float(np.abs(np.mean(errors, axis=(0, 1, 3, 4))).max())
 

@@ -8,7 +8,7 @@ from detquant.algorithms import build_algorithm
 from detquant.algorithms.equalization import Equalization
 from detquant.calibration import Collector
 from detquant.graph import prepare
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.graph.traits import weight_of
 from detquant.graph.values import constant
 from detquant.numerics import sqnr_db
@@ -62,7 +62,7 @@ def bytes_of(model):
 
 
 def outputs(model, context):
-    runner = Runner(model, optimisation="none")
+    runner = OrtRunner(model, optimisation="none")
     return np.stack([runner.run(feed)["y"] for feed in context.feeds])
 
 
@@ -192,7 +192,7 @@ def test_a_weight_that_two_share_is_scaled_for_one_only(equalized):
     other = ("Conv", ["x", "w1", "b1"], ["z"], {"name": "other"})
     before, after, context = equalized([*CHAIN, other], ("y", "z"))
     name = "z"
-    runners = [Runner(qm.reference, optimisation="none") for qm in (before, after)]
+    runners = [OrtRunner(qm.reference, optimisation="none") for qm in (before, after)]
     first, second = (runner.run(context.feeds[0]) for runner in runners)
     np.testing.assert_array_equal(first[name], second[name])
     assert np.abs(first["y"] - second["y"]).max() <= 1e-5 * np.abs(first["y"]).max()

@@ -11,7 +11,7 @@ from detquant.algorithms import Context, Damage
 from detquant.algorithms.guard import Guard, _Switches, _with_all_switches, search
 from detquant.errors import CalibrationError
 from detquant.graph import prepare
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 
 SHAPE = (1, 3, 12, 12)
 CHANNELS, CLASSES = 8, 5
@@ -60,13 +60,13 @@ def guarded(detector, calibrated, images):
 
     def make(*arguments, **more) -> tuple:
         model, feeds = detector(*arguments), images(3, SHAPE)
-        return calibrated(model, feeds, "float", damage=Damage(Heads(), Runner(model).run, feeds), **more)
+        return calibrated(model, feeds, "float", damage=Damage(Heads(), OrtRunner(model).run, feeds), **more)
 
     return make
 
 
 def damage_of(qm, context):
-    return context.damage(Runner(qm.qdq(), optimisation="none").run)
+    return context.damage(OrtRunner(qm.qdq(), optimisation="none").run)
 
 
 def test_only_what_is_around_the_outlier_stays_float(guarded):
@@ -197,7 +197,7 @@ def test_contexts_without_a_listener_tick_silently(calibrated, detector, images)
 def test_groups_are_screened_on_the_image_that_is_damaged_most(guarded):
     qm, context = guarded(3000.0)
     roots = sorted({qm.plan.root(name) for name in qm.activations})
-    switched = _Switches(Runner(_with_all_switches(qm)), roots, context.damage)
+    switched = _Switches(OrtRunner(_with_all_switches(qm)), roots, context.damage)
     each = context.damage.each(switched._with(roots))
     assert switched.total == pytest.approx(np.mean(each)) and len(set(each)) == len(each) == 3
     # Everything at once costs on that image, scaled, what it costs on all of them.

@@ -10,7 +10,7 @@ from detquant.algorithms import ranges as module
 from detquant.algorithms.ranges import Ranges, damage_of
 from detquant.algorithms.replan import keep_more_float
 from detquant.errors import CalibrationError, RecipeError
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 
 
 class Heads:
@@ -26,7 +26,7 @@ class Heads:
 @pytest.fixture
 def setting(small_net, images, calibrated):
     feeds = tuple(images(4))
-    damage = Damage(Heads(), Runner(small_net).run, feeds)
+    damage = Damage(Heads(), OrtRunner(small_net).run, feeds)
     return calibrated(small_net, feeds, observer="tails", damage=damage)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from detquant.calibration import Collector, calibrate, with_weight_grids
 from detquant.calibration.preactivation import useful_low
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.graph.traits import weight_of
 from detquant.graph.values import constant
 from detquant.graph.weights import replace_weight
@@ -46,7 +46,7 @@ def filled(small_net, images):
 @pytest.mark.parametrize("observer", ["minmax", "mean", "moving_average", "percentile", "mse", "tails", "entropy"])
 def test_the_quantised_net_computes_nearly_the_same(small_net, filled, images, observer):
     qm, _ = filled(observer)
-    expected, found = Runner(small_net), Runner(qm.qdq())
+    expected, found = OrtRunner(small_net), OrtRunner(qm.qdq())
     for feed in images(3):
         # Histograms of 24 thousand values are coarse, and ranges drawn in cost some of them.
         assert sqnr_db(expected.run(feed)["scores"], found.run(feed)["scores"]) > 30.0

@@ -12,7 +12,7 @@ from detquant.calibration import Collector, Statistics
 from detquant.calibration.collect import SAVE_EVERY
 from detquant.calibration.statistics import BINS
 from detquant.errors import CalibrationError
-from detquant.graph.running import Runner, with_taps
+from detquant.graph.running import OrtRunner, with_taps
 from detquant.recipes import load_recipe, plan
 from detquant.targets.ort import CAPABILITY
 
@@ -56,7 +56,7 @@ def same(a, b):
 def test_statistics_are_those_of_the_activations(small_net, collector, feeds, images):
     found = collector().collect(feeds, COUNT)
     names = ["c1", "silu", "relu", "c3", "sum"]
-    runner = Runner(with_taps(small_net, names), optimisation="none")
+    runner = OrtRunner(with_taps(small_net, names), optimisation="none")
     taps = [feed | runner.run(feed) for feed in images(COUNT)]
     assert set(found.extremes) == {"x", *names} and found.images == COUNT
     for name, extremes in found.extremes.items():
@@ -72,7 +72,7 @@ def test_statistics_are_those_of_the_activations(small_net, collector, feeds, im
 
 def test_histograms_are_those_of_the_activations(small_net, collector, feeds, images):
     found = collector("mse").collect(feeds, COUNT)
-    runner = Runner(with_taps(small_net, ["silu"]), optimisation="none")
+    runner = OrtRunner(with_taps(small_net, ["silu"]), optimisation="none")
     values = np.concatenate([runner.run(feed)["silu"].ravel() for feed in images(COUNT)])
     histogram, (low, high) = found.histograms["silu"], found.bounds("silu")
     assert histogram.shape == (BINS,) and histogram.sum() == values.size
@@ -112,7 +112,7 @@ def test_interest_is_told_from_what_the_model_gives(small_net, collector, feeds,
         return float(scores.sum())
 
     found = collector("minmax", interest=interest).collect(feeds, COUNT)
-    plain, runner = collector("minmax").collect(feeds, COUNT), Runner(small_net)
+    plain, runner = collector("minmax").collect(feeds, COUNT), OrtRunner(small_net)
     assert found.interest == pytest.approx([float(runner.run(feed)["scores"].sum()) for feed in images(COUNT)])
     same(replace(found, interest=[]), plain)
 

@@ -7,7 +7,7 @@ import pytest
 
 from detquant.calibration.even_channels import with_even_channels
 from detquant.graph import prepare
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 
 RNG = np.random.default_rng(8)
 
@@ -39,7 +39,7 @@ def test_what_images_show_to_be_uneven_is_rewritten(net, images):
     found, count = with_even_channels(model, feeds)
     assert count == 1 and len(found.graph) == len(model.graph) + 2
     onnx.checker.check_model(ir.to_proto(found), full_check=True)
-    before, after = (Runner(one).run(feeds[0])["y"] for one in (model, found))
+    before, after = (OrtRunner(one).run(feeds[0])["y"] for one in (model, found))
     assert np.abs(before - after).max() < 1e-3 * np.abs(before).max()
 
 

@@ -28,7 +28,7 @@ def test_what_was_never_seen_is_not_represented(low):
 
 @pytest.mark.parametrize("kind", sorted(FUNCTIONS))
 def test_the_functions_are_those_of_onnx_runtime(build, kind):
-    from detquant.graph.running import Runner
+    from detquant.graph.running import OrtRunner
 
     rows = {
         "silu": [("Sigmoid", ["x"], ["g"], {}), ("Mul", ["x", "g"], ["y"], {})],
@@ -36,7 +36,7 @@ def test_the_functions_are_those_of_onnx_runtime(build, kind):
         "hardswish": [("HardSwish", ["x"], ["y"], {})],
     }
     x = np.linspace(-100, 100, 4001, dtype=np.float32)
-    expected = Runner(build(rows[kind], {"x": [4001]}, {"y": None})).run({"x": x})["y"]
+    expected = OrtRunner(build(rows[kind], {"x": [4001]}, {"y": None})).run({"x": x})["y"]
     np.testing.assert_allclose(FUNCTIONS[kind](x), expected, atol=2e-6, rtol=2e-6)
 
 

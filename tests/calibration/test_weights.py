@@ -9,7 +9,7 @@ from detquant.calibration import weight_grid
 from detquant.calibration.weights import BIAS_LIMIT, PAIR_LIMIT
 from detquant.errors import RecipeError
 from detquant.graph.qdq import bias_grid, insert_qdq
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.graph.weights import replace_weight
 from detquant.numerics import (
     INT8,
@@ -186,10 +186,10 @@ def in_the_runtime(net, name, shape, image):
     node = net.graph.node(name)
     found = weight_grid(node, PER_CHANNEL["mse"], x=IMAGE, peaks=WHITE)
     replace_weight(node, found.values)
-    y = Runner(net, optimisation="none").run({"x": image})["y"]
+    y = OrtRunner(net, optimisation="none").run({"x": image})["y"]
     grid = grid_from_range(y.min(), y.max(), QuantSpec(qtype=UINT8, symmetric=False))
     qdq = insert_qdq(net, activations={"x": IMAGE, "y": grid}, weights={name: found.params}, nodes=[name])
-    exact, fast = (Runner(qdq, optimisation=level).run({"x": image})["y"] for level in ("none", "all"))
+    exact, fast = (OrtRunner(qdq, optimisation=level).run({"x": image})["y"] for level in ("none", "all"))
     assert np.ptp(exact) > 100 * grid.scale
     return np.abs(exact - fast).max() / grid.scale
 

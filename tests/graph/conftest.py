@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 
 WEIGHTS = Path(__file__).resolve().parents[3] / "shared" / "assets" / "weights" / "detect"
 
@@ -20,7 +20,7 @@ def greatest_difference() -> Callable[..., float]:
 
     def compare(before: ir.Model, after: ir.Model, shape: tuple[int, ...], scale: float = 1.0) -> float:
         image = (np.random.default_rng(0).standard_normal(shape) * scale).astype(np.float32)
-        first, second = Runner(before, optimisation="none"), Runner(after, optimisation="none")
+        first, second = OrtRunner(before, optimisation="none"), OrtRunner(after, optimisation="none")
         name = second.input_names[0]
         expected, found = first.run({name: image}), second.run({name: image})
         assert list(expected) == list(found)

@@ -8,7 +8,7 @@ import pytest
 
 from detquant.graph.channels_first import channels_first
 from detquant.graph.infer_shapes import infer_shapes
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 
 IMAGE = (1, 12, 10, 3)
 TO_FIRST, TO_LAST = [0, 3, 1, 2], [0, 2, 3, 1]
@@ -111,7 +111,7 @@ CASES: dict[str, tuple[list[Any], dict[str, np.ndarray], bool]] = {
 
 
 def run(model: ir.Model, images: np.ndarray) -> list[np.ndarray]:
-    return list(Runner(model, optimisation="none").run({"x": images}).values())
+    return list(OrtRunner(model, optimisation="none").run({"x": images}).values())
 
 
 @pytest.mark.parametrize("name", CASES)

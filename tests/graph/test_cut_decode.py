@@ -9,7 +9,7 @@ import pytest
 from detquant.calibration import Collector, calibrate
 from detquant.errors import UnsupportedOperator
 from detquant.graph.cut_decode import cut_decode, cut_float_decode
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.graph.values import constant
 from detquant.numerics import Capability
 from detquant.recipes import load_recipe, plan
@@ -43,11 +43,11 @@ def test_both_parts_behind_each_other_are_the_whole(small_net, images):
     assert [value.name for value in network.graph.outputs] == ["logits"]
     assert [value.name for value in decode.graph.inputs] == ["logits"]
     assert [node.op_type for node in decode.graph] == ["Sigmoid"]
-    codes = Runner(network, optimisation="none").run(feed)["logits"]
+    codes = OrtRunner(network, optimisation="none").run(feed)["logits"]
     assert codes.dtype == np.uint8 and len(np.unique(codes)) > 10
     scale, zero_point = grids(qdq)["logits"]
-    found = Runner(decode).run({"logits": (codes.astype(np.float32) - zero_point) * scale})
-    expected = Runner(qdq, optimisation="none").run(feed)
+    found = OrtRunner(decode).run({"logits": (codes.astype(np.float32) - zero_point) * scale})
+    expected = OrtRunner(qdq, optimisation="none").run(feed)
     assert found.keys() == expected.keys() and np.allclose(found["scores"], expected["scores"], atol=1e-6)
     assert ir.to_proto(qdq).SerializeToString(deterministic=True) == before
 
@@ -58,7 +58,7 @@ def test_where_nothing_is_decoded_the_codes_have_the_outputs_names(build, images
     model = build(rows, {"x": [1, 3, 16, 16]}, {"map": [1, 4, 16, 16]}, weights)
     network, decode = cut_decode(quantised(model, images))
     assert decode is None and [value.name for value in network.graph.outputs] == ["map"]
-    assert Runner(network).run(images(1)[0])["map"].dtype == np.uint8
+    assert OrtRunner(network).run(images(1)[0])["map"].dtype == np.uint8
 
 
 def test_a_map_that_is_decoded_and_given_out_too(build, images):
@@ -67,10 +67,10 @@ def test_a_map_that_is_decoded_and_given_out_too(build, images):
     model = build(rows, {"x": [1, 3, 16, 16]}, outputs, {"w": np.ones((2, 3, 1, 1), np.float32)})
     qdq, feed = quantised(model, images), images(1)[0]
     network, decode = cut_decode(qdq)
-    [given] = Runner(network, optimisation="none").run(feed).items()
+    [given] = OrtRunner(network, optimisation="none").run(feed).items()
     [(scale, zero_point)] = [grid for name, grid in grids(qdq).items() if name != "x"]
-    found = Runner(decode).run({given[0]: (given[1].astype(np.float32) - zero_point) * scale})
-    expected = Runner(qdq, optimisation="none").run(feed)
+    found = OrtRunner(decode).run({given[0]: (given[1].astype(np.float32) - zero_point) * scale})
+    expected = OrtRunner(qdq, optimisation="none").run(feed)
     assert list(found) == ["map", "scores"]
     assert all(np.allclose(found[name], expected[name], atol=1e-6) for name in found)
 
@@ -86,9 +86,9 @@ def test_a_float_graph_is_cut_at_its_decode_tail(build, images):
     model = build(rows, {"x": [1, 3, 16, 16]}, outputs, {"w": np.ones((3, 3, 1, 1), np.float32)})
     network, decode = cut_float_decode(model)
     feed = images(1)[0]
-    maps = Runner(network).run(feed)
+    maps = OrtRunner(network).run(feed)
     assert sorted(value.name for value in decode.graph.inputs) == sorted(["x", *maps]) and len(maps) == 2
-    found, expected = Runner(decode).run({**feed, **maps}), Runner(model).run(feed)
+    found, expected = OrtRunner(decode).run({**feed, **maps}), OrtRunner(model).run(feed)
     assert [*found] == [*expected] and all(np.allclose(found[name], expected[name]) for name in found)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from detquant.graph import prepare
 from detquant.graph.even_silu import silu_outputs, with_even_silu
-from detquant.graph.running import Runner, with_taps
+from detquant.graph.running import OrtRunner, with_taps
 
 RNG = np.random.default_rng(4)
 
@@ -39,7 +39,7 @@ def net(build, reader="plain", ends=("y",)):
 
 
 def peaks_of(model, feed):
-    found = Runner(with_taps(model, ["s"])).run(feed)["s"]
+    found = OrtRunner(with_taps(model, ["s"])).run(feed)["s"]
     return {"s": found.max(axis=(0, 2, 3))}
 
 
@@ -56,7 +56,7 @@ def test_the_same_function_with_channels_of_like_size(build, reader, ends):
     found = with_even_silu(model, peaks)
     even = peaks_of(found, feed)["s"]
     assert even.max() <= 2.001
-    before, after = Runner(model).run(feed), Runner(found).run(feed)
+    before, after = OrtRunner(model).run(feed), OrtRunner(found).run(feed)
     for name in ends:
         # The gate is clipped at 8, where sigmoid is 0.99966.
         assert np.abs(before[name] - after[name]).max() < 1e-3 * np.abs(before[name]).max()

@@ -5,7 +5,7 @@ import onnx_ir as ir
 import pytest
 
 from detquant.graph.float_interface import float_interface
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 
 SHAPE = [1, 3, 4, 5]
 GRID = {"s": np.float32(0.02), "z": np.int8(-3)}
@@ -20,7 +20,7 @@ def typed(model: ir.Model, dtype: ir.DataType, output: ir.DataType = ir.DataType
 
 
 def run(model: ir.Model, array: np.ndarray) -> np.ndarray:
-    [found] = Runner(model, optimisation="none").run({"x": array}).values()
+    [found] = OrtRunner(model, optimisation="none").run({"x": array}).values()
     return found
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from detquant.graph.focus_as_conv import focus_as_conv
 from detquant.graph.infer_shapes import infer_shapes
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 
 RNG = np.random.default_rng(2)
 FAR = np.iinfo(np.int64).max
@@ -55,7 +55,7 @@ def test_the_layer_becomes_one_convolution(build, starts, conv, words):
     found = focus_as_conv(model)
     assert [node.op_type for node in found.graph] == ["Conv"] and len(model.graph) > 1
     feed = {"x": RNG.standard_normal((1, 3, 12, 12)).astype(np.float32)}
-    assert np.allclose(Runner(model).run(feed)["y"], Runner(found).run(feed)["y"], atol=1e-4)
+    assert np.allclose(OrtRunner(model).run(feed)["y"], OrtRunner(found).run(feed)["y"], atol=1e-4)
 
 
 @pytest.mark.parametrize(

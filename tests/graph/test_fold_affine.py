@@ -5,7 +5,7 @@ import pytest
 
 from detquant.graph.fold_affine import fold_affine
 from detquant.graph.infer_shapes import infer_shapes
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 
 RNG = np.random.default_rng(0)
 CHANNELS = RNG.uniform(0.5, 2, (1, 4, 1, 1)).astype(np.float32)
@@ -42,9 +42,9 @@ def test_what_stands_behind_a_convolution(name, inputs, build) -> None:
     rows = [("Conv", inputs, ["y"], {}), *(FOLDED | KEPT)[name]]
     model = infer_shapes(build(rows, {"x": [1, 3, 8, 8]}, {"out": None}, WEIGHTS))
     images = RNG.standard_normal((1, 3, 8, 8)).astype(np.float32)
-    [expected] = Runner(model).run({"x": images}).values()
+    [expected] = OrtRunner(model).run({"x": images}).values()
     fold_affine(model)
-    [found] = Runner(model).run({"x": images}).values()
+    [found] = OrtRunner(model).run({"x": images}).values()
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
     kinds = [node.op_type for node in model.graph]
     assert kinds == (["Conv"] if name in FOLDED else ["Conv", *(row[0] for row in KEPT[name])])
@@ -55,7 +55,7 @@ def test_a_transposed_convolution(build) -> None:
     rows = [("ConvTranspose", ["x", "w"], ["y"], {}), *FOLDED["product and sum"]]
     model = infer_shapes(build(rows, {"x": [1, 3, 8, 8]}, {"out": None}, weights))
     images = RNG.standard_normal((1, 3, 8, 8)).astype(np.float32)
-    [expected] = Runner(model).run({"x": images}).values()
-    [found] = Runner(fold_affine(model)).run({"x": images}).values()
+    [expected] = OrtRunner(model).run({"x": images}).values()
+    [found] = OrtRunner(fold_affine(model)).run({"x": images}).values()
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
     assert [node.op_type for node in model.graph] == ["ConvTranspose"]

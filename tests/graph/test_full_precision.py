@@ -7,7 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from detquant.graph.full_precision import full_precision, is_full_precision, remove_idle_casts
 from detquant.graph.prepare import prepare
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 
 RNG = np.random.default_rng(3)
 WEIGHT = RNG.standard_normal((4, 3, 3, 3)).astype(np.float16)
@@ -28,7 +28,7 @@ def model(nodes, weights, *, ends=TensorProto.FLOAT, shape=(1, 3, 16, 16), gives
 def wide(image: np.ndarray) -> np.ndarray:
     """What the convolution gives in float32, with the weights that the file holds."""
     node = helper.make_node("Conv", ["x", "w"], ["y"])
-    return Runner(model([node], {"w": WEIGHT.astype(np.float32)})).run({"x": image})["y"]
+    return OrtRunner(model([node], {"w": WEIGHT.astype(np.float32)})).run({"x": image})["y"]
 
 
 def half_inside_out() -> ir.Model:
@@ -77,7 +77,7 @@ def test_it_is_the_same_convolution_in_float32(make):
     assert not is_full_precision(before)
     after = prepare(before)
     assert is_full_precision(after) and [node.op_type for node in after.graph] == ["Conv"]
-    np.testing.assert_allclose(Runner(after).run({"x": IMAGE})["y"], wide(IMAGE), atol=1e-5)
+    np.testing.assert_allclose(OrtRunner(after).run({"x": IMAGE})["y"], wide(IMAGE), atol=1e-5)
 
 
 def test_brain_floats_are_their_own_numbers():
@@ -96,7 +96,7 @@ def test_types_in_attributes_follow():
         helper.make_node("Mul", ["a", "x"], ["y"]),
     ]
     after = full_precision(model(nodes, {}, ends=TensorProto.FLOAT16))
-    assert Runner(after, optimisation="none").run({"x": IMAGE})["y"].dtype == np.float32
+    assert OrtRunner(after, optimisation="none").run({"x": IMAGE})["y"].dtype == np.float32
 
 
 def test_subgraphs_follow():
@@ -116,7 +116,7 @@ def test_subgraphs_follow():
     ]
     after = full_precision(model(nodes, {"half": np.float16(0.5)}, ends=TensorProto.FLOAT16))
     for image, factor in ((IMAGE, 2), (IMAGE * 0.1, 3)):
-        np.testing.assert_allclose(Runner(after, optimisation="none").run({"x": image})["y"], image * factor, rtol=1e-6)
+        np.testing.assert_allclose(OrtRunner(after, optimisation="none").run({"x": image})["y"], image * factor, 1e-6)
 
 
 def test_doubles_beyond_float32_become_its_largest_and_infinity_stays():
@@ -137,7 +137,7 @@ def test_lists_of_tensors_follow():
     before.graph[1].outputs[0].type = ir.SequenceType(ir.TensorType(ir.DataType.FLOAT16))
     after = full_precision(before)
     assert after.graph[1].outputs[0].dtype == ir.DataType.FLOAT
-    np.testing.assert_array_equal(Runner(after, optimisation="none").run({"x": IMAGE})["y"], IMAGE)
+    np.testing.assert_array_equal(OrtRunner(after, optimisation="none").run({"x": IMAGE})["y"], IMAGE)
 
 
 def test_what_is_float32_stays_to_the_byte(small_net):

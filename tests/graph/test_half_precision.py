@@ -7,7 +7,7 @@ import pytest
 
 from detquant.errors import ModelError
 from detquant.graph.half_precision import to_half
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 
 
 def test_it_computes_in_half_and_looks_the_same_from_outside(small_net, images):
@@ -17,7 +17,7 @@ def test_it_computes_in_half_and_looks_the_same_from_outside(small_net, images):
     assert {v.dtype for v in half.graph.initializers.values()} <= {ir.DataType.FLOAT16, ir.DataType.INT64}
     convolved = [node.outputs[0].dtype for node in half.graph if node.op_type == "Conv"]
     assert convolved and set(convolved) == {ir.DataType.FLOAT16}
-    before, after = Runner(small_net), Runner(half)
+    before, after = OrtRunner(small_net), OrtRunner(half)
     for feed in images():
         np.testing.assert_allclose(after.run(feed)["scores"], before.run(feed)["scores"], atol=2e-3)
     assert all(value.dtype == ir.DataType.FLOAT for value in small_net.graph.inputs)
@@ -62,7 +62,7 @@ def test_suppression_is_fed_in_float(build):
     rng = np.random.default_rng(0)
     corner = rng.random((1, 6, 2)).astype(np.float32)
     feed = {"boxes": np.concatenate([corner, corner + 0.5], axis=2), "scores": rng.random((1, 1, 6), np.float32)}
-    np.testing.assert_array_equal(Runner(to_half(model)).run(feed)["y"], Runner(model).run(feed)["y"])
+    np.testing.assert_array_equal(OrtRunner(to_half(model)).run(feed)["y"], OrtRunner(model).run(feed)["y"])
 
 
 def test_a_weight_that_half_precision_does_not_have(build):

@@ -6,7 +6,7 @@ import pytest
 
 from detquant.graph.image_arithmetic import find_image_arithmetic, fold_image_arithmetic
 from detquant.graph.prepare import prepare
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 
 SHAPE = [1, 3, 16, 24]
 MEAN, STD = np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])
@@ -173,11 +173,11 @@ PADDED = {"pads": [1, 1, 1, 1]}
 def test_it_goes_into_the_first_convolution_where_that_is_exact(build, form, words):
     rows, weights, _, _, offset = FORMS[form]
     model = prepare(network(build, rows, weights, **words))
-    expected = Runner(model, optimisation="none").run({"x": IMAGE})["y"]
+    expected = OrtRunner(model, optimisation="none").run({"x": IMAGE})["y"]
     folded = fold_image_arithmetic(model)
     stays = bool(words) and np.any(offset)
     assert ([node.op_type for node in folded.graph] == ["Conv", "Relu"]) is not stays
-    found = Runner(folded, optimisation="none").run({"x": IMAGE})["y"]
+    found = OrtRunner(folded, optimisation="none").run({"x": IMAGE})["y"]
     np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
 
 
@@ -190,10 +190,10 @@ def test_every_reader_gets_it(build):
     ]
     weights = {"k": f32(255), "w": W, "bias": f32(1, 2, 3, 4)}
     model = prepare(build(rows, {"x": SHAPE}, {"y": None}, weights))
-    expected = Runner(model).run({"x": IMAGE})["y"]
+    expected = OrtRunner(model).run({"x": IMAGE})["y"]
     folded = fold_image_arithmetic(model)
     assert [node.op_type for node in folded.graph] == ["Conv", "Conv", "Add"]
-    np.testing.assert_allclose(Runner(folded).run({"x": IMAGE})["y"], expected, atol=1e-5)
+    np.testing.assert_allclose(OrtRunner(folded).run({"x": IMAGE})["y"], expected, atol=1e-5)
 
 
 def test_a_grouped_convolution_keeps_it(build):

@@ -4,7 +4,7 @@ import numpy as np
 
 from detquant.graph import prepare
 from detquant.graph.leaky_as_prelu import leaky_as_prelu
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 
 
 def test_the_same_function_with_a_slope_for_each_channel(build):
@@ -16,4 +16,4 @@ def test_the_same_function_with_a_slope_for_each_channel(build):
     assert node.op_type == "PRelu" and node.name == "leaky" and node.inputs[1].const_value.shape == [4, 1, 1]
     assert [value.name for value in found.graph.outputs] == ["y"] and model.graph[0].op_type == "LeakyRelu"
     feed = {"x": np.random.default_rng(0).standard_normal((1, 4, 5, 6)).astype(np.float32)}
-    assert np.array_equal(Runner(model).run(feed)["y"], Runner(found).run(feed)["y"])
+    assert np.array_equal(OrtRunner(model).run(feed)["y"], OrtRunner(found).run(feed)["y"])

@@ -5,7 +5,7 @@ import pytest
 
 from detquant.graph import prepare
 from detquant.graph.linear_resize import linear_resize
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 
 IMAGE = {"x": np.random.default_rng(0).standard_normal((1, 3, 6, 8)).astype(np.float32)}
 
@@ -24,7 +24,7 @@ def test_the_same_function(build, scales, kinds, centres):
     found = linear_resize(model)
     assert {node.op_type for node in found.graph} == kinds
     assert all(node.attributes.get_string("mode", "") != "linear" for node in found.graph)
-    np.testing.assert_allclose(Runner(found).run(IMAGE)["y"], Runner(model).run(IMAGE)["y"], atol=1e-6)
+    np.testing.assert_allclose(OrtRunner(found).run(IMAGE)["y"], OrtRunner(model).run(IMAGE)["y"], atol=1e-6)
 
 
 @pytest.mark.parametrize(

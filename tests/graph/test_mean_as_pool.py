@@ -5,7 +5,7 @@ import pytest
 
 from detquant.graph.infer_shapes import infer_shapes
 from detquant.graph.mean_as_pool import mean_as_pool
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 
 SHAPE = (1, 4, 5, 6)
 
@@ -25,5 +25,5 @@ def test_a_mean_over_all_places_is_a_pooling(build, axes, keep, kinds):
     found = mean_as_pool(model)
     assert [node.op_type for node in found.graph] == kinds
     feed = {"x": np.random.default_rng(0).standard_normal(SHAPE).astype(np.float32)}
-    expected, result = Runner(model).run(feed)["y"], Runner(found).run(feed)["y"]
+    expected, result = OrtRunner(model).run(feed)["y"], OrtRunner(found).run(feed)["y"]
     assert expected.shape == result.shape and np.allclose(expected, result, atol=1e-6)

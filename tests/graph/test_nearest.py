@@ -7,7 +7,7 @@ import pytest
 
 from detquant.graph import prepare
 from detquant.graph.nearest import nearest_as_concat
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 
 ROUNDINGS = ("floor", "ceil", "round_prefer_floor", "round_prefer_ceil")
 
@@ -62,7 +62,7 @@ def test_what_is_rewritten_copies_each_value_twice(resizing, coordinates, roundi
     """The table of coordinates and roundings against ONNX Runtime's own Resize."""
     before = resizing(coordinates, rounding)
     image = np.arange(60, dtype=np.float32).reshape(1, 3, 4, 5)
-    expected = Runner(before, optimisation="none").run({"x": image})["y"]
+    expected = OrtRunner(before, optimisation="none").run({"x": image})["y"]
     doubled = np.array_equal(expected, -image.repeat(2, axis=2).repeat(2, axis=3))
     rewritten = "Resize" not in kinds(nearest_as_concat(before))
     assert not rewritten or doubled

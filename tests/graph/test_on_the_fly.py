@@ -8,7 +8,7 @@ import pytest
 from detquant.errors import UnsupportedOperator
 from detquant.graph import prepare
 from detquant.graph.on_the_fly import round_on_the_fly
-from detquant.graph.running import Runner, as_bytes
+from detquant.graph.running import OrtRunner, as_bytes
 from detquant.numerics import sqnr_db
 
 RNG = np.random.default_rng(6)
@@ -59,7 +59,7 @@ def test_a_layer_computes_nearly_the_same(build, case):
     assert {name.partition("_")[0] for name in found.graph.initializers} == {"layer", "half"}  # the int8 codes are gone
     for scale in (1.0, 100.0):  # the grid follows the image
         feed = {"x": scale * draw(*CASES[case][3])}
-        expected, result = Runner(model).run(feed)["y"], Runner(content).run(feed)["y"]
+        expected, result = OrtRunner(model).run(feed)["y"], OrtRunner(content).run(feed)["y"]
         assert expected.shape == result.shape and 30.0 < sqnr_db(expected, result) < 80.0
 
 

@@ -9,7 +9,7 @@ from detquant.graph.feeding import FittingRunner
 from detquant.graph.original_ends import End, Ends, element_of, ends_of, takes_codes, with_original_ends
 from detquant.graph.prepare import prepare
 from detquant.graph.qdq import insert_qdq
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.numerics import UINT8, QuantParams
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (1, 3, 16, 16)).astype(np.float32)
@@ -29,7 +29,7 @@ def test_inputs_are_those_of_the_file_and_the_function_is_the_same(small_net, dt
     [image] = after.graph.inputs
     assert image.dtype == dtype and tuple(image.shape) == shape
     assert ends_of(after.graph).inputs["x"] == End(dtype=dtype, channels_last=shape == LAST, shape=shape)
-    expected, found = Runner(small_net).run({"x": PIXELS}), FittingRunner(after).run({"x": PIXELS})
+    expected, found = OrtRunner(small_net).run({"x": PIXELS}), FittingRunner(after).run({"x": PIXELS})
     np.testing.assert_allclose(found["scores"], expected["scores"], atol=1e-5)
 
 
@@ -38,7 +38,7 @@ def test_outputs_are_those_of_the_file(small_net, dtype):
     after = with_original_ends(small_net, ends(ir.DataType.FLOAT, gives=dtype))
     onnx.checker.check_model(ir.to_proto(after), full_check=True)
     assert [(value.name, value.dtype) for value in after.graph.outputs] == [("scores", dtype)]
-    expected = Runner(small_net).run({"x": PIXELS / 255})["scores"]
+    expected = OrtRunner(small_net).run({"x": PIXELS / 255})["scores"]
     np.testing.assert_allclose(FittingRunner(after).run({"x": PIXELS / 255})["scores"], expected, atol=1e-3)
 
 
@@ -58,7 +58,7 @@ def test_bytes_are_the_codes_of_a_grid_of_pixels(small_net, scale, zero, kept):
     onnx.checker.check_model(ir.to_proto(after), full_check=True)
     kinds = [node.op_type for node in after.graph]
     assert ("Cast" in kinds) is kept and ("QuantizeLinear" in kinds) is kept
-    expected = Runner(before).run({"x": PIXELS})["scores"]
+    expected = OrtRunner(before).run({"x": PIXELS})["scores"]
     np.testing.assert_allclose(FittingRunner(after).run({"x": PIXELS})["scores"], expected, atol=1e-5)
 
 

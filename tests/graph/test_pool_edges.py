@@ -5,7 +5,7 @@ import pytest
 
 from detquant.graph import prepare
 from detquant.graph.pool_edges import pool_edges
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 
 IMAGE = {"x": -1 - np.random.default_rng(0).random((1, 3, 8, 10)).astype(np.float32)}  # zeros would win
 
@@ -23,7 +23,7 @@ def test_copies_of_the_edge_change_no_maximum(build, kernel, strides, pads):
     found = pool_edges(model)
     assert {node.op_type for node in found.graph} == {"Slice", "Concat", "MaxPool"}
     assert not any(found.graph.node("pool").attributes.get_ints("pads"))
-    np.testing.assert_array_equal(Runner(found).run(IMAGE)["y"], Runner(model).run(IMAGE)["y"])
+    np.testing.assert_array_equal(OrtRunner(found).run(IMAGE)["y"], OrtRunner(model).run(IMAGE)["y"])
 
 
 @pytest.mark.parametrize(

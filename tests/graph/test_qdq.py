@@ -8,7 +8,7 @@ import onnx_ir as ir
 import pytest
 
 from detquant.graph.qdq import bias_grid, insert_qdq, storage
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.numerics import (
     INT8,
     INT32,
@@ -58,7 +58,7 @@ def net(build):
 
 def run(model, x=X):
     onnx.checker.check_model(ir.to_proto(model), full_check=True)
-    return Runner(model, optimisation="none").run({"x": x})
+    return OrtRunner(model, optimisation="none").run({"x": x})
 
 
 def counts(model):
@@ -149,7 +149,7 @@ def test_inputs_and_outputs_keep_their_names(build):
         {"w": W, "b": B},
     )
     model = insert(net, names=("x", "c", "s"), nodes=("int", "sig"))
-    runner = Runner(model, optimisation="none")
+    runner = OrtRunner(model, optimisation="none")
     assert (runner.input_names, runner.output_names) == (("x",), ("c", "s"))
     assert model.graph.outputs[0].producer().op_type == "DequantizeLinear"
     c = fake_quantize(quantised_conv(X), GRIDS["c"])

@@ -11,7 +11,7 @@ from onnx import helper, numpy_helper
 from detquant.errors import ModelError
 from detquant.graph import loops
 from detquant.graph.infer_shapes import infer_shapes
-from detquant.graph.running import Runner, session, with_taps
+from detquant.graph.running import OrtRunner, session, with_taps
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def chain(build):
 
 
 def test_outputs_by_name(chain):
-    runner = Runner(chain)
+    runner = OrtRunner(chain)
     assert (runner.input_names, runner.output_names) == (("x",), ("y",))
     assert runner.run({"x": np.zeros((2, 2), np.float32)})["y"].tolist() == [[2, 2], [2, 2]]
 
@@ -34,7 +34,7 @@ def test_outputs_by_name(chain):
 def test_a_model_may_be_bytes(chain):
     content = ir.to_proto(chain).SerializeToString()
     x = {"x": np.ones((2, 2), np.float32)}
-    assert np.array_equal(Runner(content, threads=2).run(x)["y"], Runner(chain).run(x)["y"])
+    assert np.array_equal(OrtRunner(content, threads=2).run(x)["y"], OrtRunner(chain).run(x)["y"])
 
 
 @pytest.mark.parametrize("optimisation", ["all", "extended", "basic", "none"])
@@ -45,7 +45,7 @@ def test_optimisation_levels_agree(chain, optimisation):
 
 def test_taps_add_outputs_to_a_copy(chain):
     tapped = with_taps(chain, ["b", "a", "y", "b"])
-    found = Runner(tapped).run({"x": np.zeros((2, 2), np.float32)})
+    found = OrtRunner(tapped).run({"x": np.zeros((2, 2), np.float32)})
     assert list(found) == ["y", "b", "a"] and found["b"].tolist() == [[1, 1], [1, 1]]
     assert [value.name for value in chain.graph.outputs] == ["y"]
 
@@ -81,7 +81,7 @@ def test_a_tap_on_nothing_is_refused(chain):
 )
 def test_feeds_that_do_not_fit_are_one_sentence(chain, feeds, sentence, capfd):
     with pytest.raises(ModelError, match=sentence) as refused:
-        Runner(chain).run(feeds)
+        OrtRunner(chain).run(feeds)
     assert "\n" not in str(refused.value)
     assert capfd.readouterr() == ("", "")
 
@@ -89,7 +89,7 @@ def test_feeds_that_do_not_fit_are_one_sentence(chain, feeds, sentence, capfd):
 def test_a_model_that_the_runtime_refuses_is_one_sentence(build, capfd):
     model = build([("NoSuchOperator", ["x"], ["y"], {})], {"x": [1]}, {"y": [1]})
     with pytest.raises(ModelError, match=r"ONNX Runtime refuses the model: .*NoSuchOperator") as refused:
-        Runner(model)
+        OrtRunner(model)
     assert "\n" not in str(refused.value)
     with pytest.raises(ModelError, match="ONNX Runtime refuses the model"):
         session(b"not a model")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from detquant.graph import prepare
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.graph.shuffle_as_conv import shuffle_as_conv
 
 IMAGE = {"x": np.random.default_rng(0).standard_normal((1, 6, 4, 5)).astype(np.float32)}
@@ -35,7 +35,7 @@ def test_a_shuffle_is_one_convolution(build, apart, perm):
     assert [node.op_type for node in found.graph] == ["Conv", "Relu"] and len(model.graph) == 4
     weight = found.graph[0].inputs[1].const_value.numpy()
     assert weight.shape == (6, 6, 1, 1) and set(np.unique(weight)) == {0, 1}
-    np.testing.assert_array_equal(Runner(found).run(IMAGE)["y"], Runner(model).run(IMAGE)["y"])
+    np.testing.assert_array_equal(OrtRunner(found).run(IMAGE)["y"], OrtRunner(model).run(IMAGE)["y"])
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import onnx_ir as ir
 import pytest
 
 from detquant.graph.qdq import insert_qdq
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.graph.switches import with_switches
 from detquant.numerics import UINT8, QuantSpec, fake_quantize, grid_from_range
 
@@ -21,7 +21,7 @@ def switched(small_net):
 
 
 def run(model, image, /, **flags):
-    runner = Runner(model, optimisation="none")
+    runner = OrtRunner(model, optimisation="none")
     return runner.run({"x": image} | {name: np.array(on) for name, on in flags.items()})["scores"]
 
 
@@ -73,7 +73,7 @@ def test_the_model_given_is_left_alone(small_net):
 @pytest.mark.parametrize("optimisation", ["all", "extended"])
 def test_the_optimiser_leaves_the_float_model_what_it_is(small_net, switched, image, optimisation):
     flags = {"image": np.array(False), "inside": np.array(False)}
-    found = Runner(switched, optimisation=optimisation).run({"x": image, **flags})["scores"]
+    found = OrtRunner(switched, optimisation=optimisation).run({"x": image, **flags})["scores"]
     np.testing.assert_allclose(found, run(small_net, image), atol=1e-6)
 
 
@@ -81,6 +81,6 @@ def test_an_output_of_the_graph_is_rounded_too(build):
     net = build([("Relu", ["x"], ["y"], {})], {"x": [1, 4]}, {"y": [1, 4]})
     grid = {"y": grid_from_range(0, 10, SPEC)}
     values = np.array([[0.01, 1.003, 5.5, 9.99]], np.float32)
-    runner = Runner(with_switches(net, grid, {"y": "on"}), optimisation="none")
+    runner = OrtRunner(with_switches(net, grid, {"y": "on"}), optimisation="none")
     [found] = runner.run({"x": values, "on": np.array(True)}).values()
     np.testing.assert_array_equal(found, fake_quantize(values, grid["y"]))

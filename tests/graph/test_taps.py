@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.graph.taps import only_outputs, with_taps_only
 
 
 def test_the_outputs_are_the_named_tensors_in_that_order(small_net, images):
     tapped = with_taps_only(small_net, ["joined", "silu"])
-    found = Runner(tapped, optimisation="none").run(images(1)[0])
+    found = OrtRunner(tapped, optimisation="none").run(images(1)[0])
     assert list(found) == ["joined", "silu"]
     assert found["joined"].shape == (1, 16, 16, 16) and found["silu"].shape == (1, 8, 16, 16)
 
@@ -18,7 +18,7 @@ def test_values_are_those_of_the_whole_graph(build, small_net, images):
     feed = images(1)[0]
     whole = with_taps_only(small_net, ["c1", "relu", "scores"])
     part = with_taps_only(small_net, ["relu"])
-    expected, found = (Runner(model, optimisation="none").run(feed)["relu"] for model in (whole, part))
+    expected, found = (OrtRunner(model, optimisation="none").run(feed)["relu"] for model in (whole, part))
     np.testing.assert_array_equal(found, expected)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from detquant.graph.infer_shapes import infer_shapes
 from detquant.graph.prepare import remove_unused
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.graph.upsampling import find_upsampling
 
 
@@ -55,10 +55,10 @@ AT_ONCE: list[Any] = [("Reshape", ["x", "first"], ["a"], {}), ("Tile", ["a", "bo
 def test_chains_of_moves(rows, kinds, build) -> None:
     model = infer_shapes(build(rows, {"x": [1, 6, 5, 4]}, {"y": None}, CONSTANTS))
     images = np.random.default_rng(0).random((1, 6, 5, 4), np.float32)
-    [expected] = Runner(model).run({"x": images}).values()
+    [expected] = OrtRunner(model).run({"x": images}).values()
     remove_unused(find_upsampling(model))
     assert [value.name for value in model.graph.outputs] == ["y"]
-    [found] = Runner(model).run({"x": images}).values()
+    [found] = OrtRunner(model).run({"x": images}).values()
     np.testing.assert_array_equal(found, expected)
     if kinds is not None:
         assert [node.op_type for node in model.graph] == kinds
@@ -68,7 +68,7 @@ def test_a_chain_that_someone_else_looks_into_stays(build) -> None:
     rows = [*KERAS, ("Neg", ["b"], ["z"], {})]
     model = infer_shapes(build(rows, {"x": [1, 6, 5, 4]}, {"y": None, "z": None}, CONSTANTS))
     images = np.random.default_rng(0).random((1, 6, 5, 4), np.float32)
-    expected = Runner(model).run({"x": images})
-    found = Runner(find_upsampling(model)).run({"x": images})
+    expected = OrtRunner(model).run({"x": images})
+    found = OrtRunner(find_upsampling(model)).run({"x": images})
     for name, array in expected.items():
         np.testing.assert_array_equal(found[name], array)

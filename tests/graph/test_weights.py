@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.graph.traits import bias_of, weight_of
 from detquant.graph.values import constant
 from detquant.graph.weights import replace_bias, replace_weight
@@ -27,7 +27,7 @@ def twins(build):
 
 
 def outputs(model):
-    return Runner(model, optimisation="none").run({"x": X})
+    return OrtRunner(model, optimisation="none").run({"x": X})
 
 
 def test_a_weight_is_replaced_for_its_own_operator_only(twins):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.numerics import (
     INT8,
     UINT8,
@@ -89,7 +89,7 @@ def test_codes_are_those_of_onnx_runtime(build, qtype, axis):
         {"codes": None, "y": None},
         {"scale": scale, "zero": np.asarray(zero)},
     )
-    found = Runner(model, optimisation="none").run({"x": x})
+    found = OrtRunner(model, optimisation="none").run({"x": x})
     grid = QuantParams(qtype, np.asarray(scale), np.asarray(zero, np.int64), axis)
     np.testing.assert_array_equal(quantize(x, grid), found["codes"])
     np.testing.assert_array_equal(fake_quantize(x, grid), found["y"])

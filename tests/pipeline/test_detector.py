@@ -9,7 +9,7 @@ from onnx import helper, numpy_helper
 import detquant
 from detquant.embedded import embedded_model
 from detquant.errors import ModelError
-from detquant.graph import Runner
+from detquant.graph import OrtRunner
 from detquant.graph.qdq import insert_qdq
 from detquant.numerics import UINT8, QuantSpec, grid_from_range
 from detquant.pipeline.detector import load
@@ -26,7 +26,7 @@ def test_family_is_found_with_a_reason(square_model):
 def test_the_users_own_graph_runs(square_model, square_proto):
     detector = load(square_model)
     found = detector.open().run({"images": IMAGE})["output0"]
-    np.testing.assert_array_equal(found, Runner(square_proto.SerializeToString()).run({"images": IMAGE})["output0"])
+    np.testing.assert_array_equal(found, OrtRunner(square_proto.SerializeToString()).run({"images": IMAGE})["output0"])
 
 
 def test_a_free_size_needs_imgsz(free_square_model):
@@ -59,7 +59,7 @@ def test_a_quantised_model_loads_and_stays_as_it_is(square_model, tmp_path):
     kinds = [node.op_type for node in detector.model.graph]
     assert detector.is_quantized and detector.family.name == "yolov8"
     assert kinds.count("QuantizeLinear") == kinds.count("DequantizeLinear") == 1
-    prepared = Runner(detector.model).run({"images": IMAGE})["output0"]
+    prepared = OrtRunner(detector.model).run({"images": IMAGE})["output0"]
     np.testing.assert_array_equal(detector.open().run({"images": IMAGE})["output0"], prepared)
 
 

@@ -13,7 +13,7 @@ import pytest
 import detquant
 from detquant.architectures import load_architecture
 from detquant.data.scenes import scene
-from detquant.graph.running import Runner, with_taps
+from detquant.graph.running import OrtRunner, with_taps
 
 pytestmark = [
     pytest.mark.slow,
@@ -54,7 +54,7 @@ def test_torchvisions_resnets(layers: int, pictures: Path, tmp_path: Path) -> No
     raw = detector.imported.model
     names = [node.outputs[0].name or "" for node in raw.graph if node.op_type == "Conv"]
     assert len(names) == len(made) == layers - 1 + 4 - (0 if bottleneck else 1)
-    found = Runner(with_taps(raw, names)).run({detector.family.input_name: feed})
+    found = OrtRunner(with_taps(raw, names)).run({detector.family.input_name: feed})
     for name, expected in zip(names, made, strict=True):
         assert np.abs(found[name] - expected).max() <= 1e-4 * np.abs(expected).max(), name
     [output] = detector.open().run({detector.family.input_name: feed}).values()

@@ -9,7 +9,7 @@ import onnx_ir as ir
 import pytest
 
 from detquant.errors import ModelError
-from detquant.graph import Runner
+from detquant.graph import OrtRunner
 from detquant.pipeline.detector import load
 from detquant.pipeline.naive import quantize_naively
 
@@ -33,7 +33,7 @@ def test_everything_is_quantised(graph):
     nodes = onnx.load_from_string(found).graph.node
     dequantized = {node.output[0] for node in nodes if node.op_type == "DequantizeLinear"}
     assert all(node.input[0] in dequantized for node in nodes if node.op_type in ("Conv", "Sigmoid", "Mul", "Concat"))
-    assert Runner(found).run(next(feeds()))["output0"].shape == (1, 84, 189)
+    assert OrtRunner(found).run(next(feeds()))["output0"].shape == (1, 84, 189)
 
 
 def test_the_same_bytes_each_time(graph):

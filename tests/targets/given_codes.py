@@ -10,7 +10,7 @@ import onnx_ir as ir
 
 from detquant.calibration import Collector, calibrate
 from detquant.graph import prepare
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.graph.values import constant, is_op
 from detquant.recipes import load_recipe, plan
 
@@ -25,7 +25,7 @@ def quantised(model, feeds, capability, keep_float=None, ranges=None):
 
 def as_planned(qdq):
     """A QDQ graph as it is written, without fused kernels: where a processor lacks VNNI these saturate."""
-    return Runner(qdq, optimisation="basic")
+    return OrtRunner(qdq, optimisation="basic")
 
 
 def layer_by_layer(qdq):
@@ -41,7 +41,7 @@ def layer_by_layer(qdq):
         for use in list(codes.uses()):
             use.node.replace_input_with(use.idx, given)
         graph.outputs.append(codes)
-    return Runner(model, optimisation="none")
+    return OrtRunner(model, optimisation="none")
 
 
 def off_by(qdq, feed, found):

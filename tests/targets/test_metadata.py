@@ -16,7 +16,7 @@ import onnx_ir as ir
 import pytest
 
 from detquant.graph import prepare
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.importers import load_model
 from detquant.targets import load_target
 
@@ -45,7 +45,7 @@ def opened(target: str, model: ir.Model) -> dict[str, str]:
     place = load_target(target)
     artefact = place.lower(model)
     [found] = place.open(artefact).run(FEED).values()
-    [expected] = Runner(model).run(FEED).values()
+    [expected] = OrtRunner(model).run(FEED).values()
     assert np.allclose(found, expected, atol=1e-6)
     with tempfile.TemporaryDirectory() as folder:
         for name, content in artefact.files.items():
@@ -110,7 +110,7 @@ def test_a_genuine_export_of_ultralytics_is_written_for_openvino() -> None:
     place = load_target("openvino")
     artefact = place.lower_float(model, "fp32")
     feed = {"images": np.zeros((1, 3, 64, 64), np.float32)}
-    assert np.allclose(place.open(artefact).run(feed)["output0"], Runner(model).run(feed)["output0"], atol=1e-3)
+    assert np.allclose(place.open(artefact).run(feed)["output0"], OrtRunner(model).run(feed)["output0"], atol=1e-3)
     with tempfile.TemporaryDirectory() as folder:
         for name, content in artefact.files.items():
             Path(folder, name).write_bytes(content)

@@ -12,7 +12,7 @@ from detquant.calibration import weight_grid
 from detquant.cli import main
 from detquant.errors import TargetError
 from detquant.graph.qdq import insert_qdq
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.graph.weights import replace_weight
 from detquant.numerics import INT8, UINT8, PerAxis, QuantSpec, grid_from_range
 from detquant.targets import Artefact, load_target
@@ -25,7 +25,7 @@ def test_a_float_graph_computes_the_same(small_net, images):
     feed = images(1)[0]
     found = TARGET.open(TARGET.lower_float(small_net, "fp32")).run(feed)
     assert list(found) == ["scores"]
-    assert np.allclose(found["scores"], Runner(small_net).run(feed)["scores"], atol=1e-4)
+    assert np.allclose(found["scores"], OrtRunner(small_net).run(feed)["scores"], atol=1e-4)
 
 
 def test_results_stay_when_the_next_image_comes(small_net, images):
@@ -78,7 +78,7 @@ def test_no_sum_of_products_saturates(build, channels, groups, kernel):
     image = grid_from_range(0.0, 1.0, codes)
     weights = weight_grid(net.graph.node("conv"), per_channel, x=image)
     replace_weight(net.graph.node("conv"), weights.values)
-    exact = Runner(net, optimisation="none").run({"x": white})["y"]
+    exact = OrtRunner(net, optimisation="none").run({"x": white})["y"]
     grid = grid_from_range(exact.min(), exact.max(), codes)
     qdq = insert_qdq(net, activations={"x": image, "y": grid}, weights={"conv": weights.params}, nodes=["conv"])
     found = TARGET.open(TARGET.lower(qdq)).run({"x": white})["y"]

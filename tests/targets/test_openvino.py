@@ -9,7 +9,7 @@ import pytest
 from detquant.calibration import Collector, calibrate
 from detquant.errors import MissingExtra, TargetError
 from detquant.graph import prepare
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.numerics import sqnr_db
 from detquant.recipes import builtin_recipes, load_recipe, plan
 from detquant.targets import Artefact, load_target
@@ -39,14 +39,14 @@ def test_the_plugin_runs_the_plan_in_eight_bits(quantised, images):
     assert counts["Concatenation"] == {"u8": 1} and counts["Pooling"] == {"u8": 1}
     assert "Convolution 4 u8" in TARGET.remarks(runner)[0]
     feed = images(1)[0]
-    expected, found = Runner(quantised.qdq()).run(feed)["scores"], runner.run(feed)["scores"]
+    expected, found = OrtRunner(quantised.qdq()).run(feed)["scores"], runner.run(feed)["scores"]
     assert list(runner.run(feed)) == ["scores"] and found.shape == expected.shape
     assert sqnr_db(expected, found) > 30.0
 
 
 def test_a_float_graph_in_both_precisions(small_net, images):
     feed = images(1)[0]
-    expected = Runner(small_net).run(feed)["scores"]
+    expected = OrtRunner(small_net).run(feed)["scores"]
     full, half = (TARGET.lower_float(small_net, precision) for precision in ("fp32", "fp16"))
     assert len(half.files["model.bin"]) < 0.6 * len(full.files["model.bin"])
     assert np.allclose(TARGET.open(full).run(feed)["scores"], expected, atol=1e-5)

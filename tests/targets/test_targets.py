@@ -60,12 +60,12 @@ def test_lowering_twice_gives_equal_bytes(quantised):
 
 
 def test_the_runtime_computes_nearly_the_same(small_net, quantised, images):
-    from detquant.graph.running import Runner
+    from detquant.graph.running import OrtRunner
 
     target = load_target("ort")
     runner = target.open(target.lower(quantised("ort").qdq()))
     feed = images(1)[0]
-    found, expected = runner.run(feed), Runner(small_net).run(feed)
+    found, expected = runner.run(feed), OrtRunner(small_net).run(feed)
     assert list(found) == ["scores"]
     assert 30.0 < sqnr_db(np.asarray(expected["scores"]), np.asarray(found["scores"])) < 120.0
 

@@ -10,7 +10,7 @@ from onnx import numpy_helper
 import detquant
 from detquant.calibration import Collector, calibrate
 from detquant.errors import TargetError
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.numerics import sqnr_db
 from detquant.recipes import load_recipe, plan
 from detquant.targets import load_target
@@ -53,7 +53,7 @@ def test_every_grid_is_symmetric_and_no_bias_is_quantised(quantised):
 def test_the_stand_in_computes_nearly_the_same(small_net, quantised, images):
     feed = images(1)[0]
     runner = TARGET.open(TARGET.lower(quantised().qdq()))
-    assert sqnr_db(Runner(small_net).run(feed)["scores"], runner.run(feed)["scores"]) > 30
+    assert sqnr_db(OrtRunner(small_net).run(feed)["scores"], runner.run(feed)["scores"]) > 30
     assert "TensorRT was not run" in TARGET.remarks(runner)[0]
 
 
@@ -61,7 +61,7 @@ def test_float_biases_are_those_that_the_codes_meant(quantised, images):
     before = quantised().qdq()
     feed = images(1)[0]
     assert np.allclose(
-        Runner(before).run(feed)["scores"], Runner(with_float_biases(before)).run(feed)["scores"], atol=1e-2
+        OrtRunner(before).run(feed)["scores"], OrtRunner(with_float_biases(before)).run(feed)["scores"], atol=1e-2
     )
 
 

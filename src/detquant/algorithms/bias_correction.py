@@ -18,7 +18,7 @@ import onnx_ir as ir
 from detquant.algorithms._base import Context
 from detquant.calibration.probes import channel_axis
 from detquant.errors import RecipeError, unknown_name
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.graph.taps import with_taps_only
 from detquant.graph.traits import WEIGHTED, bias_of, weight_of
 from detquant.graph.values import constant
@@ -104,7 +104,7 @@ def _levels(graph: ir.Graph) -> dict[int, int]:
 
 
 def _channel_means(model: ir.Model, names: list[str], context: Context) -> dict[str, FloatArray]:
-    runner = Runner(with_taps_only(model, names), context.threads)
+    runner = OrtRunner(with_taps_only(model, names), context.threads)
     total: dict[str, FloatArray] = {}
     for feed in context.feeds:
         for name, y in runner.run(feed).items():

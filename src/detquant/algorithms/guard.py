@@ -27,7 +27,7 @@ from detquant.algorithms._base import Context
 from detquant.algorithms.damage import Damage, Run
 from detquant.algorithms.replan import keep_more_float
 from detquant.errors import CalibrationError, RecipeError
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.graph.switches import with_switches
 from detquant.graph.traits import activation_inputs
 from detquant.recipes import QuantModel
@@ -79,7 +79,7 @@ class Guard:
         before = float("inf")
         for _ in range(self.rounds):
             roots = sorted({qm.plan.root(t) for t in qm.activations}, key=list(qm.plan.points).index)
-            switches = _Switches(Runner(_with_all_switches(qm)), roots, damage)
+            switches = _Switches(OrtRunner(_with_all_switches(qm)), roots, damage)
             total = switches.total
             if total < self.tolerable or total > self.masked * before:
                 break
@@ -112,7 +112,7 @@ class _Switches:
         damage: on the images that are looked at.
     """
 
-    def __init__(self, runner: Runner, roots: Sequence[str], damage: Damage) -> None:
+    def __init__(self, runner: OrtRunner, roots: Sequence[str], damage: Damage) -> None:
         self._runner, self._roots, self._damage = runner, roots, damage
         each = damage.each(self._with(roots))
         self.total = float(np.mean(each))

@@ -18,7 +18,7 @@ from detquant.algorithms._base import Context
 from detquant.algorithms.replan import planned, planned_again
 from detquant.calibration import activation_grids, observer
 from detquant.errors import CalibrationError
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.graph.switches import with_switches
 from detquant.numerics.grid import Array
 from detquant.recipes import QuantModel
@@ -74,6 +74,6 @@ class Ranges:
 def damage_of(qm: QuantModel, context: Context) -> float:
     """What the rounded activations alone cost the heads."""
     assert context.damage is not None, "checked by the caller"
-    runner = Runner(with_switches(qm.reference, qm.activations, dict.fromkeys(qm.activations, ON)))
+    runner = OrtRunner(with_switches(qm.reference, qm.activations, dict.fromkeys(qm.activations, ON)))
     on: dict[str, Array] = {ON: np.array(True)}
     return context.damage(lambda feed: runner.run({**feed, **on}))

@@ -20,7 +20,7 @@ from detquant.calibration.probes import with_codes, with_extremes
 from detquant.calibration.settled import settled
 from detquant.calibration.statistics import BINS, Statistics
 from detquant.errors import CalibrationError
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.numerics.grid import Array
 from detquant.recipes import Plan
 
@@ -102,7 +102,7 @@ class Collector:
         averages = () if self.by_channel else inside
         probe = with_extremes(self.model, inside, self.by_channel, averages=averages, heads=self.interest is not None)
         heads = {value.name or "" for value in self.model.graph.outputs} if self.interest else set[str]()
-        for feed, found in in_parallel(Runner(probe), feeds(range(state.images, count)), self.threads):
+        for feed, found in in_parallel(OrtRunner(probe), feeds(range(state.images, count)), self.threads):
             out = {key: value for key, value in found.items() if key not in heads}
             for name in inputs.intersection(names):
                 image = np.asarray(feed[name], np.float32)
@@ -138,7 +138,7 @@ class Collector:
         bounds = {name: state.bounds(name) for name in sources}
         if not bounds:
             return
-        probe = Runner(with_codes(self.model, bounds))
+        probe = OrtRunner(with_codes(self.model, bounds))
         for _, out in in_parallel(probe, feeds(chosen[state.histogram_images :]), self.threads):
             for name in bounds:
                 codes = np.minimum(out[f"{name}:codes"].ravel(), BINS - 1)
@@ -160,7 +160,7 @@ class Collector:
             state.save(self.store)
 
 
-def in_parallel(runner: Runner, feeds: Iterable[Feed], workers: int) -> Iterator[tuple[Feed, Feed]]:
+def in_parallel(runner: OrtRunner, feeds: Iterable[Feed], workers: int) -> Iterator[tuple[Feed, Feed]]:
     """Each feed with its outputs, in order; ``workers`` images run at a time, each on one thread.
 
     Whole images beside each other use the processor better than the threads of one operator, and single-threaded

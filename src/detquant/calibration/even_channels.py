@@ -10,7 +10,7 @@ import onnx_ir as ir
 from detquant.calibration.collect import Feed
 from detquant.calibration.probes import with_extremes
 from detquant.graph.even_silu import scales_of, silu_outputs, with_even_silu
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 
 
 def with_even_channels(model: ir.Model, feeds: Iterable[Feed], threads: int = 1) -> tuple[ir.Model, int]:
@@ -27,7 +27,7 @@ def with_even_channels(model: ir.Model, feeds: Iterable[Feed], threads: int = 1)
     names = silu_outputs(model)
     if not names:
         return model, 0
-    runner = Runner(with_extremes(model, [], by_channel=names), threads)
+    runner = OrtRunner(with_extremes(model, [], by_channel=names), threads)
     found = [runner.run(feed) for feed in feeds]
     peaks = {name: np.max([out[f"{name}:peak"] for out in found], axis=0) for name in names}
     uneven = {name: peak for name, peak in peaks.items() if scales_of(peak) is not None}

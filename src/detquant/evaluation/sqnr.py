@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import onnx_ir as ir
 
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.graph.taps import with_taps_only
 from detquant.numerics import ratio_db
 from detquant.numerics.grid import Array
@@ -46,8 +46,8 @@ def _chunk(
     images: Sequence[Mapping[str, Array]],
     threads: int,
 ) -> dict[str, float]:
-    clean = Runner(with_taps_only(reference, tensors), threads)
-    noisy = Runner(with_taps_only(quantized, tensors.values()), threads)
+    clean = OrtRunner(with_taps_only(reference, tensors), threads)
+    noisy = OrtRunner(with_taps_only(quantized, tensors.values()), threads)
     power, noise = dict.fromkeys(tensors, 0.0), dict.fromkeys(tensors, 0.0)
     for feed in images:
         x, y = clean.run(feed), noisy.run(feed)

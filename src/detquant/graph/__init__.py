@@ -5,13 +5,13 @@ from detquant.graph.decode_tail import DecodeTail, find_decode_tail
 from detquant.graph.ends import operators_at_ends
 from detquant.graph.joins import joins_at_outputs
 from detquant.graph.prepare import prepare
-from detquant.graph.running import Runner, session, with_taps
+from detquant.graph.running import OrtRunner, session, with_taps
 from detquant.graph.summary import Summary, summarize
 
 __all__ = [
     "Activation",
     "DecodeTail",
-    "Runner",
+    "OrtRunner",
     "Summary",
     "find_activations",
     "find_decode_tail",

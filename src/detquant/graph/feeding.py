@@ -20,8 +20,9 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
-from detquant.graph.running import Optimisation, Runner
+from detquant.graph.running import Optimisation, OrtRunner
 from detquant.graph.values import Array
+from detquant.numerics.rounding import half_even
 
 _TO_LAST = (0, 2, 3, 1)
 
@@ -53,7 +54,7 @@ def _fitted(array: Array, taken: Taken) -> Array:
         return array
     if np.issubdtype(taken.dtype, np.integer) and np.issubdtype(array.dtype, np.floating):  # case 2
         limits = np.iinfo(taken.dtype)
-        array = np.clip(np.rint(array), limits.min, limits.max)
+        array = np.clip(half_even(array), limits.min, limits.max)
     return array.astype(taken.dtype)  # case 3
 
 
@@ -67,7 +68,7 @@ def _in_float(array: npt.NDArray[Any]) -> Array:
     return array.astype(np.float32) if wide or array.dtype.name == "bfloat16" else array
 
 
-class FittingRunner(Runner):
+class FittingRunner(OrtRunner):
     """A model in ONNX Runtime that takes feeds as the house has them, whatever its file says."""
 
     def __init__(self, model: ir.Model | bytes, threads: int = 1, *, optimisation: Optimisation = "all") -> None:
@@ -80,7 +81,7 @@ class FittingRunner(Runner):
         return fit(feeds, self._taken)
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Run once; see `Runner.run`."""
+        """Run once; see `OrtRunner.run`."""
         return in_float(super().run(self.fit(feeds)))
 
 

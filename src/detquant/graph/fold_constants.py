@@ -32,7 +32,7 @@ from onnx_ir.passes.common import (
 )
 
 from detquant.graph.infer_shapes import infer_shapes
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.graph.values import Array, constant, is_op, new_initializer, static_shape
 
 LIMIT = 4 << 20
@@ -129,7 +129,7 @@ def _fold_constant_nodes(model: ir.Model, largest: int) -> bool:
     wanted = [value for value in made if not all(use.node in nodes for use in value.uses())]
     if not wanted:
         return False
-    arrays = Runner(_submodel(model, nodes, wanted)).run({})
+    arrays = OrtRunner(_submodel(model, nodes, wanted)).run({})
     changed = False
     for value in wanted:
         array = arrays[value.name or ""]

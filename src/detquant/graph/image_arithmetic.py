@@ -30,7 +30,7 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.graph.values import constant, is_op, new_initializer, static_shape
 from detquant.numerics.arrays import Doubles
 
@@ -79,7 +79,7 @@ def find_image_arithmetic(model: ir.Model) -> ImageArithmetic | None:
     if end is None or end is image or static_shape(end) != shape:
         return None
     noise = np.random.default_rng(0).uniform(-1, 255, shape).astype(np.float32)
-    found = Runner(_part(model, end), optimisation="none").run({image.name or "": noise})[end.name or ""]
+    found = OrtRunner(_part(model, end), optimisation="none").run({image.name or "": noise})[end.name or ""]
     fitted = _fit(noise.reshape(CHANNELS, -1).astype(np.float64), found.reshape(CHANNELS, -1).astype(np.float64))
     if fitted is None:
         return None

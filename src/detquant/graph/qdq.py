@@ -8,7 +8,8 @@
 3. A bias ``[channels]`` becomes int32 at exactly ``scale_x * scale_w`` with zero point 0: the runtimes' fused
    kernels assume that scale, and compute something else, silently, with any other. A bias of another shape
    (Gemm's ``[1, n]``) stays float.
-4. Names of graph inputs and outputs stay: a quantised graph output is the DQ's result.
+4. A width that the type of the codes does not say is an entry of the Q's and DQ's metadata, see `graph.grids`.
+5. Names of graph inputs and outputs stay: a quantised graph output is the DQ's result.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 import onnx_ir as ir
 
+from detquant.graph.grids import tell_width
 from detquant.graph.traits import activation_inputs, bias_of, weight_of
 from detquant.graph.values import fresh_name, new_initializer, used_names, values_by_name
 from detquant.numerics.grid import Array, QuantParams, quantize
@@ -76,6 +78,7 @@ class _Writer:
             attributes={} if params.axis is None else {"axis": params.axis},
             name=self.fresh(f"{value.name}_DequantizeLinear"),
         )
+        tell_width(dq, params.qtype, storage(params.qtype))
         self._describe(dq.outputs[0], f"{value.name}_dequantized", value)
         self.graph.insert_before(node, dq)
         node.replace_input_with(position, dq.outputs[0])
@@ -90,6 +93,8 @@ class _Writer:
         q = ir.node("QuantizeLinear", [value, scale, zero_point], name=self.fresh(f"{name}_QuantizeLinear"))
         codes = q.outputs[0]
         dq = ir.node("DequantizeLinear", [codes, scale, zero_point], name=self.fresh(f"{name}_DequantizeLinear"))
+        for node in (q, dq):
+            tell_width(node, params.qtype, storage(params.qtype))
         codes.name, codes.shape, codes.type = self.fresh(f"{name}_quantized"), value.shape, zero_point.type
         self._describe(dq.outputs[0], f"{name}_dequantized", value)
         if producer is None:

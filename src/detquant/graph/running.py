@@ -99,7 +99,7 @@ def optimised(model: ir.Model) -> bytes:
         return path.read_bytes()
 
 
-class Runner:
+class OrtRunner:
     """A model that is ready to run: feeds in, outputs out, both by name."""
 
     def __init__(self, model: ir.Model | bytes, threads: int = 1, *, optimisation: Optimisation = "all") -> None:

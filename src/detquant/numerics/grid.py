@@ -1,4 +1,4 @@
-"""A grid (scale and zero point), how it is made from a range, and the one definition of rounding.
+"""A grid (scale and zero point), how it is made from a range, and how numbers are moved onto it.
 
 ONNX ``QuantizeLinear``: ``q = saturate(round_half_even(x / scale) + zero_point)``, and
 ``x' = (q - zero_point) * scale``. Scales are float32 and so is the division, as the runtimes do it.
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detquant.numerics.qtype import QType, QuantSpec
+from detquant.numerics.rounding import half_even
 
 Array = npt.NDArray[np.generic]
 FloatArray = npt.NDArray[np.float32]
@@ -75,7 +76,7 @@ def grid_from_range(low: npt.ArrayLike, high: npt.ArrayLike, spec: QuantSpec, ax
         scale = np.asarray(np.maximum(np.maximum(-low, high) / q.qmax, SMALLEST_SCALE), np.float32)
         return QuantParams(q, scale, np.zeros(scale.shape, np.int64), axis)
     scale = np.asarray(np.maximum((high - low) / (q.qmax - q.qmin), SMALLEST_SCALE), np.float32)
-    zero_point = np.clip(q.qmin - np.rint(low / scale), q.qmin, q.qmax)
+    zero_point = np.clip(q.qmin - half_even(low / scale), q.qmin, q.qmax)
     return QuantParams(q, scale, np.asarray(zero_point, np.int64), axis)
 
 
@@ -83,7 +84,7 @@ def quantize(x: Array, params: QuantParams) -> IntArray:
     """Codes of ``x`` (int64, same shape): round half to even, then saturate."""
     scale, zero_point = params.spread(x.ndim)
     with np.errstate(over="ignore"):  # beyond float32 is infinite, and infinity saturates
-        steps = np.rint(np.asarray(x, np.float32) / scale)
+        steps = half_even(np.asarray(x, np.float32) / scale)
     # A float beyond int64 becomes its smallest code, whatever the sign, so it is brought into reach first.
     codes = np.clip(steps, -BEYOND_ANY_CODE, BEYOND_ANY_CODE).astype(np.int64) + zero_point
     return np.asarray(np.clip(codes, params.qtype.qmin, params.qtype.qmax), np.int64)

@@ -14,7 +14,7 @@ from onnx import numpy_helper
 from detquant.calibration import Feed
 from detquant.data import Dataset
 from detquant.errors import DetquantError
-from detquant.graph import Runner
+from detquant.graph import OrtRunner
 from detquant.pipeline.calibration_images import choose_images, stream
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.engines import own
@@ -80,7 +80,7 @@ class Contest:
         paths = choose_images(self.dataset, self.calib, [])
         try:
             content = quantize_naively(ir.to_proto(self.detector.model), self._ticking(paths))
-            Runner(content).run(next(stream(self.detector.family, paths[:1])))
+            OrtRunner(content).run(next(stream(self.detector.family, paths[:1])))
         except DetquantError as error:
             content, failure = b"", str(error)
         how = f"quantize_static of onnxruntime {onnxruntime.__version__} with its defaults"

@@ -19,7 +19,7 @@ from detquant.embedded import embedded_model
 from detquant.evaluation.agreement import Agreement
 from detquant.evaluation.scorers import figures
 from detquant.evaluation.telling_image import known_objects, score, telling_image
-from detquant.graph import Runner
+from detquant.graph import OrtRunner
 from detquant.pipeline.contenders import FLOAT, NAIVE, Contender, Contest
 from detquant.pipeline.detector import Detector, load
 from detquant.pipeline.evaluate import Measured, Side, measurable, run_over
@@ -94,7 +94,7 @@ def demo(
     recipes = recipes_of_demo()  # the first of them is in the picture
     entries = [contest.as_it_is(), contest.naively(), *map(contest.by_recipe, recipes)]
     able = [one for one in entries if not one.failure]
-    runners = {one.name: Runner(one.content, threads) for one in able}
+    runners = {one.name: OrtRunner(one.content, threads) for one in able}
     measured = run_over(detector.family, runners, dataset, progress=progress)
     shown = [one for one in able if one.name in (FLOAT, NAIVE, recipes[0])]
     picture, scene = compare(detector, dataset, shown, measured)

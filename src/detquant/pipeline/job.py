@@ -16,7 +16,7 @@ from detquant.calibration import Collector, Statistics, calibrate, interest, sta
 from detquant.calibration.even_channels import with_even_channels
 from detquant.data import Dataset, Skip
 from detquant.errors import RecipeError
-from detquant.graph import Runner
+from detquant.graph import OrtRunner
 from detquant.pipeline.calibration_images import choose_images, stream
 from detquant.pipeline.decisions import Decisions
 from detquant.pipeline.detector import Detector
@@ -92,7 +92,7 @@ class Job:
                 recipe=self.recipe,
                 feeds=feeds,
                 ranges=ranges,
-                damage=Damage(family, Runner(model).run, feeds, threads) if steps else None,
+                damage=Damage(family, OrtRunner(model).run, feeds, threads) if steps else None,
                 memory=memory.decisions,
                 threads=threads,
                 progress=self.progress,

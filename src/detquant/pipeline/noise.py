@@ -12,7 +12,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from detquant.errors import ModelError
-from detquant.graph import Runner
+from detquant.graph import OrtRunner
 
 Outputs = Mapping[str, npt.NDArray[Any]]
 
@@ -31,7 +31,7 @@ def on_noise(model: ir.Model) -> Callable[[], Outputs]:
     def run() -> Outputs:
         try:
             feeds = {value.name or "": _noise(value) for value in _images(model)}
-            return Runner(model, os.cpu_count() or 1, optimisation="basic").run(feeds)
+            return OrtRunner(model, os.cpu_count() or 1, optimisation="basic").run(feeds)
         except ModelError:
             return {}
 

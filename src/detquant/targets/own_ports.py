@@ -15,6 +15,7 @@ import onnx_ir as ir
 
 from detquant.errors import TargetError
 from detquant.graph.values import static_shape
+from detquant.numerics.rounding import half_even
 
 Array = npt.NDArray[np.generic]
 
@@ -49,7 +50,7 @@ class Port:
             return array.astype(self.dtype)
         limits = np.iinfo(self.dtype.name)
         steps = array.astype(np.float32)
-        codes = np.rint(steps / np.float32(self.scale) if self.scale else steps) + self.zero_point
+        codes = half_even(steps / np.float32(self.scale) if self.scale else steps) + self.zero_point
         return codes.clip(limits.min, limits.max).astype(self.dtype)
 
     def real(self, array: Array, shape: Sequence[int]) -> Array:

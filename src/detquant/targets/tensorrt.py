@@ -18,8 +18,7 @@ import onnx_ir as ir
 
 from detquant.errors import TargetError
 from detquant.graph.qdq import drop_unused_initializers
-from detquant.graph.running import Runner as OrtRunner
-from detquant.graph.running import as_bytes
+from detquant.graph.running import OrtRunner, as_bytes
 from detquant.graph.values import constant, is_op, new_initializer, used_names
 from detquant.numerics import USUAL_OPS, Capability
 from detquant.targets._base import Artefact, Runner, Target

@@ -19,7 +19,7 @@ from detquant.families import COCO_NAMES
 from detquant.graph import prepare
 from detquant.graph.activations import find_activations
 from detquant.graph.decode_tail import find_decode_tail
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.graph.taps import with_taps_only
 from detquant.importers import load_model
 from detquant.importers.darknet.cfg import read_cfg
@@ -47,7 +47,7 @@ def test_every_layer_gives_what_darknet_gives(tmp_path: Path, version: tuple[int
     names = [value.name or "" for value in build(read_cfg(cfg)[0])[0].layers]
     assert len(names) == len(expected) == 19
     model = load_model(cfg).model
-    found = Runner(with_taps_only(model, set(names)), optimisation="none").run({"images": image(29, 37)})
+    found = OrtRunner(with_taps_only(model, set(names)), optimisation="none").run({"images": image(29, 37)})
     for name, array in zip(names, expected, strict=True):
         np.testing.assert_allclose(found[name][0], array, rtol=1e-4, atol=1e-5, err_msg=name)
 
@@ -60,8 +60,8 @@ def test_prepared_the_net_is_the_same(tmp_path: Path) -> None:
     assert "BatchNormalization" in {node.op_type for node in model.graph}
     assert "BatchNormalization" not in {node.op_type for node in prepared.graph}
     feed = {"images": image(29, 37)}
-    for name, array in Runner(model).run(feed).items():
-        np.testing.assert_allclose(Runner(prepared).run(feed)[name], array, rtol=1e-4, atol=1e-5)
+    for name, array in OrtRunner(model).run(feed).items():
+        np.testing.assert_allclose(OrtRunner(prepared).run(feed)[name], array, rtol=1e-4, atol=1e-5)
 
 
 def test_mish_and_silu_are_one_operator_each_and_heads_are_known(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_yolov4_tiny_is_read_and_runs(tmp_path: Path) -> None:
     cfg, arrays = write(tmp_path, text)
     # The published yolov4-tiny.weights has 24 251 276 bytes.
     assert cfg.with_suffix(".weights").stat().st_size == 24_251_276
-    found = list(Runner(load_model(cfg).model).run({"images": image(96, 96)}).values())
+    found = list(OrtRunner(load_model(cfg).model).run({"images": image(96, 96)}).values())
     assert [one.shape for one in found] == [(1, 255, 3, 3), (1, 255, 6, 6)]
     maps = forward(text, arrays, image(96, 96)[0])
     heads = [index for index, (kind, _) in enumerate(sections(text)[1:]) if kind == "yolo"]
@@ -158,7 +158,7 @@ def test_yolov4_has_its_size_and_its_maps(tmp_path: Path) -> None:
 def test_yolov4_runs_and_is_quantized(tmp_path: Path) -> None:
     cfg, _ = write(tmp_path, yolov4(128))
     detector = load(cfg)
-    found = Runner(detector.model).run({"images": image(128, 128)})
+    found = OrtRunner(detector.model).run({"images": image(128, 128)})
     assert [one.shape[1:] for one in found.values()] == [(255, n, n) for n in (16, 8, 4)]
     assert all(np.isfinite(one).all() for one in found.values())
     pictures = tmp_path / "pictures"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from detquant.graph import Runner
+from detquant.graph import OrtRunner
 
 Arrays = Sequence[np.ndarray]
 
@@ -42,7 +42,7 @@ def compare(run_openvino: Callable[..., list[np.ndarray]]) -> Callable[..., Any]
         fold(model)
         translated = translate(model, Path("test.xml"))
         names = [value.name for value in translated.graph.inputs]
-        found = list(Runner(translated, optimisation="none").run(dict(zip(names, arrays, strict=True))).values())
+        found = list(OrtRunner(translated, optimisation="none").run(dict(zip(names, arrays, strict=True))).values())
         assert [one.shape for one in found] == [one.shape for one in expected]
         assert [one.dtype for one in found] == [one.dtype for one in expected]
         for one, other in zip(found, expected, strict=True):

@@ -16,7 +16,7 @@ from openvino import opset13 as ops  # noqa: E402
 
 from detquant.data import open_dataset  # noqa: E402
 from detquant.errors import MissingExtra, ModelError, UnsupportedOperator  # noqa: E402
-from detquant.graph import Runner, prepare  # noqa: E402
+from detquant.graph import OrtRunner, prepare  # noqa: E402
 from detquant.importers import load_model  # noqa: E402
 from detquant.pipeline.detector import load  # noqa: E402
 from detquant.pipeline.evaluate import evaluate  # noqa: E402
@@ -70,7 +70,7 @@ def test_an_ir_computes_what_it_did(half: bool, save, run_openvino) -> None:
     images = np.random.default_rng(1).random((1, 3, 32, 32), np.float32)
     expected = run_openvino(openvino.Core().read_model(path), [images])
     for model in (imported.model, prepare(imported.model)):
-        for one, other in zip(Runner(model).run({"image": images}).values(), expected, strict=True):
+        for one, other in zip(OrtRunner(model).run({"image": images}).values(), expected, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
     assert ir.DataType.FLOAT16 not in {value.dtype for value in imported.model.graph.initializers.values()}
     content = path.read_bytes() + path.with_suffix(".bin").read_bytes()
@@ -88,7 +88,7 @@ def test_every_tensor_between_is_the_same(save, run_openvino) -> None:
     tapped = path.with_name("tapped.xml")
     openvino.save_model(model, tapped, compress_to_fp16=False)
     expected = run_openvino(openvino.Core().read_model(tapped), [images])
-    found = list(Runner(load_model(tapped).model).run({"image": images}).values())
+    found = list(OrtRunner(load_model(tapped).model).run({"image": images}).values())
     assert len(found) == len(expected) >= 7
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)

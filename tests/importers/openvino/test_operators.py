@@ -12,7 +12,7 @@ pytest.importorskip("openvino", reason="the extra openvino is not installed")
 from openvino import opset1, opset2, opset3, opset8, opset9, opset11, opset13, opset14, opset15
 
 from detquant.errors import UnsupportedOperator
-from detquant.graph import Runner
+from detquant.graph import OrtRunner
 from detquant.graph.prepare import remove_unused
 from detquant.importers.openvino.operators import OPERATORS
 from detquant.importers.openvino.translation import translate
@@ -408,7 +408,7 @@ def test_lrn_adds_its_bias(axes: tuple[int, ...]) -> None:
     x = ops.parameter(MAP, np.float32)
     image = np.random.default_rng(0).standard_normal(MAP).astype(np.float32)
     model = translate(Model([opset1.lrn(x, integers(*axes), 0.5, 0.75, 1.5, 3)], [x], "net"), Path("net.xml"))
-    [found] = Runner(model).run({model.graph.inputs[0].name or "": image}).values()
+    [found] = OrtRunner(model).run({model.graph.inputs[0].name or "": image}).values()
     padded = np.pad(image.astype(np.float64) ** 2, [(1, 1) if axis in axes else (0, 0) for axis in range(4)])
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3,) * len(axes), axes)
     total = windows.sum(axis=tuple(range(4, 4 + len(axes))))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from detquant.graph import Runner, prepare
+from detquant.graph import OrtRunner, prepare
 from detquant.importers import ImportedModel, load_model
 
 
@@ -45,7 +45,7 @@ def compare() -> Callable[..., ImportedModel]:
         [image] = imported.model.graph.inputs
         assert tuple(image.shape or ()) == first(images).shape
         for model in (imported.model, prepare(imported.model)):
-            found = list(Runner(model).run({image.name or "": first(images).astype(np.float32)}).values())
+            found = list(OrtRunner(model).run({image.name or "": first(images).astype(np.float32)}).values())
             assert [one.shape for one in found] == [one.shape for one in expected]
             for one, other in zip(found, expected, strict=True):
                 scale = max(1e-3, float(np.abs(other).max(initial=0)))

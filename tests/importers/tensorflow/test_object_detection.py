@@ -16,7 +16,7 @@ from detquant.errors import ModelError
 from detquant.families import Geometry
 from detquant.families.coco_ids import COCO_IDS
 from detquant.families.ssd_anchors import grid_anchors
-from detquant.graph import Runner
+from detquant.graph import OrtRunner
 from detquant.graph.taps import with_taps_only
 from detquant.importers import load_model
 from detquant.importers.tensorflow.graph_def import GraphNodes, Node, read_graph
@@ -106,7 +106,7 @@ def test_ssd_mobilenet_v1_at_its_full_size(tensorflow: Any, tmp_path: Path) -> N
     theirs = [node.name for node in read_graph(path.read_bytes()).nodes.values() if node.op == "Relu6"]
     assert len(layers) == len(theirs) == 35
     given, *expected = run_graph(tensorflow, path, picture(), "Preprocessor/sub", *theirs)
-    tapped = Runner(with_taps_only(detector.imported.model, layers), optimisation="none")
+    tapped = OrtRunner(with_taps_only(detector.imported.model, layers), optimisation="none")
     found = tapped.run({"image": np.ascontiguousarray(given.transpose(0, 3, 1, 2))})
     for mine, name, other in zip(layers, theirs, expected, strict=True):
         one = found[mine].transpose(0, 2, 3, 1)

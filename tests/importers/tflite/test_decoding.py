@@ -8,7 +8,7 @@ import pytest
 
 from detquant.calibration import Collector, calibrate
 from detquant.cli import main
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.importers import load_model
 from detquant.recipes import load_recipe, plan
 from detquant.targets import load_target
@@ -36,7 +36,7 @@ def test_both_are_one_model_again(written, images):
     assert found.reason.endswith("with decode.onnx behind it")
     assert [value.name for value in found.model.graph.outputs] == ["scores"]
     # without fused kernels: where a processor lacks VNNI these saturate
-    expected, result = (Runner(one, optimisation="basic").run(feed)["scores"] for one in (qdq, found.model))
+    expected, result = (OrtRunner(one, optimisation="basic").run(feed)["scores"] for one in (qdq, found.model))
     assert expected.shape == result.shape and np.abs(expected - result).max() < 0.03
 
 

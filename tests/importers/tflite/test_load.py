@@ -16,7 +16,7 @@ from keras_nets import small, ssd_mobilenet_v1, yolov4
 from saving import quiet, tflite
 
 from detquant.errors import ModelError
-from detquant.graph import Runner
+from detquant.graph import OrtRunner
 from detquant.importers import load_model
 from detquant.importers.tflite.metadata import appended
 from detquant.importers.tflite.verifying import verify
@@ -88,7 +88,7 @@ def test_a_file_in_8_bits(tensorflow, tmp_path) -> None:
     imported = load_model(path)
     graph = imported.model.graph
     assert [value.dtype for value in (*graph.inputs, *graph.outputs)] == [ir.DataType.FLOAT] * 3
-    found = Runner(imported.model, optimisation="none").run(
+    found = OrtRunner(imported.model, optimisation="none").run(
         {graph.inputs[0].name or "": images[0].transpose(0, 3, 1, 2)}
     )
     for one, other in zip(found.values(), run_litert(path, images[0]), strict=True):
@@ -130,7 +130,7 @@ def test_ultralytics_metadata_and_boxes(form, relative_boxes) -> None:
     assert (detector.family.name, detector.imported.metadata["stride"]) == ("yolov8", "32")
     assert detector.family.classes == ("cat", "dog")
     feeds = {detector.family.input_name: (image(96) / 255).transpose(0, 3, 1, 2)}
-    [found] = Runner(detector.imported.model).run(feeds).values()
+    [found] = OrtRunner(detector.imported.model).run(feeds).values()
     np.testing.assert_allclose(found[:, :4], 96 * plain[:, :4], rtol=1e-4)
     np.testing.assert_allclose(found[:, 4:], plain[:, 4:], rtol=1e-4)
 

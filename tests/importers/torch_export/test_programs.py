@@ -16,7 +16,7 @@ from programs import Small, repacked, saved, small
 from torch import nn
 
 from detquant.errors import MissingExtra, ModelError
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.importers import load_model
 from detquant.importers.torch_export import open_program
 from detquant.targets import load_target
@@ -36,7 +36,7 @@ def check(content: bytes, path: Path, image: torch.Tensor, exact: bool = True, i
     names = [value.name or "" for value in imported.model.graph.inputs]
     outputs = [value.name or "" for value in imported.model.graph.outputs]
     wanted = expected(content, image)
-    in_ort = Runner(imported.model).run({names[0]: image.numpy()})
+    in_ort = OrtRunner(imported.model).run({names[0]: image.numpy()})
     assert imported.own is not None
     runner = load_target("pytorch").open_own(imported.own, imported.model)
     assert runner is not None

@@ -9,8 +9,8 @@ from detquant.graph import prepare
 from detquant.graph.running import with_taps
 from detquant.graph.values import is_op
 from detquant.targets import load_target
-from detquant.targets.tflite.lowering import lower
 from detquant.targets.tflite.runner import Opened
+from detquant.targets.tflite.walk import lower
 
 TARGET = load_target("tflite")
 HALF = 128

@@ -14,12 +14,12 @@ from detquant.data import iter_images, open_dataset
 from detquant.errors import TargetError, UnsupportedOperator
 from detquant.graph import prepare
 from detquant.graph.cut_decode import cut_decode
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.numerics import sqnr_db
 from detquant.pipeline.detector import load
 from detquant.targets import load_target
 from detquant.targets.ort import CAPABILITY as ORT
-from detquant.targets.tflite.lowering import lower
+from detquant.targets.tflite.walk import lower
 
 pytest.importorskip("ai_edge_litert", reason="the extra tflite is not installed")
 from given_codes import as_planned
@@ -100,7 +100,7 @@ def test_a_detector_and_a_classifier(model, data, outputs, files):
     assert list(artefact.files) == files
     _, given, _ = details(artefact.files[FILE])
     assert len(given) == outputs == len({one["quantization"] for one in given})  # each on a grid of its own
-    found, expected = TARGET.open(artefact).run(unseen), Runner(detector.model).run(unseen)
+    found, expected = TARGET.open(artefact).run(unseen), OrtRunner(detector.model).run(unseen)
     assert [*found] == [*expected] and all(sqnr_db(expected[name], found[name]) > 10.0 for name in found)
 
 
@@ -118,7 +118,7 @@ def test_a_float_model_is_what_it_is_compared_with(small_net, images):
     artefact = TARGET.lower(small_net)
     assert list(artefact.files) == [FILE, DECODE]
     assert details(artefact.files[FILE])[0][0]["dtype"] is np.float32
-    found, expected = TARGET.open(artefact).run(images(1)[0]), Runner(small_net).run(images(1)[0])
+    found, expected = TARGET.open(artefact).run(images(1)[0]), OrtRunner(small_net).run(images(1)[0])
     assert np.allclose(found["scores"], expected["scores"], atol=1e-5)
     with pytest.raises(TargetError, match=r"takes no float model.*detquant quantize MODEL --data DATA --target"):
         TARGET.lower_float(small_net, "fp32")

@@ -9,7 +9,7 @@ import pytest
 
 from detquant.errors import ModelError, UnsupportedOperator
 from detquant.graph import prepare
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.importers import load_model
 from detquant.targets import load_target
 
@@ -228,7 +228,7 @@ def test_the_same_numbers(build, case):
     rows, weights = CASES[case]
     model = prepare(build(rows, {"x": [1, 4, 8, 7]}, {"y": None}, weights))
     feed = {"x": 2 * draw(1, 4, 8, 7)}
-    expected = Runner(model).run(feed)["y"]
+    expected = OrtRunner(model).run(feed)["y"]
     runner = TARGET.open(TARGET.lower_float(model, "fp32"))
     found = runner.run(feed)["y"]
     assert found.shape == expected.shape
@@ -242,9 +242,9 @@ def test_what_is_written_is_read_again(build, tmp_path, case):
     rows, weights = CASES[case]
     model = prepare(build(rows, {"x": [1, 4, 8, 7]}, {"y": None}, weights))
     image = 2 * draw(1, 4, 8, 7)
-    expected = Runner(model).run({"x": image})["y"]
+    expected = OrtRunner(model).run({"x": image})["y"]
     (tmp_path / "model.tflite").write_bytes(TARGET.lower_float(model, "fp32").files["model.tflite"])
-    again = Runner(load_model(tmp_path / "model.tflite").model, optimisation="none")
+    again = OrtRunner(load_model(tmp_path / "model.tflite").model, optimisation="none")
     [name] = again.input_names
     try:
         [found] = again.run({name: image}).values()

@@ -7,10 +7,10 @@ import pytest
 
 from detquant.data import iter_images, open_dataset
 from detquant.errors import MissingExtra, ModelError, TargetError, UnsupportedOperator
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.pipeline.detector import load
 from detquant.targets import Artefact, load_target
-from detquant.targets.tflite import flatbuffer
+from detquant.targets.tflite import file, schema
 from detquant.targets.tflite.versions import newest, version_of
 
 pytest.importorskip("ai_edge_litert", reason="the extra tflite is not installed")
@@ -57,7 +57,7 @@ def test_images_are_nhwc_in_the_file_and_nchw_for_the_runner(small_net, images):
     assert tuple(image["shape"]) == (1, 16, 16, 3) and image["dtype"] is np.float32
     signature = interpreter.get_signature_runner()
     direct = signature(x=feed["x"].transpose(0, 2, 3, 1))["scores"]
-    assert np.allclose(direct, Runner(small_net).run(feed)["scores"], atol=1e-5)
+    assert np.allclose(direct, OrtRunner(small_net).run(feed)["scores"], atol=1e-5)
     assert np.array_equal(direct, TARGET.open(Artefact({FILE: content})).run(feed)["scores"])
 
 
@@ -91,10 +91,9 @@ def test_the_metadata_travels_and_the_runtime_is_told(small_net):
     model = small_net.clone()
     model.metadata_props["detquant.family"] = "yolov8"
     content = TARGET.lower(model).files[FILE]
-    found = flatbuffer.read_metadata(content)
+    found = schema.read_metadata(content)
     assert found == {"properties": {"detquant.family": "yolov8"}, "layouts": {"x": "NHWC"}}
-    schema = flatbuffer.schema()
-    read = schema.Model.GetRootAs(content)
+    read = schema.schema().Model.GetRootAs(content)
     entries = {read.Metadata(k).Name().decode(): read.Metadata(k).Buffer() for k in range(read.MetadataLength())}
     runtime = read.Buffers(entries["min_runtime_version"]).DataAsNumpy().tobytes()
     assert len(runtime) == 16 and runtime.rstrip(b"\0") == b"1.14.0"
@@ -102,7 +101,7 @@ def test_the_metadata_travels_and_the_runtime_is_told(small_net):
 
 def test_arrays_begin_at_multiples_of_sixteen_bytes(qdq):
     content = TARGET.lower(qdq).files[FILE]
-    read = flatbuffer.schema().Model.GetRootAs(content)
+    read = schema.schema().Model.GetRootAs(content)
     start = np.frombuffer(content, np.uint8).__array_interface__["data"][0]
     buffers = [read.Buffers(k) for k in range(read.BuffersLength())]
     places = [b.DataAsNumpy().__array_interface__["data"][0] - start for b in buffers if b.DataLength()]
@@ -144,13 +143,13 @@ def test_sixteen_bits_are_refused(build):
 
 
 def test_a_model_too_large_for_the_format(small_net, monkeypatch):
-    monkeypatch.setattr(flatbuffer, "LARGEST", 1000)
+    monkeypatch.setattr(file, "LARGEST", 1000)
     with pytest.raises(ModelError, match="larger than 2 GB"):
         TARGET.lower(small_net)
 
 
 def test_without_litert_the_extra_is_named(small_net, monkeypatch):
-    monkeypatch.setattr("detquant.targets.tflite.flatbuffer.find_spec", lambda _: None)
+    monkeypatch.setattr("detquant.targets.tflite.schema.find_spec", lambda _: None)
     monkeypatch.setattr("detquant.targets.tflite.target.find_spec", lambda _: None)
     with pytest.raises(MissingExtra, match=r"detquant\[tflite\]"):
         TARGET.lower(small_net)

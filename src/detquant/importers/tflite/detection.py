@@ -25,7 +25,7 @@ from detquant.families.tf_input import tf_form
 from detquant.importers.openvino.finishing import to_onnx
 from detquant.importers.openvino.ssd_heads import BOXES, CLASSES, entries, with_raw_heads
 from detquant.importers.signature import signature_of
-from detquant.importers.tflite.flatbuffer import DAMAGE, CustomOperator, Tensor, custom_operators
+from detquant.importers.tflite.flatbuffer import DAMAGE, CustomOperator, FileTensor, custom_operators
 
 OPERATOR = "TFLite_Detection_PostProcess"
 _SCALES = ("x_scale", "y_scale", "w_scale", "h_scale")
@@ -133,7 +133,7 @@ def detection_from(options: Mapping[str, Any], anchors: npt.NDArray[np.float32],
     )
 
 
-def _form(images: tuple[Tensor, ...]) -> Form | None:
+def _form(images: tuple[FileTensor, ...]) -> Form | None:
     """Of bytes p that go in as codes: (p - mean) / std."""
     [image] = images
     if image.dtype not in _BYTES or not image.scale:

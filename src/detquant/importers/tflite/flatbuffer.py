@@ -73,7 +73,7 @@ class _Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Tensor:
+class FileTensor:
     """A tensor of a file.
 
     Attributes:
@@ -115,9 +115,9 @@ class CustomOperator:
         is_last: whether the graph gives what it gives and no more.
     """
 
-    inputs: tuple[Tensor, ...]
+    inputs: tuple[FileTensor, ...]
     options: bytes
-    images: tuple[Tensor, ...]
+    images: tuple[FileTensor, ...]
     is_last: bool
 
 
@@ -139,7 +139,7 @@ def custom_operators(content: bytes, name: str) -> list[CustomOperator]:
         return []
     buffers, tensors = list(model.records(_BUFFERS)), list(graph.records(_TENSORS))
 
-    def named(indices: npt.NDArray[Any]) -> tuple[Tensor, ...]:
+    def named(indices: npt.NDArray[Any]) -> tuple[FileTensor, ...]:
         return tuple(_tensor(tensors[index], buffers) for index in indices.tolist())
 
     ends = set(graph.array(_OUTPUTS, np.int32).tolist())
@@ -169,12 +169,12 @@ def metadata_entry(content: bytes, name: str, largest: int) -> bytes:
     return b""
 
 
-def _tensor(record: _Record, buffers: list[_Record]) -> Tensor:
+def _tensor(record: _Record, buffers: list[_Record]) -> FileTensor:
     grid = record.record(_QUANTIZATION)
     scales = np.zeros(0, np.float32) if grid is None else grid.array(_SCALE, np.float32)
     zeros = np.zeros(0, np.int64) if grid is None else grid.array(_ZERO_POINT, np.int64)
     one = scales.size == 1
-    return Tensor(
+    return FileTensor(
         name=record.text(_NAME),
         shape=tuple(record.array(_SHAPE, np.int32).tolist()),
         dtype=_TYPES.get(record.number(_TYPE, "<b")),

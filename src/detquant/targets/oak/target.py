@@ -17,7 +17,7 @@ import onnx_ir as ir
 from detquant.families import Family, find_family
 from detquant.graph.half_precision import to_half
 from detquant.graph.lower_opset import lower_opset
-from detquant.graph.running import Runner, as_bytes
+from detquant.graph.running import OrtRunner, as_bytes
 from detquant.importers.signature import signature_of
 from detquant.numerics import Capability
 from detquant.targets._base import Artefact, Target
@@ -82,6 +82,6 @@ class Oak(Target):
         """That another runtime stood in."""
         return "The camera's chip was not run: the same FP16 graph ran in ONNX Runtime on this machine."
 
-    def open(self, artefact: Artefact, threads: int = 1) -> Runner:
+    def open(self, artefact: Artefact, threads: int = 1) -> OrtRunner:
         """The same graph in ONNX Runtime."""
-        return Runner(artefact.files[MODEL], threads)
+        return OrtRunner(artefact.files[MODEL], threads)

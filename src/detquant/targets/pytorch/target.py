@@ -28,7 +28,7 @@ class PyTorch(Target):
 
     ``model.pt2`` opens with ``torch.export.load`` alone; its module gives the graph's outputs and can be trained on.
     ``state_dict.pth`` opens with ``torch.load`` and holds weights, and scale and zero point of each grid, under the
-    names that torch's own observers have; see `detquant.targets.pytorch.module`.
+    names that torch's own observers have; see `detquant.fake_quant.module`.
     """
 
     name = "pytorch"
@@ -52,7 +52,7 @@ class PyTorch(Target):
             UnsupportedOperator: a node has no counterpart in torch.
         """
         torch = _torch()
-        from detquant.targets.pytorch.module import as_module
+        from detquant.fake_quant.module import as_module
 
         model = prepare(qdq)
         module = as_module(model).eval()

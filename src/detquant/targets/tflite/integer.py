@@ -15,14 +15,13 @@ import onnx_ir as ir
 
 from detquant.graph import prepare
 from detquant.graph.cut_decode import cut_decode, cut_float_decode
-from detquant.graph.running import Runner as Decode
-from detquant.graph.running import as_bytes
+from detquant.graph.running import OrtRunner, as_bytes
 from detquant.graph.values import is_op
 from detquant.targets._base import Artefact, Runner
 from detquant.targets.tflite.capability import CAPABILITY
-from detquant.targets.tflite.lowering import lower
 from detquant.targets.tflite.runner import Opened
 from detquant.targets.tflite.target import FILE, TfLite
+from detquant.targets.tflite.walk import lower
 
 DECODE = "decode.onnx"
 
@@ -71,7 +70,7 @@ class TfLiteInteger(TfLite):
             TargetError: LiteRT cannot open the model.
         """
         content, decode = artefact.files[FILE], artefact.files.get(DECODE)
-        behind = Decode(decode, threads) if decode is not None else None
+        behind = OrtRunner(decode, threads) if decode is not None else None
         return Opened(self.interpreter(content, threads), content, real=True, decode=behind)
 
     def remarks(self, runner: Runner) -> tuple[str, ...]:

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from detquant.targets.tflite.flatbuffer import Array, schema
+from detquant.targets.tflite.file import Array
 from detquant.targets.tflite.layout import Shape
+from detquant.targets.tflite.schema import schema
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from detquant.graph.running import Runner as Decode
+from detquant.graph.running import OrtRunner
 from detquant.numerics import INT8, QuantParams, dequantize, quantize
 from detquant.targets._base import Arrays
-from detquant.targets.tflite.flatbuffer import SIGNATURE, read_metadata
-from detquant.targets.tflite.lowering import LAYOUTS
+from detquant.targets.tflite.schema import LAYOUTS, SIGNATURE, read_metadata
 
 DELEGATE = "DELEGATE"
 ON_THE_FLY = "int8 on the fly"
@@ -42,7 +41,9 @@ class Opened:
         grids: of those inputs and outputs that are codes for real values.
     """
 
-    def __init__(self, interpreter: Any, content: bytes, *, real: bool = False, decode: Decode | None = None) -> None:
+    def __init__(
+        self, interpreter: Any, content: bytes, *, real: bool = False, decode: OrtRunner | None = None
+    ) -> None:
         self.content = content
         self._interpreter, self._decode = interpreter, decode
         self._signature = interpreter.get_signature_runner(SIGNATURE)

@@ -17,17 +17,17 @@ from detquant.errors import MissingExtra, TargetError
 from detquant.graph import prepare
 from detquant.graph.affine_as_conv import affine_as_conv
 from detquant.graph.dense_transpose import dense_transpose
-from detquant.graph.running import Runner as Decode
+from detquant.graph.running import OrtRunner
 from detquant.graph.values import static_shape
 from detquant.importers import OwnFile
 from detquant.importers.tflite.flatbuffer import DAMAGE
 from detquant.targets._base import Artefact, Runner, Target
 from detquant.targets.own_ports import TO_LAST
 from detquant.targets.tflite.capability import CAPABILITY
-from detquant.targets.tflite.flatbuffer import read_metadata, schema
-from detquant.targets.tflite.lowering import LAYOUTS, lower
 from detquant.targets.tflite.own_file import OwnTfLite
 from detquant.targets.tflite.runner import Opened
+from detquant.targets.tflite.schema import LAYOUTS, read_metadata, schema
+from detquant.targets.tflite.walk import lower
 
 FILE = "model.tflite"
 TOLD = (
@@ -103,7 +103,7 @@ class TfLite(Target):
             return None
         content = own.path.read_bytes()
         if _is_ours(content):
-            behind = Decode(own.decode.read_bytes(), threads) if own.decode is not None else None
+            behind = OrtRunner(own.decode.read_bytes(), threads) if own.decode is not None else None
             return Opened(self.interpreter(content, threads), content, real=True, decode=behind)
         image = next(iter(graph.graph.inputs))
         return OwnTfLite(self.interpreter(content, threads, static_shape(image)), own, graph)

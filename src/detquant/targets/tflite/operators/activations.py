@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from detquant.targets.tflite.flatbuffer import Options, Tensor
-from detquant.targets.tflite.grids import CLAMPS, bounds
+from detquant.integer.on_codes import bounds
+from detquant.targets.tflite import parameters
+from detquant.targets.tflite.clamping import clamp
+from detquant.targets.tflite.file import Options, Tensor
+from detquant.targets.tflite.kernels import CLAMPS
 from detquant.targets.tflite.layout import with_last
 from detquant.targets.tflite.site import Site
 
@@ -25,7 +28,7 @@ def clip(site: Site) -> None:
     if within in CLAMPS:
         site.add(CLAMPS[within], [x], [result])
     else:
-        site.clamp(x, result, within)
+        clamp(site, x, result, within)
 
 
 def leaky_relu(site: Site) -> None:
@@ -38,7 +41,7 @@ def prelu(site: Site) -> None:
     """PRELU, whose slopes broadcast against the map; on codes one for each channel, on a grid of their own."""
     order = site.order()
     if site.codes:
-        slopes = site.channel_codes(1)
+        slopes = parameters.channel_codes(site, 1)
         site.add("PRELU", [site.read(0, order), slopes], [site.result(order)])
         return
     slopes = site.read_wide(1, len(site.shape()), order)
@@ -65,7 +68,7 @@ def hard_sigmoid(site: Site) -> None:
     x = site.read(0, order)
     scaled = _with_number(site, "MUL", x, words.get_float("alpha", 0.2))
     moved = _with_number(site, "ADD", scaled, words.get_float("beta", 0.5))
-    site.clamp(moved, site.result(order), (0.0, 1.0))
+    clamp(site, moved, site.result(order), (0.0, 1.0))
 
 
 def softmax(site: Site) -> None:

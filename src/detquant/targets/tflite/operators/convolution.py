@@ -7,7 +7,8 @@ point, hence with zero; XNNPACK takes it into the convolution.
 
 from __future__ import annotations
 
-from detquant.targets.tflite.flatbuffer import Options, Tensor
+from detquant.targets.tflite import parameters
+from detquant.targets.tflite.file import Options, Tensor
 from detquant.targets.tflite.layout import Order, channels_last
 from detquant.targets.tflite.operators.window import Window, window_of
 from detquant.targets.tflite.site import Site
@@ -30,18 +31,18 @@ def conv(site: Site) -> None:
         "fusedActivationFunction": site.fused(),
     }
     if groups == shape[1] and groups > 1:
-        taps = site.weight(1, (1, 2, 3, 0), by_channel=True)
+        taps = parameters.weight(site, 1, (1, 2, 3, 0), by_channel=True)
         options = Options("DepthwiseConv2D", {**fields, "depthMultiplier": out[1] // groups})
         dilated = "dilated" if max(window.dilations) > 1 and not site.codes else None
         special = "on the fly" if site.on_the_fly else dilated
         name = "DEPTHWISE_CONV_2D"
     else:
-        taps = site.weight(1, (0, 2, 3, 1))
+        taps = parameters.weight(site, 1, (0, 2, 3, 1))
         if groups > 1 and site.on_the_fly:
             raise site.unsupported("has groups and is to round its input as it runs")
         special = "grouped" if groups > 1 else "on the fly" if site.on_the_fly else None
         options, name = Options("Conv2D", fields), "CONV_2D"
-    bias = site.bias(2, out[1], taps)
+    bias = parameters.bias(site, 2, out[1], taps)
     site.add(name, [x, taps, bias], [site.result(order)], options, special)
 
 
@@ -61,8 +62,8 @@ def conv_transpose(site: Site) -> None:
     if any(size - inner >= step for size, inner, step in zip(full, reach, strides, strict=True)):
         raise site.unsupported("pads its output by a stride or more beyond what its kernel reaches")
     order = channels_last(4)
-    taps = site.weight(1, (1, 2, 3, 0))
-    bias = site.bias(2, out[1], taps)
+    taps = parameters.weight(site, 1, (1, 2, 3, 0))
+    bias = parameters.bias(site, 2, out[1], taps)
     whole = [1, full[0], full[1], out[1]]
     x = site.read(0, order)
     result = site.result(order)

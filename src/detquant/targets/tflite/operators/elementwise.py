@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from detquant.targets.tflite.flatbuffer import Options, Tensor
+from detquant.targets.tflite.file import Options, Tensor
 from detquant.targets.tflite.layout import Order, plain
-from detquant.targets.tflite.lowering import float32
 from detquant.targets.tflite.site import Site
+from detquant.targets.tflite.values import float32
 
 UNARY = {
     "Abs": "ABS",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from detquant.targets.tflite.flatbuffer import Options
+from detquant.targets.tflite import parameters
+from detquant.targets.tflite.file import Options
 from detquant.targets.tflite.layout import plain
 from detquant.targets.tflite.site import Site
 
@@ -15,8 +16,8 @@ def gemm(site: Site) -> None:
     alpha, beta = words.get_float("alpha", 1.0), words.get_float("beta", 1.0)
     if words.get_int("transA", 0) or alpha != 1.0 or len(site.shape()) != 2:
         raise site.unsupported("turns or scales its first matrix")
-    weight = site.weight(1, (0, 1) if words.get_int("transB", 0) else (1, 0))
-    bias = site.bias(2, site.out_shape()[1], weight, beta)
+    weight = parameters.weight(site, 1, (0, 1) if words.get_int("transB", 0) else (1, 0))
+    bias = parameters.bias(site, 2, site.out_shape()[1], weight, beta)
     fields = {"fusedActivationFunction": site.fused()}
     inputs, special = [site.read(0, (0, 1)), weight, bias], "on the fly" if site.on_the_fly else None
     site.add("FULLY_CONNECTED", inputs, [site.result((0, 1))], _connected(fields), special)
@@ -27,8 +28,8 @@ def matmul(site: Site) -> None:
     rank = len(site.shape())
     known = site.constant(1)
     if known is not None and known.ndim == 2:
-        weight = site.weight(1, (1, 0))
-        bias = site.bias(2, known.shape[1], weight)
+        weight = parameters.weight(site, 1, (1, 0))
+        bias = parameters.bias(site, 2, known.shape[1], weight)
         fields = {"fusedActivationFunction": site.fused(), "keepNumDims": True}
         inputs = [site.read(0, plain(rank)), weight, bias]
         special = "on the fly" if site.on_the_fly else "keep dims"

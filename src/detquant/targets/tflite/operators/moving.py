@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from detquant.targets.tflite.flatbuffer import Options
+from detquant.targets.tflite.file import Options
 from detquant.targets.tflite.layout import plain, reshaping, transposed
 from detquant.targets.tflite.site import Site
 

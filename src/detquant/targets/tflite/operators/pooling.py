@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from detquant.numerics import INT8
-from detquant.targets.tflite.flatbuffer import Options, Tensor
+from detquant.targets.tflite.file import Options, Tensor
 from detquant.targets.tflite.layout import channels_last
 from detquant.targets.tflite.operators.convolution import padded
 from detquant.targets.tflite.operators.window import Window, window_of

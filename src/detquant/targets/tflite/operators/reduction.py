@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detquant.targets.tflite.flatbuffer import Options
+from detquant.targets.tflite.file import Options
 from detquant.targets.tflite.layout import without
 from detquant.targets.tflite.site import Site
 

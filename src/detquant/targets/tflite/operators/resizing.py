@@ -12,7 +12,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from detquant.targets.tflite.flatbuffer import Options
+from detquant.targets.tflite.file import Options
 from detquant.targets.tflite.layout import Shape
 from detquant.targets.tflite.site import Site
 

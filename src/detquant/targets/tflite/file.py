@@ -11,22 +11,20 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from detquant.errors import MissingExtra, ModelError
+from detquant.errors import ModelError
 from detquant.graph.values import fresh_name
 from detquant.numerics import QuantParams
 from detquant.targets.tflite.layout import Shape
+from detquant.targets.tflite.schema import METADATA, SIGNATURE, schema
 from detquant.targets.tflite.versions import newest, version_of
 
 Array = npt.NDArray[np.generic]
 
-SIGNATURE = "serving_default"
-METADATA = "detquant"
 RUNTIME = "min_runtime_version"
 RUNTIME_BYTES = 16
 IDENTIFIER = b"TFL3"
@@ -210,30 +208,6 @@ class File:
             self._stored[digest] = len(self._buffers)
             self._buffers.append(content)
         return self._stored[digest]
-
-
-def read_metadata(content: bytes) -> dict[str, Any]:
-    """What `File.finish` was given, from a file; nothing for a file of another writer."""
-    model = schema().Model.GetRootAs(content)
-    for number in range(model.MetadataLength()):
-        one = model.Metadata(number)
-        if one.Name() == METADATA.encode():
-            found: dict[str, Any] = json.loads(bytes(model.Buffers(one.Buffer()).DataAsNumpy()))
-            return found
-    return {}
-
-
-def schema() -> Any:
-    """LiteRT's bindings of the format.
-
-    Raises:
-        MissingExtra: LiteRT is not installed.
-    """
-    if find_spec("ai_edge_litert") is None:
-        raise MissingExtra("LiteRT", "tflite")
-    from ai_edge_litert import schema_py_generated
-
-    return schema_py_generated
 
 
 def _aligned(s: Any, content: bytes) -> Any:

@@ -11,100 +11,24 @@ where layer and operator are the names of the graph's nodes with dots for slashe
 Each node of the module's own graph has the name of the tensor that it gives in its meta, under "tensor".
 """
 
-# torch is untyped where it is not installed, and its modules are made to be subclassed
-# mypy: allow-subclassing-any
-
 from __future__ import annotations
 
 import operator
 import re
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import onnx_ir as ir
-import torch
 from torch import fx, nn
 
-from detquant.graph.values import constant, fresh_name, is_op
-from detquant.targets.pytorch.layers import LAYERS
-from detquant.targets.pytorch.operators import OPERATORS, Function, Site
+from detquant.fake_quant.layers import LAYERS
+from detquant.fake_quant.modules import Array, FakeQuantize, Layer, Operation
+from detquant.fake_quant.operators import OPERATORS
+from detquant.fake_quant.site import Site
+from detquant.graph.grids import constant_of, grid_of
+from detquant.graph.values import fresh_name, is_op
 
-Array = np.ndarray[Any, Any]
 OBSERVED, IMAGE, TENSOR = "activation_post_process", "quant", "tensor"
-
-
-class FakeQuantize(nn.Module):
-    """Rounds to a grid and gives the real numbers of it: per tensor, or per channel of an axis.
-
-    Args:
-        scale: float32, a number or one for each channel.
-        zero_point: integers alike, of the type of the codes.
-        axis: of the channels; None for per tensor.
-    """
-
-    scale: torch.Tensor
-    zero_point: torch.Tensor
-
-    def __init__(self, scale: Array, zero_point: Array, axis: int | None) -> None:
-        super().__init__()
-        limits = np.iinfo(zero_point.dtype)
-        self.quant_min, self.quant_max, self.axis = int(limits.min), int(limits.max), axis
-        self.register_buffer("scale", torch.from_numpy(np.array(scale, np.float32)))
-        self.register_buffer("zero_point", torch.from_numpy(np.array(zero_point, np.int32)))
-
-    def forward(self, data: torch.Tensor) -> torch.Tensor:
-        """The nearest values of the grid."""
-        grid, limits = (self.scale, self.zero_point), (self.quant_min, self.quant_max)
-        if self.axis is None:
-            return torch.fake_quantize_per_tensor_affine(data, *grid, *limits)
-        return torch.fake_quantize_per_channel_affine(data, *grid, self.axis, *limits)
-
-
-class Layer(nn.Module):
-    """An operator with a weight, kept in float beside its grid.
-
-    Args:
-        function: of data, weight and bias.
-        weight: real numbers, on the grid.
-        bias: real numbers, or None.
-        grid: of the weight, or None where the layer is in float.
-    """
-
-    def __init__(self, function: Function, weight: Array, bias: Array | None, grid: FakeQuantize | None) -> None:
-        super().__init__()
-        self.function = function
-        self.weight = nn.Parameter(torch.from_numpy(weight))
-        self.bias = None if bias is None else nn.Parameter(torch.from_numpy(bias))
-        self.weight_fake_quant = grid
-
-    def forward(self, data: torch.Tensor) -> torch.Tensor:
-        """The operator on the rounded weight."""
-        weight = self.weight if self.weight_fake_quant is None else self.weight_fake_quant(self.weight)
-        result: torch.Tensor = self.function(data, weight, self.bias)
-        return result
-
-
-class Operation(nn.Module):
-    """An operator without a weight; its constant inputs are buffers.
-
-    Args:
-        function: of all inputs.
-        constants: inputs by place.
-    """
-
-    def __init__(self, function: Function, constants: Mapping[int, Array]) -> None:
-        super().__init__()
-        self.function, self.places = function, tuple(constants)
-        for place, array in constants.items():
-            self.register_buffer(f"constant_{place}", torch.from_numpy(array))
-
-    def forward(self, *data: torch.Tensor) -> Any:
-        """The operator; the inputs are those that are computed."""
-        inputs = list(data)
-        for place in self.places:
-            inputs.insert(place, getattr(self, f"constant_{place}"))
-        return self.function(*inputs)
 
 
 def as_module(model: ir.Model) -> fx.GraphModule:
@@ -217,36 +141,13 @@ def _module(node: ir.Node, held: Mapping[int, Array]) -> tuple[nn.Module, tuple[
 
 def _held(value: ir.Value | None) -> Array | None:
     """What is known of a value beforehand: a constant, in real numbers if it is kept in codes."""
-    producer = value.producer() if value is not None else None
-    if producer is None or not is_op(producer, "DequantizeLinear"):
-        found = constant(value)
-        return None if found is None else np.array(found)
-    codes = constant(producer.inputs[0])
-    if codes is None:
-        return None
-    scale, zero_point, axis = _numbers(producer)
-    if scale.ndim:
-        shape = [-1 if k == axis else 1 for k in range(codes.ndim)]
-        scale, zero_point = scale.reshape(shape), zero_point.reshape(shape)
-    return np.asarray((codes.astype(np.int64) - zero_point.astype(np.int64)) * scale, np.float32)
+    known = constant_of(value)
+    return None if known is None else np.array(known)
 
 
 def _grid(node: ir.Node) -> FakeQuantize:
-    scale, zero_point, axis = _numbers(node)
-    return FakeQuantize(scale, zero_point, axis)
-
-
-def _numbers(node: ir.Node) -> tuple[Array, Array, int | None]:
-    """Scale, zero point and axis of a Q or DQ."""
-    site = Site(node)
-    scale, zero_point = site.static(1), site.static(2)
-    if scale is None:
-        raise site.refused("its scale is not known")
-    if zero_point is None:
-        codes = constant(node.inputs[0])
-        zero_point = np.zeros(scale.shape, np.uint8 if codes is None else codes.dtype)
-    if scale.size == 1:
-        return scale.reshape(()), zero_point.reshape(()), None
-    if scale.ndim != 1 or node.attributes.get_int("block_size"):
-        raise site.refused("its scales are of blocks")
-    return scale, zero_point, node.attributes.get_int("axis", 1)
+    """What rounds as a Q or DQ does."""
+    grid = grid_of(node)
+    if grid is None:
+        raise Site(node).refused("its scale or zero point is computed, of blocks, or of no integer type")
+    return FakeQuantize(grid)

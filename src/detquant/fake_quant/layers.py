@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 import torch
 from torch.nn import functional as F
 
-from detquant.targets.pytorch.operators import Function, Site, border
+from detquant.fake_quant.operators import Function, border
+from detquant.fake_quant.site import Site
 
 Shape = tuple[int, ...]
 Build = Callable[[Site, Shape], Function]

@@ -10,7 +10,7 @@ import pytest
 from detquant.data import iter_images, open_dataset
 from detquant.errors import UnsupportedOperator
 from detquant.graph import prepare
-from detquant.graph.running import Runner
+from detquant.graph.running import OrtRunner
 from detquant.pipeline.detector import load
 from detquant.targets import load_target
 
@@ -18,11 +18,12 @@ pytest.importorskip("torch", reason="the extra torch is not installed")
 import torch
 from given_codes import off_by, quantised
 
-from detquant.targets.pytorch.module import TENSOR, FakeQuantize, as_module
+from detquant.fake_quant.module import TENSOR, as_module
+from detquant.fake_quant.modules import FakeQuantize
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TARGET = load_target("pytorch")
-ASSETS = Path(__file__).resolve().parents[4] / "shared" / "assets"
+ASSETS = Path(__file__).resolve().parents[3] / "shared" / "assets"
 REAL = [
     pytest.mark.slow,
     pytest.mark.skipif(not ASSETS.is_dir(), reason=f"no trained detectors at {ASSETS}"),
@@ -205,7 +206,7 @@ def test_each_operator_computes_what_onnx_says(build, case):
     module = as_module(model)
     with torch.inference_mode():
         [found] = module(torch.from_numpy(x))
-    expected = Runner(model).run({"x": x})["y"]
+    expected = OrtRunner(model).run({"x": x})["y"]
     assert found.shape == expected.shape and np.allclose(found.numpy(), expected, rtol=1e-5, atol=1e-5)
 
 
@@ -240,7 +241,7 @@ def test_names_that_torch_has_itself_or_that_lie_in_each_other(build):
     model = prepare(build(rows, {"x": [1, 2]}, {"y": None}, {}))
     module = as_module(model)
     x = np.array([[-1, 2]], np.float32)
-    assert np.allclose(module(torch.from_numpy(x))[0].numpy(), Runner(model).run({"x": x})["y"])
+    assert np.allclose(module(torch.from_numpy(x))[0].numpy(), OrtRunner(model).run({"x": x})["y"])
     assert len({name for name, one in module.named_modules() if not list(one.children()) and name}) == 4
 
 

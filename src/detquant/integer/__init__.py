@@ -1,0 +1,1 @@
+"""The QDQ graph as codes, multipliers, shifts and tables, run by NumPy, exactly."""

@@ -1,0 +1,45 @@
+"""A whole model with its network in integers: decoding behind it is the graph's own, in ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import onnx_ir as ir
+
+from detquant.graph import prepare
+from detquant.graph.cut_decode import cut_decode
+from detquant.graph.running import OrtRunner
+from detquant.graph.values import Array
+from detquant.integer.draft import USUAL, Widths
+from detquant.integer.graph import IntegerGraph
+from detquant.integer.reading import read
+
+
+class IntegerModel:
+    """A QDQ graph whose network NumPy runs in integers.
+
+    Args:
+        qdq: a QDQ graph; what no QuantizeLinear stands behind (decoding, and heads that are kept in float) runs in
+            float, all else in integers.
+        widths: of what is not in the graph.
+        threads: of what runs in float.
+
+    Attributes:
+        network: the integer operators.
+
+    Raises:
+        UnsupportedOperator: an operator of the network runs in float, or has no integer counterpart.
+    """
+
+    def __init__(self, qdq: ir.Model, widths: Widths = USUAL, threads: int = 1) -> None:
+        network, decode = cut_decode(prepare(qdq))
+        self.network: IntegerGraph = read(network, widths)
+        self._decode = OrtRunner(decode, threads) if decode is not None else None
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Outputs by name for inputs by name, both real."""
+        found = self.network.real(self.network.run(feeds))
+        if self._decode is None:
+            return found
+        known = {**feeds, **found}
+        return self._decode.run({name: known[name] for name in self._decode.input_names})

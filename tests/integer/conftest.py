@@ -1,0 +1,7 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1] / "targets"))  # given_codes is shared with them
+sys.path.append(str(Path(__file__).parent))
