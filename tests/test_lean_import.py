@@ -31,3 +31,10 @@ def test_import_loads_no_toolchain(module):
     loaded = {name.partition(".")[0] for name in json.loads(run.stdout)}
     assert "detquant" in loaded
     assert not HEAVY & loaded
+
+
+def test_makers_of_toolchains_are_told_nothing():
+    pytest.importorskip("openvino")
+    program = "import detquant, openvino.tools.ovc.telemetry_utils as told; print(told.tm.__name__)"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "openvino.tools.ovc.telemetry_stub"

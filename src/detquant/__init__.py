@@ -14,6 +14,7 @@ What is needed for that is imported when it is first used, so `import detquant` 
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from detquant._version import __version__
@@ -21,6 +22,10 @@ from detquant._version import __version__
 if TYPE_CHECKING:
     from detquant.pipeline.detector import load
     from detquant.pipeline.quantize import quantize
+
+# OpenVINO's converters and NNCF send figures of use to their makers unless each user has said no. Without this module
+# they send none; a program that has imported it before keeps what it decided.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 __all__ = ["__version__", "load", "quantize"]
 
