@@ -12,6 +12,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from detquant.graph.feeding import FittingRunner
+from detquant.graph.four_bit_storage import with_four_bit_storage
 from detquant.graph.on_the_fly import LAYERS, round_on_the_fly
 from detquant.numerics import USUAL_OPS, Capability
 from detquant.targets._base import Artefact
@@ -41,10 +42,12 @@ class Ort(OnnxFile):
     def lower(self, qdq: ir.Model) -> Artefact:
         """``model.onnx``; layers of which only the weight is codes round their inputs as they run.
 
+        Weights of at most 4 bits are stored in 4; ONNX Runtime widens them as it loads the file.
+
         Raises:
             UnsupportedOperator: one of these cannot.
         """
-        return super().lower(round_on_the_fly(qdq))
+        return super().lower(with_four_bit_storage(round_on_the_fly(qdq)))
 
     def open(self, artefact: Artefact, threads: int = 1) -> FittingRunner:
         """A session at full graph optimisation."""
