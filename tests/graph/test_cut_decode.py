@@ -11,13 +11,13 @@ from detquant.errors import UnsupportedOperator
 from detquant.graph.cut_decode import cut_decode, cut_float_decode
 from detquant.graph.running import OrtRunner
 from detquant.graph.values import constant
-from detquant.numerics import Capability
+from detquant.numerics import Capability, eight_bits
 from detquant.recipes import load_recipe, plan
 
 RECIPE = replace(load_recipe("w8a8"), head="int", steps=())
 CPU = Capability(
     name="cpu",
-    int8_ops=frozenset({"Conv", "Add", "Mul", "Sigmoid", "Relu", "MaxPool", "Concat"}),
+    kernels=eight_bits({"Conv", "Add", "Mul", "Sigmoid", "Relu", "MaxPool", "Concat"}),
     fused=frozenset({"Relu"}),
     activation_steps=frozenset({"silu"}),
 )

@@ -10,7 +10,7 @@ import pytest
 from detquant.graph import prepare
 from detquant.graph.four_bit_storage import LEAST, with_four_bit_storage
 from detquant.graph.qdq import insert_qdq
-from detquant.graph.running import Runner, as_bytes, optimised
+from detquant.graph.running import OrtRunner, as_bytes, optimised
 from detquant.numerics import QuantSpec, grid_from_range
 from detquant.numerics.qtype import PerAxis, QType
 
@@ -49,7 +49,7 @@ def test_narrow_grids_take_half_the_bytes_and_give_the_same(stored, bits):
     assert kinds(packed) == {ir.DataType.INT4} and kinds(qdq) == {ir.DataType.INT8}
     assert len(as_bytes(packed)) < len(as_bytes(qdq)) - 0.45 * 2 * 64 * 64
     feed = {"x": np.random.default_rng(1).normal(size=(1, 64, 4, 4)).astype(np.float32)}
-    np.testing.assert_array_equal(Runner(packed).run(feed)["y"], Runner(qdq).run(feed)["y"])
+    np.testing.assert_array_equal(OrtRunner(packed).run(feed)["y"], OrtRunner(qdq).run(feed)["y"])
 
 
 def executed(model: ir.Model) -> list[str]:

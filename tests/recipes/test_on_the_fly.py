@@ -12,7 +12,7 @@ from detquant.recipes import Dynamic, Rule, load_recipe, plan
 from detquant.targets import TARGETS, load_target
 
 DYNAMIC = load_recipe("dynamic")
-CPU = Capability(name="cpu", int8_ops=frozenset(), dynamic_ops=frozenset({"Conv"}))
+CPU = Capability(name="cpu", kernels={}, dynamic_ops=frozenset({"Conv"}))
 
 
 def test_layers_are_rounded_and_nothing_is_to_be_calibrated(small_net):

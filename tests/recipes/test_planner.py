@@ -7,13 +7,13 @@ import pytest
 
 from detquant.errors import RecipeError, UnsupportedOperator
 from detquant.graph import prepare
-from detquant.numerics import Capability
+from detquant.numerics import Capability, eight_bits
 from detquant.recipes import Derived, Fixed, Own, Recipe, Rule, Shared, load_recipe, plan
 
 W8A8 = load_recipe("w8a8")
 CPU = Capability(
     name="cpu",
-    int8_ops=frozenset({"Conv", "Add", "Mul", "Sigmoid", "Relu", "MaxPool", "Concat", "Slice"}),
+    kernels=eight_bits({"Conv", "Add", "Mul", "Sigmoid", "Relu", "MaxPool", "Concat", "Slice"}),
     fused=frozenset({"Relu"}),
     activation_steps=frozenset({"silu"}),
 )
@@ -145,7 +145,7 @@ def test_an_add_behind_float_operators_stays_float(small_net):
 
 
 def test_an_operator_without_a_kernel_stays_float(small_net):
-    found = plan(small_net, W8A8, replace(CPU, int8_ops=CPU.int8_ops - {"MaxPool"}))
+    found = plan(small_net, W8A8, replace(CPU, kernels=eight_bits(CPU.kernels.keys() - {"MaxPool"})))
     assert found.kept_float["pool"] == "MaxPool has no integer kernel on cpu"
     assert found.sources["relu"] == ("relu", "pool")  # one grid still, and pool's own range counts
 
@@ -201,7 +201,7 @@ def test_a_preactivation_has_no_other_reader(build, also_read, expected):
         (Recipe(name="nothing", rules=(Rule(),)), CPU),
         (Recipe(name="none", rules=(replace(W8A8.rules[0], ops=("Conv3D",)),)), CPU),
         (Recipe(name="no weights", rules=(replace(W8A8.rules[0], weight=None),)), CPU),
-        (W8A8, replace(CPU, int8_ops=frozenset({"Relu"}))),
+        (W8A8, replace(CPU, kernels=eight_bits({"Relu"}))),
     ],
 )
 def test_nothing_to_quantise_is_refused(small_net, recipe, capability):
@@ -238,7 +238,7 @@ def test_an_activation_that_others_look_into_is_not_fused(build):
 
 
 def test_kernels_that_write_float_need_no_grid_before_float_readers(small_net):
-    after_the_third = replace(FUSING, float_results=True, int8_ops=FUSING.int8_ops - {"Add"})
+    after_the_third = replace(FUSING, float_results=True, kernels=eight_bits(FUSING.kernels.keys() - {"Add"}))
     assert "c3" not in plan(small_net, W8A8, after_the_third).points
     assert "c3" in plan(small_net, W8A8, replace(after_the_third, float_results=False)).points
 
@@ -255,7 +255,7 @@ def test_where_all_is_integer_the_rest_is_refused_with_its_reason(small_net):
     with pytest.raises(UnsupportedOperator, match=r"Conv 'third' would run in float \(the recipe says float\), and so"):
         plan(small_net, float_for("third", "add"), INTEGERS)
     with pytest.raises(UnsupportedOperator, match=r"MaxPool 'pool' would run in float \(MaxPool has no integer kernel"):
-        plan(small_net, W8A8, replace(INTEGERS, int8_ops=CPU.int8_ops - {"MaxPool"}))
+        plan(small_net, W8A8, replace(INTEGERS, kernels=eight_bits(CPU.kernels.keys() - {"MaxPool"})))
 
 
 def test_where_all_is_integer_what_reads_the_image_is_integer_too(build):

@@ -39,7 +39,7 @@ def test_an_unknown_target_names_the_nearest():
 def test_a_targets_facts_speak_of_known_operators(name):
     target = load_target(name)
     assert target.name == target.capability.name == name
-    assert target.capability.int8_ops <= OPS.keys() and target.capability.fused <= OPS.keys()
+    assert target.capability.kernels.keys() <= OPS.keys() and target.capability.fused <= OPS.keys()
 
 
 def test_a_digest_is_of_names_and_contents_in_any_order():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detquant.numerics.capability import USUAL_OPS, Capability
+from detquant.numerics.capability import USUAL_OPS, Capability, Kernel, eight_bits
 from detquant.numerics.grid import QuantParams, dequantize, fake_quantize, grid_from_range, quantize
 from detquant.numerics.qtype import INT8, INT32, UINT8, Granularity, PerAxis, PerTensor, QType, QuantSpec
 from detquant.numerics.sqnr import ratio_db, sqnr_db
@@ -14,12 +14,14 @@ __all__ = [
     "USUAL_OPS",
     "Capability",
     "Granularity",
+    "Kernel",
     "PerAxis",
     "PerTensor",
     "QType",
     "QuantParams",
     "QuantSpec",
     "dequantize",
+    "eight_bits",
     "fake_quantize",
     "grid_from_range",
     "quantize",

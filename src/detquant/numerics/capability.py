@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+
+from detquant.numerics.qtype import Granularity, PerAxis, PerTensor, QuantSpec
 
 USUAL_OPS = frozenset(
     [
@@ -16,13 +18,61 @@ USUAL_OPS = frozenset(
 """What runtimes of convolutional networks have in 8 bits; targets say what they have besides, or lack."""
 
 
+EIGHT = frozenset({8})
+UP_TO_EIGHT = frozenset(range(2, 9))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kernel:
+    """What an integer kernel takes.
+
+    Attributes:
+        weight_bits: widths of its weight's grid: a kernel that reads 8 bits multiplies narrower codes as well.
+        activation_bits: widths of the grids that it reads and writes; nothing narrower, since it saturates at its own.
+        granularities: of its weight's grid.
+    """
+
+    weight_bits: frozenset[int] = UP_TO_EIGHT
+    activation_bits: frozenset[int] = EIGHT
+    granularities: frozenset[type[Granularity]] = frozenset({PerTensor, PerAxis})
+
+    def lacks(self, weight: QuantSpec | None, activation: QuantSpec | None) -> str | None:
+        """What it does not take of two wishes, in a few words; None where it takes both.
+
+        Args:
+            weight: the wish for its weight; None where it has none, or has it in float.
+            activation: the wish for what it reads and writes.
+        """
+        if weight is not None and weight.qtype.bits not in self.weight_bits:
+            return f"weights of {weight.qtype.bits} bits, only of {_listed(self.weight_bits)}"
+        if weight is not None and type(weight.granularity) not in self.granularities:
+            kinds = " or ".join(sorted(str(kind()) for kind in self.granularities))
+            return f"weights with grids {weight.granularity}, only {kinds}"
+        if activation is not None and activation.qtype.bits not in self.activation_bits:
+            return f"activations of {activation.qtype.bits} bits, only of {_listed(self.activation_bits)}"
+        return None
+
+
+def _listed(bits: Iterable[int]) -> str:
+    """Widths as people write them: "8", "4 and 8", "2 to 8"."""
+    widths = sorted(bits)
+    if len(widths) > 2 and widths == list(range(widths[0], widths[-1] + 1)):
+        return f"{widths[0]} to {widths[-1]}"
+    return ", ".join(map(str, widths[:-1])) + (" and " if len(widths) > 1 else "") + str(widths[-1])
+
+
+def eight_bits(ops: Iterable[str]) -> dict[str, Kernel]:
+    """The usual kernel, on codes of 8 bits, for each of these operators."""
+    return dict.fromkeys(ops, Kernel())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capability:
     """Facts about a runtime's integer kernels.
 
     Attributes:
         name: of the target.
-        int8_ops: operators with an integer kernel between Q and DQ.
+        kernels: operator -> its integer kernel between Q and DQ.
         dynamic_ops: layers with a kernel that takes 8-bit weights and rounds a real activation as it runs.
         weight_only: layers whose weights may be 8-bit codes though they run in float: the runtime turns them into
             floats once, as it loads, so this costs no time.
@@ -42,11 +92,12 @@ class Capability:
             the operator's own range would give.
         pair_saturation: 8-bit products are added in pairs in 16 bits on some of its processors, so weights
             are chosen such that no pair can overflow.
+        stored_bits: width of the narrowest codes that its files hold; weights on narrower grids take as much.
         opset: the ONNX opset that is written.
     """
 
     name: str
-    int8_ops: frozenset[str]
+    kernels: Mapping[str, Kernel]
     dynamic_ops: frozenset[str] = field(default_factory=frozenset)
     weight_only: frozenset[str] = field(default_factory=frozenset)
     fused: frozenset[str] = field(default_factory=frozenset)
@@ -59,4 +110,5 @@ class Capability:
     keeps_grid: frozenset[str] = field(default_factory=frozenset)
     fixed_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     pair_saturation: bool = False
+    stored_bits: int = 8
     opset: int = 21

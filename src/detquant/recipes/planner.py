@@ -127,7 +127,7 @@ class _Planner:
         fused = composite is not None and self.fuses(composite)
         if composite is not None and not fused and composite.kind not in facts.activation_steps:
             return f"{composite.kind} has no integer kernel on {facts.name}"
-        if node.op_type not in facts.int8_ops and not fused:
+        if node.op_type not in facts.kernels and not fused:
             return f"{node.op_type} has no integer kernel on {facts.name}"
         if rule is None or rule.activation is None:
             return "the recipe says float"

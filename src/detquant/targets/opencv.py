@@ -19,13 +19,13 @@ import onnx_ir as ir
 
 from detquant.errors import TargetError
 from detquant.importers import OwnFile
-from detquant.numerics import USUAL_OPS, Capability
+from detquant.numerics import USUAL_OPS, Capability, eight_bits
 from detquant.targets._base import Arrays, Artefact, Runner
 from detquant.targets.onnx_file import FILE, OnnxFile
 
 CAPABILITY = Capability(
     name="opencv",
-    int8_ops=(USUAL_OPS | {"Mul", "Sigmoid"}) - {"Gemm"},
+    kernels=eight_bits((USUAL_OPS | {"Mul", "Sigmoid"}) - {"Gemm"}),
     weight_only=frozenset({"Conv"}),
     fused=frozenset({"Relu", "Clip"}),
     activation_steps=frozenset({"silu"}),

@@ -32,14 +32,15 @@ from detquant.graph.four_bit_storage import with_four_bit_storage
 from detquant.graph.repeated_grids import without_repeated_grids
 from detquant.graph.running import as_bytes
 from detquant.importers import OwnFile
-from detquant.numerics import USUAL_OPS, Capability
+from detquant.numerics import USUAL_OPS, Capability, eight_bits
 from detquant.targets import openvino_metadata
 from detquant.targets._base import Arrays, Artefact, Runner, Target
 from detquant.targets.openvino_file import OwnIr, as_imported
 
 CAPABILITY = Capability(
     name="openvino",
-    int8_ops=USUAL_OPS,
+    kernels=eight_bits(USUAL_OPS),
+    stored_bits=4,
     fused=frozenset({"Relu", "Clip", "LeakyRelu"}),
     fused_after_add=frozenset({"Relu", "Clip", "LeakyRelu"}),
     fused_activations=frozenset({"silu", "hardswish", "mish"}),

@@ -14,13 +14,14 @@ import onnx_ir as ir
 from detquant.graph.feeding import FittingRunner
 from detquant.graph.four_bit_storage import with_four_bit_storage
 from detquant.graph.on_the_fly import LAYERS, round_on_the_fly
-from detquant.numerics import USUAL_OPS, Capability
+from detquant.numerics import USUAL_OPS, Capability, eight_bits
 from detquant.targets._base import Artefact
 from detquant.targets.onnx_file import FILE, OnnxFile
 
 CAPABILITY = Capability(
     name="ort",
-    int8_ops=USUAL_OPS | {"Mul", "Sigmoid"},
+    kernels=eight_bits(USUAL_OPS | {"Mul", "Sigmoid"}),
+    stored_bits=4,
     dynamic_ops=LAYERS,
     fused=frozenset({"Relu", "Clip"}),
     fused_after_add=frozenset({"Relu", "Clip"}),

@@ -20,12 +20,12 @@ from detquant.errors import TargetError
 from detquant.graph.qdq import drop_unused_initializers
 from detquant.graph.running import OrtRunner, as_bytes
 from detquant.graph.values import constant, is_op, new_initializer, used_names
-from detquant.numerics import USUAL_OPS, Capability
+from detquant.numerics import USUAL_OPS, Capability, eight_bits
 from detquant.targets._base import Artefact, Runner, Target
 
 CAPABILITY = Capability(
     name="tensorrt",
-    int8_ops=USUAL_OPS | {"ConvTranspose"},
+    kernels=eight_bits(USUAL_OPS | {"ConvTranspose"}),
     fused=frozenset({"Relu", "Clip", "LeakyRelu"}),
     fused_after_add=frozenset({"Relu", "Clip", "LeakyRelu"}),
     fused_activations=frozenset({"silu", "hardswish", "mish"}),

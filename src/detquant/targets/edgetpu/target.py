@@ -15,6 +15,7 @@ from detquant.graph.leaky_as_prelu import leaky_as_prelu
 from detquant.graph.linear_resize import linear_resize
 from detquant.graph.pool_edges import pool_edges
 from detquant.graph.shuffle_as_conv import shuffle_as_conv
+from detquant.numerics import eight_bits
 from detquant.targets._base import Artefact, Runner
 from detquant.targets.edgetpu.compiler import compile_model, compiled_name
 from detquant.targets.edgetpu.split import predict
@@ -35,7 +36,7 @@ class EdgeTpu(TfLiteInteger):
     capability = replace(
         TfLiteInteger.capability,
         name="edgetpu",
-        int8_ops=(TfLiteInteger.capability.int8_ops - {"LeakyRelu"}) | {"PRelu"},
+        kernels=eight_bits((TfLiteInteger.capability.kernels.keys() - {"LeakyRelu"}) | {"PRelu"}),
     )
 
     def rewrite(self, model: ir.Model) -> ir.Model:

@@ -37,7 +37,7 @@ class Oak(Target):
     package = "depthai"
     precisions = ("fp16",)
     writes = (MODEL, ARCHIVE, BLOB)
-    capability = Capability(name="oak", int8_ops=frozenset())
+    capability = Capability(name="oak", kernels={})
     float_only = "the MyriadX in OAK cameras computes in FP16 only"
     runs_here = False
 

@@ -15,6 +15,7 @@ from detquant.graph import prepare
 from detquant.graph.values import static_shape
 from detquant.importers import OwnFile
 from detquant.importers.torch_export import FACTS, open_program
+from detquant.numerics import Kernel
 from detquant.targets._base import Arrays, Artefact, Runner, Target
 from detquant.targets.ort import CAPABILITY
 from detquant.targets.pytorch.own_file import OwnProgram
@@ -38,7 +39,13 @@ class PyTorch(Target):
     precisions = ("fp32",)
     writes = (PROGRAM, STATE)
     emulates = "torch computes in float what the integers would give, so it is slower than its own float model"
-    capability = replace(CAPABILITY, name="pytorch", dynamic_ops=frozenset())
+    capability = replace(
+        CAPABILITY,
+        name="pytorch",
+        kernels=dict.fromkeys(CAPABILITY.kernels, Kernel(activation_bits=frozenset({*range(2, 9), 16}))),
+        dynamic_ops=frozenset(),
+        stored_bits=8,
+    )
 
     def rewrite(self, model: ir.Model) -> ir.Model:
         """As it is: names and layers are those of the user's model."""

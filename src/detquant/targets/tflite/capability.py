@@ -15,11 +15,11 @@
 
 from __future__ import annotations
 
-from detquant.numerics import USUAL_OPS, Capability
+from detquant.numerics import USUAL_OPS, Capability, eight_bits
 
 CAPABILITY = Capability(
     name="tflite",
-    int8_ops=USUAL_OPS | {"ConvTranspose", "Mul", "Pad", "Sigmoid", "Sub", "Tanh"},
+    kernels=eight_bits(USUAL_OPS | {"ConvTranspose", "Mul", "Pad", "Sigmoid", "Sub", "Tanh"}),
     dynamic_ops=frozenset({"Conv", "Gemm", "MatMul"}),
     fused=frozenset({"Relu", "Clip"}),
     fused_after_add=frozenset({"Relu", "Clip"}),

@@ -17,6 +17,7 @@ from detquant.graph import prepare
 from detquant.graph.cut_decode import cut_decode, cut_float_decode
 from detquant.graph.running import OrtRunner, as_bytes
 from detquant.graph.values import is_op
+from detquant.numerics import eight_bits
 from detquant.targets._base import Artefact, Runner
 from detquant.targets.tflite.capability import CAPABILITY
 from detquant.targets.tflite.runner import Opened
@@ -38,7 +39,7 @@ class TfLiteInteger(TfLite):
     capability = replace(
         CAPABILITY,
         name="tflite-integer",
-        int8_ops=CAPABILITY.int8_ops | {"PRelu"},
+        kernels={**CAPABILITY.kernels, **eight_bits(["PRelu"])},
         integer_only=True,
         dynamic_ops=frozenset(),
     )

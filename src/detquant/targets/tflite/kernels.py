@@ -23,7 +23,7 @@ from detquant.targets.tflite.capability import CAPABILITY
 SAME = frozenset(op for op, traits in OPS.items() if traits.keeps_grid or traits.joins) | CAPABILITY.keeps_grid
 """Operators that write on the grid they read."""
 
-KERNELS = CAPABILITY.int8_ops | {"PRelu"}
+KERNELS = CAPABILITY.kernels.keys() | {"PRelu"}
 """Operators with an integer kernel. That of PRelu is LiteRT's own and slow: planned where nothing may run in float."""
 
 FIXED: dict[str, tuple[float, int]] = {"Sigmoid": (1 / 256, -128), "Tanh": (1 / 128, 0)}
