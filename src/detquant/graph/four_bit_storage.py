@@ -11,12 +11,11 @@ has 2-bit types since opset 25 only, which runtimes do not read yet.
 from __future__ import annotations
 
 import ml_dtypes
-import numpy as np
 import onnx_ir as ir
 
 from detquant.graph.values import constant, new_initializer, used_names
 
-NARROW = {np.dtype(np.int8): (ml_dtypes.int4, -8, 7), np.dtype(np.uint8): (ml_dtypes.uint4, 0, 15)}
+NARROW = {"int8": (ml_dtypes.int4, -8, 7), "uint8": (ml_dtypes.uint4, 0, 15)}
 CODES = {"DequantizeLinear": 0, "QLinearConv": 3, "QLinearMatMul": 3, "ConvInteger": 1, "MatMulInteger": 1}
 """Operators that read codes, and at which place the weight's are."""
 LEAST = 512
@@ -33,7 +32,7 @@ def with_four_bit_storage(qdq: ir.Model) -> ir.Model:
     graph, names = qdq.graph, used_names(qdq.graph)
     for value in list(graph.initializers.values()):
         array = constant(value)
-        if array is None or array.size < LEAST or (narrow := NARROW.get(array.dtype)) is None:
+        if array is None or array.size < LEAST or (narrow := NARROW.get(array.dtype.name)) is None:
             continue
         kind, lowest, highest = narrow
         uses = list(value.uses())
