@@ -5,7 +5,10 @@ import pytest
 from detquant.numerics import INT8, UINT8, Kernel, PerAxis, PerTensor, QType, QuantSpec, eight_bits
 
 
-def weight(bits: int = 8, granularity=PerAxis(0)) -> QuantSpec:
+BY_CHANNEL = PerAxis(0)
+
+
+def weight(bits: int = 8, granularity=BY_CHANNEL) -> QuantSpec:
     return QuantSpec(qtype=QType(bits), granularity=granularity)
 
 
