@@ -9,7 +9,7 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 
-from detquant.graph import Runner
+from detquant.graph import OrtRunner
 from detquant.graph.running import as_bytes
 from detquant.pipeline.detector import Detector, load
 from detquant.recipes import builtin_recipes, load_recipe
@@ -28,7 +28,7 @@ def there_and_back(thing):
 def outputs_of(detector: Detector) -> list[np.ndarray]:
     shape = (1, 3, detector.family.height, detector.family.width)
     image = np.random.default_rng(0).random(shape, dtype=np.float32)
-    return list(Runner(detector.model).run({detector.family.input_name: image}).values())
+    return list(OrtRunner(detector.model).run({detector.family.input_name: image}).values())
 
 
 def test_a_detector(detector):

@@ -4,7 +4,6 @@ import pytest
 
 from detquant.numerics import INT8, UINT8, Kernel, PerAxis, PerTensor, QType, QuantSpec, eight_bits
 
-
 BY_CHANNEL = PerAxis(0)
 
 
