@@ -12,6 +12,7 @@ import numpy as np
 import onnx_ir as ir
 
 from detquant.graph.qdq import storage
+from detquant.graph.saturation import clip_to, is_narrow
 from detquant.graph.values import new_initializer, used_names, values_by_name
 from detquant.numerics.grid import QuantParams
 
@@ -42,7 +43,8 @@ def _switch(graph: ir.Graph, value: ir.Value, params: QuantParams, switch: ir.Va
     scale = new_initializer(graph, f"{value.name}_scale", np.asarray(params.scale, np.float32), taken)
     zero_point = np.asarray(params.zero_point).astype(storage(params.qtype))
     zero = new_initializer(graph, f"{value.name}_zero", zero_point, taken)
-    q = ir.node("QuantizeLinear", [value, scale, zero])
+    clips = [clip_to(graph, value, params, taken)] if is_narrow(params.qtype) else []
+    q = ir.node("QuantizeLinear", [clips[0].outputs[0] if clips else value, scale, zero])
     dq = ir.node("DequantizeLinear", [q.outputs[0], scale, zero])
     same = ir.node("Identity", [value])
     for k, node in enumerate((q, dq, same)):
@@ -50,7 +52,7 @@ def _switch(graph: ir.Graph, value: ir.Value, params: QuantParams, switch: ir.Va
         codes = ir.TensorType(ir.DataType.from_numpy(np.dtype(storage(params.qtype))))
         node.outputs[0].type = value.type if k else codes
         node.outputs[0].shape = value.shape
-    on = ir.Graph([], [dq.outputs[0]], nodes=[q, dq], name=f"{value.name}_on")
+    on = ir.Graph([], [dq.outputs[0]], nodes=[*clips, q, dq], name=f"{value.name}_on")
     off = ir.Graph([], [same.outputs[0]], nodes=[same], name=f"{value.name}_off")
     chosen = ir.node("If", [switch], attributes={"then_branch": on, "else_branch": off}, name=f"{value.name}_switch")
     out = chosen.outputs[0]

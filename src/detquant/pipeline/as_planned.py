@@ -17,6 +17,7 @@ from detquant.errors import TargetError
 from detquant.evaluation.scorers import headline
 from detquant.families import Family
 from detquant.graph import OrtRunner
+from detquant.graph.saturation import with_saturation
 from detquant.pipeline.entries import agreement_percent
 from detquant.pipeline.evaluate import Side, run_over
 from detquant.targets import Target
@@ -67,7 +68,7 @@ def require_as_planned(
     found = _points(family.task, before, after)
     if _points(family.task, before, before) - found <= allowed:
         return
-    runner = OrtRunner(qdq, os.cpu_count() or 1, optimisation="basic")
+    runner = OrtRunner(with_saturation(qdq), os.cpu_count() or 1, optimisation="basic")
     plan = run_over(family, {"plan": runner}, dataset, limit=limit, progress=progress).sides["plan"]
     planned = _points(family.task, before, plan)
     if planned - found > allowed:
