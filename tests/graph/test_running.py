@@ -140,12 +140,12 @@ def looping() -> Callable[..., bytes]:
 
 
 def test_a_loop_that_ends(looping):
-    assert Runner(looping(10**12)).run({"x": np.ones(1, np.float32)})["y"].tolist() == [10]
+    assert OrtRunner(looping(10**12)).run({"x": np.ones(1, np.float32)})["y"].tolist() == [10]
 
 
 def test_a_loop_without_end_is_ended(looping, monkeypatch):
     monkeypatch.setattr(loops, "LONGEST", 0.2)
-    runner = Runner(looping(None))
+    runner = OrtRunner(looping(None))
     for _ in range(2):  # the session is sound after it
         begun = time.monotonic()
         with pytest.raises(ModelError, match=r"has a loop, and one image still ran after 0\.2 s.*without loops"):
@@ -157,9 +157,9 @@ def test_a_loop_without_end_is_ended(looping, monkeypatch):
 def test_a_loop_that_takes_more_and_more_is_ended(looping, monkeypatch):
     monkeypatch.setattr(loops, "MOST_BYTES", 64 << 20)
     with pytest.raises(ModelError, match=r"has a loop, and one image took more than 67\.1 MB"):
-        Runner(looping(None, gathers=True)).run({"x": np.ones(1, np.float32)})
+        OrtRunner(looping(None, gathers=True)).run({"x": np.ones(1, np.float32)})
 
 
 def test_other_failures_of_a_loop_are_its_own(looping):
     with pytest.raises(ModelError, match="cannot run the model"):
-        Runner(looping(10)).run({"x": np.ones((1, 2), np.float32)})
+        OrtRunner(looping(10)).run({"x": np.ones((1, 2), np.float32)})
