@@ -130,7 +130,7 @@ def test_bias_correction_behind_it_finds_what_it_needs(equalized):
 def test_what_algorithms_kept_stays_kept(net, calibrated, images):
     qm, context = calibrated(net(), images(2, SHAPE))
     after = Equalization()(qm, context)
-    assert (after.kept, after.plan) == (qm.kept, qm.plan)
+    assert (after.choices, after.plan) == (qm.choices, qm.plan)
 
 
 SILU = [

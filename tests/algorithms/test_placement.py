@@ -15,6 +15,7 @@ from detquant.algorithms.placement_candidates import candidates
 from detquant.algorithms.replan import keep_more_float
 from detquant.errors import ModelError, RecipeError, TargetError
 from detquant.graph import prepare
+from detquant.recipes import Choice
 
 SHAPE = (1, 3, 16, 16)
 
@@ -105,7 +106,7 @@ def test_near_the_bar_it_looks_longer_and_what_is_within_noise_counts_as_ahead(p
 def test_well_ahead_the_convolution_of_the_image_may_go_to_float(placed, clock):
     qm, context = placed()
     clock(0.79, [0.9])
-    assert set(Placement()(qm, context).kept) == {"image"}
+    assert set(Placement()(qm, context).choices) == {"image"}
 
 
 def test_the_front_of_the_net_ends_at_the_first_codes_that_both_ways_share(placed):
@@ -156,10 +157,10 @@ def test_only_what_reaches_the_gain_is_kept(placed, clock):
     figures = dict.fromkeys(titles, 0.99) | {"depthwise convolutions": 0.94, "stage of 4x4": 0.9}
     asked = clock(1.2, figures.values())
     after = Placement()(qm, context)
-    assert set(after.kept) == {"deep", "quarter"} and len(asked) == 1 + len(titles)
-    assert after.kept["deep"] == "placement: depthwise convolutions, faster in float"
+    assert set(after.choices) == {"deep", "quarter"} and len(asked) == 1 + len(titles)
+    assert after.choices["deep"].why == "placement: depthwise convolutions, faster in float"
     assert not {"deep", "quarter"} & set(after.plan.integer) and "half" in after.plan.integer
-    assert kept(context) == dict(after.kept)
+    assert kept(context) == {name: choice.why for name, choice in after.choices.items()}
 
 
 def test_what_was_measured_is_written_down(placed, clock):
@@ -185,13 +186,13 @@ def test_on_a_busy_machine_equal_runs_decide_alike(placed, clock, trial, expecte
     for seed in range(4):
         qm, context = placed()
         clock(1.2, [1.0, 1.0, trial, *[1.0] * 10], noise=0.05, seed=seed)
-        assert set(Placement()(qm, context).kept) == expected
+        assert set(Placement()(qm, context).choices) == expected
 
 
 def test_the_bar_is_an_option(placed, clock):
     qm, context = placed()
     clock(1.2, [0.985, *[1.0] * 10])
-    assert set(Placement(image_gain=0.995)(qm, context).kept) == {"image"}
+    assert set(Placement(image_gain=0.995)(qm, context).choices) == {"image"}
 
 
 def test_not_all_of_the_net_goes_to_float(placed, clock):
@@ -221,7 +222,7 @@ def test_a_decision_is_used_again_without_measuring(placed, clock):
     first = Placement()(qm, context)
     asked = clock(9.9)
     again = Placement()(qm, context)
-    assert not asked and first.kept == again.kept == {"deep": first.kept["deep"]}
+    assert not asked and first.choices == again.choices and set(first.choices) == {"deep"}
     assert again.qdq().graph.num_nodes() == first.qdq().graph.num_nodes()
     context.memory["placement"] = {"kept_float": {}, "measured": []}
     assert Placement()(qm, context) is qm and not asked
@@ -229,9 +230,9 @@ def test_a_decision_is_used_again_without_measuring(placed, clock):
 
 def test_what_the_guard_kept_stays_kept(placed, clock):
     qm, context = placed()
-    qm = replace(qm, kept={"last": "guard: harmful"})
+    qm = replace(qm, choices={"last": Choice(weight=None, activation=None, why="guard: harmful")})
     clock(1.2, [0.5, *[1.0] * 10])
-    assert set(Placement()(qm, context).kept) == {"image", "last"}
+    assert set(Placement()(qm, context).choices) == {"image", "last"}
     assert set(kept(context)) == {"image"}
 
 

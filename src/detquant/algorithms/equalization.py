@@ -87,7 +87,7 @@ class Equalization:
         divided = {name: s for pair, s in zip(pairs, scales, strict=True) for name in pair.between}
         _refresh(context, reference, qm, divided)
         fresh = calibrate(reference, qm.plan, context.statistics, context.target.capability)
-        done = replace(fresh, kept=qm.kept, notes=qm.notes)
+        done = replace(fresh, choices=qm.choices, notes=qm.notes)
         return done.noted(f"equalization: {len(pairs)} pairs of convolutions")
 
 

@@ -119,7 +119,7 @@ class Placement:
         tried = [(title, names) for title, names in candidates(qm) if behind or title == IMAGE]
         for done, (title, names) in enumerate(tried, 1):
             context.tick("placing by latency", done, len(tried))
-            more = dict.fromkeys((n for n in names if n not in qm.kept), f"placement: {title}, faster in float")
+            more = dict.fromkeys((n for n in names if not _is_float(qm, n)), f"placement: {title}, faster in float")
             try:
                 trial = keep_more_float(qm, more, context)
                 until = first_shared(qm, trial, names) if title == IMAGE else None
@@ -174,6 +174,11 @@ def fault(decision: object, operators: Collection[str]) -> str:
         if not all(isinstance(one[name], kind) for name, kind in kinds.items()):
             return "its timings are not numbers"
     return ""
+
+
+def _is_float(qm: QuantModel, operator: str) -> bool:
+    """Whether an algorithm has put the operator in float already; its reason stays."""
+    return operator in qm.choices and qm.choices[operator].activation is None
 
 
 def _open(qm: QuantModel, context: Context, until: str | None = None) -> Runner:

@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from detquant.graph.qdq import insert_qdq
 from detquant.numerics import QuantParams
+from detquant.recipes.choice import Choice
 from detquant.recipes.plan import Derived, Dynamic, Plan
 
 
@@ -22,7 +23,7 @@ class QuantModel:
         plan: the decision.
         params: grid of each root tensor (see `Plan.root`).
         weights: grid of each weight in codes, by the name of the operator that reads it.
-        kept: operators that algorithms keep in float -> why.
+        choices: what algorithms have chosen for single operators, whatever the recipe says.
         observer: finds the ranges of activations, where an algorithm has chosen another than the recipe's.
         notes: what the algorithms did, a sentence each, for the report.
     """
@@ -32,7 +33,7 @@ class QuantModel:
     plan: Plan
     params: Mapping[str, QuantParams]
     weights: Mapping[str, QuantParams]
-    kept: Mapping[str, str] = field(default_factory=dict)
+    choices: Mapping[str, Choice] = field(default_factory=dict)
     observer: str = ""
     notes: tuple[str, ...] = ()
 
