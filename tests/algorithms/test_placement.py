@@ -79,7 +79,7 @@ def clock(monkeypatch):
 
 
 def kept(context):
-    return context.memory["placement"]["kept_float"]
+    return context.measurements.recall("placement")["kept_float"]
 
 
 def test_well_ahead_only_the_convolution_of_the_image_is_tried(placed, clock):
@@ -119,10 +119,10 @@ def test_the_front_of_the_net_ends_at_the_first_codes_that_both_ways_share(place
 
 def test_the_front_of_the_net_runs_and_gives_the_same_codes(placed):
     qm, context = placed()
-    (codes,) = placement._open(qm, context, "a").run(context.feeds[0]).values()
+    (codes,) = placement._open(qm, context, "a").run(context.images.telling[0]).values()
     assert codes.dtype == np.uint8 and codes.shape == (1, 8, 16, 16)
     trial = keep_more_float(qm, {"image": "trial"}, context)
-    (other,) = placement._open(trial, context, "a").run(context.feeds[0]).values()
+    (other,) = placement._open(trial, context, "a").run(context.images.telling[0]).values()
     assert np.abs(codes.astype(int) - other).max() <= 8 and (codes != other).any()
 
 
@@ -167,12 +167,12 @@ def test_what_was_measured_is_written_down(placed, clock):
     qm, context = placed()
     clock(1.2, [0.99, 0.99, 0.9, *[0.99] * 10])
     Placement()(qm, context)
-    whole, *tried = context.memory["placement"]["measured"]
+    whole, *tried = context.measurements.recall("placement")["measured"]
     assert whole["what"] == "the whole net" and whole["ratio"] == 0.8333
     assert whole["low"] < whole["ratio"] < whole["high"] < whole["bar"] == 1.25
     assert [one["what"] for one in tried] == [title for title, _ in candidates(qm)]
     assert [one["high"] < one["bar"] for one in tried] == [False, False, True, False, False, False]
-    assert json.loads(json.dumps(context.memory)) == context.memory
+    assert json.loads(json.dumps(context.measurements.all())) == context.measurements.all()
 
 
 def test_noise_changes_nothing(placed, clock):
@@ -224,7 +224,7 @@ def test_a_decision_is_used_again_without_measuring(placed, clock):
     again = Placement()(qm, context)
     assert not asked and first.choices == again.choices and set(first.choices) == {"deep"}
     assert again.qdq().graph.num_nodes() == first.qdq().graph.num_nodes()
-    context.memory["placement"] = {"kept_float": {}, "measured": []}
+    context.measurements.remember("placement", {"kept_float": {}, "measured": []})
     assert Placement()(qm, context) is qm and not asked
 
 
@@ -248,7 +248,7 @@ def test_where_all_is_integer_nothing_is_timed(placed, clock):
     qm, context = placed()
     target = SimpleNamespace(untimed="", capability=replace(context.target.capability, integer_only=True))
     asked = clock(2.0)
-    assert Placement()(qm, replace(context, target=target)) is qm and not asked and not context.memory
+    assert Placement()(qm, replace(context, target=target)) is qm and not asked and not context.measurements.all()
 
 
 def test_long_runs_are_not_repeated_for_minutes():

@@ -77,7 +77,7 @@ def test_damage_is_that_of_rounded_activations(setting, calibrated, small_net, i
 
 def test_observers_without_their_histograms_are_passed_over(setting, monkeypatch):
     qm, context = setting
-    context.statistics.histograms.clear()
+    qm = replace(qm, statistics=replace(qm.statistics, histograms={}))
     told(monkeypatch, {"tails": 0.1, "mean": 0.05})
     assert build_algorithm("ranges", {"observers": ["entropy", "mean"]})(qm, context).observer == "mean"
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from detquant.algorithms._base import Algorithm, Context
 from detquant.algorithms.damage import Damage
+from detquant.algorithms.measurements import Measurements
 from detquant.errors import RecipeError, unknown_name
 
 ALGORITHMS = {
@@ -37,4 +38,4 @@ def build_algorithm(name: str, options: Mapping[str, Any]) -> Algorithm:
     return algorithm
 
 
-__all__ = ["ALGORITHMS", "Algorithm", "Context", "Damage", "build_algorithm"]
+__all__ = ["ALGORITHMS", "Algorithm", "Context", "Damage", "Measurements", "build_algorithm"]

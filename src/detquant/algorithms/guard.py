@@ -26,11 +26,11 @@ import onnx_ir as ir
 from detquant.algorithms._base import Context
 from detquant.algorithms.damage import Damage, Run
 from detquant.algorithms.replan import keep_more_float
+from detquant.calibration import QuantModel
 from detquant.errors import CalibrationError, RecipeError
 from detquant.graph.running import OrtRunner
 from detquant.graph.switches import with_switches
 from detquant.graph.traits import activation_inputs
-from detquant.recipes import QuantModel
 
 GROUPS = 12
 SPLIT = 2

@@ -12,8 +12,8 @@ it is measured, not guessed:
    tried in float, and kept there if that is faster by a margin that noise does not reach.
 
 A ratio is a measurement, and one that is within noise of its bar falls to the integers, see `beyond_noise`. What was
-decided is written down (`Context.memory`) and used again: for the same model on the same machine, and where the user
-gives an earlier report. Names in it are looked at as anything else that comes from a file.
+decided is remembered (`Measurements`) and used again: for the same model on the same machine, and where the user gives
+an earlier report. Names in it are looked at as anything else that comes from a file.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from detquant.algorithms._base import Context
 from detquant.algorithms.beyond_noise import FEW, Bar, Timing, processor_clock, time_until_clear
 from detquant.algorithms.placement_candidates import IMAGE, candidates
 from detquant.algorithms.replan import keep_more_float
+from detquant.calibration import QuantModel
 from detquant.errors import ModelError, RecipeError, TargetError
 from detquant.graph.taps import only_outputs
-from detquant.recipes import QuantModel
 from detquant.targets import Runner
 from detquant.targets._base import Arrays
 from detquant.targets.latency import time_turns
@@ -102,16 +102,17 @@ class Placement:
             return qm.noted(f"placement: nothing was timed, since {context.target.untimed}")
         if context.target.capability.integer_only:
             return qm
-        decided = context.memory.get(MEMORY)
+        decided = context.measurements.recall(MEMORY)
         if decided is None:
             kept, measured = self.decide(qm, context)
-            decided = context.memory[MEMORY] = {"kept_float": kept, "measured": [asdict(one) for one in measured]}
+            decided = {"kept_float": kept, "measured": [asdict(one) for one in measured]}
+            context.measurements.remember(MEMORY, decided)
         kept = decided["kept_float"]
         return keep_more_float(qm, kept, context) if kept else qm
 
     def decide(self, qm: QuantModel, context: Context) -> tuple[dict[str, str], list[Measured]]:
         """What goes to float, operator -> reason, and what was measured."""
-        feed, best = context.feeds[0], _open(qm, context)
+        feed, best = context.images.telling[0], _open(qm, context)
         reference = context.target.open(context.target.lower(qm.reference), 1)
         whole = self.timed(best, reference, feed, lambda _: 1 / self.enough)
         measured, kept = [Measured.of(ALL, whole, 1 / self.enough)], dict[str, str]()
@@ -157,7 +158,7 @@ def fault(decision: object, operators: Collection[str]) -> str:
     """What is wrong with a decision that comes from a file, in a few words; empty where nothing is.
 
     Args:
-        decision: as `Context.memory` would hold it.
+        decision: as `Measurements` would hold it.
         operators: of the model.
     """
     if not isinstance(decision, dict) or set(decision) != {"kept_float", "measured"}:

@@ -16,12 +16,11 @@ import numpy as np
 
 from detquant.algorithms._base import Context
 from detquant.algorithms.replan import planned, planned_again
-from detquant.calibration import activation_grids, observer
+from detquant.calibration import QuantModel, activation_grids, observer
 from detquant.errors import CalibrationError
 from detquant.graph.running import OrtRunner
 from detquant.graph.switches import with_switches
 from detquant.numerics.grid import Array
-from detquant.recipes import QuantModel
 
 ON = "detquant.round"
 FIRST_LOOK = 4
@@ -59,9 +58,9 @@ class Ranges:
             return qm
         costs = {"": damage_of(qm, context)}
         for done, name in enumerate(self.observers, 1):
-            if not observer(name).needs_histogram or context.statistics.histograms:
+            if not observer(name).needs_histogram or qm.statistics.histograms:
                 decided = planned(qm, context, name)
-                params = activation_grids(qm.reference, decided, context.statistics)
+                params = activation_grids(qm.reference, decided, qm.statistics)
                 costs[name] = damage_of(replace(qm, plan=decided, params=params), context)
             context.tick("choosing ranges", done, len(self.observers))
         best = min(costs, key=costs.__getitem__)

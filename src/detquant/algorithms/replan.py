@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from detquant.algorithms._base import Context
-from detquant.calibration import calibrate
-from detquant.recipes import Choice, Plan, QuantModel, Recipe, plan
+from detquant.calibration import QuantModel, calibrate
+from detquant.recipes import Choice, Plan, Recipe, plan
 
 
 def keep_more_float(qm: QuantModel, more: Mapping[str, str], context: Context) -> QuantModel:
@@ -18,7 +18,7 @@ def keep_more_float(qm: QuantModel, more: Mapping[str, str], context: Context) -
     Args:
         qm: the model.
         more: operator -> reason.
-        context: statistics, facts and recipe.
+        context: facts and recipe.
     """
     begun = choices_so_far(qm, more, context)
     return with_choices(
@@ -45,7 +45,7 @@ def with_choices(qm: QuantModel, more: Mapping[str, Choice], context: Context) -
     Args:
         qm: the model.
         more: by operator; `Recipe.choice_for` gives one to begin with.
-        context: statistics, facts and recipe.
+        context: facts and recipe.
 
     Raises:
         RecipeError: nothing would be left in integers.
@@ -61,10 +61,10 @@ def planned_again(qm: QuantModel, context: Context) -> QuantModel:
 
     Args:
         qm: the model as it was, with these decisions.
-        context: statistics, facts and recipe.
+        context: facts and recipe.
     """
     decided = planned(qm, context, qm.observer)
-    fresh = calibrate(qm.reference, decided, context.statistics, context.target.capability, qm)
+    fresh = calibrate(qm.reference, decided, qm.statistics, context.target.capability, qm)
     return replace(fresh, choices=qm.choices, observer=qm.observer, notes=qm.notes)
 
 

@@ -13,6 +13,7 @@ import onnx_ir as ir
 
 from detquant.calibration.observers import TensorView, observer
 from detquant.calibration.preactivation import FUNCTIONS, useful_low
+from detquant.calibration.quant_model import QuantModel
 from detquant.calibration.statistics import BINS, Statistics
 from detquant.calibration.weights import WeightGrid, weight_grid
 from detquant.errors import CalibrationError
@@ -21,7 +22,7 @@ from detquant.graph.values import constant, values_by_name
 from detquant.graph.weights import replace_weight
 from detquant.numerics import Capability, QuantParams, QuantSpec, grid_from_range
 from detquant.numerics.grid import IntArray
-from detquant.recipes import Fixed, Own, Plan, QuantModel
+from detquant.recipes import Fixed, Own, Plan
 
 
 def calibrate(
@@ -39,8 +40,8 @@ def calibrate(
             weights.
     """
     params = activation_grids(model, plan, statistics, before)
-    filled = QuantModel(model=model, reference=model, plan=plan, params=params, weights={})
-    return with_weight_grids(filled, capability, statistics, before)
+    filled = QuantModel(model=model, reference=model, plan=plan, params=params, weights={}, statistics=statistics)
+    return with_weight_grids(filled, capability, before)
 
 
 def activation_grids(
@@ -73,9 +74,7 @@ def _same_range(root: str, plan: Plan, before: QuantModel) -> bool:
     return (old.sources[root], old.preactivations.get(root)) == (plan.sources[root], plan.preactivations.get(root))
 
 
-def with_weight_grids(
-    qm: QuantModel, capability: Capability, statistics: Statistics, before: QuantModel | None = None
-) -> QuantModel:
+def with_weight_grids(qm: QuantModel, capability: Capability, before: QuantModel | None = None) -> QuantModel:
     """The same with every weight on a grid, as near to the weight of `QuantModel.reference` as it gets."""
     nodes = {n.name or "": n for n in qm.reference.graph}
     known = _weights_of(before) if before is not None and before.reference is qm.reference else {}
@@ -87,7 +86,7 @@ def with_weight_grids(
         if same is not None and same.spec == spec and _equal(same.x, x):
             return same.grid
         if capability.pair_saturation and x is not None:
-            peaks = statistics.channel_peaks.get(tensor, x.high)  # unknown: anything on the grid may come
+            peaks = qm.statistics.channel_peaks.get(tensor, x.high)  # unknown: anything on the grid may come
         return weight_grid(nodes[name], spec, x=x, peaks=peaks)
 
     wishes = qm.plan.weights

@@ -11,7 +11,7 @@ from typing import Any
 import onnx_ir as ir
 
 from detquant._version import __version__
-from detquant.calibration import Feed
+from detquant.calibration import Feed, QuantModel
 from detquant.data import Dataset, Skip
 from detquant.evaluation.agreement import agreement, same_guess
 from detquant.evaluation.scorers import figures, headline
@@ -22,7 +22,7 @@ from detquant.pipeline.detector import Detector
 from detquant.pipeline.evaluate import Measured, Side
 from detquant.pipeline.figures import skip_figures
 from detquant.pipeline.inspection import describe_plan, int8_share
-from detquant.recipes import Fixed, QuantModel
+from detquant.recipes import Fixed
 from detquant.report import sheets
 from detquant.report.files import to_json
 from detquant.report.plain import plain

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from detquant._version import __version__
+from detquant.calibration import QuantModel
 from detquant.data import Dataset, open_dataset
 from detquant.errors import CalibrationError, ModelError, RecipeError
 from detquant.families.reading import reading_text
@@ -25,7 +26,7 @@ from detquant.pipeline.growth import growth
 from detquant.pipeline.job import Job, Progress
 from detquant.pipeline.memory import FOLDER
 from detquant.pipeline.outputs import REPORT, REPORT_TEXT
-from detquant.recipes import QuantModel, Recipe, load_recipe
+from detquant.recipes import Recipe, load_recipe
 from detquant.report.files import require_writable, staged, to_json
 from detquant.report.markdown import to_markdown
 from detquant.targets import Artefact, load_target

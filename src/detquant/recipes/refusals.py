@@ -40,8 +40,8 @@ def require_choices(recipe: Recipe, choices: Mapping[str, Choice], operators: Co
     for name in choices:
         if name not in operators:
             raise RecipeError(unknown_name("operator", name, operators))
-    wished = [one.activation for one in (*recipe.rules, *choices.values()) if one.activation is not None]
-    if any(spec.dynamic for spec in wished) and not all(spec.dynamic for spec in wished):
+    wished = [*(rule.activation for rule in recipe.rules), *(choice.activation for choice in choices.values())]
+    if len({spec.dynamic for spec in wished if spec is not None}) > 1:
         raise RecipeError(
             f"Recipe '{recipe.name}' has activations with observer 'dynamic' and others: give all of them that one, or "
             f"none."

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 
 import onnx_ir as ir
 
+from detquant.calibration.statistics import Statistics
 from detquant.graph.qdq import insert_qdq
 from detquant.numerics import QuantParams
-from detquant.recipes.choice import Choice
-from detquant.recipes.plan import Derived, Dynamic, Plan
+from detquant.recipes import Choice, Derived, Dynamic, Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +23,7 @@ class QuantModel:
         plan: the decision.
         params: grid of each root tensor (see `Plan.root`).
         weights: grid of each weight in codes, by the name of the operator that reads it.
+        statistics: of the calibration images on ``reference``; who changes that graph gives others with it.
         choices: what algorithms have chosen for single operators, whatever the recipe says.
         observer: finds the ranges of activations, where an algorithm has chosen another than the recipe's.
         notes: what the algorithms did, a sentence each, for the report.
@@ -33,6 +34,7 @@ class QuantModel:
     plan: Plan
     params: Mapping[str, QuantParams]
     weights: Mapping[str, QuantParams]
+    statistics: Statistics
     choices: Mapping[str, Choice] = field(default_factory=dict)
     observer: str = ""
     notes: tuple[str, ...] = ()
