@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from detquant.algorithms.damage import Damage
 from detquant.algorithms.measurements import Measurements
 from detquant.calibration import Images, QuantModel
-from detquant.recipes import Recipe
+from detquant.recipes import Recipe, Stage
 from detquant.targets import Target
 
 
@@ -44,8 +44,20 @@ class Context:
 
 
 class Algorithm(Protocol):
-    """A frozen dataclass whose fields are its options."""
+    """A frozen dataclass whose fields are its options.
+
+    Attributes:
+        name: its key among `detquant.algorithms.ALGORITHMS`.
+        stage: what it changes; steps are taken in this order.
+    """
+
+    name: ClassVar[str]
+    stage: ClassVar[Stage]
 
     def __call__(self, qm: QuantModel, context: Context) -> QuantModel:
-        """Another model; the one given is not changed."""
+        """Another model; the one given is not changed.
+
+        Weights that it changes are rounded to their grids and kept within `detquant.calibration.weight_limits`, which
+        `take_steps` checks; what it has to say for the report it leaves with `QuantModel.noted`.
+        """
         ...

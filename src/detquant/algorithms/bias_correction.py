@@ -11,6 +11,7 @@ Nagel et al. 2019, Data-Free Quantization Through Weight Equalization and Bias C
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
 
 import numpy as np
 import onnx_ir as ir
@@ -18,15 +19,13 @@ import onnx_ir as ir
 from detquant.algorithms._base import Context
 from detquant.calibration import QuantModel
 from detquant.calibration.probes import channel_axis
-from detquant.errors import RecipeError, unknown_name
 from detquant.graph.running import OrtRunner
 from detquant.graph.taps import with_taps_only
 from detquant.graph.traits import WEIGHTED, bias_of, weight_of
 from detquant.graph.values import constant
 from detquant.graph.weights import replace_bias
 from detquant.numerics.grid import FloatArray
-
-MODES = ("fast", "full")
+from detquant.recipes import Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,19 +36,16 @@ class BiasCorrection:
         mode: "fast" or "full".
     """
 
-    mode: str = "fast"
+    name: ClassVar[str] = "bias_correction"
+    stage: ClassVar[Stage] = Stage.BIASES
+
+    mode: Literal["fast", "full"] = "fast"
 
     def __call__(self, qm: QuantModel, context: Context) -> QuantModel:
-        """The same with corrected biases.
-
-        Raises:
-            RecipeError: unknown mode.
-        """
-        if self.mode not in MODES:
-            raise RecipeError(unknown_name("bias correction mode", self.mode, MODES))
+        """The same with corrected biases."""
         qm = replace(qm, model=qm.model.clone())
         count = _fast(qm) if self.mode == "fast" else _full(qm, context)
-        return qm.noted(f"bias correction ({self.mode}): {count} operators")
+        return qm.noted(self, f"bias correction ({self.mode}): {count} operators")
 
 
 def _correctable(qm: QuantModel) -> list[ir.Node]:

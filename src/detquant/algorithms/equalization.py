@@ -26,18 +26,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
 from detquant.algorithms._base import Context
+from detquant.algorithms.options import Count
 from detquant.calibration import Collector, QuantModel, Statistics, calibrate
 from detquant.graph.channel_scales import along, input_axis, is_scalable
 from detquant.graph.traits import OPS, bias_of, weight_of
 from detquant.graph.values import constant, is_op, is_used_once
 from detquant.graph.weights import replace_bias, replace_weight
+from detquant.recipes import Stage
 
 Doubles = npt.NDArray[np.float64]
 T = TypeVar("T")
@@ -74,20 +76,23 @@ class Equalization:
         rounds: how often the pairs take turns at most.
     """
 
-    rounds: int = 20
+    name: ClassVar[str] = "equalization"
+    stage: ClassVar[Stage] = Stage.GRAPH
+
+    rounds: Count = 20
 
     def __call__(self, qm: QuantModel, context: Context) -> QuantModel:
         """The model with equalised channels; the same where no two convolutions can be paired."""
         reference = qm.reference.clone()
         pairs = list(find_pairs(reference.graph, qm.plan.integer))
         if not pairs:
-            return qm.noted("equalization: no two convolutions with only Relu, LeakyRelu or MaxPool in between")
+            return qm.noted(self, "equalization: no two convolutions with only Relu, LeakyRelu or MaxPool in between")
         scales = equalize(pairs, self.rounds)
         divided = {name: s for pair, s in zip(pairs, scales, strict=True) for name in pair.between}
         statistics = _refreshed(qm.statistics, _collected(reference, qm, context), divided)
         fresh = calibrate(reference, qm.plan, statistics, context.target.capability)
-        done = replace(fresh, choices=qm.choices, notes=qm.notes)
-        return done.noted(f"equalization: {len(pairs)} pairs of convolutions")
+        done = replace(fresh, choices=qm.choices, notes=qm.notes_until(Stage.CHOICES))
+        return done.noted(self, f"equalization: {len(pairs)} pairs of convolutions")
 
 
 def find_pairs(graph: ir.Graph, names: Sequence[str]) -> Iterator[Pair]:

@@ -22,16 +22,19 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import partial
+from typing import ClassVar
 
 import onnx_ir as ir
 
 from detquant.algorithms._base import Context
 from detquant.algorithms.beyond_noise import FEW, Bar, Timing, processor_clock, time_until_clear
+from detquant.algorithms.options import Count, Positive, PositiveShare
 from detquant.algorithms.placement_candidates import IMAGE, candidates
 from detquant.algorithms.replan import keep_more_float
 from detquant.calibration import QuantModel
 from detquant.errors import ModelError, RecipeError, TargetError
 from detquant.graph.taps import only_outputs
+from detquant.recipes import Stage
 from detquant.targets import Runner
 from detquant.targets._base import Arrays
 from detquant.targets.latency import time_turns
@@ -91,15 +94,18 @@ class Placement:
         runs: turns of each side at most, unless they are short.
     """
 
-    enough: float = 0.8
-    gain: float = 0.95
-    image_gain: float = 0.985
-    runs: int = 20
+    name: ClassVar[str] = "placement"
+    stage: ClassVar[Stage] = Stage.CHOICES
+
+    enough: Positive = 0.8
+    gain: PositiveShare = 0.95
+    image_gain: PositiveShare = 0.985
+    runs: Count = 20
 
     def __call__(self, qm: QuantModel, context: Context) -> QuantModel:
         """The model with what does not pay in float."""
         if context.target.untimed:
-            return qm.noted(f"placement: nothing was timed, since {context.target.untimed}")
+            return qm.noted(self, f"placement: nothing was timed, since {context.target.untimed}")
         if context.target.capability.integer_only:
             return qm
         decided = context.measurements.recall(MEMORY)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from detquant.algorithms._base import Context
 from detquant.calibration import QuantModel, calibrate
-from detquant.recipes import Choice, Plan, Recipe, plan
+from detquant.recipes import Choice, Plan, Recipe, Stage, plan
 
 
 def keep_more_float(qm: QuantModel, more: Mapping[str, str], context: Context) -> QuantModel:
@@ -57,7 +57,7 @@ def planned_again(qm: QuantModel, context: Context) -> QuantModel:
     """The model planned and calibrated again, with what algorithms have decided for it.
 
     That is what single operators are given, and who finds the ranges of activations. Weights start again from the
-    reference.
+    reference, so this belongs to steps of the stage `Stage.CHOICES`, and notes of later ones are no more.
 
     Args:
         qm: the model as it was, with these decisions.
@@ -65,7 +65,7 @@ def planned_again(qm: QuantModel, context: Context) -> QuantModel:
     """
     decided = planned(qm, context, qm.observer)
     fresh = calibrate(qm.reference, decided, qm.statistics, context.target.capability, qm)
-    return replace(fresh, choices=qm.choices, observer=qm.observer, notes=qm.notes)
+    return replace(fresh, choices=qm.choices, observer=qm.observer, notes=qm.notes_until(Stage.CHOICES))
 
 
 def planned(qm: QuantModel, context: Context, observer: str) -> Plan:

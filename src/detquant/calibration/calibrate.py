@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,6 +14,7 @@ import onnx_ir as ir
 from detquant.calibration.observers import TensorView, observer
 from detquant.calibration.preactivation import FUNCTIONS, useful_low
 from detquant.calibration.quant_model import QuantModel
+from detquant.calibration.sound import codes_read, input_of
 from detquant.calibration.statistics import BINS, Statistics
 from detquant.calibration.weights import WeightGrid, weight_grid
 from detquant.errors import CalibrationError
@@ -78,15 +79,11 @@ def with_weight_grids(qm: QuantModel, capability: Capability, before: QuantModel
     """The same with every weight on a grid, as near to the weight of `QuantModel.reference` as it gets."""
     nodes = {n.name or "": n for n in qm.reference.graph}
     known = _weights_of(before) if before is not None and before.reference is qm.reference else {}
-    activations, integer = qm.activations, set(qm.plan.integer)
 
     def find(name: str, spec: QuantSpec) -> WeightGrid:
-        tensor = _codes_read(nodes[name], integer)
-        x, same, peaks = activations.get(tensor), known.get(name), None
+        same, (x, peaks) = known.get(name), input_of(qm, nodes[name], capability)
         if same is not None and same.spec == spec and _equal(same.x, x):
             return same.grid
-        if capability.pair_saturation and x is not None:
-            peaks = qm.statistics.channel_peaks.get(tensor, x.high)  # unknown: anything on the grid may come
         return weight_grid(nodes[name], spec, x=x, peaks=peaks)
 
     wishes = qm.plan.weights
@@ -97,12 +94,6 @@ def with_weight_grids(qm: QuantModel, capability: Capability, before: QuantModel
     for name, grid in grids.items():
         replace_weight(mine[name], grid.values)
     return replace(qm, model=model, weights={name: grid.params for name, grid in grids.items()})
-
-
-def _codes_read(layer: ir.Node, integer: Collection[str]) -> str:
-    """The tensor whose codes a layer multiplies; empty where it runs in float."""
-    x = layer.inputs[0]
-    return x.name or "" if x is not None and layer.name in integer else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +112,7 @@ def _weights_of(qm: QuantModel) -> dict[str, _Known]:
         if name in qm.weights and values is not None:
             found[name] = _Known(
                 spec=qm.plan.weights[name],
-                x=activations.get(_codes_read(node, integer)),
+                x=activations.get(codes_read(node, integer)),
                 grid=WeightGrid(params=qm.weights[name], values=np.asarray(values, np.float32)),
             )
     return found

@@ -94,7 +94,7 @@ def decisions(qm: QuantModel) -> dict[str, Any]:
         "int8": int8_share(qm.reference, qm.plan),
         "kept_float": dict(qm.plan.kept_float),
         "guard": [why for why in _chosen(qm) if why.startswith("guard")],
-        "notes": [*(why for why in _chosen(qm) if not why.startswith("guard")), *qm.notes],
+        "notes": [*(why for why in _chosen(qm) if not why.startswith("guard")), *(note.sentence for note in qm.notes)],
         "plan_digest": hashlib.sha256(to_json(describe_plan(qm.plan)).encode()).hexdigest(),
     }
 

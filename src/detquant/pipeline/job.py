@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import onnx_ir as ir
 
-from detquant.algorithms import Algorithm, Context, Damage, Measurements, build_algorithm
+from detquant.algorithms import Context, Damage, Measurements, build_steps, take_steps
 from detquant.calibration import (
     Collector,
     Images,
+    Note,
     QuantModel,
     Statistics,
     calibrate,
@@ -32,7 +33,7 @@ from detquant.pipeline.decisions import Decisions
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.memory import peak_rss_mb, remembered
 from detquant.pipeline.prepared import prepared
-from detquant.recipes import Plan, Recipe, plan
+from detquant.recipes import Plan, Recipe, Stage, plan
 from detquant.targets import Target
 
 Progress = Callable[[str, int, int], None]
@@ -85,7 +86,7 @@ class Job:
             RecipeError: the decisions given are not about this model.
         """
         started, threads = time.perf_counter(), os.cpu_count() or 1
-        steps: list[Algorithm] = [build_algorithm(step.name, step.options) for step in self.recipe.steps]
+        steps = build_steps(self.recipe)
         (model, uneven), family = self._rewritten(threads), self.detector.family
         ranges = self.detector.ranges
         decided = plan(model, self.recipe, self.target.capability, ranges=ranges)
@@ -107,11 +108,11 @@ class Job:
                 progress=self.progress,
             )
             qm = calibrate(model, decided, statistics, self.target.capability)
-            qm = qm.noted(EVEN.format(uneven)) if uneven else qm
+            said = [EVEN.format(uneven)] * bool(uneven)
             if 0 < statistics.images < len(paths):
-                qm = qm.noted(SETTLED.format(statistics.images, len(paths), self.recipe.settled))
-            for step in steps:
-                qm = step(qm, context)
+                said.append(SETTLED.format(statistics.images, len(paths), self.recipe.settled))
+            notes = (Note(step="calibration", stage=Stage.GRAPH, sentence=sentence) for sentence in said)
+            qm = take_steps(replace(qm, notes=tuple(notes)), steps, context)
             memory.decisions = measurements.all()
         return Made(
             model=qm,

@@ -6,6 +6,7 @@ from detquant.recipes.choice import Choice
 from detquant.recipes.plan import Derived, Dynamic, Fixed, Own, Plan, Point, Shared
 from detquant.recipes.planner import plan
 from detquant.recipes.recipe import Recipe, Rule, Step, builtin_recipes, load_recipe, parse_recipe
+from detquant.recipes.stage import Stage
 
 __all__ = [
     "Choice",
@@ -18,6 +19,7 @@ __all__ = [
     "Recipe",
     "Rule",
     "Shared",
+    "Stage",
     "Step",
     "builtin_recipes",
     "load_recipe",
