@@ -208,12 +208,12 @@ def test_a_mixture_that_the_place_refuses_is_passed_over(placed, clock, monkeypa
     as_it_is = placement._open
 
     def refusing(qm, context, until=None):
-        if "up" in qm.kept:
+        if "up" in qm.choices:
             raise error("The place does not take this mixture.")
         return as_it_is(qm, context, until)
 
     monkeypatch.setattr(placement, "_open", refusing)
-    assert "deep" in (found := Placement()(qm, context).kept) and "up" not in found
+    assert "deep" in (found := Placement()(qm, context).choices) and "up" not in found
 
 
 def test_a_decision_is_used_again_without_measuring(placed, clock):

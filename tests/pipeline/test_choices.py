@@ -48,6 +48,13 @@ def with_bits(made, bits, layers):
     return take_steps(with_choices(made.model, more, made.context), [], made.context)
 
 
+def test_algorithms_can_go_through_the_calibration_images_again_and_again(made):
+    images = made.context.images
+    first, second = ([feed["images"] for feed in images] for _ in range(2))
+    assert len(images) == len(first) == 4 and all(map(np.array_equal, first, second))
+    assert all(any(np.array_equal(feed["images"], one) for one in first) for feed in images.telling)
+
+
 def test_four_bits_for_one_convolution(made, detector, scenes):
     narrow = with_bits(made, 4, [LAYER])
     grid, before = narrow.weights[LAYER], made.model.weights

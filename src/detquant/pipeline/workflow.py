@@ -77,11 +77,11 @@ def run_workflow(workflow: Workflow, settings: Settings) -> dict[str, Any]:
         DetquantError: in a sentence; what was written before stays.
     """
     require_place(settings.out, (REPORT, REPORT_TEXT))
-    read_recipe(workflow.recipe)
+    wish = read_recipe(workflow.recipe)
     if settings.decisions:
         read_decisions(settings.decisions)  # what is wrong with the file is said before anything is fetched
     dataset = _data(workflow.data, settings)
-    require_calibration(dataset, load_recipe(workflow.recipe))
+    require_calibration(dataset, wish)
     paths = list(settings.models) or [_model(model, settings) for model in workflow.models]
     folders = distinct([path.stem for path in paths], {FETCHED, REPORT, REPORT_TEXT})
     for path, folder in zip(paths, folders, strict=True):

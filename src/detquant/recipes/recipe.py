@@ -11,7 +11,7 @@ scope = "*"                     # pattern of node names
 weight = { qtype = "int8", granularity = "per_axis", observer = "mse" }     # or "float"
 activation = { qtype = "uint8", symmetric = false, observer = "minmax" }    # or "float"; observer "dynamic": as it runs
 
-[[steps]]                       # algorithms, in order
+[[steps]]                       # algorithms, in the order of their stages: graph, choices, grids, weights, biases
 name = "bias_correction"
 options = { mode = "fast" }
 """
@@ -69,7 +69,7 @@ class Recipe:
         name: short name, written into reports and models.
         description: one sentence.
         rules: the last that matches wins.
-        steps: algorithms in order.
+        steps: algorithms, in the order of their stages (`Stage`).
         head: "float" or "int" for what the decode tail reads. The convolutions that give it stay float with it, unless
             the target's integer kernels write float.
         settled: share of their width to which ranges must be known for calibration to end before it has seen all
