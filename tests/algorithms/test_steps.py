@@ -133,15 +133,22 @@ class Careless:
             replace_weight(node, weight)
         if self.what == "bias":
             replace_bias(node, np.full_like(constant(bias_of(node)), 1e9))
+        params = dict(qm.params)
+        if self.what == "activation":
+            params["c3"] = replace(params["c3"], scale=np.float32(0))
+        if self.what == "width of an activation":
+            params["c3"] = replace(params["c3"], qtype=QType(4, signed=False))
         grids = {name: one for name, one in qm.weights.items() if name != "second" or self.what != "no grid"}
         if self.what == "width":
             grids["second"] = replace(grid, qtype=QType(4))
-        return replace(qm, model=model, weights=grids)
+        return replace(qm, model=model, params=params, weights=grids)
 
 
 @pytest.mark.parametrize(
     ("what", "words"),
     [
+        ("activation", "'c3' has a grid whose step is 0.0"),
+        ("width of an activation", "'c3' has a grid of uint4, and uint8 was planned"),
         ("unrounded", "of the layer 'second', 64 of 64 numbers of the weight are not rounded to its grid"),
         ("not finite", "of the layer 'second', the weight is not finite"),
         ("bias", "of the layer 'second', the bias of output channel 0 does not fit 32 bits at this scale"),

@@ -1,13 +1,14 @@
 """What must be true of a quantised model whoever changed it last, so that its file computes what was planned.
 
-1. Every weight of the plan has a grid of the type that the plan says, and lies on it: what is written are codes, and
+1. Every activation of the plan has a grid of the type that the plan says, with a step above zero.
+2. Every weight of the plan has a grid of the type that the plan says, and lies on it: what is written are codes, and
    an algorithm that leaves a weight unrounded would be measured better than what runs.
-2. The codes keep the limits of the target's kernels (`WeightLimits`), biases too.
+3. The codes keep the limits of the target's kernels (`WeightLimits`), biases too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 import numpy as np
 import onnx_ir as ir
@@ -18,6 +19,7 @@ from detquant.graph.traits import weight_of
 from detquant.graph.values import constant
 from detquant.numerics import Capability, QuantParams, QuantSpec, dequantize, quantize
 from detquant.numerics.grid import FloatArray
+from detquant.recipes import Fixed, Own
 
 Input = tuple[QuantParams | None, FloatArray | None]
 
@@ -49,19 +51,34 @@ def codes_read(layer: ir.Node, integer: Collection[str]) -> str:
 
 
 def fault(qm: QuantModel, capability: Capability) -> str | None:
-    """What is wrong with a model, in a few words that name a layer; None where nothing is.
+    """What is wrong with a model, in a few words that name a tensor or a layer; None where nothing is.
 
     Args:
         qm: the model.
         capability: the target's facts.
     """
-    layers = {node.name or "": node for node in qm.model.graph if node.name in qm.plan.weights}
-    found = {name: _fault(qm, layers.get(name), spec, capability) for name, spec in qm.plan.weights.items()}
-    faults = {name: what for name, what in found.items() if what is not None}
+    faults = [*_faults_of_activations(qm), *_faults_of_weights(qm, capability)]
     if not faults:
         return None
-    first, what = next(iter(faults.items()))
-    return f"of the layer '{first}', {what}" + f" (and {len(faults) - 1} more layers are at fault)" * (len(faults) > 1)
+    return faults[0] + f" (and {len(faults) - 1} more tensors are at fault)" * (len(faults) > 1)
+
+
+def _faults_of_activations(qm: QuantModel) -> Iterator[str]:
+    for name, point in qm.plan.points.items():
+        if not isinstance(point, Own | Fixed):
+            continue
+        grid = qm.params.get(name)
+        if grid is None or grid.qtype != point.spec.qtype:
+            yield f"'{name}' has {f'a grid of {grid.qtype}' if grid else 'no grid'}, and {point.spec.qtype} was planned"
+        elif not (np.isfinite(grid.scale) & (grid.scale > 0)).all():
+            yield f"'{name}' has a grid whose step is {grid.scale}"
+
+
+def _faults_of_weights(qm: QuantModel, capability: Capability) -> Iterator[str]:
+    layers = {node.name or "": node for node in qm.model.graph if node.name in qm.plan.weights}
+    for name, spec in qm.plan.weights.items():
+        if found := _fault(qm, layers.get(name), spec, capability):
+            yield f"of the layer '{name}', {found}"
 
 
 def _limits(qm: QuantModel, layer: ir.Node, spec: QuantSpec, capability: Capability) -> WeightLimits:
