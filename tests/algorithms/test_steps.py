@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
+import onnx_ir as ir
 import pytest
 
 from detquant.algorithms import BrokenStep, build_steps, take_steps
@@ -93,6 +94,15 @@ def test_notes_of_what_is_undone_are_no_more(setting):
     assert keep_more_float(corrected, {"second": "why"}, context).notes == ()
     told = qm.noted(type("Guard", (), {"name": "guard", "stage": Stage.CHOICES}), "one", "two")
     assert keep_more_float(told, {"second": "why"}, context).notes == told.notes
+
+
+def test_planning_again_takes_nothing_over_from_later_stages(setting):
+    qm, context = setting
+    coarse = {name: replace(grid, scale=2 * grid.scale) for name, grid in qm.params.items()}
+    changed = BiasCorrection()(Rounding(factor=0.5)(replace(qm, params=coarse), context), context)
+    again, expected = (keep_more_float(one, {"second": "why"}, context) for one in (changed, qm))
+    assert ir.to_proto(again.qdq()).SerializeToString() == ir.to_proto(expected.qdq()).SerializeToString()
+    assert again.weights["third"] is qm.weights["third"]  # and what calibration found is not looked for again
 
 
 def test_careless_rounding_overflows_pairs_and_is_named(setting):

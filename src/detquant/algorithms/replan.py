@@ -56,15 +56,15 @@ def with_choices(qm: QuantModel, more: Mapping[str, Choice], context: Context) -
 def planned_again(qm: QuantModel, context: Context) -> QuantModel:
     """The model planned and calibrated again, with what algorithms have decided for it.
 
-    That is what single operators are given, and who finds the ranges of activations. Weights start again from the
-    reference, so this belongs to steps of the stage `Stage.CHOICES`, and notes of later ones are no more.
+    That is what single operators are given, and who finds the ranges of activations. Grids and weights start again from
+    calibration, so this belongs to steps of the stage `Stage.CHOICES`, and what later ones did and said is no more.
 
     Args:
         qm: the model as it was, with these decisions.
         context: facts and recipe.
     """
     decided = planned(qm, context, qm.observer)
-    fresh = calibrate(qm.reference, decided, qm.statistics, context.target.capability, qm)
+    fresh = calibrate(qm.reference, decided, qm.statistics, context.target.capability, qm.calibrated)
     return replace(fresh, choices=qm.choices, observer=qm.observer, notes=qm.notes_until(Stage.CHOICES))
 
 

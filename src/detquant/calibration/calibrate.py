@@ -36,13 +36,16 @@ def calibrate(
         plan: the decision.
         statistics: of the calibration images.
         capability: the target's facts.
-        before: the same model after another decision, on the same statistics: grids of tensors that are made up in the
-            same way are taken from it, and weights whose operators read the same grid. No algorithm has changed its
-            weights.
+        before: what calibration made of the same model after another decision, if it did (`QuantModel.calibrated`):
+            grids of tensors that are made up in the same way are taken from it, and weights whose operators read the
+            same grid.
     """
+    if before is not None and (before.reference is not model or before.statistics is not statistics):
+        before = None
     params = activation_grids(model, plan, statistics, before)
     filled = QuantModel(model=model, reference=model, plan=plan, params=params, weights={}, statistics=statistics)
-    return with_weight_grids(filled, capability, before)
+    made = with_weight_grids(filled, capability, before)
+    return replace(made, calibrated=made)
 
 
 def activation_grids(

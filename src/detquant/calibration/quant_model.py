@@ -28,6 +28,8 @@ class QuantModel:
         choices: what algorithms have chosen for single operators, whatever the recipe says.
         observer: finds the ranges of activations, where an algorithm has chosen another than the recipe's.
         notes: what the steps did, a sentence each, for the report.
+        calibrated: the model as calibration made it, before algorithms changed weights or grids: what planning again
+            need not find anew is taken from there.
     """
 
     model: ir.Model
@@ -39,6 +41,7 @@ class QuantModel:
     choices: Mapping[str, Choice] = field(default_factory=dict)
     observer: str = ""
     notes: tuple[Note, ...] = ()
+    calibrated: QuantModel | None = field(default=None, repr=False, compare=False)
 
     @property
     def activations(self) -> dict[str, QuantParams]:
