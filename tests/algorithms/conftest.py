@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from detquant.algorithms import Context
-from detquant.calibration import Collector, calibrate
-from detquant.recipes import QuantModel, load_recipe, plan
+from detquant.calibration import Collector, Images, QuantModel, calibrate
+from detquant.recipes import load_recipe, plan
 from detquant.targets import load_target
 
 
@@ -27,6 +27,6 @@ def calibrated() -> Callable[..., tuple[QuantModel, Context]]:
         collector = Collector(model=model, plan=points, by_channel=sorted({n.inputs[0].name for n in readers}))
         statistics = collector.collect(lambda positions: (feeds[k] for k in positions), len(feeds))
         qm = calibrate(model, points, statistics, target.capability)
-        return qm, Context(statistics=statistics, target=target, recipe=recipe, feeds=feeds, **more)
+        return qm, Context(target=target, recipe=recipe, images=Images.of(feeds), **more)
 
     return make

@@ -72,13 +72,13 @@ def damage_of(qm, context):
 def test_only_what_is_around_the_outlier_stays_float(guarded):
     qm, context = guarded(3000.0)
     after = Guard()(qm, context)
-    assert set(after.kept) == {"conv1", "act1", "conv2"}
+    assert set(after.choices) == {"conv1", "act1", "conv2"}
     assert set(after.plan.integer) == {"conv0", "act0", "conv3", "act3"}
     assert after.plan.kept_float["act2"] == "its producers run in float"
-    assert not set(after.kept) & set(after.plan.integer)
+    assert not set(after.choices) & set(after.plan.integer)
     before, now = damage_of(qm, context), damage_of(after, context)
     assert before > 0.3 and now < 0.08
-    reason = after.kept["conv2"]
+    reason = after.choices["conv2"].why
     assert "'c1'" in reason or "'r1'" in reason
     assert "rounded alone costs" in reason and after.plan.kept_float["conv2"] == reason
 
@@ -87,16 +87,17 @@ def test_where_all_is_integer_the_guilty_are_named_and_stay(guarded):
     qm, context = guarded(3000.0)
     target = SimpleNamespace(name="chip", capability=replace(context.target.capability, integer_only=True))
     after = Guard()(qm, replace(context, target=target))
-    assert after.plan is qm.plan and not after.kept and damage_of(after, context) > 0.3
-    assert any("'c1'" in note or "'r1'" in note for note in after.notes)
-    assert all(note.startswith("guard: ") and note.endswith("and chip has no float for it") for note in after.notes)
+    assert after.plan is qm.plan and not after.choices and damage_of(after, context) > 0.3
+    said = [note.sentence for note in after.notes]
+    assert any("'c1'" in one or "'r1'" in one for one in said)
+    assert all(one.startswith("guard: ") and one.endswith("and chip has no float for it") for one in said)
 
 
 def test_behind_a_relu_that_is_folded_away(guarded):
     """The tensor between Conv and Relu has no grid and no statistics; both go to float together."""
     qm, context = guarded(3000.0, "Relu")
     after = Guard()(qm, context)
-    assert {"act1", "conv2"} <= set(after.kept)
+    assert {"act1", "conv2"} <= set(after.choices)
     assert damage_of(after, context) < 0.08 < damage_of(qm, context)
 
 
@@ -109,14 +110,14 @@ def test_where_the_damage_is_small_nothing_is_looked_for(guarded):
 def test_where_nobody_alone_is_guilty_nothing_is_done(guarded):
     qm, context = guarded(3000.0)
     after = Guard(guilty=3.0, share=3.0)(qm, context)
-    assert after.plan is qm.plan and after.params is qm.params and not after.kept
-    assert [note.split(":")[0] for note in after.notes] == ["guard"]
+    assert after.plan is qm.plan and after.params is qm.params and not after.choices
+    assert [note.step for note in after.notes] == ["guard"]
 
 
 def test_who_does_a_good_part_of_a_small_damage_is_guilty(guarded):
     """A bar in absolute terms (here: out of reach) misses what does little damage, and most of it."""
     qm, context = guarded(3000.0)
-    assert Guard(guilty=3.0)(qm, context).kept == Guard()(qm, context).kept != {}
+    assert Guard(guilty=3.0)(qm, context).choices == Guard()(qm, context).choices != {}
 
 
 def test_who_does_a_good_part_of_a_small_damage_is_not_looked_for_where_it_is_tolerable(guarded):
@@ -136,7 +137,7 @@ def test_the_model_given_is_not_changed(guarded):
     before = [ir.to_proto(model).SerializeToString(deterministic=True) for model in (qm.model, qm.reference)]
     Guard()(qm, context)
     after = [ir.to_proto(model).SerializeToString(deterministic=True) for model in (qm.model, qm.reference)]
-    assert before == after and not qm.kept
+    assert before == after and not qm.choices
 
 
 def test_without_heads_it_says_so(guarded, calibrated, detector, images):

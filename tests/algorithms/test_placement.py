@@ -15,6 +15,7 @@ from detquant.algorithms.placement_candidates import candidates
 from detquant.algorithms.replan import keep_more_float
 from detquant.errors import ModelError, RecipeError, TargetError
 from detquant.graph import prepare
+from detquant.recipes import Choice
 
 SHAPE = (1, 3, 16, 16)
 
@@ -78,7 +79,7 @@ def clock(monkeypatch):
 
 
 def kept(context):
-    return context.memory["placement"]["kept_float"]
+    return context.measurements.recall("placement")["kept_float"]
 
 
 def test_well_ahead_only_the_convolution_of_the_image_is_tried(placed, clock):
@@ -105,7 +106,7 @@ def test_near_the_bar_it_looks_longer_and_what_is_within_noise_counts_as_ahead(p
 def test_well_ahead_the_convolution_of_the_image_may_go_to_float(placed, clock):
     qm, context = placed()
     clock(0.79, [0.9])
-    assert set(Placement()(qm, context).kept) == {"image"}
+    assert set(Placement()(qm, context).choices) == {"image"}
 
 
 def test_the_front_of_the_net_ends_at_the_first_codes_that_both_ways_share(placed):
@@ -118,10 +119,10 @@ def test_the_front_of_the_net_ends_at_the_first_codes_that_both_ways_share(place
 
 def test_the_front_of_the_net_runs_and_gives_the_same_codes(placed):
     qm, context = placed()
-    (codes,) = placement._open(qm, context, "a").run(context.feeds[0]).values()
+    (codes,) = placement._open(qm, context, "a").run(context.images.telling[0]).values()
     assert codes.dtype == np.uint8 and codes.shape == (1, 8, 16, 16)
     trial = keep_more_float(qm, {"image": "trial"}, context)
-    (other,) = placement._open(trial, context, "a").run(context.feeds[0]).values()
+    (other,) = placement._open(trial, context, "a").run(context.images.telling[0]).values()
     assert np.abs(codes.astype(int) - other).max() <= 8 and (codes != other).any()
 
 
@@ -156,22 +157,22 @@ def test_only_what_reaches_the_gain_is_kept(placed, clock):
     figures = dict.fromkeys(titles, 0.99) | {"depthwise convolutions": 0.94, "stage of 4x4": 0.9}
     asked = clock(1.2, figures.values())
     after = Placement()(qm, context)
-    assert set(after.kept) == {"deep", "quarter"} and len(asked) == 1 + len(titles)
-    assert after.kept["deep"] == "placement: depthwise convolutions, faster in float"
+    assert set(after.choices) == {"deep", "quarter"} and len(asked) == 1 + len(titles)
+    assert after.choices["deep"].why == "placement: depthwise convolutions, faster in float"
     assert not {"deep", "quarter"} & set(after.plan.integer) and "half" in after.plan.integer
-    assert kept(context) == dict(after.kept)
+    assert kept(context) == {name: choice.why for name, choice in after.choices.items()}
 
 
 def test_what_was_measured_is_written_down(placed, clock):
     qm, context = placed()
     clock(1.2, [0.99, 0.99, 0.9, *[0.99] * 10])
     Placement()(qm, context)
-    whole, *tried = context.memory["placement"]["measured"]
+    whole, *tried = context.measurements.recall("placement")["measured"]
     assert whole["what"] == "the whole net" and whole["ratio"] == 0.8333
     assert whole["low"] < whole["ratio"] < whole["high"] < whole["bar"] == 1.25
     assert [one["what"] for one in tried] == [title for title, _ in candidates(qm)]
     assert [one["high"] < one["bar"] for one in tried] == [False, False, True, False, False, False]
-    assert json.loads(json.dumps(context.memory)) == context.memory
+    assert json.loads(json.dumps(context.measurements.all())) == context.measurements.all()
 
 
 def test_noise_changes_nothing(placed, clock):
@@ -185,13 +186,13 @@ def test_on_a_busy_machine_equal_runs_decide_alike(placed, clock, trial, expecte
     for seed in range(4):
         qm, context = placed()
         clock(1.2, [1.0, 1.0, trial, *[1.0] * 10], noise=0.05, seed=seed)
-        assert set(Placement()(qm, context).kept) == expected
+        assert set(Placement()(qm, context).choices) == expected
 
 
 def test_the_bar_is_an_option(placed, clock):
     qm, context = placed()
     clock(1.2, [0.985, *[1.0] * 10])
-    assert set(Placement(image_gain=0.995)(qm, context).kept) == {"image"}
+    assert set(Placement(image_gain=0.995)(qm, context).choices) == {"image"}
 
 
 def test_not_all_of_the_net_goes_to_float(placed, clock):
@@ -207,12 +208,12 @@ def test_a_mixture_that_the_place_refuses_is_passed_over(placed, clock, monkeypa
     as_it_is = placement._open
 
     def refusing(qm, context, until=None):
-        if "up" in qm.kept:
+        if "up" in qm.choices:
             raise error("The place does not take this mixture.")
         return as_it_is(qm, context, until)
 
     monkeypatch.setattr(placement, "_open", refusing)
-    assert "deep" in (found := Placement()(qm, context).kept) and "up" not in found
+    assert "deep" in (found := Placement()(qm, context).choices) and "up" not in found
 
 
 def test_a_decision_is_used_again_without_measuring(placed, clock):
@@ -221,17 +222,17 @@ def test_a_decision_is_used_again_without_measuring(placed, clock):
     first = Placement()(qm, context)
     asked = clock(9.9)
     again = Placement()(qm, context)
-    assert not asked and first.kept == again.kept == {"deep": first.kept["deep"]}
+    assert not asked and first.choices == again.choices and set(first.choices) == {"deep"}
     assert again.qdq().graph.num_nodes() == first.qdq().graph.num_nodes()
-    context.memory["placement"] = {"kept_float": {}, "measured": []}
+    context.measurements.remember("placement", {"kept_float": {}, "measured": []})
     assert Placement()(qm, context) is qm and not asked
 
 
 def test_what_the_guard_kept_stays_kept(placed, clock):
     qm, context = placed()
-    qm = replace(qm, kept={"last": "guard: harmful"})
+    qm = replace(qm, choices={"last": Choice(weight=None, activation=None, why="guard: harmful")})
     clock(1.2, [0.5, *[1.0] * 10])
-    assert set(Placement()(qm, context).kept) == {"image", "last"}
+    assert set(Placement()(qm, context).choices) == {"image", "last"}
     assert set(kept(context)) == {"image"}
 
 
@@ -247,7 +248,7 @@ def test_where_all_is_integer_nothing_is_timed(placed, clock):
     qm, context = placed()
     target = SimpleNamespace(untimed="", capability=replace(context.target.capability, integer_only=True))
     asked = clock(2.0)
-    assert Placement()(qm, replace(context, target=target)) is qm and not asked and not context.memory
+    assert Placement()(qm, replace(context, target=target)) is qm and not asked and not context.measurements.all()
 
 
 def test_long_runs_are_not_repeated_for_minutes():

@@ -103,7 +103,7 @@ def test_histograms_take_the_images_that_tell(collector, feeds):
 
     found = collector("tails", histogram_images=2, interest=lambda outputs: next(shown)).collect(watched, COUNT)
     assert asked == [list(range(COUNT)), [1, 3]]
-    assert found.interest == [0.0, 3.0, 0.0, 2.0, 0.0, 0.0] and found.histogram_images == 2
+    assert found.interest == (0.0, 3.0, 0.0, 2.0, 0.0, 0.0) and found.histogram_images == 2
 
 
 def test_interest_is_told_from_what_the_model_gives(small_net, collector, feeds, images):
@@ -114,14 +114,14 @@ def test_interest_is_told_from_what_the_model_gives(small_net, collector, feeds,
     found = collector("minmax", interest=interest).collect(feeds, COUNT)
     plain, runner = collector("minmax").collect(feeds, COUNT), OrtRunner(small_net)
     assert found.interest == pytest.approx([float(runner.run(feed)["scores"].sum()) for feed in images(COUNT)])
-    same(replace(found, interest=[]), plain)
+    same(replace(found, interest=()), plain)
 
 
 def test_a_store_without_interest_is_ignored_where_it_is_wanted(collector, feeds, tmp_path):
     store = tmp_path / "statistics.npz"
     collector(store=store).collect(feeds, COUNT)
     found = collector(store=store, interest=lambda outputs: 1.0).collect(feeds, COUNT)
-    assert found.interest == [1.0] * COUNT and len(found.extremes["x"]) == COUNT
+    assert found.interest == (1.0,) * COUNT and len(found.extremes["x"]) == COUNT
     assert Statistics.load(store).interest == found.interest
 
 

@@ -12,7 +12,7 @@ from detquant.data.scenes import scene_path
 @pytest.fixture
 def filled():
     return Statistics(
-        extremes={"/model/conv:0": [(-1.5, 2.25), (0.1, 0.2)], "x": [(0.0, 1.0), (0.0, 0.5)]},
+        extremes={"/model/conv:0": ((-1.5, 2.25), (0.1, 0.2)), "x": ((0.0, 1.0), (0.0, 0.5))},
         channel_sums={"x": np.array([1.0, 2.0, 1e-9])},
         channel_peaks={"x": np.array([1.0, 0.5, 0.25], np.float32)},
         histograms={"x": np.arange(5)},

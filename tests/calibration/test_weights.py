@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from detquant.calibration import weight_grid
-from detquant.calibration.weights import BIAS_LIMIT, PAIR_LIMIT
+from detquant.calibration.limits import BIAS_LIMIT, PAIR_LIMIT
 from detquant.errors import RecipeError
 from detquant.graph.qdq import bias_grid, insert_qdq
 from detquant.graph.running import OrtRunner

@@ -8,11 +8,12 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
+from detquant.calibration import QuantModel
 from detquant.errors import TargetError
 from detquant.graph.values import constant, is_op
 from detquant.pipeline import as_planned
 from detquant.pipeline.quantize import quantize
-from detquant.recipes import QuantModel, load_recipe
+from detquant.recipes import load_recipe
 from detquant.targets.ort import Ort
 
 WHOLE = replace(load_recipe("w8a8"), steps=())

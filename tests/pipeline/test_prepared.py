@@ -8,13 +8,14 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
+from detquant.calibration import QuantModel
 from detquant.data.scenes import open_scenes
 from detquant.graph.half_precision import to_half
 from detquant.graph.values import constant
 from detquant.pipeline.detector import load
 from detquant.pipeline.inspection import inspect, int8_share, make_plan
 from detquant.pipeline.job import Job
-from detquant.recipes import QuantModel, load_recipe
+from detquant.recipes import load_recipe
 from detquant.targets import load_target
 
 

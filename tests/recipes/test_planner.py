@@ -7,8 +7,8 @@ import pytest
 
 from detquant.errors import RecipeError, UnsupportedOperator
 from detquant.graph import prepare
-from detquant.numerics import Capability, eight_bits
-from detquant.recipes import Derived, Fixed, Own, Recipe, Rule, Shared, load_recipe, plan
+from detquant.numerics import INT8, Capability, PerAxis, QType, QuantSpec, eight_bits
+from detquant.recipes import Choice, Derived, Fixed, Own, Recipe, Rule, Shared, load_recipe, plan
 
 W8A8 = load_recipe("w8a8")
 CPU = Capability(
@@ -24,6 +24,10 @@ ALL = ("first", "silu_gate", "silu_mul", "second", "relu", "pool", "join", "thir
 def float_for(*names):
     """W8A8 with some operators left in float by a later rule."""
     return replace(W8A8, rules=(*W8A8.rules, *(Rule(scope=name) for name in names)))
+
+
+def in_float(why):
+    return Choice(weight=None, activation=None, why=why)
 
 
 def test_all_but_head_and_tail_is_integer(small_net):
@@ -103,7 +107,7 @@ def test_silu_is_float_as_a_whole_where_the_target_cannot(small_net):
 
 @pytest.mark.parametrize("one", ["silu_gate", "silu_mul"])
 def test_one_node_in_float_keeps_the_whole_silu_in_float(small_net, one):
-    found = plan(small_net, W8A8, CPU, keep_float={one: "guard"})
+    found = plan(small_net, W8A8, CPU, choices={one: in_float("guard")})
     assert found.kept_float["silu_gate"] == found.kept_float["silu_mul"] == "guard"
 
 
@@ -130,8 +134,8 @@ def test_what_follows_a_float_silu_is_float(build, one):
     assert plan(net, W8A8, CPU).integer == ("conv", "gate", "mul", "add", "relu")
 
 
-def test_keep_float_is_honoured_with_its_reason(small_net):
-    found = plan(small_net, W8A8, CPU, keep_float={"third": "costs 3 AP"})
+def test_what_was_chosen_to_be_float_is_so_with_its_reason(small_net):
+    found = plan(small_net, W8A8, CPU, choices={"third": in_float("costs 3 AP")})
     assert found.kept_float["third"] == "costs 3 AP" and "third" not in found.weights
     assert "third_b" not in found.points
     assert "add" in found.integer  # its other producer is integer
@@ -292,11 +296,12 @@ W8 = load_recipe("w8")
 
 
 def test_layers_in_float_keep_their_weights_in_codes_where_that_costs_no_time(small_net):
-    found = plan(small_net, W8A8, UNFOLDING, {"third": "placement"})
+    faster = {"third": replace(W8A8.choice_for(small_net.graph.node("third")), activation=None, why="placement")}
+    found = plan(small_net, W8A8, UNFOLDING, faster)
     assert set(found.weights) == {"first", "second", "third", "head"}
     assert found.weight_only == ["third", "head"] and not {"third", "head"} & set(found.integer)
     assert "third_b" not in found.points  # a bias has a grid behind codes alone
-    assert plan(small_net, W8A8, CPU, {"third": "placement"}).weight_only == []
+    assert plan(small_net, W8A8, CPU, faster).weight_only == []
 
 
 def test_what_the_recipe_wants_in_float_has_no_weight_in_codes(small_net):
@@ -330,3 +335,42 @@ def test_the_decode_tail_has_no_weight_in_codes(build):
     ]
     found = plan(prepare(build(rows, {"x": [1, 3, 8, 8]}, {"y": None}, weights)), W8, UNFOLDING)
     assert found.weight_only == ["layer", "head"] and found.kept_float["expectation"] == "decode tail"
+
+
+@pytest.mark.parametrize("bits", range(2, 9))
+def test_a_width_that_was_chosen_for_one_layer_is_planned(small_net, bits):
+    wish = W8A8.choice_for(small_net.graph.node("second"))
+    narrow = replace(wish, weight=replace(wish.weight, qtype=QType(bits)), why="cheap there")
+    found, usual = plan(small_net, W8A8, CPU, {"second": narrow}), plan(small_net, W8A8, CPU)
+    assert found.weights["second"].qtype == QType(bits) and found.integer == usual.integer
+    assert {**found.weights, "second": usual.weights["second"]} == usual.weights and found.points == usual.points
+
+
+def test_an_activation_that_was_chosen_is_that_of_what_the_operator_writes(small_net):
+    wish = W8A8.choice_for(small_net.graph.node("add"))
+    narrow = replace(wish, activation=replace(wish.activation, qtype=QType(4, signed=False)))
+    found, usual = plan(small_net, W8A8, CPU, {"add": narrow}), plan(small_net, W8A8, CPU)
+    changed = [name for name in usual.points if found.points[name] != usual.points[name]]
+    assert changed == [small_net.graph.node("add").outputs[0].name]
+    assert found.points[changed[0]].spec.qtype == QType(4, signed=False)
+
+
+def test_a_layer_that_is_given_no_weight_runs_in_float_and_what_has_none_does_not_mind(small_net):
+    wish = W8A8.choice_for(small_net.graph.node("third"))
+    found = plan(small_net, W8A8, CPU, {name: replace(wish, weight=None, why="so I say") for name in ("third", "add")})
+    assert found.kept_float["third"] == "so I say" and "add" in found.integer
+
+
+def test_a_choice_wins_over_a_recipe_that_says_float(small_net):
+    given = Choice(weight=W8A8.rules[0].weight, activation=W8A8.rules[0].activation, why="it is worth it")
+    assert "second" in plan(small_net, float_for("second"), CPU, {"second": given}).integer
+
+
+def test_choices_that_no_plan_can_honour_are_refused(small_net):
+    with pytest.raises(RecipeError, match="Unknown operator 'secnd': did you mean 'second'"):
+        plan(small_net, W8A8, CPU, {"secnd": in_float("why")})
+    wish = W8A8.choice_for(small_net.graph.node("second"))
+    with pytest.raises(RecipeError, match="observer 'dynamic' and others"):
+        plan(small_net, W8A8, CPU, {"second": replace(wish, activation=replace(wish.activation, observer="dynamic"))})
+    with pytest.raises(RecipeError, match="A weight's grid is symmetric"):
+        replace(wish, weight=QuantSpec(qtype=INT8, symmetric=False, granularity=PerAxis(0)))

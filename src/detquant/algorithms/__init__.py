@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 from detquant.algorithms._base import Algorithm, Context
 from detquant.algorithms.damage import Damage
+from detquant.algorithms.measurements import Measurements
+from detquant.algorithms.options import checked
+from detquant.algorithms.steps import BrokenStep, require_order, take_steps
 from detquant.errors import RecipeError, unknown_name
+from detquant.recipes import Recipe
 
 ALGORITHMS = {
     "bias_correction": "detquant.algorithms.bias_correction:BiasCorrection",
@@ -24,17 +27,39 @@ def build_algorithm(name: str, options: Mapping[str, Any]) -> Algorithm:
     """The algorithm with this name and these options.
 
     Raises:
-        RecipeError: no such algorithm or option.
+        RecipeError: no such algorithm or option, or an option is not what it should be.
     """
     if name not in ALGORITHMS:
         raise RecipeError(unknown_name("algorithm", name, ALGORITHMS))
     kind = pkgutil.resolve_name(ALGORITHMS[name])
-    known = [f.name for f in fields(kind)]
-    for option in options:
-        if option not in known:
-            raise RecipeError(f"Algorithm '{name}': {unknown_name('option', option, known)}")
-    algorithm: Algorithm = kind(**options)
+    given = checked(name, kind, options)
+    try:
+        algorithm: Algorithm = kind(**given)
+    except RecipeError as error:
+        raise RecipeError(f"Step '{name}': {error}") from error
     return algorithm
 
 
-__all__ = ["ALGORITHMS", "Algorithm", "Context", "Damage", "build_algorithm"]
+def build_steps(recipe: Recipe) -> tuple[Algorithm, ...]:
+    """The algorithms of a recipe's steps.
+
+    Raises:
+        RecipeError: no such algorithm or option, an option is not what it should be, or a step would undo one before
+            it.
+    """
+    steps = tuple(build_algorithm(step.name, step.options) for step in recipe.steps)
+    require_order(recipe.name, steps)
+    return steps
+
+
+__all__ = [
+    "ALGORITHMS",
+    "Algorithm",
+    "BrokenStep",
+    "Context",
+    "Damage",
+    "Measurements",
+    "build_algorithm",
+    "build_steps",
+    "take_steps",
+]

@@ -2,42 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import ClassVar, Protocol
 
 from detquant.algorithms.damage import Damage
-from detquant.calibration import Statistics
-from detquant.numerics.grid import Array
-from detquant.recipes import QuantModel, Recipe
+from detquant.algorithms.measurements import Measurements
+from detquant.calibration import Images, QuantModel
+from detquant.recipes import Recipe, Stage
 from detquant.targets import Target
-
-Feed = Mapping[str, Array]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What algorithms may look at.
+    """What algorithms may look at, and nothing that they change: what they give back is a model.
 
     Attributes:
-        statistics: of the calibration images.
         target: the place to run.
         recipe: the wish, for algorithms that plan anew.
-        feeds: a handful of preprocessed calibration images.
+        images: the calibration images as network inputs.
         ranges: of the network's inputs, as far as they are known beforehand.
         damage: what a quantised model costs on these images; None where the heads are not known.
-        memory: measured decisions of an earlier run with the same inputs; algorithms add theirs.
+        measurements: what a clock decides is recalled from here, and remembered here; it is the job's.
         threads: of the runtime.
         progress: called with (what, done, total).
     """
 
-    statistics: Statistics
     target: Target
     recipe: Recipe
-    feeds: Sequence[Feed]
+    images: Images
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     damage: Damage | None = None
-    memory: dict[str, Any] = field(default_factory=dict)
+    measurements: Measurements = field(default_factory=Measurements)
     threads: int = 1
     progress: Callable[[str, int, int], None] | None = None
 
@@ -48,8 +44,20 @@ class Context:
 
 
 class Algorithm(Protocol):
-    """A frozen dataclass whose fields are its options."""
+    """A frozen dataclass whose fields are its options.
+
+    Attributes:
+        name: its key among `detquant.algorithms.ALGORITHMS`.
+        stage: what it changes; steps are taken in this order.
+    """
+
+    name: ClassVar[str]
+    stage: ClassVar[Stage]
 
     def __call__(self, qm: QuantModel, context: Context) -> QuantModel:
-        """Another model; the one given is not changed."""
+        """Another model; the one given is not changed.
+
+        Weights that it changes are rounded to their grids and kept within `detquant.calibration.weight_limits`, which
+        `take_steps` checks; what it has to say for the report it leaves with `QuantModel.noted`.
+        """
         ...

@@ -11,22 +11,21 @@ Nagel et al. 2019, Data-Free Quantization Through Weight Equalization and Bias C
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
 
 import numpy as np
 import onnx_ir as ir
 
 from detquant.algorithms._base import Context
+from detquant.calibration import QuantModel
 from detquant.calibration.probes import channel_axis
-from detquant.errors import RecipeError, unknown_name
 from detquant.graph.running import OrtRunner
 from detquant.graph.taps import with_taps_only
 from detquant.graph.traits import WEIGHTED, bias_of, weight_of
 from detquant.graph.values import constant
 from detquant.graph.weights import replace_bias
 from detquant.numerics.grid import FloatArray
-from detquant.recipes import QuantModel
-
-MODES = ("fast", "full")
+from detquant.recipes import Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,19 +36,16 @@ class BiasCorrection:
         mode: "fast" or "full".
     """
 
-    mode: str = "fast"
+    name: ClassVar[str] = "bias_correction"
+    stage: ClassVar[Stage] = Stage.BIASES
+
+    mode: Literal["fast", "full"] = "fast"
 
     def __call__(self, qm: QuantModel, context: Context) -> QuantModel:
-        """The same with corrected biases.
-
-        Raises:
-            RecipeError: unknown mode.
-        """
-        if self.mode not in MODES:
-            raise RecipeError(unknown_name("bias correction mode", self.mode, MODES))
+        """The same with corrected biases."""
         qm = replace(qm, model=qm.model.clone())
-        count = _fast(qm, context) if self.mode == "fast" else _full(qm, context)
-        return qm.noted(f"bias correction ({self.mode}): {count} operators")
+        count = _fast(qm) if self.mode == "fast" else _full(qm, context)
+        return qm.noted(self, f"bias correction ({self.mode}): {count} operators")
 
 
 def _correctable(qm: QuantModel) -> list[ir.Node]:
@@ -62,8 +58,8 @@ def _shift(node: ir.Node, by: FloatArray) -> None:
     replace_bias(node, by if old is None else np.asarray(old, np.float32) + by)
 
 
-def _fast(qm: QuantModel, context: Context) -> int:
-    means, originals, count = context.statistics.channel_means(), {n.name: n for n in qm.reference.graph}, 0
+def _fast(qm: QuantModel) -> int:
+    means, originals, count = qm.statistics.channel_means(), {n.name: n for n in qm.reference.graph}, 0
     for node in _correctable(qm):
         x = node.inputs[0]
         mean = means.get(x.name or "") if x is not None else None
@@ -106,9 +102,10 @@ def _levels(graph: ir.Graph) -> dict[int, int]:
 def _channel_means(model: ir.Model, names: list[str], context: Context) -> dict[str, FloatArray]:
     runner = OrtRunner(with_taps_only(model, names), context.threads)
     total: dict[str, FloatArray] = {}
-    for feed in context.feeds:
+    images = context.images.telling
+    for feed in images:
         for name, y in runner.run(feed).items():
             axis = channel_axis(y.ndim)
             mean = np.asarray(y, np.float64).mean(axis=tuple(a for a in range(y.ndim) if a != axis))
-            total[name] = total.get(name, np.zeros_like(mean)) + mean / len(context.feeds)
+            total[name] = total.get(name, np.zeros_like(mean)) + mean / len(images)
     return total

@@ -24,21 +24,22 @@ Biases are scaled like the weights before them; the paper's absorption of large 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
 from detquant.algorithms._base import Context
-from detquant.calibration import Collector, calibrate
+from detquant.algorithms.options import Count
+from detquant.calibration import Collector, QuantModel, Statistics, calibrate
 from detquant.graph.channel_scales import along, input_axis, is_scalable
 from detquant.graph.traits import OPS, bias_of, weight_of
 from detquant.graph.values import constant, is_op, is_used_once
 from detquant.graph.weights import replace_bias, replace_weight
-from detquant.recipes import QuantModel
+from detquant.recipes import Stage
 
 Doubles = npt.NDArray[np.float64]
 T = TypeVar("T")
@@ -67,28 +68,31 @@ class Equalization:
     """Equalises the channels between convolutions.
 
     The float graph is rewritten (same function), so this is the first of the steps: grids start again from it, and
-    what earlier steps did to weights and biases is lost. The tensors in between get new figures in
-    ``context.statistics``: channel means and peaks are divided by the scales; extremes and histograms are collected
-    again from ``context.feeds``, for those of a whole tensor do not tell which channel they came from.
+    what earlier steps did to weights and biases is lost. The tensors in between get new figures in the model's
+    statistics: channel means and peaks are divided by the scales; extremes and histograms are collected again from the
+    telling images, for those of a whole tensor do not tell which channel they came from.
 
     Attributes:
         rounds: how often the pairs take turns at most.
     """
 
-    rounds: int = 20
+    name: ClassVar[str] = "equalization"
+    stage: ClassVar[Stage] = Stage.GRAPH
+
+    rounds: Count = 20
 
     def __call__(self, qm: QuantModel, context: Context) -> QuantModel:
         """The model with equalised channels; the same where no two convolutions can be paired."""
         reference = qm.reference.clone()
         pairs = list(find_pairs(reference.graph, qm.plan.integer))
         if not pairs:
-            return qm.noted("equalization: no two convolutions with only Relu, LeakyRelu or MaxPool in between")
+            return qm.noted(self, "equalization: no two convolutions with only Relu, LeakyRelu or MaxPool in between")
         scales = equalize(pairs, self.rounds)
         divided = {name: s for pair, s in zip(pairs, scales, strict=True) for name in pair.between}
-        _refresh(context, reference, qm, divided)
-        fresh = calibrate(reference, qm.plan, context.statistics, context.target.capability)
-        done = replace(fresh, kept=qm.kept, notes=qm.notes)
-        return done.noted(f"equalization: {len(pairs)} pairs of convolutions")
+        statistics = _refreshed(qm.statistics, _collected(reference, qm, context), divided)
+        fresh = calibrate(reference, qm.plan, statistics, context.target.capability)
+        done = replace(fresh, choices=qm.choices, notes=qm.notes_until(Stage.CHOICES))
+        return done.noted(self, f"equalization: {len(pairs)} pairs of convolutions")
 
 
 def find_pairs(graph: ir.Graph, names: Sequence[str]) -> Iterator[Pair]:
@@ -155,21 +159,27 @@ def _largest(weight: Doubles, axis: int) -> Doubles:
     return np.asarray(np.abs(weight).max(axis=others), np.float64)
 
 
-def _refresh(context: Context, reference: ir.Model, qm: QuantModel, divided: dict[str, Doubles]) -> None:
-    """New figures for the tensors that were divided by something."""
-    feeds, known = context.feeds, context.statistics
+def _collected(reference: ir.Model, qm: QuantModel, context: Context) -> Statistics:
+    """Extremes and histograms of the new graph."""
+    feeds = context.images.telling
     collector = Collector(model=reference, plan=qm.plan, threads=context.threads)
-    fresh = collector.collect(lambda which: (feeds[k] for k in which), len(feeds))
-    for name, s in divided.items():
-        _take_over(name, fresh.extremes, known.extremes)
-        _take_over(name, fresh.histograms, known.histograms)
-        if name in known.channel_sums:
-            known.channel_sums[name] = known.channel_sums[name] / s
-            known.channel_peaks[name] = np.asarray(known.channel_peaks[name] / s, np.float32)
+    return collector.collect(lambda which: (feeds[k] for k in which), len(feeds))
 
 
-def _take_over(name: str, fresh: Mapping[str, T], known: dict[str, T]) -> None:
-    """What is not known anew is forgotten: it would be wrong."""
-    known.pop(name, None)
-    if name in fresh:
-        known[name] = fresh[name]
+def _refreshed(known: Statistics, fresh: Statistics, divided: Mapping[str, Doubles]) -> Statistics:
+    """The statistics with new figures for the tensors that were divided by something."""
+    by = {name: s for name, s in divided.items() if name in known.channel_sums}
+    peaks = {name: np.asarray(known.channel_peaks[name] / s, np.float32) for name, s in by.items()}
+    return replace(
+        known,
+        extremes=_taken_over(known.extremes, fresh.extremes, divided),
+        histograms=_taken_over(known.histograms, fresh.histograms, divided),
+        channel_sums={**known.channel_sums, **{name: known.channel_sums[name] / s for name, s in by.items()}},
+        channel_peaks={**known.channel_peaks, **peaks},
+    )
+
+
+def _taken_over(known: Mapping[str, T], fresh: Mapping[str, T], names: Collection[str]) -> dict[str, T]:
+    """What of these is not known anew is forgotten: it would be wrong."""
+    kept = {name: figures for name, figures in known.items() if name not in names}
+    return kept | {name: fresh[name] for name in names if name in fresh}

@@ -19,18 +19,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import onnx_ir as ir
 
 from detquant.algorithms._base import Context
 from detquant.algorithms.damage import Damage, Run
+from detquant.algorithms.options import Count, NotNegative, Share
 from detquant.algorithms.replan import keep_more_float
+from detquant.calibration import QuantModel
 from detquant.errors import CalibrationError, RecipeError
 from detquant.graph.running import OrtRunner
 from detquant.graph.switches import with_switches
 from detquant.graph.traits import activation_inputs
-from detquant.recipes import QuantModel
+from detquant.recipes import Stage
 
 GROUPS = 12
 SPLIT = 2
@@ -56,13 +59,16 @@ class Guard:
         images: how many images are used; groups are looked at with one of them.
     """
 
-    tolerable: float = 0.015
-    guilty: float = 0.015
-    share: float = 1 / 5
-    minor: float = 0.1
-    masked: float = 0.7
-    rounds: int = 4
-    images: int = 4
+    name: ClassVar[str] = "guard"
+    stage: ClassVar[Stage] = Stage.CHOICES
+
+    tolerable: NotNegative = 0.015
+    guilty: NotNegative = 0.015
+    share: Share = 1 / 5
+    minor: Share = 0.1
+    masked: Share = 0.7
+    rounds: Count = 4
+    images: Count = 4
 
     def __call__(self, qm: QuantModel, context: Context) -> QuantModel:
         """The model planned again with the guilty operators in float; the same model where there are none.
@@ -86,10 +92,11 @@ class Guard:
             before = total
             found = search(roots, switches.screen, switches.measure, self.bar(total), context)
             if not found:
-                return qm.noted(f"guard: damage {total:.3f} is left, which no tensor does alone")
+                return qm.noted(self, f"guard: damage {total:.3f} is left, which no tensor does alone")
             reasons = {root: _reason(qm, root, cost, total) for root, cost in found.items()}
             if context.target.capability.integer_only:
-                return qm.noted(*(f"{why}, and {context.target.name} has no float for it" for why in reasons.values()))
+                said = (f"{why}, and {context.target.name} has no float for it" for why in reasons.values())
+                return qm.noted(self, *said)
             for root, reason in reasons.items():
                 kept |= dict.fromkeys(around(qm, root), reason)
             try:

@@ -12,8 +12,8 @@ it is measured, not guessed:
    tried in float, and kept there if that is faster by a margin that noise does not reach.
 
 A ratio is a measurement, and one that is within noise of its bar falls to the integers, see `beyond_noise`. What was
-decided is written down (`Context.memory`) and used again: for the same model on the same machine, and where the user
-gives an earlier report. Names in it are looked at as anything else that comes from a file.
+decided is remembered (`Measurements`) and used again: for the same model on the same machine, and where the user gives
+an earlier report. Names in it are looked at as anything else that comes from a file.
 """
 
 from __future__ import annotations
@@ -22,16 +22,19 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import partial
+from typing import ClassVar
 
 import onnx_ir as ir
 
 from detquant.algorithms._base import Context
 from detquant.algorithms.beyond_noise import FEW, Bar, Timing, processor_clock, time_until_clear
+from detquant.algorithms.options import Count, Positive, PositiveShare
 from detquant.algorithms.placement_candidates import IMAGE, candidates
 from detquant.algorithms.replan import keep_more_float
+from detquant.calibration import QuantModel
 from detquant.errors import ModelError, RecipeError, TargetError
 from detquant.graph.taps import only_outputs
-from detquant.recipes import QuantModel
+from detquant.recipes import Stage
 from detquant.targets import Runner
 from detquant.targets._base import Arrays
 from detquant.targets.latency import time_turns
@@ -91,27 +94,31 @@ class Placement:
         runs: turns of each side at most, unless they are short.
     """
 
-    enough: float = 0.8
-    gain: float = 0.95
-    image_gain: float = 0.985
-    runs: int = 20
+    name: ClassVar[str] = "placement"
+    stage: ClassVar[Stage] = Stage.CHOICES
+
+    enough: Positive = 0.8
+    gain: PositiveShare = 0.95
+    image_gain: PositiveShare = 0.985
+    runs: Count = 20
 
     def __call__(self, qm: QuantModel, context: Context) -> QuantModel:
         """The model with what does not pay in float."""
         if context.target.untimed:
-            return qm.noted(f"placement: nothing was timed, since {context.target.untimed}")
+            return qm.noted(self, f"placement: nothing was timed, since {context.target.untimed}")
         if context.target.capability.integer_only:
             return qm
-        decided = context.memory.get(MEMORY)
+        decided = context.measurements.recall(MEMORY)
         if decided is None:
             kept, measured = self.decide(qm, context)
-            decided = context.memory[MEMORY] = {"kept_float": kept, "measured": [asdict(one) for one in measured]}
+            decided = {"kept_float": kept, "measured": [asdict(one) for one in measured]}
+            context.measurements.remember(MEMORY, decided)
         kept = decided["kept_float"]
         return keep_more_float(qm, kept, context) if kept else qm
 
     def decide(self, qm: QuantModel, context: Context) -> tuple[dict[str, str], list[Measured]]:
         """What goes to float, operator -> reason, and what was measured."""
-        feed, best = context.feeds[0], _open(qm, context)
+        feed, best = context.images.telling[0], _open(qm, context)
         reference = context.target.open(context.target.lower(qm.reference), 1)
         whole = self.timed(best, reference, feed, lambda _: 1 / self.enough)
         measured, kept = [Measured.of(ALL, whole, 1 / self.enough)], dict[str, str]()
@@ -119,7 +126,7 @@ class Placement:
         tried = [(title, names) for title, names in candidates(qm) if behind or title == IMAGE]
         for done, (title, names) in enumerate(tried, 1):
             context.tick("placing by latency", done, len(tried))
-            more = dict.fromkeys((n for n in names if n not in qm.kept), f"placement: {title}, faster in float")
+            more = dict.fromkeys((n for n in names if not _is_float(qm, n)), f"placement: {title}, faster in float")
             try:
                 trial = keep_more_float(qm, more, context)
                 until = first_shared(qm, trial, names) if title == IMAGE else None
@@ -157,7 +164,7 @@ def fault(decision: object, operators: Collection[str]) -> str:
     """What is wrong with a decision that comes from a file, in a few words; empty where nothing is.
 
     Args:
-        decision: as `Context.memory` would hold it.
+        decision: as `Measurements` would hold it.
         operators: of the model.
     """
     if not isinstance(decision, dict) or set(decision) != {"kept_float", "measured"}:
@@ -174,6 +181,11 @@ def fault(decision: object, operators: Collection[str]) -> str:
         if not all(isinstance(one[name], kind) for name, kind in kinds.items()):
             return "its timings are not numbers"
     return ""
+
+
+def _is_float(qm: QuantModel, operator: str) -> bool:
+    """Whether an algorithm has put the operator in float already; its reason stays."""
+    return operator in qm.choices and qm.choices[operator].activation is None
 
 
 def _open(qm: QuantModel, context: Context, until: str | None = None) -> Runner:

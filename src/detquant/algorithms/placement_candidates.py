@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import onnx_ir as ir
 
+from detquant.calibration import QuantModel
 from detquant.graph.summary import node_macs
 from detquant.graph.traits import OPS, WEIGHTED, weight_of
 from detquant.graph.values import static_shape
-from detquant.recipes import QuantModel
 
 IMAGE = "convolution of the image"
 

@@ -9,19 +9,20 @@ guard, since a tensor that does most of the damage by itself would hide all else
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
 from detquant.algorithms._base import Context
+from detquant.algorithms.options import NotNegative, Share
 from detquant.algorithms.replan import planned, planned_again
-from detquant.calibration import activation_grids, observer
+from detquant.calibration import QuantModel, activation_grids, observer
 from detquant.errors import CalibrationError
 from detquant.graph.running import OrtRunner
 from detquant.graph.switches import with_switches
 from detquant.numerics.grid import Array
-from detquant.recipes import QuantModel
+from detquant.recipes import Stage
 
 ON = "detquant.round"
 FIRST_LOOK = 4
@@ -38,16 +39,22 @@ class Ranges:
         tolerable: damage up to which nothing else is tried.
     """
 
-    observers: Sequence[str] = ("mse", "mean")
-    gain: float = 0.05
-    tolerable: float = 0.05
+    name: ClassVar[str] = "ranges"
+    stage: ClassVar[Stage] = Stage.CHOICES
+
+    observers: tuple[str, ...] = ("mse", "mean")
+    gain: Share = 0.05
+    tolerable: NotNegative = 0.05
+
+    def __post_init__(self) -> None:
+        for name in self.observers:
+            observer(name)
 
     def __call__(self, qm: QuantModel, context: Context) -> QuantModel:
         """The model with the observer whose grids do the least damage; the same model where that is the recipe's.
 
         Raises:
             CalibrationError: the damage cannot be measured, since the model's heads are not known.
-            RecipeError: there is no observer of such a name.
         """
         if context.damage is None:
             raise CalibrationError(
@@ -59,16 +66,18 @@ class Ranges:
             return qm
         costs = {"": damage_of(qm, context)}
         for done, name in enumerate(self.observers, 1):
-            if not observer(name).needs_histogram or context.statistics.histograms:
+            if not observer(name).needs_histogram or qm.statistics.histograms:
                 decided = planned(qm, context, name)
-                params = activation_grids(qm.reference, decided, context.statistics)
+                params = activation_grids(qm.reference, decided, qm.statistics)
                 costs[name] = damage_of(replace(qm, plan=decided, params=params), context)
             context.tick("choosing ranges", done, len(self.observers))
         best = min(costs, key=costs.__getitem__)
         if costs[best] >= (1 - self.gain) * costs[""]:
             return qm
         told = ", ".join(f"{name or context.recipe.name} {cost:.3f}" for name, cost in costs.items())
-        return planned_again(replace(qm, observer=best), context).noted(f"ranges: found by '{best}', by damage: {told}")
+        notes = tuple(note for note in qm.notes if note.step != self.name)  # an earlier choice is no more
+        chosen = planned_again(replace(qm, observer=best, notes=notes), context)
+        return chosen.noted(self, f"ranges: found by '{best}', by damage: {told}")
 
 
 def damage_of(qm: QuantModel, context: Context) -> float:

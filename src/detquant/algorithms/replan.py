@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from detquant.algorithms._base import Context
-from detquant.calibration import calibrate
-from detquant.recipes import Plan, QuantModel, plan
+from detquant.calibration import QuantModel, calibrate
+from detquant.recipes import Choice, Plan, Recipe, Stage, plan
 
 
 def keep_more_float(qm: QuantModel, more: Mapping[str, str], context: Context) -> QuantModel:
@@ -18,31 +18,67 @@ def keep_more_float(qm: QuantModel, more: Mapping[str, str], context: Context) -
     Args:
         qm: the model.
         more: operator -> reason.
-        context: statistics, facts and recipe.
+        context: facts and recipe.
     """
-    return planned_again(replace(qm, kept={**qm.kept, **more}), context)
+    begun = choices_so_far(qm, more, context)
+    return with_choices(
+        qm, {name: replace(begun[name], activation=None, why=why) for name, why in more.items()}, context
+    )
+
+
+def choices_so_far(qm: QuantModel, operators: Iterable[str], context: Context) -> dict[str, Choice]:
+    """What these operators are given as things stand, to begin with for who chooses otherwise.
+
+    Args:
+        qm: the model.
+        operators: by name.
+        context: the recipe.
+    """
+    nodes = {node.name: node for node in qm.reference.graph}
+    recipe = observed(qm.observer, context)
+    return {name: qm.choices.get(name) or recipe.choice_for(nodes[name]) for name in operators}
+
+
+def with_choices(qm: QuantModel, more: Mapping[str, Choice], context: Context) -> QuantModel:
+    """The model planned and calibrated again with these choices besides those that algorithms have made already.
+
+    Args:
+        qm: the model.
+        more: by operator; `Recipe.choice_for` gives one to begin with.
+        context: facts and recipe.
+
+    Raises:
+        RecipeError: nothing would be left in integers.
+    """
+    return planned_again(replace(qm, choices={**qm.choices, **more}), context)
 
 
 def planned_again(qm: QuantModel, context: Context) -> QuantModel:
-    """The model planned and calibrated again, with what algorithms have decided for it: what stays float, and who finds
-    the ranges of its activations. Weights start again from the reference.
+    """The model planned and calibrated again, with what algorithms have decided for it.
+
+    That is what single operators are given, and who finds the ranges of activations. Grids and weights start again from
+    calibration, so this belongs to steps of the stage `Stage.CHOICES`, and what later ones did and said is no more.
 
     Args:
         qm: the model as it was, with these decisions.
-        context: statistics, facts and recipe.
+        context: facts and recipe.
     """
     decided = planned(qm, context, qm.observer)
-    fresh = calibrate(qm.reference, decided, context.statistics, context.target.capability, qm)
-    return replace(fresh, kept=qm.kept, observer=qm.observer, notes=qm.notes)
+    fresh = calibrate(qm.reference, decided, qm.statistics, context.target.capability, qm.calibrated)
+    return replace(fresh, choices=qm.choices, observer=qm.observer, notes=qm.notes_until(Stage.CHOICES))
 
 
 def planned(qm: QuantModel, context: Context, observer: str) -> Plan:
-    """The plan alone, with what stays float already.
+    """The plan alone, with what was chosen for single operators already.
 
     Args:
         qm: the model.
         context: facts and recipe.
         observer: of activations; empty for the recipe's.
     """
-    recipe = context.recipe.observed_by(observer) if observer else context.recipe
-    return plan(qm.reference, recipe, context.target.capability, qm.kept, context.ranges)
+    return plan(qm.reference, observed(observer, context), context.target.capability, qm.choices, context.ranges)
+
+
+def observed(observer: str, context: Context) -> Recipe:
+    """The recipe with this observer of activations; empty for its own."""
+    return context.recipe.observed_by(observer) if observer else context.recipe

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from detquant.calibration.calibrate import activation_grids, calibrate, with_weight_grids
 from detquant.calibration.collect import Collector, Feed, Feeds, Progress
+from detquant.calibration.images import Images
 from detquant.calibration.interest import interest, telling
+from detquant.calibration.limits import WeightLimits
+from detquant.calibration.note import Note
 from detquant.calibration.observers import OBSERVERS, Observer, TensorView, observer
+from detquant.calibration.quant_model import QuantModel
+from detquant.calibration.sound import fault, weight_limits
 from detquant.calibration.statistics import Statistics, statistics_key
 from detquant.calibration.weights import weight_grid
 
@@ -14,16 +19,22 @@ __all__ = [
     "Collector",
     "Feed",
     "Feeds",
+    "Images",
+    "Note",
     "Observer",
     "Progress",
+    "QuantModel",
     "Statistics",
     "TensorView",
+    "WeightLimits",
     "activation_grids",
     "calibrate",
+    "fault",
     "interest",
     "observer",
     "statistics_key",
     "telling",
     "weight_grid",
+    "weight_limits",
     "with_weight_grids",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,6 +13,8 @@ import onnx_ir as ir
 
 from detquant.calibration.observers import TensorView, observer
 from detquant.calibration.preactivation import FUNCTIONS, useful_low
+from detquant.calibration.quant_model import QuantModel
+from detquant.calibration.sound import codes_read, input_of
 from detquant.calibration.statistics import BINS, Statistics
 from detquant.calibration.weights import WeightGrid, weight_grid
 from detquant.errors import CalibrationError
@@ -21,7 +23,7 @@ from detquant.graph.values import constant, values_by_name
 from detquant.graph.weights import replace_weight
 from detquant.numerics import Capability, QuantParams, QuantSpec, grid_from_range
 from detquant.numerics.grid import IntArray
-from detquant.recipes import Fixed, Own, Plan, QuantModel
+from detquant.recipes import Fixed, Own, Plan
 
 
 def calibrate(
@@ -34,13 +36,16 @@ def calibrate(
         plan: the decision.
         statistics: of the calibration images.
         capability: the target's facts.
-        before: the same model after another decision, on the same statistics: grids of tensors that are made up in the
-            same way are taken from it, and weights whose operators read the same grid. No algorithm has changed its
-            weights.
+        before: what calibration made of the same model after another decision, if it did (`QuantModel.calibrated`):
+            grids of tensors that are made up in the same way are taken from it, and weights whose operators read the
+            same grid.
     """
+    if before is not None and (before.reference is not model or before.statistics is not statistics):
+        before = None
     params = activation_grids(model, plan, statistics, before)
-    filled = QuantModel(model=model, reference=model, plan=plan, params=params, weights={})
-    return with_weight_grids(filled, capability, statistics, before)
+    filled = QuantModel(model=model, reference=model, plan=plan, params=params, weights={}, statistics=statistics)
+    made = with_weight_grids(filled, capability, before)
+    return replace(made, calibrated=made)
 
 
 def activation_grids(
@@ -73,21 +78,15 @@ def _same_range(root: str, plan: Plan, before: QuantModel) -> bool:
     return (old.sources[root], old.preactivations.get(root)) == (plan.sources[root], plan.preactivations.get(root))
 
 
-def with_weight_grids(
-    qm: QuantModel, capability: Capability, statistics: Statistics, before: QuantModel | None = None
-) -> QuantModel:
+def with_weight_grids(qm: QuantModel, capability: Capability, before: QuantModel | None = None) -> QuantModel:
     """The same with every weight on a grid, as near to the weight of `QuantModel.reference` as it gets."""
     nodes = {n.name or "": n for n in qm.reference.graph}
     known = _weights_of(before) if before is not None and before.reference is qm.reference else {}
-    activations, integer = qm.activations, set(qm.plan.integer)
 
     def find(name: str, spec: QuantSpec) -> WeightGrid:
-        tensor = _codes_read(nodes[name], integer)
-        x, same, peaks = activations.get(tensor), known.get(name), None
+        same, (x, peaks) = known.get(name), input_of(qm, nodes[name], capability)
         if same is not None and same.spec == spec and _equal(same.x, x):
             return same.grid
-        if capability.pair_saturation and x is not None:
-            peaks = statistics.channel_peaks.get(tensor, x.high)  # unknown: anything on the grid may come
         return weight_grid(nodes[name], spec, x=x, peaks=peaks)
 
     wishes = qm.plan.weights
@@ -98,12 +97,6 @@ def with_weight_grids(
     for name, grid in grids.items():
         replace_weight(mine[name], grid.values)
     return replace(qm, model=model, weights={name: grid.params for name, grid in grids.items()})
-
-
-def _codes_read(layer: ir.Node, integer: Collection[str]) -> str:
-    """The tensor whose codes a layer multiplies; empty where it runs in float."""
-    x = layer.inputs[0]
-    return x.name or "" if x is not None and layer.name in integer else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +115,7 @@ def _weights_of(qm: QuantModel) -> dict[str, _Known]:
         if name in qm.weights and values is not None:
             found[name] = _Known(
                 spec=qm.plan.weights[name],
-                x=activations.get(_codes_read(node, integer)),
+                x=activations.get(codes_read(node, integer)),
                 grid=WeightGrid(params=qm.weights[name], values=np.asarray(values, np.float32)),
             )
     return found

@@ -18,7 +18,8 @@ from detquant.calibration.interest import telling
 from detquant.calibration.observers import observer
 from detquant.calibration.probes import with_codes, with_extremes
 from detquant.calibration.settled import settled
-from detquant.calibration.statistics import BINS, Statistics
+from detquant.calibration.statistics import Statistics
+from detquant.calibration.tally import Tally
 from detquant.errors import CalibrationError
 from detquant.graph.running import OrtRunner
 from detquant.numerics.grid import Array
@@ -71,14 +72,15 @@ class Collector:
         """
         if count == 0:
             raise CalibrationError("Calibration has no images: the data set's calibration split is empty.")
-        state = self._stored() or Statistics.empty()
+        stored = self._stored()
+        state = Tally.after(stored) if stored else Tally()
         try:
             self._extremes(state, feeds, count)
             self._histograms(state, feeds)
         finally:
             if self.store and state.images:
-                state.save(self.store)
-        return state
+                state.statistics().save(self.store)
+        return state.statistics()
 
     def _stored(self) -> Statistics | None:
         """What an earlier run has left, if it looked at the same tensors."""
@@ -94,8 +96,8 @@ class Collector:
         owned = self.plan.owned
         return [name for root in owned for name in self.plan.sources[root]]
 
-    def _extremes(self, state: Statistics, feeds: Feeds, count: int) -> None:
-        if state.images >= count or settled(self.plan, state, self.enough):
+    def _extremes(self, state: Tally, feeds: Feeds, count: int) -> None:
+        if state.images >= count or settled(self.plan, state.statistics(), self.enough):
             return
         names, inputs = self.tensors(), {v.name or "" for v in self.model.graph.inputs}
         inside = [n for n in names if n not in inputs]
@@ -118,46 +120,43 @@ class Collector:
                 low_high = float(out[f"{name}:min"]), float(out[f"{name}:max"])
                 state.extremes.setdefault(name, []).append(low_high)
             for name in self.by_channel:
-                mean, peak = np.asarray(out[f"{name}:mean"], np.float64), np.asarray(out[f"{name}:peak"])
-                state.channel_sums[name] = state.channel_sums.get(name, np.zeros_like(mean)) + mean
-                state.channel_peaks[name] = np.maximum(state.channel_peaks.get(name, peak), peak)
+                state.add_channels(
+                    name, np.asarray(out[f"{name}:mean"], np.float64), np.asarray(out[f"{name}:peak"], np.float32)
+                )
             state.interest += shown
             state.images += 1
-            done = settled(self.plan, state, self.enough)
+            done = settled(self.plan, state.statistics(), self.enough)
             self._tick("calibrating", state, state.images, state.images if done else count)
             if done:
                 break
 
-    def _histograms(self, state: Statistics, feeds: Feeds) -> None:
+    def _histograms(self, state: Tally, feeds: Feeds) -> None:
         wanted = [r for r, spec in self.plan.owned.items() if observer(spec.observer).needs_histogram]
         chosen = self._chosen(state)
         if not wanted or state.histogram_images >= len(chosen):
             return
         inputs = {v.name for v in self.model.graph.inputs}
         sources = [n for root in wanted for n in self.plan.sources[root] if n not in inputs]
-        bounds = {name: state.bounds(name) for name in sources}
+        seen = state.statistics()
+        bounds = {name: seen.bounds(name) for name in sources}
         if not bounds:
             return
         probe = OrtRunner(with_codes(self.model, bounds))
         for _, out in in_parallel(probe, feeds(chosen[state.histogram_images :]), self.threads):
-            for name in bounds:
-                codes = np.minimum(out[f"{name}:codes"].ravel(), BINS - 1)
-                counts = np.bincount(codes, minlength=BINS)
-                state.histograms[name] = state.histograms.get(name, np.zeros(BINS, np.int64)) + counts
-            state.histogram_images += 1
+            state.add_codes({name: out[f"{name}:codes"] for name in bounds})
             self._tick("histograms", state, state.histogram_images, len(chosen))
 
-    def _chosen(self, state: Statistics) -> Sequence[int]:
+    def _chosen(self, state: Tally) -> Sequence[int]:
         """The images of the pass over histograms."""
         if state.interest:
             return telling(state.interest, self.histogram_images)
         return range(0, state.images, -(-state.images // self.histogram_images))
 
-    def _tick(self, what: str, state: Statistics, done: int, count: int) -> None:
+    def _tick(self, what: str, state: Tally, done: int, count: int) -> None:
         if self.progress:
             self.progress(what, done, count)
         if self.store and done % SAVE_EVERY == 0:
-            state.save(self.store)
+            state.statistics().save(self.store)
 
 
 def in_parallel(runner: OrtRunner, feeds: Iterable[Feed], workers: int) -> Iterator[tuple[Feed, Feed]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -19,9 +19,9 @@ from detquant.numerics.grid import Array, FloatArray, IntArray
 BINS = 2048
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """Streaming statistics of some tensors.
+    """Statistics of some tensors. Who has others makes another of these, with `dataclasses.replace`.
 
     Attributes:
         extremes: tensor -> float32 ``[images, 2]``, smallest and largest value in each image.
@@ -33,11 +33,11 @@ class Statistics:
         histogram_images: images seen by the pass over histograms.
     """
 
-    extremes: dict[str, list[tuple[float, float]]]
-    channel_sums: dict[str, npt.NDArray[np.float64]]
-    channel_peaks: dict[str, FloatArray]
-    histograms: dict[str, IntArray]
-    interest: list[float] = field(default_factory=list)
+    extremes: Mapping[str, Sequence[tuple[float, float]]]
+    channel_sums: Mapping[str, npt.NDArray[np.float64]]
+    channel_peaks: Mapping[str, FloatArray]
+    histograms: Mapping[str, IntArray]
+    interest: Sequence[float] = ()
     images: int = 0
     histogram_images: int = 0
 
@@ -60,8 +60,8 @@ class Statistics:
         """Writes an ``.npz``; never leaves a partial file under its final name."""
         arrays: dict[str, Array] = {"counts": np.array([self.images, self.histogram_images], np.int64)}
         arrays["interest"] = np.asarray(self.interest, np.float64)
-        for kind, table in self._tables().items():
-            arrays |= {f"{kind}:{name}": np.asarray(value) for name, value in table.items()}
+        for kind, table in _TABLES.items():
+            arrays |= {f"{kind}:{name}": np.asarray(value) for name, value in getattr(self, table).items()}
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(path.name + ".partial")
         with partial.open("wb") as file:
@@ -71,22 +71,22 @@ class Statistics:
     @classmethod
     def load(cls, path: Path) -> Statistics | None:
         """What was saved, or None where there is nothing usable."""
-        found = cls.empty()
-        tables = found._tables()
+        tables: dict[str, dict[str, Any]] = {letter: {} for letter in _TABLES}
         try:
             with path.open("rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as arrays:
-                found.images, found.histogram_images = (int(n) for n in arrays["counts"])
-                found.interest = arrays["interest"].tolist()
+                images, histogram_images = (int(n) for n in arrays["counts"])
+                interest = tuple(arrays["interest"].tolist())
                 for key in set(arrays.files) - {"counts", "interest"}:
                     value = arrays[key]
-                    tables[key[0]][key[2:]] = list(map(tuple, value.tolist())) if key[0] == "e" else value
+                    tables[key[0]][key[2:]] = tuple(map(tuple, value.tolist())) if key[0] == "e" else value
         except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return None
-        return found
+        named = {table: tables[letter] for letter, table in _TABLES.items()}
+        return cls(**named, interest=interest, images=images, histogram_images=histogram_images)
 
-    def _tables(self) -> dict[str, dict[str, Any]]:
-        """Each table under the letter that it has in the file."""
-        return {"e": self.extremes, "c": self.channel_sums, "p": self.channel_peaks, "h": self.histograms}
+
+_TABLES = {"e": "extremes", "c": "channel_sums", "p": "channel_peaks", "h": "histograms"}
+"""Each table under the letter that it has in the file."""
 
 
 def statistics_key(model_sha256: str, images: Iterable[Path], settings: Mapping[str, object]) -> str:

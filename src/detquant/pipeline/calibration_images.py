@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from detquant.calibration import Feed
@@ -50,6 +50,11 @@ def require_calibration(dataset: Dataset, recipe: Recipe) -> None:
     """
     if dataset.uncalibrated and recipe.calibrates:
         raise DatasetError(dataset.uncalibrated)
+
+
+def at_places(family: Family, paths: Sequence[Path], which: Sequence[int]) -> Iterator[Feed]:
+    """Network inputs of the images at these places among ``paths``."""
+    return stream(family, [paths[place] for place in which])
 
 
 def stream(family: Family, paths: Iterable[Path]) -> Iterator[Feed]:

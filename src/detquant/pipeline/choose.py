@@ -21,6 +21,7 @@ from detquant.pipeline.entries import Entry, compared_by, float_entries, quantiz
 from detquant.pipeline.evaluate import measurable, run_over
 from detquant.pipeline.figures import skip_figures
 from detquant.pipeline.job import Job, Progress
+from detquant.pipeline.wish import read_recipe
 from detquant.recipes import Recipe, load_recipe
 from detquant.targets import TARGETS, Target, load_target
 
@@ -64,7 +65,7 @@ def choose(
     Raises:
         RecipeError: there is no such recipe, or none of the decisions can be taken.
     """
-    wish = load_recipe(recipe)
+    wish = read_recipe(recipe)
     given = _given(decisions, detector, wish) if decisions is not None else ()
     require_calibration(dataset, wish)
     warned = require_sound(detector, dataset, force=force, progress=progress)

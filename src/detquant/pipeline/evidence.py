@@ -11,7 +11,7 @@ from typing import Any
 import onnx_ir as ir
 
 from detquant._version import __version__
-from detquant.calibration import Feed
+from detquant.calibration import Feed, QuantModel
 from detquant.data import Dataset, Skip
 from detquant.evaluation.agreement import agreement, same_guess
 from detquant.evaluation.scorers import figures, headline
@@ -22,7 +22,7 @@ from detquant.pipeline.detector import Detector
 from detquant.pipeline.evaluate import Measured, Side
 from detquant.pipeline.figures import skip_figures
 from detquant.pipeline.inspection import describe_plan, int8_share
-from detquant.recipes import Fixed, QuantModel
+from detquant.recipes import Fixed
 from detquant.report import sheets
 from detquant.report.files import to_json
 from detquant.report.plain import plain
@@ -93,8 +93,8 @@ def decisions(qm: QuantModel) -> dict[str, Any]:
     return {
         "int8": int8_share(qm.reference, qm.plan),
         "kept_float": dict(qm.plan.kept_float),
-        "guard": list(dict.fromkeys(why for why in qm.kept.values() if why.startswith("guard"))),
-        "notes": [*_placed(qm), *qm.notes],
+        "guard": [why for why in _chosen(qm) if why.startswith("guard")],
+        "notes": [*(why for why in _chosen(qm) if not why.startswith("guard")), *(note.sentence for note in qm.notes)],
         "plan_digest": hashlib.sha256(to_json(describe_plan(qm.plan)).encode()).hexdigest(),
     }
 
@@ -110,8 +110,9 @@ def _agreement(task: str, before: Side, after: Side) -> dict[str, Any]:
     return asdict(agreement(before.confident, after.confident))
 
 
-def _placed(qm: QuantModel) -> list[str]:
-    return [why for why in dict.fromkeys(qm.kept.values()) if not why.startswith("guard")]
+def _chosen(qm: QuantModel) -> list[str]:
+    """Why algorithms chose something else than the recipe for single operators, each reason once."""
+    return list(dict.fromkeys(choice.why for choice in qm.choices.values()))
 
 
 def _no_truth(task: str, side: Side) -> list[str]:

@@ -16,7 +16,8 @@ from detquant.graph.original_ends import End
 from detquant.graph.summary import node_macs
 from detquant.pipeline.detector import Detector, Stranger
 from detquant.pipeline.prepared import prepared
-from detquant.recipes import Derived, Dynamic, Fixed, Own, Plan, Point, Shared, load_recipe, plan
+from detquant.pipeline.wish import read_recipe
+from detquant.recipes import Derived, Dynamic, Fixed, Own, Plan, Point, Shared, plan
 from detquant.targets import load_target
 
 
@@ -88,7 +89,7 @@ def make_plan(detector: Detector, recipe: str, target: str) -> Plan:
 
 def _planned(detector: Detector, recipe: str, target: str) -> tuple[ir.Model, Plan]:
     """The graph that `detquant.quantize` would quantise, and its plan."""
-    wish, place = load_recipe(recipe), load_target(target)
+    wish, place = read_recipe(recipe), load_target(target)
     place.require_integers()
     if detector.is_quantized:
         raise ModelError(

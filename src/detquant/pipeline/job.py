@@ -5,24 +5,35 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import onnx_ir as ir
 
-from detquant.algorithms import Algorithm, Context, Damage, build_algorithm
-from detquant.calibration import Collector, Statistics, calibrate, interest, statistics_key, telling
+from detquant.algorithms import Context, Damage, Measurements, build_steps, take_steps
+from detquant.calibration import (
+    Collector,
+    Images,
+    Note,
+    QuantModel,
+    Statistics,
+    calibrate,
+    interest,
+    statistics_key,
+    telling,
+)
 from detquant.calibration.even_channels import with_even_channels
 from detquant.data import Dataset, Skip
 from detquant.errors import RecipeError
 from detquant.graph import OrtRunner
-from detquant.pipeline.calibration_images import choose_images, stream
+from detquant.pipeline.calibration_images import at_places, choose_images, stream
 from detquant.pipeline.decisions import Decisions
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.memory import peak_rss_mb, remembered
 from detquant.pipeline.prepared import prepared
-from detquant.recipes import Plan, QuantModel, Recipe, plan
+from detquant.recipes import Plan, Recipe, Stage, plan
 from detquant.targets import Target
 
 Progress = Callable[[str, int, int], None]
@@ -75,34 +86,34 @@ class Job:
             RecipeError: the decisions given are not about this model.
         """
         started, threads = time.perf_counter(), os.cpu_count() or 1
-        steps: list[Algorithm] = [build_algorithm(step.name, step.options) for step in self.recipe.steps]
+        steps = build_steps(self.recipe)
         (model, uneven), family = self._rewritten(threads), self.detector.family
         ranges = self.detector.ranges
         decided = plan(model, self.recipe, self.target.capability, ranges=ranges)
         skipped: list[Skip] = []
         paths = choose_images(self.dataset, self.calib, skipped) if decided.owned or steps else []
         with remembered(self.work, self._key(paths), self.target.package) as memory:
-            memory.decisions = self._decided(memory.decisions, {node.name or "" for node in model.graph})
+            measurements = Measurements(self._decided(memory.decisions, {node.name or "" for node in model.graph}))
             statistics = self._statistics(model, decided, paths, memory.statistics)
             looked_at = telling(statistics.interest, FEEDS) or range(min(FEEDS, len(paths)))
-            feeds = tuple(stream(family, [paths[place] for place in looked_at]))
+            images = Images(partial(at_places, family, paths), range(len(paths)), looked_at)
             context = Context(
-                statistics=statistics,
                 target=self.target,
                 recipe=self.recipe,
-                feeds=feeds,
+                images=images,
                 ranges=ranges,
-                damage=Damage(family, OrtRunner(model).run, feeds, threads) if steps else None,
-                memory=memory.decisions,
+                damage=Damage(family, OrtRunner(model).run, images.telling, threads) if steps else None,
+                measurements=measurements,
                 threads=threads,
                 progress=self.progress,
             )
             qm = calibrate(model, decided, statistics, self.target.capability)
-            qm = qm.noted(EVEN.format(uneven)) if uneven else qm
+            said = [EVEN.format(uneven)] * bool(uneven)
             if 0 < statistics.images < len(paths):
-                qm = qm.noted(SETTLED.format(statistics.images, len(paths), self.recipe.settled))
-            for step in steps:
-                qm = step(qm, context)
+                said.append(SETTLED.format(statistics.images, len(paths), self.recipe.settled))
+            notes = (Note(step="calibration", stage=Stage.GRAPH, sentence=sentence) for sentence in said)
+            qm = take_steps(replace(qm, notes=tuple(notes)), steps, context)
+            memory.decisions = measurements.all()
         return Made(
             model=qm,
             context=context,
@@ -149,7 +160,7 @@ class Job:
             store=store,
             progress=self.progress,
         )
-        return collector.collect(lambda which: stream(family, [paths[k] for k in which]), len(paths))
+        return collector.collect(partial(at_places, family, paths), len(paths))
 
     def _key(self, paths: Sequence[Path]) -> str:
         """Names the statistics by all that they depend on."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from detquant._version import __version__
+from detquant.calibration import QuantModel
 from detquant.data import Dataset, open_dataset
 from detquant.errors import CalibrationError, ModelError, RecipeError
 from detquant.families.reading import reading_text
@@ -25,7 +26,8 @@ from detquant.pipeline.growth import growth
 from detquant.pipeline.job import Job, Progress
 from detquant.pipeline.memory import FOLDER
 from detquant.pipeline.outputs import REPORT, REPORT_TEXT
-from detquant.recipes import QuantModel, Recipe, load_recipe
+from detquant.pipeline.wish import read_recipe
+from detquant.recipes import Recipe
 from detquant.report.files import require_writable, staged, to_json
 from detquant.report.markdown import to_markdown
 from detquant.targets import Artefact, load_target
@@ -114,7 +116,7 @@ def quantize(
     given = read_decisions(decisions) if decisions is not None else ()
     if given and engine != "detquant":
         raise RecipeError(f"Engine {engine} takes no decisions of detquant's: leave them out, or the engine.")
-    wish = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    wish = read_recipe(recipe)
     place, make = load_target(target), load_engine(engine)
     place.require_integers()
     detector = (

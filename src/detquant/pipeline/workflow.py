@@ -19,6 +19,7 @@ from detquant.pipeline.entries import Entry, compared_by, float_entries, quantiz
 from detquant.pipeline.evaluate import Measured, measurable, run_over
 from detquant.pipeline.figures import skip_figures
 from detquant.pipeline.job import Job, Progress
+from detquant.pipeline.wish import read_recipe
 from detquant.recipes import load_recipe
 from detquant.recipes.workflow import Workflow, ZooData, ZooModel
 from detquant.report.files import require_place, staged, to_json
@@ -76,10 +77,11 @@ def run_workflow(workflow: Workflow, settings: Settings) -> dict[str, Any]:
         DetquantError: in a sentence; what was written before stays.
     """
     require_place(settings.out, (REPORT, REPORT_TEXT))
+    wish = read_recipe(workflow.recipe)
     if settings.decisions:
         read_decisions(settings.decisions)  # what is wrong with the file is said before anything is fetched
     dataset = _data(workflow.data, settings)
-    require_calibration(dataset, load_recipe(workflow.recipe))
+    require_calibration(dataset, wish)
     paths = list(settings.models) or [_model(model, settings) for model in workflow.models]
     folders = distinct([path.stem for path in paths], {FETCHED, REPORT, REPORT_TEXT})
     for path, folder in zip(paths, folders, strict=True):
@@ -202,7 +204,7 @@ def _entries(workflow: Workflow, settings: Settings, detector: Detector, folder:
     job = Job(
         detector=detector,
         dataset=dataset,
-        recipe=load_recipe(workflow.recipe),
+        recipe=read_recipe(workflow.recipe),
         target=place,
         calib=workflow.calib,
         work=settings.out / folder,

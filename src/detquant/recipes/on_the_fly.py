@@ -6,30 +6,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import onnx_ir as ir
 
 from detquant.errors import RecipeError
 from detquant.graph import find_decode_tail
 from detquant.graph.traits import WEIGHTED, weight_of
 from detquant.numerics import Capability
+from detquant.recipes.choice import Choice
 from detquant.recipes.plan import Dynamic, Plan, Point
 from detquant.recipes.recipe import Recipe
 from detquant.recipes.refusals import require_layers
 
 
-def plan_on_the_fly(graph: ir.Graph, recipe: Recipe, capability: Capability) -> Plan:
+def plan_on_the_fly(graph: ir.Graph, recipe: Recipe, capability: Capability, choices: Mapping[str, Choice]) -> Plan:
     """Decides, layer by layer.
 
     Raises:
-        RecipeError: the target has no such kernels, or the recipe finds some grids on the fly and others beforehand,
-            or nothing would be quantised.
+        RecipeError: the target has no such kernels, or nothing would be quantised.
     """
-    wished = [rule.activation for rule in recipe.rules if rule.activation is not None]
-    if not all(spec.dynamic for spec in wished):
-        raise RecipeError(
-            f"Recipe '{recipe.name}' has activations with observer 'dynamic' and others: give all of them that one, or "
-            f"none."
-        )
     if not capability.dynamic_ops:
         raise RecipeError(
             f"Recipe '{recipe.name}' rounds activations as they run, and target {capability.name} has no kernels that "
@@ -39,18 +35,19 @@ def plan_on_the_fly(graph: ir.Graph, recipe: Recipe, capability: Capability) -> 
     points: dict[str, Point] = {}
     weights, kept = {}, {}
     for node in graph:
-        name, rule = node.name or "", recipe.rule_for(node)
+        name = node.name or ""
+        wish = choices.get(name) or recipe.choice_for(node)
         reason = "decode tail" if node in tail.nodes else _why_float(node, capability)
-        if reason is None and (rule is None or rule.activation is None or rule.weight is None):
-            reason = "the recipe says float"
+        if reason is None and (wish.activation is None or wish.weight is None):
+            reason = wish.why
         if reason is None and node in tail.head_convs and recipe.head == "float":
             reason = "head output, feeds the decode tail"
         if reason is not None:
             kept[name] = reason
             continue
-        assert rule is not None and rule.weight is not None and rule.activation is not None
-        weights[name] = rule.weight
-        points[(node.inputs[0].name if node.inputs[0] is not None else None) or ""] = Dynamic(rule.activation)
+        assert wish.weight is not None and wish.activation is not None
+        weights[name] = wish.weight
+        points[(node.inputs[0].name if node.inputs[0] is not None else None) or ""] = Dynamic(wish.activation)
     require_layers(recipe, capability, weights)
     return Plan(
         points=points,

@@ -3,7 +3,7 @@
 1. The decode tail stays float; so do the convolutions that feed it unless the recipe says ``head = "int"``, the
    target's integer kernels write float, or the only one of them gives one vector of class scores, as a classifier's
    does.
-2. An operator is integer when the recipe gives it a grid and the target has a kernel.
+2. An operator is integer when the recipe, or what was chosen for it alone, gives it a grid and the target has a kernel.
 3. Operators without weights follow their producers: an Add behind two float convolutions stays float. Those
    that only move values (MaxPool, Concat, Slice, ...) also become integer when all their readers are.
 4. A composite activation (SiLU) is one operator: integer as a whole, where the target can, inside the layer before it
@@ -30,10 +30,11 @@ from detquant.graph import Activation, DecodeTail, find_activations, find_decode
 from detquant.graph.channel_readers import channel_readers
 from detquant.graph.traits import OPS, WEIGHTED, activation_inputs, bias_of, is_constant, weight_of
 from detquant.numerics import Capability, QType, QuantSpec
+from detquant.recipes.choice import Choice
 from detquant.recipes.on_the_fly import plan_on_the_fly
 from detquant.recipes.plan import SCORES, Derived, Fixed, Own, Plan, Point, Shared
 from detquant.recipes.recipe import Recipe
-from detquant.recipes.refusals import require_integers, require_layers, require_unfolding
+from detquant.recipes.refusals import require_choices, require_integers, require_layers, require_unfolding
 
 FOLLOWS = "its producers run in float"
 Range = tuple[float, float]
@@ -43,7 +44,7 @@ def plan(
     model: ir.Model,
     recipe: Recipe,
     capability: Capability,
-    keep_float: Mapping[str, str] | None = None,
+    choices: Mapping[str, Choice] | None = None,
     ranges: Mapping[str, Range] | None = None,
 ) -> Plan:
     """Decides, tensor by tensor.
@@ -52,17 +53,20 @@ def plan(
         model: prepared graph.
         recipe: the wish.
         capability: the target's facts.
-        keep_float: operators to keep in float besides, with the reason.
+        choices: what single operators are given, whatever the recipe says.
         ranges: of the graph's inputs and of what it makes of them first, as far as they are known beforehand.
 
     Raises:
-        RecipeError: nothing would be quantised, or the target has no kernel for the recipe's types.
+        RecipeError: nothing would be quantised, the target has no kernel for the recipe's types, or a choice is about
+            an operator that is not there.
         UnsupportedOperator: one would stay float on a target that computes in integers only.
     """
+    chosen = choices or {}
+    require_choices(recipe, chosen, {node.name or "" for node in model.graph})
     if recipe.dynamic:
-        return plan_on_the_fly(model.graph, recipe, capability)
+        return plan_on_the_fly(model.graph, recipe, capability, chosen)
     require_unfolding(recipe, capability)
-    return _Planner(model.graph, recipe, capability, keep_float or {}, ranges or {}).plan()
+    return _Planner(model.graph, recipe, capability, chosen, ranges or {}).plan()
 
 
 class _Planner:
@@ -71,10 +75,10 @@ class _Planner:
         graph: ir.Graph,
         recipe: Recipe,
         capability: Capability,
-        keep_float: Mapping[str, str],
+        choices: Mapping[str, Choice],
         ranges: Mapping[str, Range],
     ) -> None:
-        self.graph, self.recipe, self.capability, self.keep_float = graph, recipe, capability, keep_float
+        self.graph, self.recipe, self.capability, self.choices = graph, recipe, capability, choices
         self.ranges = ranges
         self.tail: DecodeTail = find_decode_tail(graph)
         self.activations = find_activations(graph)
@@ -115,29 +119,34 @@ class _Planner:
 
     def why_float(self, node: ir.Node) -> str | None:
         """The first reason to keep ``node`` in float, or None."""
-        rule, facts = self.recipe.rule_for(node), self.capability
+        wish, facts = self.wish(node), self.capability
         if node in self.tail.nodes:
             return "decode tail"
         heads_float = self.recipe.head == "float" and not facts.integer_only and not facts.float_results
         if node in self.tail.head_convs and heads_float and not self.ranks(node):
             return "head output, feeds the decode tail"
-        if self.name(node) in self.keep_float:
-            return self.keep_float[self.name(node)]
+        if self.name(node) in self.choices and (wish.activation is None or self.lacks_weight(node, wish)):
+            return wish.why
         composite = self.inside.get(id(node))
         fused = composite is not None and self.fuses(composite)
         if composite is not None and not fused and composite.kind not in facts.activation_steps:
             return f"{composite.kind} has no integer kernel on {facts.name}"
         if node.op_type not in facts.kernels and not fused:
             return f"{node.op_type} has no integer kernel on {facts.name}"
-        if rule is None or rule.activation is None:
-            return "the recipe says float"
-        if node.op_type in WEIGHTED:
-            weight = weight_of(node)
-            if weight is None:
-                return "its weight is not constant"
-            if rule.weight is None:
-                return "the recipe says float"
-        return None
+        if wish.activation is None:
+            return wish.why
+        if node.op_type in WEIGHTED and weight_of(node) is None:
+            return "its weight is not constant"
+        return wish.why if self.lacks_weight(node, wish) else None
+
+    def wish(self, node: ir.Node) -> Choice:
+        """What ``node`` is to be given: what was chosen for it, or what the recipe says."""
+        return self.choices.get(self.name(node)) or self.recipe.choice_for(node)
+
+    @staticmethod
+    def lacks_weight(node: ir.Node, wish: Choice) -> bool:
+        """Whether a layer would have its weight in float, which no integer kernel takes."""
+        return node.op_type in WEIGHTED and wish.weight is None
 
     def ranks(self, node: ir.Node) -> bool:
         """Whether a head gives one vector of class scores: these are ranked and not decoded, and bear a grid."""
@@ -251,8 +260,8 @@ class _Planner:
     def weights(self) -> dict[str, QuantSpec]:
         """The wish for each weight that will be codes."""
         layers = [n for n in self.graph if weight_of(n) is not None and (id(n) in self.integer or self.weight_only(n))]
-        rules = {self.name(n): self.recipe.rule_for(n) for n in layers}
-        return {name: rule.weight for name, rule in rules.items() if rule is not None and rule.weight is not None}
+        wishes = {self.name(n): self.wish(n).weight for n in layers}
+        return {name: spec for name, spec in wishes.items() if spec is not None}
 
     def weight_only(self, node: ir.Node) -> bool:
         """Case 7."""
@@ -313,9 +322,9 @@ class _Planner:
             producer = value.producer()
             readers = [use.node for use in value.uses()]
             for node in readers if producer is None else [producer, *readers]:
-                rule = self.recipe.rule_for(node) if id(node) in self.integer else None
-                if rule is not None and rule.activation is not None:
-                    return self.taken(rule.activation)
+                spec = self.wish(node).activation if id(node) in self.integer else None
+                if spec is not None:
+                    return self.taken(spec)
         raise AssertionError("a grid without an integer operator")
 
     def taken(self, spec: QuantSpec) -> QuantSpec:

@@ -11,7 +11,7 @@ scope = "*"                     # pattern of node names
 weight = { qtype = "int8", granularity = "per_axis", observer = "mse" }     # or "float"
 activation = { qtype = "uint8", symmetric = false, observer = "minmax" }    # or "float"; observer "dynamic": as it runs
 
-[[steps]]                       # algorithms, in order
+[[steps]]                       # algorithms, in the order of their stages: graph, choices, grids, weights, biases
 name = "bias_correction"
 options = { mode = "fast" }
 """
@@ -28,8 +28,10 @@ import onnx_ir as ir
 
 from detquant.errors import RecipeError, unknown_name
 from detquant.numerics import Granularity, PerAxis, PerTensor, QType, QuantSpec
+from detquant.recipes.choice import Choice, require_symmetric
 from detquant.recipes.toml_table import builtin_names, entry, list_of, load_table, only
 
+SAYS_FLOAT = "the recipe says float"
 GRANULARITIES: dict[str, Granularity] = {"per_tensor": PerTensor(), "per_axis": PerAxis(0)}
 
 
@@ -43,8 +45,7 @@ class Rule:
     activation: QuantSpec | None = None
 
     def __post_init__(self) -> None:
-        if self.weight is not None and not self.weight.symmetric:
-            raise RecipeError(f"A weight's grid is symmetric, not {self.weight}: give a signed type such as int8.")
+        require_symmetric(self.weight)
 
     def matches(self, node: ir.Node) -> bool:
         """Whether the rule speaks of ``node``."""
@@ -68,7 +69,7 @@ class Recipe:
         name: short name, written into reports and models.
         description: one sentence.
         rules: the last that matches wins.
-        steps: algorithms in order.
+        steps: algorithms, in the order of their stages (`Stage`).
         head: "float" or "int" for what the decode tail reads. The convolutions that give it stay float with it, unless
             the target's integer kernels write float.
         settled: share of their width to which ranges must be known for calibration to end before it has seen all
@@ -110,6 +111,11 @@ class Recipe:
     def rule_for(self, node: ir.Node) -> Rule | None:
         """The last rule that matches ``node``."""
         return next((rule for rule in reversed(self.rules) if rule.matches(node)), None)
+
+    def choice_for(self, node: ir.Node) -> Choice:
+        """What the rules give ``node``, as a choice: one to begin with for who chooses otherwise."""
+        rule = self.rule_for(node) or Rule()
+        return Choice(weight=rule.weight, activation=rule.activation, why=SAYS_FLOAT)
 
 
 def builtin_recipes() -> tuple[str, ...]:

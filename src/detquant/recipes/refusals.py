@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping
 
 import onnx_ir as ir
 
-from detquant.errors import RecipeError, UnsupportedOperator
+from detquant.errors import RecipeError, UnsupportedOperator, unknown_name
 from detquant.numerics import Capability
+from detquant.recipes.choice import Choice
 from detquant.recipes.recipe import Recipe
 
 
@@ -21,6 +22,29 @@ def require_unfolding(recipe: Recipe, capability: Capability) -> None:
         raise RecipeError(
             f"Recipe '{recipe.name}' asks for weights alone, and {capability.name} would unfold them anew for each "
             f"image: choose a target that does so once, such as opencv, or give activations a type too."
+        )
+
+
+def require_choices(recipe: Recipe, choices: Mapping[str, Choice], operators: Collection[str]) -> None:
+    """Refuses choices that no plan can honour.
+
+    Args:
+        recipe: the wish.
+        choices: by operator.
+        operators: names of the model's.
+
+    Raises:
+        RecipeError: one is about an operator that the model does not have, or some grids would be found on the fly and
+            others beforehand.
+    """
+    for name in choices:
+        if name not in operators:
+            raise RecipeError(unknown_name("operator", name, operators))
+    wished = [*(rule.activation for rule in recipe.rules), *(choice.activation for choice in choices.values())]
+    if len({spec.dynamic for spec in wished if spec is not None}) > 1:
+        raise RecipeError(
+            f"Recipe '{recipe.name}' has activations with observer 'dynamic' and others: give all of them that one, or "
+            f"none."
         )
 
 

@@ -16,9 +16,9 @@ TARGET = load_target("tflite")
 HALF = 128
 
 
-def quantised(model, feeds, keep_float=None, target=TARGET, ranges=None):
+def quantised(model, feeds, target=TARGET, ranges=None):
     """A QuantModel of the recipe's types for TFLite, without its steps."""
-    return given_codes.quantised(model, feeds, target.capability, keep_float, ranges)
+    return given_codes.quantised(model, feeds, target.capability, ranges)
 
 
 def interpreter(content, *, delegate=True, threads=1):

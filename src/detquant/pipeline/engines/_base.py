@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 import onnx_ir as ir
 
+from detquant.calibration import QuantModel
 from detquant.data import Skip
 from detquant.pipeline.job import Job
-from detquant.recipes import QuantModel
 from detquant.targets import Artefact
 
 

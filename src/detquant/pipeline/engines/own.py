@@ -18,9 +18,9 @@ def quantize(job: Job) -> Product:
         artefact=job.target.lower(with_ends_of_file(qdq, job.detector, job.target)),
         figures={
             **decisions(made.model),
-            KEY: job.about(made.context.memory).figures(),
+            KEY: job.about(made.context.measurements.all()).figures(),
             "calibration": {"images": made.images, "seconds": made.seconds, "peak_rss_mb": made.peak_rss_mb},
-            "sqnr_db": sqnr(made.model, qdq, made.context.feeds, made.context.threads),
+            "sqnr_db": sqnr(made.model, qdq, made.context.images.telling, made.context.threads),
             "recipe": job.recipe.name,
         },
         skipped=made.skipped,

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 
 import onnx_ir as ir
 
+from detquant.calibration.note import Note, Speaker
+from detquant.calibration.statistics import Statistics
 from detquant.graph.qdq import insert_qdq
 from detquant.numerics import QuantParams
-from detquant.recipes.plan import Derived, Dynamic, Plan
+from detquant.recipes import Choice, Derived, Dynamic, Plan, Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,9 +24,12 @@ class QuantModel:
         plan: the decision.
         params: grid of each root tensor (see `Plan.root`).
         weights: grid of each weight in codes, by the name of the operator that reads it.
-        kept: operators that algorithms keep in float -> why.
+        statistics: of the calibration images on ``reference``; who changes that graph gives others with it.
+        choices: what algorithms have chosen for single operators, whatever the recipe says.
         observer: finds the ranges of activations, where an algorithm has chosen another than the recipe's.
-        notes: what the algorithms did, a sentence each, for the report.
+        notes: what the steps did, a sentence each, for the report.
+        calibrated: the model as calibration made it, before algorithms changed weights or grids: what planning again
+            need not find anew is taken from there.
     """
 
     model: ir.Model
@@ -32,9 +37,11 @@ class QuantModel:
     plan: Plan
     params: Mapping[str, QuantParams]
     weights: Mapping[str, QuantParams]
-    kept: Mapping[str, str] = field(default_factory=dict)
+    statistics: Statistics
+    choices: Mapping[str, Choice] = field(default_factory=dict)
     observer: str = ""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+    calibrated: QuantModel | None = field(default=None, repr=False, compare=False)
 
     @property
     def activations(self) -> dict[str, QuantParams]:
@@ -46,6 +53,11 @@ class QuantModel:
         """The QDQ graph."""
         return insert_qdq(self.model, activations=self.activations, weights=self.weights, nodes=set(self.plan.integer))
 
-    def noted(self, *notes: str) -> QuantModel:
-        """The same with more notes."""
-        return replace(self, notes=(*self.notes, *notes))
+    def noted(self, step: Speaker, *sentences: str) -> QuantModel:
+        """The same with more notes, by a step."""
+        more = (Note(step=step.name, stage=step.stage, sentence=sentence) for sentence in sentences)
+        return replace(self, notes=(*self.notes, *more))
+
+    def notes_until(self, stage: Stage) -> tuple[Note, ...]:
+        """The notes that are still true of a model on which all behind ``stage`` is made anew."""
+        return tuple(note for note in self.notes if note.stage <= stage)

@@ -1,0 +1,51 @@
+"""The calibration images as algorithms see them: gone through again and again, in constant memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property, partial
+
+from detquant.calibration.collect import Feed, Feeds
+
+
+class Images:
+    """Images as network inputs: each pass reads and preprocesses them anew, so hundreds cost no more memory than one.
+
+    Who looks at few images many times takes `telling`, which are held in memory.
+
+    Args:
+        feeds: called with the places of images, gives their feeds one by one; the same ones each time.
+        places: of the images, in the order in which they come.
+        telling: places of the few that tell most, see `detquant.calibration.interest`.
+    """
+
+    def __init__(self, feeds: Feeds, places: Sequence[int], telling: Sequence[int] = ()) -> None:
+        self._feeds, self._places, self._telling = feeds, tuple(places), tuple(telling)
+
+    @classmethod
+    def of(cls, feeds: Sequence[Feed]) -> Images:
+        """Images that are in memory already, and few: all of them are telling."""
+        places = range(len(feeds))
+        return cls(partial(_at, tuple(feeds)), places, places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __iter__(self) -> Iterator[Feed]:
+        return self._feeds(self._places)
+
+    def part(self, which: Sequence[int]) -> Images:
+        """Some of them, by their places among these: the first hundred, or all but those held back.
+
+        The telling ones stay the same.
+        """
+        return Images(self._feeds, [self._places[k] for k in which], self._telling)
+
+    @cached_property
+    def telling(self) -> tuple[Feed, ...]:
+        """The few images that tell most: on these damage is measured."""
+        return tuple(self._feeds(self._telling))
+
+
+def _at(feeds: Sequence[Feed], which: Sequence[int]) -> Iterator[Feed]:
+    return (feeds[place] for place in which)

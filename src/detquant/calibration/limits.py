@@ -1,0 +1,203 @@
+"""Limits that codes of weights keep, whoever rounds them: what kernels add up must not overflow.
+
+1. Pairs. Kernels without VNNI add two u8 x s8 products in 16 bits, saturating. Codes of activations are
+   never negative, so only neighbours of equal sign can overflow: ``x_a |q_a| + x_b |q_b| <= 32767``, with
+   ``x`` the largest code that calibration saw in that input channel, and some more. Neighbours that would
+   overflow are drawn in until they do not.
+   Neighbours are those of the whole row in ONNX Runtime and those of one tap of the kernel in oneDNN, which
+   fills an odd number of channels up: a convolution of an RGB image has both kinds, and both are kept.
+   (The customary cure, 7-bit weights, gives up half of the codes of every channel; weights of less than 8 bits
+   cannot overflow.)
+2. Bias. It must fit int32 at ``s_x s_w``: a nearly dead channel gets a coarser scale instead of an overflow. Grids are
+   made so that it fills no more than half of that, and a correction finds room.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import onnx_ir as ir
+
+from detquant.graph.traits import bias_of, weight_channel_axis, weight_of
+from detquant.graph.values import constant
+from detquant.numerics import INT32, QType, QuantParams
+from detquant.numerics.grid import Array, FloatArray, IntArray
+
+PAIR_LIMIT = 32767.0
+PEAK_MARGIN = 1.1
+BIAS_LIMIT = float(1 << 30)
+PAIRS_OF = 8
+"""Bits of weights whose products can overflow in pairs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WeightLimits:
+    """What the codes of one layer's weight keep on one target.
+
+    Attributes:
+        layer: name.
+        qtype: of the codes.
+        order: axes of the weight in the order of the runtime's matrix: output channels first, input channels last.
+        taps: places of the kernel; each has as many numbers of a row as there are input channels.
+        seen: ``[row]``, largest code of the activation that each number of a row meets; None where limit 1 does not
+            apply.
+        bias: magnitudes in units of the activation's scale, ``[channels]``; zeros where there is none in codes.
+    """
+
+    layer: str
+    qtype: QType
+    order: tuple[int, ...]
+    taps: int
+    seen: FloatArray | None
+    bias: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls, node: ir.Node, qtype: QType, *, x: QuantParams | None = None, peaks: FloatArray | None = None
+    ) -> WeightLimits:
+        """The limits of a layer with a constant weight.
+
+        Args:
+            node: the layer.
+            qtype: of its weight's codes.
+            x: grid of its input, for limit 2; None where it runs in float.
+            peaks: largest real value of each input channel, or of all; given where limit 1 must hold.
+        """
+        weight = constant(weight_of(node))
+        assert weight is not None
+        axis = weight_channel_axis(node)
+        order = (axis, *(a for a in range(weight.ndim) if a != axis))
+        if node.op_type == "Conv":
+            order = (0, *range(2, weight.ndim), 1)
+        return cls(
+            layer=node.name or "",
+            qtype=qtype,
+            order=order,
+            taps=_taps(node, weight.shape),
+            seen=_peak_codes(node, weight.shape, x, peaks) if qtype.bits == PAIRS_OF else None,
+            bias=_bias_in_steps(node, x, weight.shape[axis]),
+        )
+
+    @property
+    def smallest_scale(self) -> FloatArray:
+        """The smallest scale of each output channel at which its bias has room, ``[channels]``; 0 where any will do."""
+        return np.asarray(self.bias / BIAS_LIMIT, np.float32)
+
+    def rows(self, weight: Array) -> Array:
+        """A weight, or its codes, as the runtime's matrix: ``[channels, row]``."""
+        moved = weight.transpose(self.order)
+        return moved.reshape(len(moved), -1)
+
+    def unrolled(self, rows: Array, shape: tuple[int, ...]) -> Array:
+        """Rows back in the weight's own shape."""
+        moved = rows.reshape([shape[axis] for axis in self.order])
+        return moved.transpose(np.argsort(self.order))
+
+    def project(self, codes: npt.NDArray[np.integer]) -> IntArray:
+        """The nearest thing to these codes that keeps the limits: saturated, and no pair overflows.
+
+        Args:
+            codes: in the weight's own shape.
+        """
+        rows = np.clip(np.asarray(self.rows(codes), np.float32), self.qtype.qmin, self.qtype.qmax)
+        return np.asarray(self.unrolled(self.without_overflow(rows), codes.shape), np.int64)
+
+    def without_overflow(self, rows: FloatArray) -> FloatArray:
+        """Draws neighbours in, both by the same factor, until no pair of equal sign can overflow.
+
+        Args:
+            rows: codes, ``[channels, row]``.
+        """
+        if self.seen is None:
+            return rows
+        rows = _pairs_drawn_in(rows, self.seen)
+        by_tap = self._by_tap(rows, self.seen)
+        return rows if by_tap is None else _pairs_drawn_in(*by_tap).reshape(rows.shape)
+
+    def fault(self, codes: npt.NDArray[np.integer], grid: QuantParams) -> str | None:
+        """What is wrong with codes on a grid, in a few words; None where nothing is.
+
+        Args:
+            codes: in the weight's own shape.
+            grid: their scales.
+        """
+        if codes.size and not (self.qtype.qmin <= codes.min() and codes.max() <= self.qtype.qmax):
+            return f"codes from {codes.min()} to {codes.max()} are not {self.qtype}"
+        if pairs := self._overflowing(np.asarray(self.rows(codes), np.float32)):
+            return f"{pairs} pairs of neighbours can overflow 16 bits"
+        full = np.flatnonzero(self.bias / np.atleast_1d(grid.scale).astype(np.float64) > INT32.qmax)
+        return f"the bias of output channel {full[0]} does not fit 32 bits at this scale" if len(full) else None
+
+    def _overflowing(self, rows: FloatArray) -> int:
+        """How many pairs can overflow."""
+        if self.seen is None:
+            return 0
+        by_tap = self._by_tap(rows, self.seen)
+        return sum(int(_overflow(*one)[1].sum()) for one in ((rows, self.seen), by_tap) if one is not None)
+
+    def _by_tap(self, rows: FloatArray, seen: FloatArray) -> tuple[FloatArray, FloatArray] | None:
+        """The same numbers with a row for each tap, where pairs are others then."""
+        width = rows.shape[1] // self.taps
+        if width % 2 == 0 or width == 1:
+            return None
+        return rows.reshape(-1, width), np.tile(seen.reshape(self.taps, width), (len(rows), 1))
+
+
+def _overflow(codes: FloatArray, seen: FloatArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """What pairs (0, 1), (2, 3), ... of each row add up to at most, and which of them overflow.
+
+    Args:
+        codes: ``[rows, k]``.
+        seen: ``[k]`` or ``[rows, k]``.
+    """
+    even = codes.shape[1] // 2 * 2
+    a, b = codes[:, 0:even:2], codes[:, 1:even:2]
+    load = np.asarray(np.abs(a) * seen[..., 0:even:2] + np.abs(b) * seen[..., 1:even:2], np.float32)
+    return load, (load > PAIR_LIMIT) & (a * b > 0)
+
+
+def _pairs_drawn_in(codes: FloatArray, seen: FloatArray) -> FloatArray:
+    load, over = _overflow(codes, seen)
+    if not over.any():
+        return codes
+    factor = np.where(over, PAIR_LIMIT / np.maximum(load, 1.0), 1.0)
+    even, codes = codes.shape[1] // 2 * 2, codes.copy()
+    for first in (0, 1):
+        codes[:, first:even:2] = np.trunc(codes[:, first:even:2] * factor)
+    return codes
+
+
+def _peak_codes(
+    node: ir.Node, shape: tuple[int, ...], x: QuantParams | None, peaks: FloatArray | None
+) -> FloatArray | None:
+    """Largest activation code for each position of a row; None where limit 1 does not apply.
+
+    A depthwise kernel multiplies one channel at a time and does not add pairs in 16 bits.
+    """
+    groups = node.attributes.get_int("group", 1)
+    depthwise = node.op_type == "Conv" and shape[:2] == (groups, 1)
+    if x is None or peaks is None or depthwise or node.op_type == "ConvTranspose":
+        return None
+    # Zero is always seen: as padding. A channel without a positive value has its peak there.
+    top = np.maximum(np.atleast_1d(peaks), 0.0) * PEAK_MARGIN
+    codes = np.clip(np.ceil(top / x.scale) + x.zero_point, 0, x.qtype.qmax).astype(np.float32)
+    taps = _taps(node, shape)
+    inputs = int(np.prod(shape)) // (shape[weight_channel_axis(node)] * taps)
+    if codes.size != groups * inputs:  # not known for each channel
+        codes = np.full(groups * inputs, codes.max())
+    return np.tile(codes.reshape(groups, -1).max(axis=0), taps)
+
+
+def _taps(node: ir.Node, shape: tuple[int, ...]) -> int:
+    """Places of the kernel: rows times columns of a convolution's, 1 of a matrix."""
+    return int(np.prod(shape[2:])) if node.op_type == "Conv" else 1
+
+
+def _bias_in_steps(node: ir.Node, x: QuantParams | None, channels: int) -> npt.NDArray[np.float64]:
+    """Magnitudes of the bias in units of the activation's scale."""
+    bias = constant(bias_of(node))
+    if bias is None or x is None or bias.size not in (1, channels):
+        return np.zeros(channels)
+    return np.broadcast_to((np.abs(np.asarray(bias, np.float64)) / float(x.scale)).reshape(-1), (channels,))

@@ -1,0 +1,101 @@
+"""What must be true of a quantised model whoever changed it last, so that its file computes what was planned.
+
+1. Every activation of the plan has a grid of the type that the plan says, with a step above zero.
+2. Every weight of the plan has a grid of the type that the plan says, and lies on it: what is written are codes, and
+   an algorithm that leaves a weight unrounded would be measured better than what runs.
+3. The codes keep the limits of the target's kernels (`WeightLimits`), biases too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+import numpy as np
+import onnx_ir as ir
+
+from detquant.calibration.limits import WeightLimits
+from detquant.calibration.quant_model import QuantModel
+from detquant.graph.traits import weight_of
+from detquant.graph.values import constant
+from detquant.numerics import Capability, QuantParams, QuantSpec, dequantize, quantize
+from detquant.numerics.grid import FloatArray
+from detquant.recipes import Fixed, Own
+
+Input = tuple[QuantParams | None, FloatArray | None]
+
+
+def weight_limits(qm: QuantModel, capability: Capability) -> dict[str, WeightLimits]:
+    """The limits of each weight in codes, by layer: who rounds weights keeps them.
+
+    Args:
+        qm: the model.
+        capability: the target's facts.
+    """
+    layers = {node.name or "": node for node in qm.model.graph if node.name in qm.plan.weights}
+    return {name: _limits(qm, layers[name], spec, capability) for name, spec in qm.plan.weights.items()}
+
+
+def input_of(qm: QuantModel, layer: ir.Node, capability: Capability) -> Input:
+    """The grid of what a layer reads, None where that is float, and its channels' peaks where pairs can overflow."""
+    tensor = codes_read(layer, set(qm.plan.integer))
+    x = qm.activations.get(tensor)
+    if x is None or not capability.pair_saturation:
+        return x, None
+    return x, qm.statistics.channel_peaks.get(tensor, x.high)  # unknown: anything on the grid may come
+
+
+def codes_read(layer: ir.Node, integer: Collection[str]) -> str:
+    """The tensor whose codes a layer multiplies; empty where it runs in float."""
+    x = layer.inputs[0]
+    return x.name or "" if x is not None and layer.name in integer else ""
+
+
+def fault(qm: QuantModel, capability: Capability) -> str | None:
+    """What is wrong with a model, in a few words that name a tensor or a layer; None where nothing is.
+
+    Args:
+        qm: the model.
+        capability: the target's facts.
+    """
+    faults = [*_faults_of_activations(qm), *_faults_of_weights(qm, capability)]
+    if not faults:
+        return None
+    return faults[0] + f" (and {len(faults) - 1} more tensors are at fault)" * (len(faults) > 1)
+
+
+def _faults_of_activations(qm: QuantModel) -> Iterator[str]:
+    for name, point in qm.plan.points.items():
+        if not isinstance(point, Own | Fixed):
+            continue
+        grid = qm.params.get(name)
+        if grid is None or grid.qtype != point.spec.qtype:
+            yield f"'{name}' has {f'a grid of {grid.qtype}' if grid else 'no grid'}, and {point.spec.qtype} was planned"
+        elif not (np.isfinite(grid.scale) & (grid.scale > 0)).all():
+            yield f"'{name}' has a grid whose step is {grid.scale}"
+
+
+def _faults_of_weights(qm: QuantModel, capability: Capability) -> Iterator[str]:
+    layers = {node.name or "": node for node in qm.model.graph if node.name in qm.plan.weights}
+    for name, spec in qm.plan.weights.items():
+        if found := _fault(qm, layers.get(name), spec, capability):
+            yield f"of the layer '{name}', {found}"
+
+
+def _limits(qm: QuantModel, layer: ir.Node, spec: QuantSpec, capability: Capability) -> WeightLimits:
+    x, peaks = input_of(qm, layer, capability)
+    return WeightLimits.of(layer, spec.qtype, x=x, peaks=peaks)
+
+
+def _fault(qm: QuantModel, layer: ir.Node | None, spec: QuantSpec, capability: Capability) -> str | None:
+    grid, stored = qm.weights.get(layer.name or "") if layer else None, constant(weight_of(layer)) if layer else None
+    if layer is None or grid is None or stored is None:
+        return "the weight has no grid"
+    if grid.qtype != spec.qtype:
+        return f"the weight is {grid.qtype}, and {spec.qtype} was planned"
+    weight = np.asarray(stored, np.float32)
+    if not np.isfinite(weight).all():
+        return "the weight is not finite"
+    codes = quantize(weight, grid)
+    if off := int((dequantize(codes, grid) != weight).sum()):
+        return f"{off} of {weight.size} numbers of the weight are not rounded to its grid"
+    return _limits(qm, layer, spec, capability).fault(codes, grid)

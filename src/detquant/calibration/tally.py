@@ -1,0 +1,62 @@
+"""Statistics while they grow, image by image: only the pass over the images has one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from detquant.calibration.statistics import BINS, Statistics
+from detquant.numerics.grid import Array, FloatArray, IntArray
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """What `Statistics` holds, so far."""
+
+    extremes: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    channel_sums: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+    channel_peaks: dict[str, FloatArray] = field(default_factory=dict)
+    histograms: dict[str, IntArray] = field(default_factory=dict)
+    interest: list[float] = field(default_factory=list)
+    images: int = 0
+    histogram_images: int = 0
+
+    @classmethod
+    def after(cls, earlier: Statistics) -> Tally:
+        """To go on where an earlier run was stopped."""
+        return cls(
+            extremes={name: list(table) for name, table in earlier.extremes.items()},
+            channel_sums=dict(earlier.channel_sums),
+            channel_peaks=dict(earlier.channel_peaks),
+            histograms=dict(earlier.histograms),
+            interest=list(earlier.interest),
+            images=earlier.images,
+            histogram_images=earlier.histogram_images,
+        )
+
+    def statistics(self) -> Statistics:
+        """As they are now."""
+        return Statistics(
+            extremes={name: tuple(table) for name, table in self.extremes.items()},
+            channel_sums=dict(self.channel_sums),
+            channel_peaks=dict(self.channel_peaks),
+            histograms=dict(self.histograms),
+            interest=tuple(self.interest),
+            images=self.images,
+            histogram_images=self.histogram_images,
+        )
+
+    def add_channels(self, name: str, mean: npt.NDArray[np.float64], peak: FloatArray) -> None:
+        """One image's figures of a tensor's channels."""
+        self.channel_sums[name] = self.channel_sums.get(name, np.zeros_like(mean)) + mean
+        self.channel_peaks[name] = np.maximum(self.channel_peaks.get(name, peak), peak)
+
+    def add_codes(self, found: Mapping[str, Array]) -> None:
+        """One image of the pass over histograms: tensor -> its codes on `BINS` levels."""
+        for name, one in found.items():
+            counts = np.bincount(np.minimum(one.ravel(), BINS - 1), minlength=BINS)
+            self.histograms[name] = self.histograms.get(name, np.zeros(BINS, np.int64)) + counts
+        self.histogram_images += 1
