@@ -16,12 +16,12 @@ from detquant.integer import operators
 from detquant.integer.draft import Widths
 from detquant.integer.operators import Convolution, IntegerOperator, Layer, Table
 from detquant.integer.reading import read
-from detquant.numerics import quantize
+from detquant.numerics import eight_bits, quantize
 from detquant.targets import load_target
 
 RNG = np.random.default_rng(3)
 ORT = load_target("ort").capability
-CAPABILITY = replace(ORT, int8_ops=ORT.int8_ops | {"ConvTranspose"})
+CAPABILITY = replace(ORT, kernels={**ORT.kernels, **eight_bits(["ConvTranspose"])})
 AROUND, BY_TWO = {"pads": [1, 1, 1, 1]}, {"kernel_shape": [3, 3], "strides": [2, 2]}
 
 

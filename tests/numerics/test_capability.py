@@ -23,9 +23,9 @@ def test_an_eight_bit_kernel_multiplies_narrower_weights_too(bits):
 @pytest.mark.parametrize(
     ("wishes", "expected"),
     [
-        ((weight(9), activation(8)), "weights of 9 bits, only of 2 to 8"),
-        ((weight(8), activation(4)), "activations of 4 bits, only of 8"),
-        ((None, activation(16)), "activations of 16 bits, only of 8"),
+        ((weight(9), activation(8)), "weights of 9 bits, and its kernels take 2 to 8"),
+        ((weight(8), activation(4)), "activations of 4 bits, and its kernels take 8"),
+        ((None, activation(16)), "activations of 16 bits, and its kernels take 8"),
     ],
 )
 def test_what_it_lacks_is_said(wishes, expected):
@@ -34,13 +34,16 @@ def test_what_it_lacks_is_said(wishes, expected):
 
 def test_granularity_counts():
     whole = Kernel(granularities=frozenset({PerTensor}))
-    assert whole.lacks(weight(), activation(8)) == "weights with grids per axis 0, only per tensor"
+    assert whole.lacks(weight(), activation(8)) == "weights on grids per axis 0, and its kernels take grids per tensor"
     assert whole.lacks(weight(granularity=PerTensor()), activation(8)) is None
 
 
 def test_a_float_side_asks_for_nothing():
     assert Kernel(weight_bits=frozenset({4, 8})).lacks(None, None) is None
-    assert Kernel(weight_bits=frozenset({4, 8})).lacks(weight(5), None) == "weights of 5 bits, only of 4 and 8"
+    assert (
+        Kernel(weight_bits=frozenset({4, 8})).lacks(weight(5), None)
+        == "weights of 5 bits, and its kernels take 4 and 8"
+    )
 
 
 def test_the_usual_kernel_for_several_operators():

@@ -7,8 +7,8 @@ import pytest
 
 from detquant.errors import RecipeError, UnsupportedOperator
 from detquant.graph import prepare
-from detquant.numerics import INT8, Capability, PerAxis, QType, QuantSpec, eight_bits
-from detquant.recipes import Choice, Derived, Fixed, Own, Recipe, Rule, Shared, load_recipe, plan
+from detquant.numerics import INT8, Capability, Kernel, PerAxis, QType, QuantSpec, eight_bits
+from detquant.recipes import Choice, Derived, Fixed, Own, Recipe, Rule, Shared, load_recipe, parse_recipe, plan
 
 W8A8 = load_recipe("w8a8")
 CPU = Capability(
@@ -349,7 +349,15 @@ def test_a_width_that_was_chosen_for_one_layer_is_planned(small_net, bits):
 def test_an_activation_that_was_chosen_is_that_of_what_the_operator_writes(small_net):
     wish = W8A8.choice_for(small_net.graph.node("add"))
     narrow = replace(wish, activation=replace(wish.activation, qtype=QType(4, signed=False)))
-    found, usual = plan(small_net, W8A8, CPU, {"add": narrow}), plan(small_net, W8A8, CPU)
+    found, usual = (
+        plan(
+            small_net,
+            W8A8,
+            replace(CPU, kernels=dict.fromkeys(CPU.kernels, Kernel(activation_bits=frozenset({4, 8})))),
+            {"add": narrow},
+        ),
+        plan(small_net, W8A8, CPU),
+    )
     changed = [name for name in usual.points if found.points[name] != usual.points[name]]
     assert changed == [small_net.graph.node("add").outputs[0].name]
     assert found.points[changed[0]].spec.qtype == QType(4, signed=False)
@@ -374,3 +382,50 @@ def test_choices_that_no_plan_can_honour_are_refused(small_net):
         plan(small_net, W8A8, CPU, {"second": replace(wish, activation=replace(wish.activation, observer="dynamic"))})
     with pytest.raises(RecipeError, match="A weight's grid is symmetric"):
         replace(wish, weight=QuantSpec(qtype=INT8, symmetric=False, granularity=PerAxis(0)))
+
+
+def widths(weight=8, activation=8, granularity="per_axis"):
+    """A recipe of these widths for all operators."""
+    table = {
+        "rules": [
+            {
+                "weight": {"qtype": f"int{weight}", "granularity": granularity},
+                "activation": {"qtype": f"uint{activation}", "symmetric": False},
+            }
+        ]
+    }
+    return parse_recipe(table, "narrow")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "expected"),
+    [
+        (widths(activation=4), "on cpu activations of 4 bits, and its kernels take 8: give it these"),
+        (widths(activation=16), "activations of 16 bits, and its kernels take 8"),
+        (widths(weight=9), "Conv 'first' on cpu weights of 9 bits, and its kernels take 2 to 8"),
+        (widths(granularity="per_group"), "weights on grids per group of 32, and its kernels take grids per axis or"),
+    ],
+)
+def test_types_that_no_kernel_takes_are_refused(small_net, recipe, expected):
+    with pytest.raises(RecipeError, match=expected):
+        plan(small_net, recipe, CPU)
+
+
+@pytest.mark.parametrize("bits", range(2, 8))
+def test_kernels_of_eight_bits_take_narrower_weights(small_net, bits):
+    found = plan(small_net, widths(weight=bits), CPU)
+    assert {spec.qtype.bits for spec in found.weights.values()} == {bits}
+
+
+def test_a_place_with_wider_kernels_takes_what_they_take(small_net):
+    wide = Kernel(activation_bits=frozenset({4, 8}))
+    found = plan(small_net, widths(weight=4, activation=4), replace(CPU, kernels=dict.fromkeys(CPU.kernels, wide)))
+    assert found.integer == ALL
+
+
+def test_a_choice_is_held_to_the_kernels_too(small_net):
+    wish = W8A8.choice_for(next(n for n in small_net.graph if n.name == "second"))
+    assert wish.activation is not None
+    chosen = replace(wish, activation=replace(wish.activation, qtype=QType(4, False)), why="mixed precision")
+    with pytest.raises(RecipeError, match="Conv 'second' on cpu activations of 4 bits"):
+        plan(small_net, W8A8, CPU, {"second": chosen})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detquant.numerics.capability import USUAL_OPS, Capability, Kernel, eight_bits
 from detquant.numerics.grid import QuantParams, dequantize, fake_quantize, grid_from_range, quantize
-from detquant.numerics.qtype import INT8, INT32, UINT8, Granularity, PerAxis, PerTensor, QType, QuantSpec
+from detquant.numerics.qtype import INT8, INT32, UINT8, Granularity, PerAxis, PerGroup, PerTensor, QType, QuantSpec
 from detquant.numerics.sqnr import ratio_db, sqnr_db
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Granularity",
     "Kernel",
     "PerAxis",
+    "PerGroup",
     "PerTensor",
     "QType",
     "QuantParams",

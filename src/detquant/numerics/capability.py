@@ -44,12 +44,12 @@ class Kernel:
             activation: the wish for what it reads and writes.
         """
         if weight is not None and weight.qtype.bits not in self.weight_bits:
-            return f"weights of {weight.qtype.bits} bits, only of {_listed(self.weight_bits)}"
+            return f"weights of {weight.qtype.bits} bits, and its kernels take {_listed(self.weight_bits)}"
         if weight is not None and type(weight.granularity) not in self.granularities:
-            kinds = " or ".join(sorted(str(kind()) for kind in self.granularities))
-            return f"weights with grids {weight.granularity}, only {kinds}"
+            kinds = " or ".join(sorted(kind.words for kind in self.granularities))
+            return f"weights on grids {weight.granularity}, and its kernels take grids {kinds}"
         if activation is not None and activation.qtype.bits not in self.activation_bits:
-            return f"activations of {activation.qtype.bits} bits, only of {_listed(self.activation_bits)}"
+            return f"activations of {activation.qtype.bits} bits, and its kernels take {_listed(self.activation_bits)}"
         return None
 
 

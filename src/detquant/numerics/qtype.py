@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from detquant.errors import RecipeError
 
@@ -60,8 +61,10 @@ INT32 = QType(32)
 class PerTensor:
     """One scale for the whole tensor."""
 
+    words: ClassVar[str] = "per tensor"
+
     def __str__(self) -> str:
-        return "per tensor"
+        return self.words
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +72,33 @@ class PerAxis:
     """One scale for each index of ``axis``: a Conv weight ``[out, in, kh, kw]`` has ``out`` along axis 0."""
 
     axis: int = 0
+    words: ClassVar[str] = "per axis"
 
     def __str__(self) -> str:
-        return f"per axis {self.axis}"
+        return f"{self.words} {self.axis}"
 
 
-Granularity = PerTensor | PerAxis
+@dataclass(frozen=True, slots=True)
+class PerGroup:
+    """One scale for each ``size`` neighbours along the axis of a weight's inputs, at each index of all other axes.
+
+    A Gemm weight ``[out, in]`` has scales ``[out, in / size]``, a Conv weight ``[out, in, kh, kw]`` has
+    ``[out, in / size, kh, kw]``; the last group may be smaller. These are the blocks of ONNX's DequantizeLinear
+    (opset 21).
+    """
+
+    size: int = 32
+    words: ClassVar[str] = "per group"
+
+    def __post_init__(self) -> None:
+        if self.size < 2:
+            raise RecipeError(f"A group has at least 2 weights, not {self.size}.")
+
+    def __str__(self) -> str:
+        return f"{self.words} of {self.size}"
+
+
+Granularity = PerTensor | PerAxis | PerGroup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,7 @@ from detquant.pipeline.decisions import Decisions
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.memory import peak_rss_mb, remembered
 from detquant.pipeline.prepared import prepared
+from detquant.pipeline.storage import said_of_storage
 from detquant.recipes import Plan, Recipe, Stage, plan
 from detquant.targets import Target
 
@@ -113,6 +114,11 @@ class Job:
                 said.append(SETTLED.format(statistics.images, len(paths), self.recipe.settled))
             notes = (Note(step="calibration", stage=Stage.GRAPH, sentence=sentence) for sentence in said)
             qm = take_steps(replace(qm, notes=tuple(notes)), steps, context)
+            stored = (
+                Note(step="storage", stage=Stage.BIASES, sentence=one)
+                for one in said_of_storage(qm, self.target.capability)
+            )
+            qm = replace(qm, notes=(*qm.notes, *stored))
             memory.decisions = measurements.all()
         return Made(
             model=qm,

@@ -34,7 +34,13 @@ from detquant.recipes.choice import Choice
 from detquant.recipes.on_the_fly import plan_on_the_fly
 from detquant.recipes.plan import SCORES, Derived, Fixed, Own, Plan, Point, Shared
 from detquant.recipes.recipe import Recipe
-from detquant.recipes.refusals import require_choices, require_integers, require_layers, require_unfolding
+from detquant.recipes.refusals import (
+    require_choices,
+    require_integers,
+    require_kernels,
+    require_layers,
+    require_unfolding,
+)
 
 FOLLOWS = "its producers run in float"
 Range = tuple[float, float]
@@ -97,6 +103,7 @@ class _Planner:
         weights = self.weights()
         layers = [self.name(n) for n in self.integer.values() if n.op_type in WEIGHTED]
         require_layers(self.recipe, self.capability, list(weights) if self.recipe.weight_only else layers)
+        require_kernels(self.recipe, self.capability, {n: self.wish(n) for n in self.integer.values()})
         if self.capability.integer_only:
             require_integers(self.capability, self.left_over())
         groups = self.share()

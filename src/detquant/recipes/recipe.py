@@ -8,7 +8,7 @@ settled = 0.025                 # calibration ends when ranges are known to this
 [[rules]]                       # the last rule that matches an operator wins
 ops = ["*"]                     # operator types
 scope = "*"                     # pattern of node names
-weight = { qtype = "int8", granularity = "per_axis", observer = "mse" }     # or "float"
+weight = { qtype = "int8", granularity = "per_axis", observer = "mse" }     # or "float"; "per_tensor", "per_group"
 activation = { qtype = "uint8", symmetric = false, observer = "minmax" }    # or "float"; observer "dynamic": as it runs
 
 [[steps]]                       # algorithms, in the order of their stages: graph, choices, grids, weights, biases
@@ -19,7 +19,7 @@ options = { mode = "fast" }
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,12 +27,17 @@ from typing import Any
 import onnx_ir as ir
 
 from detquant.errors import RecipeError, unknown_name
-from detquant.numerics import Granularity, PerAxis, PerTensor, QType, QuantSpec
+from detquant.numerics import Granularity, PerAxis, PerGroup, PerTensor, QType, QuantSpec
 from detquant.recipes.choice import Choice, require_symmetric
 from detquant.recipes.toml_table import builtin_names, entry, list_of, load_table, only
 
 SAYS_FLOAT = "the recipe says float"
-GRANULARITIES: dict[str, Granularity] = {"per_tensor": PerTensor(), "per_axis": PerAxis(0)}
+GRANULARITIES: dict[str, Callable[[int], Granularity]] = {
+    "per_tensor": lambda _: PerTensor(),
+    "per_axis": lambda _: PerAxis(0),
+    "per_group": PerGroup,
+}
+"""By name; each is given the size of groups."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +181,7 @@ def _spec(wish: object, where: str) -> QuantSpec | None:
         return None
     if not isinstance(wish, dict):
         raise RecipeError(f"{where} = {wish!r}: expected 'float' or a table with qtype.")
-    only(wish, {"qtype", "symmetric", "granularity", "observer"}, where)
+    only(wish, {"qtype", "symmetric", "granularity", "group", "observer"}, where)
     if "qtype" not in wish:
         raise RecipeError(f"{where} has no qtype.")
     granularity = entry(str, wish, "granularity", "per_tensor", where)
@@ -186,6 +191,6 @@ def _spec(wish: object, where: str) -> QuantSpec | None:
     return QuantSpec(
         qtype=qtype,
         symmetric=entry(bool, wish, "symmetric", qtype.signed, where),
-        granularity=GRANULARITIES[granularity],
+        granularity=GRANULARITIES[granularity](entry(int, wish, "group", PerGroup().size, where)),
         observer=entry(str, wish, "observer", "minmax", where),
     )

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 import onnx_ir as ir
 
 from detquant.errors import RecipeError, UnsupportedOperator, unknown_name
+from detquant.graph.traits import weight_of
 from detquant.numerics import Capability
 from detquant.recipes.choice import Choice
 from detquant.recipes.recipe import Recipe
@@ -84,3 +85,24 @@ def require_integers(capability: Capability, left: Mapping[ir.Node, str]) -> Non
             f"integers only: give it a grid where the recipe does not, leave it out of the model, or choose a target "
             f"that mixes both, such as tflite."
         )
+
+
+def require_kernels(recipe: Recipe, capability: Capability, wishes: Mapping[ir.Node, Choice]) -> None:
+    """Refuses types that the target's kernels do not take.
+
+    Args:
+        recipe: the wish.
+        capability: the target's facts.
+        wishes: integer operator -> what it is given, by the recipe or by a choice.
+
+    Raises:
+        RecipeError: the kernel of one of them takes other widths, or grids of another granularity.
+    """
+    for node, wish in wishes.items():
+        kernel = capability.kernels.get(node.op_type)
+        lacks = kernel.lacks(wish.weight if weight_of(node) else None, wish.activation) if kernel else None
+        if lacks:
+            raise RecipeError(
+                f"Recipe '{recipe.name}' gives {node.op_type} '{node.name}' on {capability.name} {lacks}: give it "
+                f"these, or choose a target that takes what the recipe asks for, such as pytorch."
+            )

@@ -1,0 +1,37 @@
+"""What narrow weights take in a target's files, where that is more than their width."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from detquant.calibration import QuantModel
+from detquant.numerics import Capability
+
+STORED = (
+    "Weights of {widths} bits take {bits} in files for {target}, which hold none narrower: such a file is as large as "
+    "one of {bits} bits, and smaller only when it is packed."
+)
+
+
+def said_of_storage(qm: QuantModel, capability: Capability) -> list[str]:
+    """That weights take more than their width, a sentence; nothing where they do not.
+
+    Args:
+        qm: with the grids of its weights.
+        capability: of the target.
+    """
+    said = []
+    for bits, widths in sorted(_kept(qm, capability).items()):
+        listed = ", ".join(map(str, sorted(widths)))
+        said.append(STORED.format(widths=listed, bits=bits, target=capability.name))
+    return said
+
+
+def _kept(qm: QuantModel, capability: Capability) -> dict[int, Counter[int]]:
+    """Width in the file -> widths of grids that are narrower; files hold powers of two."""
+    kept: dict[int, Counter[int]] = {}
+    for grid in qm.weights.values():
+        bits = next(width for width in (2, 4, 8, 16, 32) if width >= max(grid.qtype.bits, capability.stored_bits))
+        if bits > grid.qtype.bits:
+            kept.setdefault(bits, Counter())[grid.qtype.bits] += 1
+    return kept
