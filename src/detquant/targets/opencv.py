@@ -3,7 +3,8 @@
 It reads QDQ graphs of 8-bit codes and of float, but no Gemm between them (5.0: "bufidx >= 0"). Which operators it
 refuses is known only to its importer, so a model is loaded before anything is said of it. Nothing in it is faster in
 8 bits for certain (OpenCV 5.0, x86-64: YOLOv8n loses), so what `quantize` measures is what counts. Its kernels widen
-codes to 16 bits before they add products in pairs (4.14 and 5.0, x86-64), so no pair can overflow.
+codes to 16 bits before they add products in pairs (4.14 and 5.0, x86-64), so no pair can overflow. Its importer knows
+no int4 ("Unsupported data type"), so files hold int8.
 """
 
 from __future__ import annotations
