@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 LONGEST = 60
+_BYTE = 0xDC00
+"""What Python adds to a byte that it could not decode."""
+_ESCAPED = range(0xDC80, 0xDD00)
 
 
 def shown(value: object, longest: int = LONGEST) -> str:
@@ -23,5 +26,14 @@ def one_line(text: str, longest: int = LONGEST) -> str:
 
 
 def printable(text: str) -> str:
-    """Text with the mark of what is unknown for what does not print: control characters, halves of surrogate pairs."""
-    return text if text.isprintable() else "".join(one if one.isprintable() else "\ufffd" for one in text)
+    r"""Text with the mark of what is unknown for what does not print: control characters, halves of surrogate pairs.
+
+    A byte of a file's name that is no UTF-8, which Python keeps as such a half (PEP 383), is written out: ``\xe9``.
+    """
+    return text if text.isprintable() else "".join(map(_printable, text))
+
+
+def _printable(one: str) -> str:
+    if one.isprintable():
+        return one
+    return f"\\x{ord(one) - _BYTE:02x}" if ord(one) in _ESCAPED else "\ufffd"
