@@ -20,6 +20,8 @@ CHANNELS, CLASSES = 8, 5
 class Heads:
     """Scores as the net gives them; boxes that never move."""
 
+    ranked = False
+
     def scores(self, outputs):
         return outputs["scores"].reshape(CLASSES, -1).T
 

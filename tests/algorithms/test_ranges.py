@@ -16,6 +16,8 @@ from detquant.graph.running import OrtRunner
 class Heads:
     """Scores as the net gives them; boxes that never move."""
 
+    ranked = False
+
     def scores(self, outputs):
         return outputs["scores"].reshape(-1, 1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
@@ -25,6 +26,7 @@ class Context:
         damage: what a quantised model costs on these images; None where the heads are not known.
         measurements: what a clock decides is recalled from here, and remembered here; it is the job's.
         threads: of the runtime.
+        executor: that work is spread over, or None for threads.
         progress: called with (what, done, total).
     """
 
@@ -35,6 +37,7 @@ class Context:
     damage: Damage | None = None
     measurements: Measurements = field(default_factory=Measurements)
     threads: int = 1
+    executor: Executor | None = None
     progress: Callable[[str, int, int], None] | None = None
 
     def tick(self, what: str, done: int, total: int) -> None:

@@ -16,7 +16,7 @@ stand in another row the next time. Then a row is compared with the row of its c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from copy import copy
 from dataclasses import dataclass
 from typing import Protocol
@@ -24,6 +24,7 @@ from typing import Protocol
 import numpy as np
 
 from detquant.numerics.grid import Array, FloatArray, IntArray
+from detquant.spread import spread_over
 
 SURE = 0.1
 FEWEST, UNSURE, MOST = 5, 20, 50
@@ -34,10 +35,12 @@ Run = Callable[[Mapping[str, Array]], Outputs]
 
 
 class Heads(Protocol):
-    """The part of a detector family that reads raw outputs.
+    """The part of a detector family that reads raw outputs."""
 
-    One whose rows are no cells says so by an attribute `ranked` that is true.
-    """
+    @property
+    def ranked(self) -> bool:
+        """Whether rows are no cells but what was found, the best first."""
+        ...
 
     def scores(self, outputs: Outputs) -> FloatArray:
         """Score of each class, ``[cells, classes]``."""
@@ -63,10 +66,18 @@ class Damage:
         run_float: runs the float model.
         feeds: the images.
         workers: images that run at a time.
+        executor: that runs them, or None for threads of its own.
     """
 
-    def __init__(self, heads: Heads, run_float: Run, feeds: Sequence[Mapping[str, Array]], workers: int = 1) -> None:
-        self.heads, self.feeds, self.workers = heads, tuple(feeds), workers
+    def __init__(
+        self,
+        heads: Heads,
+        run_float: Run,
+        feeds: Sequence[Mapping[str, Array]],
+        workers: int = 1,
+        executor: Executor | None = None,
+    ) -> None:
+        self.heads, self.feeds, self.workers, self.executor = heads, tuple(feeds), workers, executor
         self.references = [self._reference(outputs) for outputs in self._outputs(run_float)]
 
     def limited(self, images: int) -> Damage:
@@ -99,13 +110,24 @@ class Damage:
         pairs = zip(self._outputs(run), self.references, strict=True)
         return [self._one(outputs, reference) for outputs, reference in pairs]
 
+    def of_each(self, runs: Sequence[Run]) -> list[float]:
+        """Mean damage of each of several models, which run beside each other, each on image after image."""
+        alone = copy(self)
+        alone.executor = None  # an executor does not travel, and who waits for others in it could wait for ever
+        with spread_over(self.executor, self.workers) as pool:
+            return list(pool.map(alone._in_turn, runs))
+
+    def _in_turn(self, run: Run) -> float:
+        pairs = zip(self.feeds, self.references, strict=True)
+        return float(np.mean([self._one(run(feed), reference) for feed, reference in pairs]))
+
     def _outputs(self, run: Run) -> Iterator[Outputs]:
-        with ThreadPoolExecutor(self.workers) as pool:
+        with spread_over(self.executor, self.workers) as pool:
             yield from pool.map(run, self.feeds)
 
     def _one(self, outputs: Outputs, reference: _Reference) -> float:
         scores, boxes = self.heads.scores(outputs), self.heads.boxes(outputs)
-        if getattr(self.heads, "ranked", False):
+        if self.heads.ranked:
             scores, boxes = _counterparts(scores, boxes, reference)
         else:
             scores, boxes = scores[reference.cells], boxes[reference.cells]

@@ -162,7 +162,7 @@ def _largest(weight: Doubles, axis: int) -> Doubles:
 def _collected(reference: ir.Model, qm: QuantModel, context: Context) -> Statistics:
     """Extremes and histograms of the new graph."""
     feeds = context.images.telling
-    collector = Collector(model=reference, plan=qm.plan, threads=context.threads)
+    collector = Collector(model=reference, plan=qm.plan, threads=context.threads, executor=context.executor)
     return collector.collect(lambda which: (feeds[k] for k in which), len(feeds))
 
 

@@ -16,16 +16,16 @@ first convolution). No range estimator helps: its small values matter as much as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 import onnx_ir as ir
 
 from detquant.algorithms._base import Context
-from detquant.algorithms.damage import Damage, Run
+from detquant.algorithms.damage import Damage, Outputs, Run
 from detquant.algorithms.options import Count, NotNegative, Share
 from detquant.algorithms.replan import keep_more_float
 from detquant.calibration import QuantModel
@@ -33,6 +33,7 @@ from detquant.errors import CalibrationError, RecipeError
 from detquant.graph.running import OrtRunner
 from detquant.graph.switches import with_switches
 from detquant.graph.traits import activation_inputs
+from detquant.numerics.grid import Array
 from detquant.recipes import Stage
 
 GROUPS = 12
@@ -129,7 +130,7 @@ class _Switches:
     def _with(self, group: Group) -> Run:
         chosen = set(group)
         flags = {PREFIX + root: np.array(root in chosen) for root in self._roots}
-        return lambda feed: self._runner.run({**feed, **flags})
+        return partial(_with_flags, self._runner.run, flags)
 
     def measure(self, group: Group) -> float:
         """Damage of a group alone, on all images."""
@@ -137,8 +138,11 @@ class _Switches:
 
     def screen(self, groups: Sequence[Group]) -> list[float]:
         """What each group alone seems to cost, from the image that all together damage most: culprits show there."""
-        with ThreadPoolExecutor(self._damage.workers) as pool:
-            return [cost * self._scale for cost in pool.map(lambda group: self._one(self._with(group)), groups)]
+        return [cost * self._scale for cost in self._one.of_each([self._with(group) for group in groups])]
+
+
+def _with_flags(run: Run, flags: Mapping[str, Array], feed: Mapping[str, Array]) -> Outputs:
+    return run({**feed, **flags})
 
 
 def _reason(qm: QuantModel, root: str, cost: float, total: float) -> str:

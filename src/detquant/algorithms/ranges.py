@@ -9,12 +9,15 @@ guard, since a tensor that does most of the damage by itself would hide all else
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from detquant.algorithms._base import Context
+from detquant.algorithms.damage import Outputs, Run
 from detquant.algorithms.options import NotNegative, Share
 from detquant.algorithms.replan import planned, planned_again
 from detquant.calibration import QuantModel, activation_grids, observer
@@ -84,5 +87,8 @@ def damage_of(qm: QuantModel, context: Context) -> float:
     """What the rounded activations alone cost the heads."""
     assert context.damage is not None, "checked by the caller"
     runner = OrtRunner(with_switches(qm.reference, qm.activations, dict.fromkeys(qm.activations, ON)))
-    on: dict[str, Array] = {ON: np.array(True)}
-    return context.damage(lambda feed: runner.run({**feed, **on}))
+    return context.damage(partial(_switched_on, runner.run))
+
+
+def _switched_on(run: Run, feed: Mapping[str, Array]) -> Outputs:
+    return run({**feed, ON: np.array(True)})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from detquant.errors import CalibrationError
 from detquant.graph.running import OrtRunner
 from detquant.numerics.grid import Array
 from detquant.recipes import Plan
+from detquant.spread import spread_over
 
 Feed = Mapping[str, Array]
 Feeds = Callable[[Sequence[int]], Iterator[Feed]]
@@ -46,6 +47,7 @@ class Collector:
             is given, else evenly spread.
         interest: what an image shows, from the model's outputs by name; None where the heads are not known.
         threads: images that run at a time.
+        executor: that runs them, or None for threads of its own.
         store: file for statistics, or None.
         progress: called with (what, done, total).
     """
@@ -57,6 +59,7 @@ class Collector:
     histogram_images: int = 16
     interest: Interest | None = None
     threads: int = 1
+    executor: Executor | None = None
     store: Path | None = None
     progress: Progress | None = None
 
@@ -104,7 +107,9 @@ class Collector:
         averages = () if self.by_channel else inside
         probe = with_extremes(self.model, inside, self.by_channel, averages=averages, heads=self.interest is not None)
         heads = {value.name or "" for value in self.model.graph.outputs} if self.interest else set[str]()
-        for feed, found in in_parallel(OrtRunner(probe), feeds(range(state.images, count)), self.threads):
+        for feed, found in in_parallel(
+            OrtRunner(probe), feeds(range(state.images, count)), self.threads, self.executor
+        ):
             out = {key: value for key, value in found.items() if key not in heads}
             for name in inputs.intersection(names):
                 image = np.asarray(feed[name], np.float32)
@@ -142,7 +147,7 @@ class Collector:
         if not bounds:
             return
         probe = OrtRunner(with_codes(self.model, bounds))
-        for _, out in in_parallel(probe, feeds(chosen[state.histogram_images :]), self.threads):
+        for _, out in in_parallel(probe, feeds(chosen[state.histogram_images :]), self.threads, self.executor):
             state.add_codes({name: out[f"{name}:codes"] for name in bounds})
             self._tick("histograms", state, state.histogram_images, len(chosen))
 
@@ -159,7 +164,9 @@ class Collector:
             state.statistics().save(self.store)
 
 
-def in_parallel(runner: OrtRunner, feeds: Iterable[Feed], workers: int) -> Iterator[tuple[Feed, Feed]]:
+def in_parallel(
+    runner: OrtRunner, feeds: Iterable[Feed], workers: int, executor: Executor | None = None
+) -> Iterator[tuple[Feed, Feed]]:
     """Each feed with its outputs, in order; ``workers`` images run at a time, each on one thread.
 
     Whole images beside each other use the processor better than the threads of one operator, and single-threaded
@@ -167,7 +174,7 @@ def in_parallel(runner: OrtRunner, feeds: Iterable[Feed], workers: int) -> Itera
     nobody asks for more, what has not begun is dropped.
     """
     waiting: deque[tuple[Feed, Future[dict[str, Array]]]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
+    with spread_over(executor, workers) as pool:
         source, broken = iter(feeds), None
         try:
             while broken is None:

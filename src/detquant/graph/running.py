@@ -7,8 +7,9 @@ becomes one sentence.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -104,10 +105,16 @@ class OrtRunner:
 
     def __init__(self, model: ir.Model | bytes, threads: int = 1, *, optimisation: Optimisation = "all") -> None:
         content = model if isinstance(model, bytes) else as_bytes(model)
+        self._made_of = model, threads, optimisation
         self._session = session(content, threads=threads, optimisation=optimisation)
         self._has_loops = has_loops(content)
         self.input_names: tuple[str, ...] = tuple(value.name for value in self._session.get_inputs())
         self.output_names: tuple[str, ...] = tuple(value.name for value in self._session.get_outputs())
+
+    def __reduce__(self) -> tuple[Callable[..., OrtRunner], tuple[type[OrtRunner], bytes, int, Optimisation]]:
+        """Travels as the bytes of its model, which another process opens once, however often they come."""
+        model, threads, optimisation = self._made_of
+        return _opened, (type(self), model if isinstance(model, bytes) else as_bytes(model), threads, optimisation)
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Run once.
@@ -130,6 +137,11 @@ class OrtRunner:
         except _ERRORS as error:
             raise ModelError(f"ONNX Runtime cannot run the model: {_sentence(error)}") from error
         return {name: np.asarray(result) for name, result in zip(self.output_names, results, strict=True)}
+
+
+@lru_cache(maxsize=2)
+def _opened(kind: type[OrtRunner], content: bytes, threads: int, optimisation: Optimisation) -> OrtRunner:
+    return kind(content, threads, optimisation=optimisation)
 
 
 def with_taps(model: ir.Model, names: Iterable[str]) -> ir.Model:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -68,6 +69,7 @@ class Job:
         calib: number of calibration images at most, see `Recipe.settled`.
         work: where statistics are kept, or None.
         decisions: of an earlier run, to be taken again; None to take those of this machine, or measure.
+        executor: that images and searches are spread over, or None for threads; results do not depend on it.
         progress: called with (what, done, total).
     """
 
@@ -78,6 +80,7 @@ class Job:
     calib: int = 128
     work: Path | None = None
     decisions: Decisions | None = None
+    executor: Executor | None = None
     progress: Progress | None = None
 
     def run(self) -> Made:
@@ -103,9 +106,10 @@ class Job:
                 recipe=self.recipe,
                 images=images,
                 ranges=ranges,
-                damage=Damage(family, OrtRunner(model).run, images.telling, threads) if steps else None,
+                damage=Damage(family, OrtRunner(model).run, images.telling, threads, self.executor) if steps else None,
                 measurements=measurements,
                 threads=threads,
+                executor=self.executor,
                 progress=self.progress,
             )
             qm = calibrate(model, decided, statistics, self.target.capability)
@@ -163,6 +167,7 @@ class Job:
             enough=self.recipe.settled,
             interest=lambda outputs: interest(family.scores(outputs)),
             threads=os.cpu_count() or 1,
+            executor=self.executor,
             store=store,
             progress=self.progress,
         )

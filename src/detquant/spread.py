@@ -1,0 +1,27 @@
+"""Work that is spread: over threads of this process, or over whatever executor the caller has.
+
+What is handed out travels (`detquant.graph.pickling`), so an executor of processes, or one of a cluster, such as
+`dask.distributed.Client.get_executor()`, will do as well as one of threads. Results come in the order of the work, so
+they do not depend on who did it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+
+
+@contextmanager
+def spread_over(executor: Executor | None, threads: int) -> Iterator[Executor]:
+    """Who does the work.
+
+    Args:
+        executor: the caller's, which is left running; None for threads that end with the work.
+        threads: how many of them.
+    """
+    if executor is not None:
+        yield executor
+        return
+    with ThreadPoolExecutor(threads) as own:
+        yield own

@@ -1,0 +1,66 @@
+"""Who does the work changes nothing of what comes out."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+
+import pytest
+
+from detquant.data.scenes import open_scenes
+from detquant.pipeline.detector import load
+from detquant.pipeline.job import Job
+from detquant.recipes import load_recipe
+from detquant.spread import spread_over
+from detquant.targets import load_target
+
+STEPS = ("guard", "ranges")
+
+
+def quantised(executor=None) -> bytes:
+    recipe = load_recipe("w8a8")
+    job = Job(
+        detector=load("yolov8-pico"),
+        dataset=open_scenes(calibration=8, validation=1),
+        recipe=replace(recipe, steps=tuple(step for step in recipe.steps if step.name in STEPS)),
+        target=load_target("ort"),
+        calib=8,
+        executor=executor,
+    )
+    return job.target.lower(job.run().model.qdq()).files["model.onnx"]
+
+
+@pytest.fixture(scope="module")
+def expected() -> bytes:
+    return quantised()
+
+
+class Counting(ThreadPoolExecutor):
+    """Threads that count what they are given."""
+
+    given = 0
+
+    def submit(self, *work, **named):
+        self.given += 1
+        return super().submit(*work, **named)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_threads_of_the_caller(expected, workers):
+    with Counting(workers) as executor:
+        assert quantised(executor) == expected
+        assert executor.given > 8
+        assert executor.submit(int, "7").result() == 7  # still the caller's, and running
+
+
+def test_processes(expected):
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
+        assert quantised(executor) == expected
+
+
+def test_threads_of_its_own_end_with_the_work():
+    with spread_over(None, 2) as own:
+        assert list(own.map(abs, [-1, 2])) == [1, 2]
+    with pytest.raises(RuntimeError):
+        own.submit(abs, 1)
