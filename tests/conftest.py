@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
@@ -16,8 +15,14 @@ import pytest
 import yaml
 from onnx import helper, numpy_helper
 
+from detquant.calibration import Note
+from detquant.data import Skip
 from detquant.families import COCO_NAMES
 from detquant.graph import prepare
+from detquant.recipes import Stage
+from detquant.report.quantization import Calibration, IntegerShare, Quantization
+from detquant.report.report import Picture, Report
+from detquant.report.row import File, Row
 
 if find_spec("hypothesis"):
     from hypothesis import HealthCheck, settings
@@ -170,71 +175,119 @@ def square_data(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
-REPORT = {
-    "model": "yolo_n|ano.onnx",
-    "model_sha256": "ab" * 32,
-    "family": "yolov8",
-    "family_reason": "yolov8: output0 [1, 84, 8400]",
-    "recipe": "w8a8",
-    "target": "ort",
-    "seed": 0,
-    "detquant_version": "0.1.0",
-    "images": 300,
-    "float": {"ap": 37.3, "ap50": 52.6, "ap75": 40.5, "latency_ms": 80.0, "size_bytes": 12_800_000},
-    "quantized": {"ap": 36.9, "ap50": 52.3, "ap75": 40.1, "latency_ms": 40.0, "size_bytes": 3_200_000},
-    "drop": 0.4,
-    "calibration": {"images": 128, "seconds": 12.34, "peak_rss_mb": 456.7},
-    "sqnr_db": {f"tensor {number}": float(number) for number in range(12, 0, -1)} | {"exact": float("inf")},
-    "int8": {"operators": 62, "of": 98, "macs_percent": 97.25},
-    "kept_float": {"head": "feeds the decode tail", "tail": "decode tail", "tail2": "decode tail"},
-    "guard": ["Two operators were put back to float."],
-    "notes": ["Boxes are from a file."],
-    "warnings": ["The quantised model is slower than the float model."],
-    "skipped": [{"path": "a.jpg", "reason": "a.jpg is cut short"}],
-    "agreement": None,
-    "files": [{"file": "model.onnx", "size_bytes": 3_200_000, "sha256": "ef" * 32}],
-    "plan_digest": "cd" * 32,
+ACCURACY = {
+    "float": {"ap": 37.3, "ap50": 52.6, "ap75": 40.5},
+    "quantized": {"ap": 36.9, "ap50": 52.3, "ap75": 40.1},
 }
 
 
 @pytest.fixture
-def report() -> dict:
-    return copy.deepcopy(REPORT)
-
-
-DEMO = {
-    "model": "yolov8-pico",
-    "model_sha256": "ab" * 32,
-    "data": "scenes",
-    "images": 300,
-    "calibration_images": 128,
-    "seed": 0,
-    "threads": 1,
-    "rows": [
-        {"name": "float", "title": "float", "file": "float.onnx", "failure": None, "ap": 67.25, "ap50": 88.0}
-        | {"ap75": 75.0, "latency_ms": 8.0, "ratio": 1.0, "size_bytes": 2_400_400},
-        {"name": "naive", "title": "naive INT8", "file": "naive.onnx", "failure": None, "ap": 3.5, "ap50": 7.0}
-        | {"ap75": 2.0, "latency_ms": 10.0, "ratio": 1.25, "size_bytes": 770_000},
-        {"name": "w8a8", "title": "detquant w8a8", "file": "w8a8/model.onnx", "failure": None, "ap": 67.0, "ap50": 87.9}
-        | {"ap75": 74.8, "latency_ms": 4.0, "ratio": 0.5, "size_bytes": 871_000},
-    ],
-    "picture": {
-        "file": "comparison.png",
-        "image": "scenes:0/validation/000023.png",
-        "objects": 8,
-        "found": {"float": 8, "naive": 1, "w8a8": 7},
-        "wrong": {"float": 0, "naive": 2, "w8a8": 0},
-    },
-    "notes": ["naive INT8: by its defaults."],
-    "warnings": [],
-    "detquant_version": "0.1.0",
-    "onnxruntime_version": "1.31.0",
-}
+def report() -> Report:
+    """A quantisation as it is reported, every field told."""
+    quantization = Quantization(
+        recipe="w8a8",
+        engine="detquant",
+        calibration=Calibration(images=128, seconds=12.34, peak_rss_mb=456.7),
+        share=IntegerShare(operators=62, of=98, macs_percent=97.25),
+        kept_float={"head": "feeds the decode tail", "tail": "decode tail", "tail2": "decode tail", "c1": "guard: c1"},
+        sqnr_db={f"tensor {number}": float(number) for number in range(12, 0, -1)} | {"exact": float("inf")},
+        plan_digest="cd" * 32,
+        decisions={"taken": {}},
+    )
+    guard = Note(step="guard", stage=Stage.CHOICES, sentence="guard: c1", operators=("c1",), cost=0.5)
+    left = Note(step="guard", stage=Stage.CHOICES, sentence="guard: damage is left", cost=0.1)
+    float_row = Row(
+        name="float",
+        title="float",
+        target="ort",
+        precision="float",
+        accuracy=ACCURACY["float"],
+        latency_ms=80.0,
+        ratio=1.0,
+        size_bytes=12_800_000,
+    )
+    row = Row(
+        name="quantized",
+        title="w8a8",
+        target="ort",
+        precision="w8a8",
+        accuracy=ACCURACY["quantized"],
+        latency_ms=40.0,
+        ratio=0.5,
+        size_bytes=3_200_000,
+        digest="ab" * 32,
+        files=(File(name="model.onnx", size_bytes=3_200_000, sha256="ef" * 32),),
+        quantization=quantization,
+        notes=(Note(step="runtime", sentence="It ran."), guard, left),
+    )
+    return Report(
+        model="yolo_n|ano.onnx",
+        model_sha256="ab" * 32,
+        family="yolov8",
+        family_reason="yolov8: output0 [1, 84, 8400]",
+        reading="rgb 0..1",
+        task="detect",
+        data="coco",
+        images=300,
+        threads=1,
+        rows=(float_row, row),
+        about="quantized",
+        target="ort",
+        recipe="w8a8",
+        seed=0,
+        calibration_images=128,
+        notes=(Note(step="data", sentence="Boxes are from a file."),),
+        warnings=("The quantised model is slower than the float model.",),
+        skipped=(Skip(Path("a.jpg"), "a.jpg is cut short"),),
+        versions={"detquant": "0.1.0"},
+    )
 
 
 @pytest.fixture
-def demo_figures() -> dict:
-    return copy.deepcopy(DEMO)
+def demo_report() -> Report:
+    """The demo as it is reported."""
+    figures = (
+        ("float", "float", "float.onnx", (67.25, 88.0, 75.0), 8.0, 2_400_400),
+        ("naive", "naive INT8", "naive.onnx", (3.5, 7.0, 2.0), 10.0, 770_000),
+        ("w8a8", "detquant w8a8", "w8a8/model.onnx", (67.0, 87.9, 74.8), 4.0, 871_000),
+    )
+    rows = (
+        Row(
+            name=name,
+            title=title,
+            target="ort",
+            precision=name,
+            accuracy=dict(zip(("ap", "ap50", "ap75"), measures, strict=True)),
+            latency_ms=latency,
+            ratio=latency / 8.0,
+            size_bytes=size,
+            files=(File(name=file, size_bytes=size, sha256="ef" * 32),),
+        )
+        for name, title, file, measures, latency, size in figures
+    )
+    return Report(
+        model="yolov8-pico",
+        model_sha256="ab" * 32,
+        family="yolov8",
+        family_reason="yolov8: its metadata",
+        reading="rgb 0..1",
+        task="detect",
+        data="scenes",
+        images=300,
+        threads=1,
+        rows=tuple(rows),
+        seed=0,
+        calibration_images=128,
+        notes=(Note(step="naive", sentence="naive INT8: by its defaults."),),
+        picture=Picture(
+            file="comparison.png",
+            image="scenes:0/validation/000023.png",
+            objects=8,
+            found={"float": 8, "naive": 1, "w8a8": 7},
+            wrong={"float": 0, "naive": 2, "w8a8": 0},
+        ),
+        versions={"detquant": "0.1.0", "onnxruntime": "1.31.0"},
+    )
 
 
 def _value_info(name: str, shape: list[int | str | None] | None) -> onnx.ValueInfoProto:

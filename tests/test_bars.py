@@ -22,7 +22,8 @@ pytestmark = [
     [("yolov8n", 41.49, 0.2, 95), ("yolox_nano", 29.08, 0.5, 40), ("nanodet_m_416", 24.67, 0.15, 40)],
 )
 def test_w8a8_keeps_ap(model, float_ap, drop, macs):
-    found = detquant.quantize(ASSETS / f"weights/detect/{model}.onnx", ASSETS / "coco/coco300.yaml", threads=2).report
+    result = detquant.quantize(ASSETS / f"weights/detect/{model}.onnx", ASSETS / "coco/coco300.yaml", threads=2)
+    found = result.report.figures()
     assert found["images"] == 300
     assert found["float"]["ap"] == pytest.approx(float_ap, abs=0.05)
     assert found["drop"] <= drop
@@ -45,6 +46,6 @@ def test_w8a8_keeps_top1(model, data, preprocess, top1, drop, tmp_path):
     else:
         packed, path = path.with_name(f"{model}.xz"), tmp_path / model
         path.write_bytes(lzma.decompress(packed.read_bytes()))
-    found = detquant.quantize(path, ASSETS / data, preprocess=preprocess, threads=2).report
+    found = detquant.quantize(path, ASSETS / data, preprocess=preprocess, threads=2).report.figures()
     assert found["float"]["top1"] == pytest.approx(top1, abs=0.05)
     assert found["drop"] <= drop

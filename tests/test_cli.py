@@ -129,7 +129,7 @@ def test_quantize_passes_everything_on(square_model, square_data, tmp_path, monk
 
         def save(self, folder):
             with staged(folder) as put:
-                put("report.json", to_json(self.report))
+                put("report.json", to_json(self.report.figures()))
 
     def quantize(model, data, **options):
         given.update(options, model=model, data=data)
@@ -187,15 +187,15 @@ def test_scenes(tmp_path, capsys):
     assert "1 images" in capsys.readouterr().out
 
 
-def test_demo(tmp_path, monkeypatch, capsys, demo_figures):
+def test_demo(tmp_path, monkeypatch, capsys, demo_report):
     given = {}
 
     class Demo:
-        report = demo_figures
+        report = demo_report
 
         def save(self, folder):
             with staged(folder) as put:
-                put("report.json", to_json(self.report))
+                put("report.json", to_json(self.report.figures()))
 
     def demo(**options):
         given.update(options)

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def rows():
-    found = demo().report
+    found = demo().report.figures()
     assert found["images"] == 300
     return {row["name"]: row for row in found["rows"]}
 

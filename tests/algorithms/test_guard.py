@@ -83,6 +83,8 @@ def test_only_what_is_around_the_outlier_stays_float(guarded):
     reason = after.choices["conv2"].why
     assert "'c1'" in reason or "'r1'" in reason
     assert "rounded alone costs" in reason and after.plan.kept_float["conv2"] == reason
+    [note] = [one for one in after.notes if one.sentence == reason]
+    assert "conv2" in note.operators and set(note.operators) <= set(after.choices) and 0.1 < note.cost < 1
 
 
 def test_where_all_is_integer_the_guilty_are_named_and_stay(guarded):
@@ -93,6 +95,7 @@ def test_where_all_is_integer_the_guilty_are_named_and_stay(guarded):
     said = [note.sentence for note in after.notes]
     assert any("'c1'" in one or "'r1'" in one for one in said)
     assert all(one.startswith("guard: ") and one.endswith("and chip has no float for it") for one in said)
+    assert all(note.operators and note.cost > 0 for note in after.notes)
 
 
 def test_behind_a_relu_that_is_folded_away(guarded):

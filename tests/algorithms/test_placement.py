@@ -106,7 +106,11 @@ def test_near_the_bar_it_looks_longer_and_what_is_within_noise_counts_as_ahead(p
 def test_well_ahead_the_convolution_of_the_image_may_go_to_float(placed, clock):
     qm, context = placed()
     clock(0.79, [0.9])
-    assert set(Placement()(qm, context).choices) == {"image"}
+    after = Placement()(qm, context)
+    assert set(after.choices) == {"image"}
+    [note] = after.notes
+    assert (note.step, note.operators, note.cost) == ("placement", ("image",), pytest.approx(0.1))
+    assert note.sentence == after.plan.kept_float["image"]
 
 
 def test_the_front_of_the_net_ends_at_the_first_codes_that_both_ways_share(placed):

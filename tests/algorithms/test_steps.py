@@ -92,7 +92,7 @@ def test_notes_of_what_is_undone_are_no_more(setting):
     corrected = BiasCorrection()(qm, context)
     assert [note.step for note in corrected.notes] == ["bias_correction"]
     assert keep_more_float(corrected, {"second": "why"}, context).notes == ()
-    told = qm.noted(type("Guard", (), {"name": "guard", "stage": Stage.CHOICES}), "one", "two")
+    told = qm.noted(type("Guard", (), {"name": "guard", "stage": Stage.CHOICES}), "one", operators=["x"])
     assert keep_more_float(told, {"second": "why"}, context).notes == told.notes
 
 

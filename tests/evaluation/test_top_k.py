@@ -6,7 +6,7 @@ import pytest
 from detquant.data import Dataset
 from detquant.errors import DatasetError
 from detquant.evaluation.accuracy import CocoScorer
-from detquant.evaluation.agreement import same_guess
+from detquant.evaluation.agreement import SameGuess, same_guess
 from detquant.evaluation.scorers import MEASURES, figures, headline, make_scorer
 from detquant.evaluation.top_k import TopScorer
 from detquant.families import FAMILIES, Detections, load_family
@@ -39,7 +39,7 @@ def test_nothing_is_no_accuracy() -> None:
 def test_guesses_agree_where_the_first_is_the_same() -> None:
     ours = [guesses(1), guesses(2), guesses(3), guesses()]
     theirs = [guesses(1), guesses(0), guesses(3), guesses()]
-    assert same_guess(ours, theirs) == 75
+    assert same_guess(ours, theirs) == SameGuess(top1=75, images=4)
 
 
 def test_every_task_has_its_measures(tmp_path) -> None:

@@ -60,13 +60,13 @@ def test_a_bad_plan_is_not_the_runtimes_fault(square_model, data, monkeypatch):
     qdq, run_over, asked = QuantModel.qdq, as_planned.run_over, []
     monkeypatch.setattr(QuantModel, "qdq", lambda self: in_the_dark(qdq(self)))
     monkeypatch.setattr(as_planned, "run_over", lambda *a, **k: asked.append(a) or run_over(*a, **k))
-    assert quantize(square_model, data, recipe=WHOLE, calib=4).report["quantized"]["ap"] < 1
+    assert quantize(square_model, data, recipe=WHOLE, calib=4).report.figures()["quantized"]["ap"] < 1
     assert len(asked) == 1
 
 
 def test_a_good_result_costs_nothing(square_model, data, monkeypatch):
     monkeypatch.setattr(as_planned, "run_over", None)
-    assert quantize(square_model, data, recipe=WHOLE, calib=4).report["quantized"]["ap"] > 90
+    assert quantize(square_model, data, recipe=WHOLE, calib=4).report.figures()["quantized"]["ap"] > 90
 
 
 def test_the_tolerance_is_wider_among_few():

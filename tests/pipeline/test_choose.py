@@ -7,12 +7,14 @@ import pytest
 from detquant.cli import main
 from detquant.errors import TargetError
 from detquant.pipeline.choose import is_best
+from detquant.report.row import Row
 from detquant.targets import TARGETS, load_target
 from detquant.targets.opencv import OpenCv
 
 
 def row(ap, latency, size):
-    return {"ap": ap, "latency_ms": latency, "size_bytes": size}
+    figures = {"accuracy": {"ap": ap}, "latency_ms": latency, "size_bytes": size}
+    return Row(name="a", title="a", target="ort", precision="fp32", **figures)
 
 
 def test_best_is_what_nothing_beats_in_everything():

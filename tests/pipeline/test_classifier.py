@@ -63,7 +63,7 @@ def colour_data(tmp_path: Path) -> Path:
 
 def test_quantized_beside_float(colour_model: Path, colour_data: Path, tmp_path: Path) -> None:
     result = detquant.quantize(detquant.load(colour_model, preprocess="unit"), colour_data, calib=6)
-    report = result.report
+    report = result.report.figures()
     assert report["task"] == "classify" and report["family"] == "classifier" and report["images"] == 12
     assert report["float"]["top1"] == report["quantized"]["top1"] == 100 and report["drop"] == 0
     assert report["quantized"]["top5"] == 100 and report["agreement"] is None
@@ -96,8 +96,8 @@ def test_commands(colour_model: Path, colour_data: Path, tmp_path: Path, capsys:
 
 def test_without_labels_guesses_are_compared(colour_model: Path, colour_data: Path) -> None:
     result = detquant.quantize(colour_model, colour_data / "val/red", preprocess="unit", calib=4)
-    assert result.report["float"]["top1"] is result.report["drop"] is None
-    assert result.report["agreement"] == {"top1": 100, "images": 4}
+    assert result.report.figures()["float"]["top1"] is result.report.figures()["drop"] is None
+    assert result.report.figures()["agreement"] == {"top1": 100, "images": 4}
 
 
 def test_a_detector_has_its_own_preprocessing(square_model: Path) -> None:

@@ -51,9 +51,9 @@ def test_it_still_sees_and_is_decoded_without_its_cfg(squares: Path, square_data
     recipe = load_recipe("w8a8")
     recipe = replace(recipe, steps=tuple(step for step in recipe.steps if step.name != "placement"))  # needs a clock
     result = quantize(squares, square_data(images=4), recipe=recipe, calib=4)
-    assert result.report["float"]["ap"] == pytest.approx(100)
-    assert result.report["quantized"]["ap"] > 95
-    assert result.report["int8"]["macs_percent"] > 50
+    assert result.report.figures()["float"]["ap"] == pytest.approx(100)
+    assert result.report.figures()["quantized"]["ap"] > 95
+    assert result.report.figures()["int8"]["macs_percent"] > 50
     result.save(tmp_path / "out")
     again = load(tmp_path / "out" / "model.onnx")
     assert again.is_quantized and again.family.name == "yolov4" and again.family.classes[0] == "person"

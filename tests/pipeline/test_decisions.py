@@ -69,7 +69,7 @@ def test_decisions_of_a_report_give_the_same_bytes_whatever_the_clock_says(repor
     asked.clear()
     again = quantize(square_model, data, recipe=RECIPE, calib=2, decisions=report)
     assert again.artefact.files["model.onnx"] == first and not asked
-    assert again.report["decisions"] == json.loads(report.read_text())["decisions"]
+    assert again.report.figures()["decisions"] == json.loads(report.read_text())["decisions"]
 
 
 def test_on_the_command_line(square_model, data, tmp_path, clock, capsys):

@@ -53,7 +53,7 @@ def convolutions(content):
 
 
 def test_a_row_for_each_model(result):
-    rows = result.report["rows"]
+    rows = result.report.figures()["rows"]
     assert [row["name"] for row in rows] == ["float", "naive", *SHOWN]
     assert rows[0]["ratio"] == 1
     for row in rows:
@@ -73,7 +73,7 @@ def test_the_models_are_really_made(result):
 
 
 def test_the_report_says_how(result):
-    report = result.report
+    report = result.report.figures()
     assert {key: report[key] for key in ("model", "data", "images", "calibration_images", "seed", "threads")} == {
         "model": MODEL,
         "data": "scenes",
@@ -90,7 +90,7 @@ def test_the_report_says_how(result):
 def test_the_picture(result):
     picture = cv2.imdecode(np.frombuffer(result.files["comparison.png"], np.uint8), cv2.IMREAD_COLOR)
     assert picture.shape == (ZOOM * SIZE + HEAD + MARGIN, 3 * (ZOOM * SIZE + MARGIN) + MARGIN, 3)
-    shown = result.report["picture"]
+    shown = result.report.figures()["picture"]
     assert list(shown["found"]) == list(shown["wrong"]) == ["float", "naive", "w8a8"]
     assert shown["image"].startswith("scenes:0/validation/") and max(shown["found"].values()) <= shown["objects"]
 
@@ -109,7 +109,7 @@ def test_saved_is_what_was_made(result, tmp_path):
     models = {"float.onnx", "naive.onnx", *(f"{name}/model.onnx" for name in SHOWN)}
     assert names == models | {"comparison.png", "report.json", "report.md", RECORD}
     assert names == {*files_of_demo(), RECORD}
-    assert json.loads((tmp_path / "out/report.json").read_text())["rows"] == result.report["rows"]
+    assert json.loads((tmp_path / "out/report.json").read_text())["rows"] == result.report.figures()["rows"]
     assert "![" in (tmp_path / "out/report.md").read_text()
     assert load(tmp_path / "out/naive.onnx").family.classes == CLASSES  # any command takes it
 
@@ -126,12 +126,12 @@ def test_a_failure_of_onnxruntime_is_its_row_and_the_others_are_the_same(made, m
         raise ModelError("onnxruntime's quantize_static fails with ValueError: no.")
 
     monkeypatch.setattr("detquant.algorithms.placement.alternate", alternate)
-    monkeypatch.setattr("detquant.pipeline.contenders.quantize_naively", fail)
+    monkeypatch.setattr("detquant.pipeline.naive.quantize_naively", fail)
     result = demo(images=2, calib=SMALL["calib"])
-    row = result.report["rows"][1]
+    row = result.report.figures()["rows"][1]
     assert row["failure"].endswith("ValueError: no.") and row["ap"] is row["file"] is row["size_bytes"] is None
-    assert "naive.onnx" not in result.files and list(result.report["picture"]["found"]) == ["float", "w8a8"]
-    assert "w8a8 loses most" in picture_remark(result.report["picture"])
+    assert "naive.onnx" not in result.files and list(result.report.figures()["picture"]["found"]) == ["float", "w8a8"]
+    assert "w8a8 loses most" in picture_remark(result.report.picture)
     for name in SHOWN:  # the same seed, the same bytes
         assert result.files[f"{name}/model.onnx"] == made[0].files[f"{name}/model.onnx"]
 

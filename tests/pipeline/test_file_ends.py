@@ -143,8 +143,8 @@ def test_every_place_runs_them_and_says_where_it_brings_them_to_its_own(files, s
 @pytest.mark.parametrize("form", ["divided", "bytes, channels last", "half", "channels last"])
 def test_what_is_quantised_takes_and_gives_what_the_file_did(files, scenes, tmp_path, form):
     result = quantize(files[form], scenes, calib=8, val_limit=8)
-    assert result.report["drop"] < 4
-    told = any("it is fed" in note for note in result.report["notes"])
+    assert result.report.drop < 4
+    told = any("it is fed" in note for note in result.report.figures()["notes"])
     assert told is (form not in ("half", "channels last"))
     result.save(tmp_path / "made")
     before, after = (ends_of(ir.load(path).graph) for path in (files[form], tmp_path / "made" / "model.onnx"))
@@ -154,7 +154,7 @@ def test_what_is_quantised_takes_and_gives_what_the_file_did(files, scenes, tmp_
     assert again.family.form == load(files[form]).family.form
     measured = evaluate(again, scenes, limit=8).accuracy
     assert measured is not None
-    assert measured.figures()["ap"] == pytest.approx(result.report["quantized"]["ap"], abs=1e-6)
+    assert measured.figures()["ap"] == pytest.approx(result.report.row("quantized").value("ap"), abs=1e-6)
 
 
 def test_bytes_are_rounded_to_nothing_else(files, scenes):
@@ -175,8 +175,9 @@ def test_where_arithmetic_stays_its_range_is_known(tmp_path):
 
 def test_half_precision_is_said_where_a_place_takes_other_files(files, scenes):
     result = quantize(files["half"], scenes, target="opencv", calib=4, val_limit=4)
-    assert any("images as float16 1 × 3 × 256 × 256 (NCHW)" in note for note in result.report["notes"])
-    assert not any("takes" in note for note in quantize(files["half"], scenes, calib=4, val_limit=4).report["notes"])
+    assert any("images as float16 1 × 3 × 256 × 256 (NCHW)" in note for note in result.report.figures()["notes"])
+    report = quantize(files["half"], scenes, calib=4, val_limit=4).report
+    assert not any("takes" in note for note in report.figures()["notes"])
 
 
 @pytest.mark.parametrize("form", ["bytes, channels last", "half"])

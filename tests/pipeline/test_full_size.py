@@ -61,9 +61,9 @@ def test_torchvisions_resnets(layers: int, pictures: Path, tmp_path: Path) -> No
     assert np.allclose(output, logits, rtol=1e-4, atol=1e-4 * np.abs(logits).max())
 
     result = detquant.quantize(detector, pictures, calib=4, val_limit=4)
-    assert result.report["agreement"]["images"] == 4
-    assert result.report["quantized"]["size_bytes"] < 0.6 * result.report["float"]["size_bytes"]
-    assert min(result.report["sqnr_db"].values()) > 10
+    assert result.report.figures()["agreement"]["images"] == 4
+    assert result.report.figures()["quantized"]["size_bytes"] < 0.6 * result.report.figures()["float"]["size_bytes"]
+    assert min(result.report.figures()["sqnr_db"].values()) > 10
     result.save(tmp_path / "out")
     again = detquant.load(tmp_path / "out/model.onnx")
     assert again.is_quantized and again.family.facts() == detector.family.facts()

@@ -61,7 +61,7 @@ def test_another_engine_tells_nothing_of_what_is_inside() -> None:
 
 
 def test_the_report_says_it() -> None:
-    report = quantize(of_size(MEGABYTE // 2), "scenes", recipe=PLAIN, calib=2, val_limit=1).report
+    report = quantize(of_size(MEGABYTE // 2), "scenes", recipe=PLAIN, calib=2, val_limit=1).report.figures()
     assert report["quantized"]["size_bytes"] > MEGABYTE // 2
     assert any("times as large as the file that came in" in note for note in report["notes"])
 

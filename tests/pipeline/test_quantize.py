@@ -69,7 +69,7 @@ def files_in(folder):
 
 
 def test_the_report_says_everything(result, square_model):
-    report = result.report
+    report = result.report.figures()
     assert {key: set(report[key]) for key in KEYS} == KEYS
     assert report["model_sha256"] == hashlib.sha256(square_model.read_bytes()).hexdigest()
     expected = {"recipe": "w8a8", "target": "ort", "seed": 3, "detquant_version": __version__, "images": 6}
@@ -81,13 +81,13 @@ def test_the_report_says_everything(result, square_model):
 
 
 def test_it_still_sees(result):
-    assert result.report["float"]["ap"] == pytest.approx(100) and result.report["quantized"]["ap"] > 95
-    assert result.report["drop"] == result.report["float"]["ap"] - result.report["quantized"]["ap"]
-    assert result.report["int8"]["macs_percent"] > 50
+    before, after = (row.value("ap") for row in result.report.rows)
+    assert before == pytest.approx(100) and after > 95 and result.report.drop == before - after
+    assert result.report.subject.quantization.share.macs_percent > 50
 
 
 def test_sqnr_is_given_for_tensors_of_the_quantised_part(result):
-    table = result.report["sqnr_db"]
+    table = result.report.figures()["sqnr_db"]
     assert {"r0", "r1", "r2", "r3"} <= set(table)
     assert not {"images", "c0", "s0"} & set(table)  # the image itself, SiLU's input, a sigmoid
     assert min(table.values()) > 15
@@ -183,7 +183,7 @@ def test_a_quantised_model_is_refused(result, data, tmp_path):
 def test_two_runs_in_different_folders_give_the_same_bytes(result, square_model, data, tmp_path):
     again = [quantize(square_model, data, recipe=WHOLE, calib=4, seed=3, work=tmp_path / name) for name in "ab"]
     assert {one.artefact.digest() for one in (*again, result)} == {again[0].artefact.digest()}
-    assert {one.report["plan_digest"] for one in again} == {result.report["plan_digest"]}
+    assert {one.report.figures()["plan_digest"] for one in again} == {result.report.figures()["plan_digest"]}
 
 
 def test_measured_decisions_are_kept_in_the_work_folder(square_model, data, tmp_path, clock):
@@ -209,7 +209,7 @@ def test_without_a_work_folder_nothing_is_written(square_model, data, tmp_path, 
 
 
 def test_a_bare_folder_of_images(square_model, data):
-    found = quantize(square_model, data.parent / "images/val", recipe=WHOLE, calib=4).report
+    found = quantize(square_model, data.parent / "images/val", recipe=WHOLE, calib=4).report.figures()
     assert found["float"]["ap"] is found["quantized"]["ap"] is found["drop"] is None
     assert found["agreement"]["f1"] == pytest.approx(1.0) and found["agreement"]["reference_boxes"] == 12
     assert any("no annotations" in note for note in found["notes"])
@@ -218,7 +218,7 @@ def test_a_bare_folder_of_images(square_model, data):
 def test_a_broken_calibration_image_is_replaced_and_named(square_model, data):
     broken = data.parent / "images/train/t2.png"
     broken.write_text("no picture")
-    found = quantize(square_model, data, recipe=WHOLE, calib=128).report
+    found = quantize(square_model, data, recipe=WHOLE, calib=128).report.figures()
     assert found["calibration"]["images"] == 5
     assert [skip["path"].rpartition("/")[2] for skip in found["skipped"]] == ["t2.png"]
 
@@ -249,7 +249,7 @@ def test_an_interrupted_calibration_goes_on(square_model, data, tmp_path, observ
     result = quantize(square_model, data, recipe=recipe, calib=6, work=work, progress=onwards)
     assert [done for what, done, _ in onwards.seen if what == stop.what] == [4, 5, 6]
     assert result.artefact.files == whole.artefact.files
-    assert result.report["calibration"]["images"] == 6
+    assert result.report.figures()["calibration"]["images"] == 6
 
 
 def test_a_folder_that_cannot_be_written_is_found_out_first(square_model, data, tmp_path, monkeypatch):

@@ -96,7 +96,7 @@ def test_in_8_bits(target: str, scenes: Dataset, tmp_path: Path) -> None:
     require(target)
     result = quantize("yolov8-pico", scenes, recipe=PLAIN, target=target, calib=2, val_limit=IMAGES)
     result.save(tmp_path)
-    check(tmp_path, list(result.artefact.files), target, result.report["quantized"]["ap"], scenes, 0.01)
+    check(tmp_path, list(result.artefact.files), target, result.report.figures()["quantized"]["ap"], scenes, 0.01)
 
 
 @pytest.mark.parametrize(
@@ -119,6 +119,6 @@ def test_a_float_file_is_quantised_again(
     for name, content in artefact.files.items():
         (tmp_path / name).write_bytes(content)
     file = next(tmp_path / name for name in FIRST if name in artefact.files)
-    report = quantize(file, scenes, recipe=PLAIN, target=target, calib=2, val_limit=IMAGES).report
+    report = quantize(file, scenes, recipe=PLAIN, target=target, calib=2, val_limit=IMAGES).report.figures()
     assert report["float"]["ap"] == pytest.approx(in_float, abs=0.5)
     assert report["quantized"]["ap"] > in_float - 5 and report["int8"]["macs_percent"] > 80

@@ -63,7 +63,7 @@ def test_it_is_known_again(ssd: Path, tmp_path: Path) -> None:
     recipe = load_recipe("w8a8")
     recipe = replace(recipe, steps=tuple(step for step in recipe.steps if step.name != "placement"))  # needs a clock
     result = quantize(detector, tmp_path / "images", recipe=recipe, calib=4)
-    assert result.report["int8"]["operators"] > 0
+    assert result.report.figures()["int8"]["operators"] > 0
     result.save(tmp_path / "out")
     again = load(tmp_path / "out" / "model.onnx")
     assert again.is_quantized and again.family.name == "ssd-mobilenet" and again.family.num_classes == 80
@@ -118,8 +118,8 @@ def test_what_the_graph_suppresses_itself_is_guarded_by_object_not_by_row(postpr
     recipe = load_recipe("w8a8")
     recipe = replace(recipe, steps=tuple(step for step in recipe.steps if step.name != "placement"))  # needs a clock
     result = quantize(detector, tmp_path / "images", recipe=recipe, calib=4)
-    assert result.report["int8"]["operators"] > 0
-    assert result.report["agreement"]["f1"] > 0.5
+    assert result.report.figures()["int8"]["operators"] > 0
+    assert result.report.figures()["agreement"]["f1"] > 0.5
     result.save(tmp_path / "out")
     again = load(tmp_path / "out" / "model.onnx")
     assert again.family.name == "ssd-postprocessed"
@@ -137,6 +137,6 @@ def test_in_integers_only_it_is_decoded_on_the_host(name: str, request, tmp_path
     detector = load(request.getfixturevalue(name))
     result = quantize(detector, tmp_path / "images", target="edgetpu", calib=4)
     assert set(result.artefact.files) == {"model.tflite", "decode.onnx"}
-    assert set(result.report["kept_float"].values()) == {"decode tail"}
-    assert result.report["agreement"]["f1"] > 0.5
-    assert any("operators on the Edge TPU" in said for said in result.report["runtime"])
+    assert set(result.report.figures()["kept_float"].values()) == {"decode tail"}
+    assert result.report.figures()["agreement"]["f1"] > 0.5
+    assert any("operators on the Edge TPU" in said for said in result.report.figures()["runtime"])

@@ -80,8 +80,8 @@ def test_outputs_are_those_of_the_network_and_it_goes_all_the_way(network, check
     assert 0 < len(boxes) <= 200
 
     result = detquant.quantize(detector, scenes, calib=4)
-    assert result.report["int8"]["macs_percent"] > 50
-    assert result.report["agreement"]["mean_iou"] > 0.9
+    assert result.report.figures()["int8"]["macs_percent"] > 50
+    assert result.report.figures()["agreement"]["mean_iou"] > 0.9
     result.save(tmp_path / "out")
     again = load(tmp_path / "out" / "model.onnx")
     assert again.is_quantized and again.family.name == "ssd300"

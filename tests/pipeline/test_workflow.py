@@ -14,6 +14,8 @@ import pytest
 from detquant.cli import main
 from detquant.families import COCO_NAMES
 from detquant.pipeline import workflow as module
+from detquant.targets import Artefact
+from detquant.targets.ort import Ort
 from detquant.zoo import Entry, Source, fetch
 
 TOML = """
@@ -100,6 +102,20 @@ def test_own_files_go_where_the_zoos_would(project, square_model, square_data, t
     assert told["measure"] == "agreement" and told["images"] == 3 and told["rows"][0]["agreement"] == 100
     assert not (out / "fetched").exists()
     assert "agreement, %" in capsys.readouterr().out
+
+
+def test_the_vendors_compiler_has_its_turn(project, square_model, square_data, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(
+        Ort, "finish", lambda self, made, family: (Artefact({**made.files, "model.blob": b"blob"}), ("Flash it.",))
+    )
+    given = ["--model", str(square_model), "--data", str(square_data()), "--val-limit", "2", "--runs", "1"]
+    assert main(["workflow", str(project), *given, "--out", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out/squares/w8a8/model.blob").read_bytes() == b"blob"
+    [told] = json.loads((tmp_path / "out/workflow.json").read_text())["models"]
+    row = told["rows"][-1]
+    assert row["files"] == ["squares/w8a8/model.onnx", "squares/w8a8/model.blob"] and told["runtime"] == ["Flash it."]
+    assert row["size_bytes"] == (tmp_path / "out/squares/w8a8/model.onnx").stat().st_size
+    assert "Flash it." in capsys.readouterr().out
 
 
 def test_decisions_are_written_down_and_taken_again(project, square_model, square_data, tmp_path, monkeypatch, capsys):

@@ -1,56 +1,88 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from detquant.evaluation.agreement import Agreement, SameGuess
 from detquant.report import sheets
-from detquant.report.remarks import remarks, skipped, warnings
+from detquant.report.remarks import report_remarks, report_warnings, skipped, slower, slower_than_float
 
 
 def cells(sheet):
     return {row[0]: row[1:] for row in sheet.rows}
 
 
+def changed(report, **changes):
+    """The report with another quantised row."""
+    return replace(report, rows=(report.rows[0], replace(report.rows[1], **changes)))
+
+
 def test_float_beside_quantised(report):
-    found = cells(sheets.comparison(report))
+    found = cells(sheets.comparison(report, report.rows[1]))
     assert found["AP"] == ("37.30", "36.90", "-0.40")
     assert found["latency"] == ("80.00 ms", "40.00 ms", "0.50×")
     assert found["size"] == ("12.80 MB", "3.20 MB", "0.25×")
 
 
 def test_without_labels_agreement_takes_the_place_of_ap(report):
-    for side in ("float", "quantized"):
-        report[side] |= {"ap": None, "ap50": None, "ap75": None}
-    counts = {"matches": 9, "reference_boxes": 10, "candidate_boxes": 10, "images": 3}
-    report["agreement"] = {"f1": 0.9, "mean_iou": 0.95, **counts}
-    assert list(cells(sheets.comparison(report))) == ["latency", "size"]
-    assert cells(sheets.agreement(report))["F1"] == ("90.00 %",)
+    found = Agreement(f1=0.9, mean_iou=0.95, matches=9, reference_boxes=10, candidate_boxes=10, images=3)
+    first, row = (replace(one, accuracy=None, agreement=found) for one in report.rows)
+    without = replace(report, rows=(first, row))
+    assert list(cells(sheets.comparison(without, row))) == ["latency", "size"]
+    assert cells(sheets.agreement(row))["F1"] == ("90.00 %",)
+    assert without.measure == "agreement" and without.drop is None and row.value("agreement") == 90
+    guessed = replace(row, agreement=SameGuess(top1=75.0, images=4))
+    assert cells(sheets.agreement(guessed)) == {"the same class": ("75.00 %",)}
 
 
 def test_the_ten_worst_tensors_the_worst_first(report):
-    rows = sheets.worst_tensors(report).rows
+    rows = sheets.worst_tensors(report.rows[1]).rows
     assert [name for name, _ in rows] == [f"tensor {number}" for number in range(1, 11)]
     assert rows[0] == ("tensor 1", "1.0 dB")
 
 
+def with_sqnr(row, table):
+    return replace(row, quantization=replace(row.quantization, sqnr_db=table))
+
+
 def test_a_tensor_without_error_is_exact_also_when_read_back_from_json(report):
-    report["sqnr_db"] = {"a": float("inf"), "b": None, "c": 30}
-    assert sheets.worst_tensors(report).rows == [("c", "30.0 dB"), ("a", "exact"), ("b", "exact")]
+    row = with_sqnr(report.rows[1], {"a": float("inf"), "b": None, "c": 30})
+    assert sheets.worst_tensors(row).rows == [("c", "30.0 dB"), ("a", "exact"), ("b", "exact")]
 
 
 def test_nothing_measured_is_no_table(report):
-    assert sheets.worst_tensors(report | {"sqnr_db": {}}) is None
-    assert sheets.agreement(report) is None
+    assert sheets.worst_tensors(with_sqnr(report.rows[1], {})) is None
+    assert sheets.worst_tensors(report.rows[0]) is sheets.files(report.rows[0]) is None
+    assert sheets.agreement(report.rows[1]) is None
     assert sheets.per_class({"per_class": None}) is None
     assert sheets.kept_float({}) is None
 
 
 def test_remarks_and_warnings(report):
-    assert remarks(report) == [
+    assert report_remarks(report) == [
         "62 of 98 operators in integers, 97.2 % of the MACs.",
-        "Two operators were put back to float.",
+        "It ran.",
+        "guard: c1",
+        "guard: damage is left",
         "Boxes are from a file.",
     ]
-    assert warnings(report) == [*report["warnings"], "1 image was left out: a.jpg is cut short."]
+    assert report_warnings(report) == [*report.warnings, "1 image was left out: a.jpg is cut short."]
+
+
+def test_what_takes_longer_is_said(report):
+    slow = replace(report.rows[1], ratio=1.25)
+    [said] = slower_than_float(slow, 2)
+    assert "takes 1.25 times as long as the float model on this machine (2 threads)" in said
+    assert slower_than_float(report.rows[1], 2) == []
+    assert slower(changed(report, ratio=1.25)) == ["w8a8 takes 1.25 times as long as float on this machine."]
+    assert slower(report) == []
+
+
+def test_what_runs_on_this_machine_the_fastest_first(report):
+    sheet = sheets.choice(changed(report, best=True))
+    assert [row[0] for row in sheet.rows] == ["ort w8a8", "ort float"]
+    assert sheet.rows[0][1:] == ("36.90", "40.00 ms", "3.20 MB", "best") and sheet.rows[1][-1] == ""
 
 
 def test_skipped_images_are_counted_and_the_first_ones_named():

@@ -7,7 +7,7 @@ from detquant.report.table import as_table, show_demo, show_plan, show_quantizat
 def test_a_quantisation_on_paper(report, capsys):
     show_quantization(report)
     shown = capsys.readouterr().out
-    for words in ("37.30", "0.50×", "tensor 10 ", "Two operators", "Warning: The quantised model is slower"):
+    for words in ("37.30", "0.50×", "tensor 10 ", "guard: c1", "Warning: The quantised model is slower"):
         assert words in shown
     assert "tensor 11" not in shown
 
@@ -24,8 +24,8 @@ def test_the_header_is_shown_only_if_there_is_one():
     assert as_table(Sheet("t", ("", "x"), [("a", "b")])).show_header
 
 
-def test_the_demo(demo_figures, capsys):
-    show_demo(demo_figures)
+def test_the_demo(demo_report, capsys):
+    show_demo(demo_report)
     shown = capsys.readouterr().out
     for words in (
         "detquant w8a8",

@@ -34,7 +34,7 @@ def test_convolutions_work_on_codes_and_give_the_same(qdq, images):
 def test_a_file_is_read_again_and_known_as_quantised(square_model, square_data, tmp_path):
     result = detquant.quantize(square_model, square_data(), target="ort-qoperator", calib=4)
     result.save(tmp_path / "out")
-    assert result.report["quantized"]["ap"] > 90
+    assert result.report.figures()["quantized"]["ap"] > 90
     again = detquant.load(tmp_path / "out" / "model.onnx")
     assert again.is_quantized and again.family.name == "yolov8"
     with pytest.raises(ModelError, match="is quantised already"):

@@ -27,7 +27,7 @@ import onnx_ir as ir
 from detquant.algorithms._base import Context
 from detquant.algorithms.damage import Damage, Outputs, Run
 from detquant.algorithms.options import Count, NotNegative, Share
-from detquant.algorithms.replan import keep_more_float
+from detquant.algorithms.replan import keep_more_float, with_notes_of
 from detquant.calibration import QuantModel
 from detquant.errors import CalibrationError, RecipeError
 from detquant.graph.running import OrtRunner
@@ -82,7 +82,7 @@ class Guard:
                 "The guard needs a detector whose heads are known: leave the step 'guard' out of the recipe."
             )
         damage = context.damage.limited(self.images)
-        kept: dict[str, str] = {}
+        kept, costs = dict[str, str](), dict[str, float]()
         before = float("inf")
         for _ in range(self.rounds):
             roots = sorted({qm.plan.root(t) for t in qm.activations}, key=list(qm.plan.points).index)
@@ -93,17 +93,27 @@ class Guard:
             before = total
             found = search(roots, switches.screen, switches.measure, self.bar(total), context)
             if not found:
-                return qm.noted(self, f"guard: damage {total:.3f} is left, which no tensor does alone")
+                left = f"guard: damage {total:.3f} is left, which no tensor does alone"
+                return with_notes_of(costs, qm, self).noted(self, left, cost=total)
             reasons = {root: _reason(qm, root, cost, total) for root, cost in found.items()}
             if context.target.capability.integer_only:
-                said = (f"{why}, and {context.target.name} has no float for it" for why in reasons.values())
-                return qm.noted(self, *said)
+                return self.named(qm, found, reasons, context)
             for root, reason in reasons.items():
                 kept |= dict.fromkeys(around(qm, root), reason)
+                costs[reason] = found[root]
             try:
                 qm = keep_more_float(qm, kept, context)
             except RecipeError:  # nothing would be left in integers
                 break
+        return with_notes_of(costs, qm, self)
+
+    def named(
+        self, qm: QuantModel, found: Mapping[str, float], reasons: Mapping[str, str], context: Context
+    ) -> QuantModel:
+        """The model as it is, where the target has nothing but integers; who is guilty is said."""
+        for root, cost in found.items():
+            said = f"{reasons[root]}, and {context.target.name} has no float for it"
+            qm = qm.noted(self, said, operators=around(qm, root), cost=cost)
         return qm
 
     def bar(self, total: float) -> float:

@@ -30,7 +30,7 @@ from detquant.algorithms._base import Context
 from detquant.algorithms.beyond_noise import FEW, Bar, Timing, processor_clock, time_until_clear
 from detquant.algorithms.options import Count, Positive, PositiveShare
 from detquant.algorithms.placement_candidates import IMAGE, candidates
-from detquant.algorithms.replan import keep_more_float
+from detquant.algorithms.replan import keep_more_float, with_notes_of
 from detquant.calibration import QuantModel
 from detquant.errors import ModelError, RecipeError, TargetError
 from detquant.graph.taps import only_outputs
@@ -114,7 +114,10 @@ class Placement:
             decided = {"kept_float": kept, "measured": [asdict(one) for one in measured]}
             context.measurements.remember(MEMORY, decided)
         kept = decided["kept_float"]
-        return keep_more_float(qm, kept, context) if kept else qm
+        if not kept:
+            return qm
+        gains = {_reason(one["what"]): 1 - one["ratio"] for one in decided["measured"]}
+        return with_notes_of({why: gains.get(why) for why in kept.values()}, keep_more_float(qm, kept, context), self)
 
     def decide(self, qm: QuantModel, context: Context) -> tuple[dict[str, str], list[Measured]]:
         """What goes to float, operator -> reason, and what was measured."""
@@ -126,7 +129,7 @@ class Placement:
         tried = [(title, names) for title, names in candidates(qm) if behind or title == IMAGE]
         for done, (title, names) in enumerate(tried, 1):
             context.tick("placing by latency", done, len(tried))
-            more = dict.fromkeys((n for n in names if not _is_float(qm, n)), f"placement: {title}, faster in float")
+            more = dict.fromkeys((n for n in names if not _is_float(qm, n)), _reason(title))
             try:
                 trial = keep_more_float(qm, more, context)
                 until = first_shared(qm, trial, names) if title == IMAGE else None
@@ -158,6 +161,10 @@ class Placement:
         """How many turns there are at most, by the milliseconds that one takes."""
         usual, short = min(self.runs, int(LONGEST * 1e3 / turn_ms)), min(MOST, int(SHORT * 1e3 / turn_ms))
         return max(FEW, usual, short)
+
+
+def _reason(what: str) -> str:
+    return f"placement: {what}, faster in float"
 
 
 def fault(decision: object, operators: Collection[str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from detquant.algorithms._base import Context
-from detquant.calibration import QuantModel, calibrate
+from detquant.calibration import QuantModel, Speaker, calibrate
 from detquant.recipes import Choice, Plan, Recipe, Stage, plan
 
 
@@ -24,6 +24,20 @@ def keep_more_float(qm: QuantModel, more: Mapping[str, str], context: Context) -
     return with_choices(
         qm, {name: replace(begun[name], activation=None, why=why) for name, why in more.items()}, context
     )
+
+
+def with_notes_of(costs: Mapping[str, float | None], qm: QuantModel, step: Speaker) -> QuantModel:
+    """The model with a note for each reason for which a step has kept operators in float, as far as it still holds.
+
+    Args:
+        costs: by reason: what its operators cost in integers, see `Note`.
+        qm: the model as the step has left it.
+        step: whose notes they are.
+    """
+    for why, cost in costs.items():
+        if operators := [name for name, choice in qm.choices.items() if choice.why == why]:
+            qm = qm.noted(step, why, operators=operators, cost=cost)
+    return qm
 
 
 def choices_so_far(qm: QuantModel, operators: Iterable[str], context: Context) -> dict[str, Choice]:

@@ -7,7 +7,7 @@ from detquant.calibration.collect import Collector, Feed, Feeds, Progress
 from detquant.calibration.images import Images
 from detquant.calibration.interest import interest, telling
 from detquant.calibration.limits import WeightLimits
-from detquant.calibration.note import Note
+from detquant.calibration.note import Note, Speaker
 from detquant.calibration.observers import OBSERVERS, Observer, TensorView, observer
 from detquant.calibration.quant_model import QuantModel
 from detquant.calibration.sound import fault, weight_limits
@@ -24,6 +24,7 @@ __all__ = [
     "Observer",
     "Progress",
     "QuantModel",
+    "Speaker",
     "Statistics",
     "TensorView",
     "WeightLimits",

@@ -1,26 +1,43 @@
-"""What a step has to say, for the report."""
+"""What there is to say of a model, for the report."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from detquant.recipes import Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """A sentence about the model as a step has left it.
+    """A sentence about a model, and what it speaks of, so that nobody has to read it out of the words.
 
     Attributes:
-        step: who says it.
-        stage: of that step: when an earlier stage is gone through again, what the sentence speaks of is no more.
+        step: who says it: an algorithm by its name, or what it is about where no algorithm does ("calibration",
+            "input", "ends", "size", "runtime", "data", ...).
         sentence: for people.
+        stage: of the algorithm: when an earlier stage is gone through again, what the sentence speaks of is no more.
+            None where nothing that is done again changes it.
+        operators: that it speaks of, by name.
+        cost: what these cost in integers, as the step has measured it: damage (guard), share of the latency
+            (placement); None where nothing was measured.
     """
 
     step: str
-    stage: Stage
     sentence: str
+    stage: Stage | None = None
+    operators: tuple[str, ...] = ()
+    cost: float | None = None
+
+    def figures(self) -> dict[str, Any]:
+        """As plain values."""
+        return {
+            "step": self.step,
+            "stage": None if self.stage is None else self.stage.name.lower(),
+            "operators": list(self.operators),
+            "cost": self.cost,
+            "sentence": self.sentence,
+        }
 
 
 class Speaker(Protocol):

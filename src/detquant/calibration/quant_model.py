@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import onnx_ir as ir
@@ -53,11 +53,13 @@ class QuantModel:
         """The QDQ graph."""
         return insert_qdq(self.model, activations=self.activations, weights=self.weights, nodes=set(self.plan.integer))
 
-    def noted(self, step: Speaker, *sentences: str) -> QuantModel:
-        """The same with more notes, by a step."""
-        more = (Note(step=step.name, stage=step.stage, sentence=sentence) for sentence in sentences)
-        return replace(self, notes=(*self.notes, *more))
+    def noted(
+        self, step: Speaker, sentence: str, *, operators: Iterable[str] = (), cost: float | None = None
+    ) -> QuantModel:
+        """The same with one more note, by a step; see `Note`."""
+        said = Note(step=step.name, stage=step.stage, sentence=sentence, operators=tuple(operators), cost=cost)
+        return replace(self, notes=(*self.notes, said))
 
     def notes_until(self, stage: Stage) -> tuple[Note, ...]:
         """The notes that are still true of a model on which all behind ``stage`` is made anew."""
-        return tuple(note for note in self.notes if note.stage <= stage)
+        return tuple(note for note in self.notes if note.stage is None or note.stage <= stage)

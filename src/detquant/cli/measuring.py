@@ -105,7 +105,7 @@ def choose(
     detector = load(model, family=family, imgsz=imgsz, preprocess=preprocess, reads=reads)
     dataset = open_dataset(data, seed)
     with show_progress() as progress:
-        figures = run(
+        report = run(
             detector,
             dataset,
             recipe=recipe,
@@ -116,8 +116,8 @@ def choose(
             force=force,
             progress=progress,
         )
-    write_figures(json_file, figures, model, data, recipe, preprocess)
-    show_choice(figures)
+    write_figures(json_file, report.figures(), model, data, recipe, preprocess)
+    show_choice(report)
 
 
 @app.command
@@ -193,12 +193,13 @@ def predict(
     """
     from detquant.data import Skip
     from detquant.pipeline.detector import load
-    from detquant.pipeline.figures import prediction_figures, skip_figures
+    from detquant.pipeline.figures import prediction_figures
     from detquant.pipeline.predict import image_paths, require_apart
     from detquant.pipeline.predict import predict as run
     from detquant.report.drawing import draw
     from detquant.report.files import staged
     from detquant.report.pictures import encode, free_names
+    from detquant.report.report import skip_figures
     from detquant.report.table import show_predictions
 
     paths = image_paths(images)

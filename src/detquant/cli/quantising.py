@@ -88,7 +88,7 @@ def quantize(
             progress=progress,
         )
     result.save(folder)
-    write_figures(json_file, result.report, *read)
+    write_figures(json_file, result.report.figures(), *read)
     show_quantization(result.report)
     print(f"Written to {folder}.")
 
@@ -181,7 +181,7 @@ def demo(
         json_file: Write the figures to this file.
     """
     from detquant.pipeline.demo import demo as run
-    from detquant.pipeline.outputs import files_of_demo
+    from detquant.pipeline.outputs import PICTURE, files_of_demo
     from detquant.report.progress import show_progress
     from detquant.report.table import show_demo
 
@@ -189,9 +189,9 @@ def demo(
     with show_progress() as progress:
         result = run(images=images, calib=calib, threads=threads, seed=seed, work=out, progress=progress)
     result.save(out)
-    write_figures(json_file, result.report)
+    write_figures(json_file, result.report.figures())
     show_demo(result.report)
-    print(f"Written to {out}; look at {out / result.report['picture']['file']}.\n{NEXT}")
+    print(f"Written to {out}; look at {out / PICTURE}.\n{NEXT}")
 
 
 @app.command
@@ -260,7 +260,7 @@ def workflow(
             force=force,
             progress=progress,
         )
-        figures = run_workflow(wanted, settings)
-    write_figures(json_file, figures, *read)
-    show_workflow(figures)
+        project = run_workflow(wanted, settings)
+    write_figures(json_file, project.figures(), *read)
+    show_workflow(project)
     print(f"Written to {folder}.")

@@ -33,6 +33,43 @@ class Agreement:
     candidate_boxes: int
     images: int
 
+    @property
+    def percent(self) -> float:
+        """How far the two agree, 0 to 100."""
+        return 100 * self.f1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SameGuess:
+    """How often two classifiers guess alike.
+
+    Attributes:
+        top1: share of the images of which both name the same class first, per cent.
+        images: number of images compared.
+    """
+
+    top1: float
+    images: int
+
+    @property
+    def percent(self) -> float:
+        """How far the two agree, 0 to 100."""
+        return self.top1
+
+
+def agreed(task: str, reference: Sequence[Detections], candidate: Sequence[Detections]) -> Agreement | SameGuess:
+    """How far two models of a task say the same of the same images.
+
+    Args:
+        task: of both, a key of `detquant.evaluation.scorers.MEASURES`.
+        reference: what the model to agree with is sure of, one entry an image.
+        candidate: of the other model for the same images.
+
+    Raises:
+        ValueError: the numbers of images differ.
+    """
+    return same_guess(reference, candidate) if task == "classify" else agreement(reference, candidate)
+
 
 def agreement(
     reference: Sequence[Detections],
@@ -69,21 +106,18 @@ def agreement(
     )
 
 
-def same_guess(reference: Sequence[Detections], candidate: Sequence[Detections]) -> float:
-    """How often two classifiers guess alike.
+def same_guess(reference: Sequence[Detections], candidate: Sequence[Detections]) -> SameGuess:
+    """Compares the guesses of two classifiers.
 
     Args:
         reference: the likeliest class of each image.
         candidate: of the other model for the same images.
 
-    Returns:
-        Per cent of the images.
-
     Raises:
         ValueError: the numbers of images differ.
     """
-    pairs = zip(reference, candidate, strict=True)
-    return 100 * float(np.mean([np.array_equal(ours.class_id, theirs.class_id) for ours, theirs in pairs]))
+    alike = [np.array_equal(ours.class_id, theirs.class_id) for ours, theirs in zip(reference, candidate, strict=True)]
+    return SameGuess(top1=100 * float(np.mean(alike)), images=len(alike))
 
 
 def box_iou(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -14,11 +14,11 @@ import onnx_ir as ir
 
 from detquant.data import Dataset
 from detquant.errors import TargetError
+from detquant.evaluation.agreement import agreed
 from detquant.evaluation.scorers import headline
 from detquant.families import Family
 from detquant.graph import OrtRunner
 from detquant.graph.saturation import with_saturation
-from detquant.pipeline.entries import agreement_percent
 from detquant.pipeline.evaluate import Side, run_over
 from detquant.targets import Target
 
@@ -83,4 +83,6 @@ def require_as_planned(
 
 def _points(task: str, reference: Side, side: Side) -> float:
     """The task's first measure, or how far two models agree; 0 to 100."""
-    return side.accuracy.figures()[headline(task)] if side.accuracy else agreement_percent(task, reference, side)
+    if side.accuracy:
+        return side.accuracy.figures()[headline(task)]
+    return agreed(task, reference.confident, side.confident).percent

@@ -7,22 +7,24 @@ latency and size, and better in one of them (Pareto).
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
+from detquant.calibration import Note
 from detquant.data import Dataset
 from detquant.errors import DetquantError
 from detquant.pipeline.calibration_images import require_calibration
-from detquant.pipeline.decisions import KEY, Decisions, decisions_about, read_decisions
+from detquant.pipeline.compare import compare
+from detquant.pipeline.decisions import Decisions, decisions_about, read_decisions
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.doctor import require_sound
-from detquant.pipeline.entries import Entry, compared_by, float_entries, quantized_entry
-from detquant.pipeline.evaluate import measurable, run_over
-from detquant.pipeline.figures import skip_figures
+from detquant.pipeline.entries import Entry, float_entries, quantized_entry
+from detquant.pipeline.evaluate import measurable
 from detquant.pipeline.job import Job, Progress
 from detquant.pipeline.wish import read_recipe
 from detquant.recipes import Recipe, load_recipe
+from detquant.report.report import Report
+from detquant.report.row import Row
 from detquant.targets import TARGETS, Target, load_target
 
 SMALL = "w8"
@@ -42,7 +44,7 @@ def choose(
     decisions: str | os.PathLike[str] | None = None,
     force: bool = False,
     progress: Progress | None = None,
-) -> dict[str, Any]:
+) -> Report:
     """Measures a model on every runtime that is installed.
 
     Args:
@@ -58,9 +60,8 @@ def choose(
         progress: called with (what, done, total).
 
     Returns:
-        Plain values: "rows" with "target", "precision", the task's first measure (or "agreement" with the float model,
-        per cent), "latency_ms", "size_bytes", "best" and, where it is quantised, "decisions"; "notes" on what could not
-        be run and why.
+        A row for each place and precision, `Row.best` told; notes on what could not be run, or was not as planned,
+        and why.
 
     Raises:
         RecipeError: there is no such recipe, or none of the decisions can be taken.
@@ -90,35 +91,16 @@ def choose(
                 notes += [] if job.decisions or not given else [MEASURED.format(decisions, entries[-1].name)]
         except DetquantError as error:
             notes.append(f"{place.name}: {error}")
-    measured = run_over(
-        detector.family, {entry.name: entry.runner for entry in entries}, dataset, limit=limit, progress=progress
+    found = compare(entries, detector.family, dataset, limit=limit, strict=False, progress=progress)
+    report = found.report(detector, dataset, threads)
+    return replace(
+        report,
+        recipe=wish.name,
+        calibration_images=calib,
+        rows=tuple(replace(row, best=is_best(row, report.rows, report.measure)) for row in report.rows),
+        notes=(*(Note(step="target", sentence=one) for one in notes), *report.notes),
+        warnings=(*warned, *report.warnings),
     )
-    measure, values = compared_by(detector.family.task, measured)
-    rows = [
-        {
-            "target": entry.target,
-            "precision": entry.precision,
-            measure: values[entry.name],
-            "latency_ms": measured.sides[entry.name].inference_ms,
-            "size_bytes": entry.artefact.size_bytes,
-            **({KEY: entry.decisions} if entry.decisions is not None else {}),
-        }
-        for entry in entries
-    ]
-    return {
-        "model": detector.imported.path.name,
-        "model_sha256": detector.imported.sha256,
-        "family": detector.family.name,
-        "data": dataset.name,
-        "images": measured.images,
-        "threads": threads,
-        "recipe": wish.name,
-        "measure": measure,
-        "rows": [{**row, "best": is_best(row, rows, measure)} for row in rows],
-        "notes": [*notes, *measured.notes],
-        "warnings": [*warned, *measured.warnings],
-        "skipped": skip_figures(measured.skipped),
-    }
 
 
 def _given(source: str | os.PathLike[str], detector: Detector, wish: Recipe) -> tuple[Decisions, ...]:
@@ -143,11 +125,11 @@ def wished(wish: Recipe, place: Target) -> list[Recipe]:
     return [wish, load_recipe(SMALL)] if besides else [wish]
 
 
-def is_best(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], measure: str) -> bool:
+def is_best(row: Row, rows: Sequence[Row], measure: str) -> bool:
     """Whether no other row is at least as good in everything and better in something."""
 
-    def merits(one: Mapping[str, Any]) -> tuple[float, ...]:
-        return one[measure], -one["latency_ms"], -one["size_bytes"]
+    def merits(one: Row) -> tuple[float, ...]:
+        return one.value(measure) or 0.0, -(one.latency_ms or 0.0), -(one.size_bytes or 0)
 
     mine = merits(row)
     others = [merits(one) for one in rows]

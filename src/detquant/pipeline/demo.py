@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from detquant._version import __version__
+from detquant.calibration import Note
 from detquant.data import Dataset, open_scenes, read_image
 from detquant.embedded import embedded_model
 from detquant.evaluation.agreement import Agreement
-from detquant.evaluation.scorers import figures
 from detquant.evaluation.telling_image import known_objects, score, telling_image
-from detquant.graph import OrtRunner
-from detquant.pipeline.contenders import FLOAT, NAIVE, Contender, Contest
+from detquant.pipeline.compare import compare
 from detquant.pipeline.detector import Detector, load
-from detquant.pipeline.evaluate import Measured, Side, measurable, run_over
-from detquant.pipeline.evidence import SLOWER
-from detquant.pipeline.job import Progress
-from detquant.pipeline.outputs import PICTURE, REPORT, REPORT_TEXT, recipes_of_demo
-from detquant.report import sheets
+from detquant.pipeline.entries import FLOAT, Entry, own_file, quantized_entry
+from detquant.pipeline.evaluate import Measured, measurable
+from detquant.pipeline.job import Job, Progress
+from detquant.pipeline.naive import NAIVE, naive_entry
+from detquant.pipeline.outputs import FLOAT_FILE, PICTURE, REPORT, REPORT_TEXT, recipes_of_demo
+from detquant.recipes import load_recipe
 from detquant.report.files import staged, to_json
 from detquant.report.markdown import demo_to_markdown
 from detquant.report.pictures import encode
+from detquant.report.remarks import slower_than_float
+from detquant.report.report import Picture, Report
+from detquant.report.row import Row
+from detquant.report.sheets import integer_share
 from detquant.report.side_by_side import Panel, side_by_side
+from detquant.targets import Artefact, Target, load_target
 
 MODEL = "yolov8-pico"
 CALIBRATION = 500
@@ -43,11 +45,11 @@ class Demo:
 
     Attributes:
         files: contents by path within the run's folder: the models, and the picture.
-        report: figures as plain values.
+        report: what was measured and decided.
     """
 
     files: Mapping[str, bytes]
-    report: dict[str, Any]
+    report: Report
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Writes the files, ``report.json`` and ``report.md``: all of them or none.
@@ -58,7 +60,7 @@ class Demo:
         with staged(folder) as put:
             for name, content in self.files.items():
                 put(name, content)
-            put(REPORT, to_json(self.report))
+            put(REPORT, to_json(self.report.figures()))
             put(REPORT_TEXT, demo_to_markdown(self.report))
 
 
@@ -86,98 +88,108 @@ def demo(
         DatasetError: no image was asked for.
         OutputError: the folder cannot be written.
     """
-    model = embedded_model(MODEL)
-    detector = load(model)
+    detector = load(embedded_model(MODEL))
     dataset = open_scenes(seed, calibration=max(calib, CALIBRATION), validation=images)
     measurable(detector.family, dataset)
-    contest = Contest(model=model, detector=detector, dataset=dataset, calib=calib, work=work, progress=progress)
-    recipes = recipes_of_demo()  # the first of them is in the picture
-    entries = [contest.as_it_is(), contest.naively(), *map(contest.by_recipe, recipes)]
-    able = [one for one in entries if not one.failure]
-    runners = {one.name: OrtRunner(one.content, threads) for one in able}
-    measured = run_over(detector.family, runners, dataset, progress=progress)
-    shown = [one for one in able if one.name in (FLOAT, NAIVE, recipes[0])]
-    picture, scene = compare(detector, dataset, shown, measured)
-    report = {
-        "model": MODEL,
-        "model_sha256": detector.imported.sha256,
-        "data": dataset.name,
-        "images": measured.images,
-        "calibration_images": calib,
-        "seed": seed,
-        "threads": threads,
-        "rows": [_row(one, measured) for one in entries],
-        "picture": {"file": PICTURE, **scene},
-        "notes": [remark for one in entries for remark in one.remarks],
-        "warnings": _slower(recipes, measured, threads),
-        "detquant_version": __version__,
-        "onnxruntime_version": onnxruntime.__version__,
-    }
-    return Demo(files={**{one.file: one.content for one in able}, PICTURE: encode(picture, PICTURE)}, report=report)
+    entries = made(detector, dataset, calib=calib, threads=threads, work=work, progress=progress)
+    found = compare(entries, detector.family, dataset, progress=progress)
+    basis = found.report(detector, dataset, threads)
+    shown = [basis.row(name) for name in (FLOAT, NAIVE, recipes_of_demo()[0])]
+    picture, scene = draw(detector, dataset, shown, found.measured)
+    ours = [row for row in basis.rows if row.quantization]
+    report = replace(
+        basis,
+        model=MODEL,
+        seed=seed,
+        calibration_images=calib,
+        notes=(*said_of_each(basis.rows), *basis.notes),
+        warnings=(*basis.warnings, *(f"{row.name}: {one}" for row in ours for one in slower_than_float(row, threads))),
+        picture=scene,
+        versions={**basis.versions, "onnxruntime": onnxruntime.__version__},
+    )
+    return Demo(files={**found.files, PICTURE: encode(picture, PICTURE)}, report=report)
 
 
-def compare(
-    detector: Detector, dataset: Dataset, shown: Sequence[Contender], measured: Measured
-) -> tuple[npt.NDArray[np.uint8], dict[str, Any]]:
+def made(
+    detector: Detector, dataset: Dataset, *, calib: int, threads: int, work: Path | None, progress: Progress | None
+) -> list[Entry]:
+    """The float model, what onnxruntime's defaults make of it, and what detquant does by each of its recipes."""
+    place = load_target("ort")
+    entries = [
+        as_it_ships(detector, place, threads),
+        naive_entry(detector, dataset, calib=calib, place=place, threads=threads, progress=progress),
+    ]
+    for name in recipes_of_demo():
+        job = Job(
+            detector=detector,
+            dataset=dataset,
+            recipe=load_recipe(name),
+            target=place,
+            calib=calib,
+            work=work / name if work else None,
+            progress=progress,
+        )
+        entries.append(by_recipe(job, threads))
+    return entries
+
+
+def as_it_ships(detector: Detector, place: Target, threads: int) -> Entry:
+    """The float model, whose file the demo writes beside the others."""
+    content = detector.imported.path.read_bytes()
+    return replace(own_file(detector, place, threads), artefact=Artefact({FLOAT_FILE: content}))
+
+
+def by_recipe(job: Job, threads: int) -> Entry:
+    """By detquant, as `detquant.quantize` does it."""
+    name = job.recipe.name
+    entry = quantized_entry(job, threads)
+    return replace(entry, name=name, title=f"detquant {name}", folder=f"{name}/")
+
+
+def said_of_each(rows: Iterable[Row]) -> Iterator[Note]:
+    """What there is to say of each model, with its title."""
+    for row in rows:
+        if row.quantization and row.quantization.share:
+            yield Note(step="plan", sentence=f"{row.title}: {integer_share(row.quantization.share)}.")
+        for note in row.notes:
+            yield replace(note, sentence=f"{row.title}: {note.sentence}")
+
+
+def draw(
+    detector: Detector, dataset: Dataset, rows: Sequence[Row], measured: Measured
+) -> tuple[npt.NDArray[np.uint8], Picture]:
     """The picture: the most telling scene, as each of the models sees it.
 
     Args:
         detector: knows the classes.
         dataset: with known objects, of which every image was measured.
-        shown: the models from left to right: float, then the one to compare it with.
+        rows: the models from left to right: float, then the one to compare it with; those that failed are left out.
         measured: what they found.
 
     Returns:
-        uint8 [height, width, 3], BGR, and its figures: "image", "objects", and "found" and "wrong" by model.
+        uint8 [height, width, 3], BGR, and what there is to be seen.
     """
     truth, sides = known_objects(dataset.ground_truth or {}), measured.sides
-    place = telling_image(truth, *(sides[one.name].confident for one in shown[:2]))
-    found = {one.name: score(truth[place], sides[one.name].confident[place]) for one in shown}
+    shown = [row for row in rows if row.name in sides]
+    place = telling_image(truth, *(sides[row.name].confident for row in shown[:2]))
+    found = {row.name: score(truth[place], sides[row.name].confident[place]) for row in shown}
     panels = [
         Panel(
-            title=one.title,
-            caption=f"AP {_ap(sides[one.name]):.1f}; here {_tally(found[one.name])}",
-            detections=sides[one.name].confident[place],
+            title=row.title,
+            caption=f"AP {row.value('ap') or 0.0:.1f}; here {_tally(found[row.name])}",
+            detections=sides[row.name].confident[place],
         )
-        for one in shown
+        for row in shown
     ]
-    figures = {
-        "image": dataset.validation[place].as_posix(),
-        "objects": len(truth[place]),
-        "found": {name: one.matches for name, one in found.items()},
-        "wrong": {name: one.candidate_boxes - one.matches for name, one in found.items()},
-    }
-    return side_by_side(read_image(dataset.validation[place]), panels, detector.family.classes), figures
+    picture = Picture(
+        file=PICTURE,
+        image=dataset.validation[place].as_posix(),
+        objects=len(truth[place]),
+        found={name: one.matches for name, one in found.items()},
+        wrong={name: one.candidate_boxes - one.matches for name, one in found.items()},
+    )
+    return side_by_side(read_image(dataset.validation[place]), panels, detector.family.classes), picture
 
 
 def _tally(one: Agreement) -> str:
     return f"{one.matches} of {one.reference_boxes} objects, {one.candidate_boxes - one.matches} wrong"
-
-
-def _ap(side: Side) -> float:
-    return side.accuracy.figures()["ap"] if side.accuracy else 0.0
-
-
-def _row(one: Contender, measured: Measured) -> dict[str, Any]:
-    """Its figures; those of a model that could not be made are None."""
-    side, reference = measured.sides.get(one.name), measured.sides[FLOAT]
-    accuracy = side.accuracy if side else None
-    return {
-        "name": one.name,
-        "title": one.title,
-        "file": None if one.failure else one.file,
-        "failure": one.failure or None,
-        **figures("detect", accuracy),
-        "latency_ms": side.inference_ms if side else None,
-        "ratio": side.inference_ms / reference.inference_ms if side else None,
-        "size_bytes": None if one.failure else len(one.content),
-        "sha256": None if one.failure else hashlib.sha256(one.content).hexdigest(),
-    }
-
-
-def _slower(recipes: Sequence[str], measured: Measured, threads: int) -> list[str]:
-    """What is said of each quantised model that takes longer than the float model."""
-    reference = measured.sides[FLOAT].inference_ms
-    ratios = {name: measured.sides[name].inference_ms / reference for name in recipes}
-    said = {name: SLOWER.format(ratio=ratio, threads=sheets.threads(threads)) for name, ratio in ratios.items()}
-    return [f"{name}: {said[name]}" for name in recipes if ratios[name] > 1.0]

@@ -1,51 +1,73 @@
-"""A model in the ways in which a place can run it: in its float precisions, and quantised."""
+"""A model in the ways in which a place can run it: the user's own file, in the place's float precisions, quantised."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import onnx_ir as ir
 
-from detquant.evaluation.agreement import agreement, same_guess
-from detquant.evaluation.scorers import headline
-from detquant.pipeline.decisions import KEY
+from detquant.calibration import Note, QuantModel
+from detquant.data import Skip
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.engines import load_engine
-from detquant.pipeline.evaluate import Measured, Side
-from detquant.pipeline.evidence import label
-from detquant.pipeline.file_ends import with_ends_of_file
+from detquant.pipeline.file_ends import said_of_ends, said_of_feeding, with_ends_of_file
+from detquant.pipeline.growth import growth
 from detquant.pipeline.job import Job
+from detquant.pipeline.label import label
+from detquant.report.quantization import Quantization
+from detquant.report.report import RUNTIME
 from detquant.targets import Artefact, Runner, Target
 
-AGREEMENT = "agreement"
+FLOAT = "float"
+"""Precision of the user's own file, whatever it holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A way to run the model.
+    """A model to be compared with others.
 
     Attributes:
-        target: where.
-        precision: of its weights and activations.
-        artefact: its files.
-        runner: the open model.
-        qdq: the graph that a quantised artefact was made of; None where it is float.
-        decisions: that were measured for it, see `detquant.pipeline.decisions`.
+        name: unique among those of a comparison.
+        title: as a reader sees it.
+        place: where it runs.
+        precision: of its weights and activations, or the name of its recipe.
+        runner: the open model; None where there is none, and `failure` says why.
+        size_bytes: of what runs; None where nothing does.
+        artefact: its files; None where the user's own file runs.
+        folder: of these files within the run's folder, with a slash at its end; empty for that folder itself.
+        qdq: the graph that a quantised artefact was made of, to compare with; None where there is none.
+        model: the quantised model, for those who go on; None where it is not detquant's.
+        quantization: what was decided for it; None where it is float.
+        notes: on how it was made.
+        skipped: calibration images that could not be read.
+        failure: why it cannot be run, a sentence; None where it can.
     """
 
-    target: str
+    name: str
+    title: str
+    place: Target
     precision: str
-    artefact: Artefact
-    runner: Runner
+    runner: Runner | None = None
+    size_bytes: int | None = None
+    artefact: Artefact | None = None
+    folder: str = ""
     qdq: ir.Model | None = None
-    decisions: Mapping[str, Any] | None = None
+    model: QuantModel | None = None
+    quantization: Quantization | None = None
+    notes: tuple[Note, ...] = ()
+    skipped: tuple[Skip, ...] = ()
+    failure: str | None = None
 
-    @property
-    def name(self) -> str:
-        """Of the row."""
-        return f"{self.target} {self.precision}"
+
+def own_file(detector: Detector, place: Target, threads: int) -> Entry:
+    """The user's own file, on this place.
+
+    Raises:
+        DetquantError: the place refuses it.
+    """
+    runner, size = detector.open(threads, place.name), detector.imported.size_bytes
+    return Entry(name=FLOAT, title=FLOAT, place=place, precision=FLOAT, runner=runner, size_bytes=size)
 
 
 def float_entries(detector: Detector, place: Target, threads: int) -> Iterator[Entry]:
@@ -55,50 +77,52 @@ def float_entries(detector: Detector, place: Target, threads: int) -> Iterator[E
         DetquantError: the place refuses it.
     """
     model = place.rewrite(detector.model).clone()
-    label(model, detector, "float", place.name)
+    label(model, detector, FLOAT, place.name)
     model = with_ends_of_file(model, detector, place)
     for precision, artefact, runner in place.open_float(model, threads):
-        yield Entry(target=place.name, precision=precision, artefact=artefact, runner=runner)
+        yield Entry(
+            name=f"{place.name} {precision}",
+            title=precision,
+            place=place,
+            precision=precision,
+            runner=runner,
+            size_bytes=artefact.size_bytes,
+            artefact=artefact,
+        )
 
 
-def quantized_entry(job: Job, threads: int) -> Entry:
+def quantized_entry(job: Job, threads: int, *, engine: str = "detquant") -> Entry:
     """The model quantised for the job's place.
+
+    Args:
+        job: what is to be done.
+        threads: of the runtime.
+        engine: who does it, a key of `detquant.pipeline.engines.ENGINES`.
 
     Raises:
         DetquantError: it cannot be, or the place refuses it.
     """
-    made = load_engine("detquant")(job)
-    return Entry(
-        target=job.target.name,
-        precision=job.recipe.name,
-        artefact=made.artefact,
-        runner=job.target.open(made.artefact, threads),
-        qdq=made.qdq,
-        decisions=made.figures[KEY],
+    made, place, detector = load_engine(engine)(job), job.target, job.detector
+    runner = place.open(made.artefact, threads)
+    recipe = made.quantization.recipe
+    said = (
+        ("input", said_of_feeding(detector)),
+        ("ends", said_of_ends(detector, place, kept=made.qdq is not None)),
+        (RUNTIME, place.remarks(runner)),
+        ("size", growth(detector, made.artefact, made.qdq)),
     )
-
-
-def compared_by(task: str, measured: Measured) -> tuple[str, dict[str, float]]:
-    """What entries are compared by, and its value for each.
-
-    Args:
-        task: of the model.
-        measured: sides by the names of the entries, a float one first.
-
-    Returns:
-        The task's first measure; where the data know no truth, "agreement" with the first entry, per cent.
-    """
-    sides = measured.sides
-    known = {name: side.accuracy for name, side in sides.items() if side.accuracy}
-    if len(known) == len(sides):
-        measure = headline(task)
-        return measure, {name: score.figures()[measure] for name, score in known.items()}
-    reference = next(iter(sides.values()))
-    return AGREEMENT, {name: agreement_percent(task, reference, side) for name, side in sides.items()}
-
-
-def agreement_percent(task: str, reference: Side, side: Side) -> float:
-    """How far two models say the same of the same images, 0 to 100."""
-    if task == "classify":
-        return same_guess(reference.confident, side.confident)
-    return 100 * agreement(reference.confident, side.confident).f1
+    before, ends, runtime, size = ([Note(step=step, sentence=one) for one in some] for step, some in said)
+    return Entry(
+        name=f"{place.name} {recipe}",
+        title=recipe,
+        place=place,
+        precision=recipe,
+        runner=runner,
+        size_bytes=made.artefact.size_bytes,
+        artefact=made.artefact,
+        qdq=made.qdq,
+        model=made.model,
+        quantization=made.quantization,
+        notes=(*before, *ends, *runtime, *made.notes, *size),
+        skipped=made.skipped,
+    )

@@ -8,9 +8,9 @@ import numpy as np
 
 from detquant.errors import TargetError
 from detquant.pipeline.detector import Detector
-from detquant.pipeline.evidence import label
 from detquant.pipeline.file_ends import said_of_ends, with_ends_of_file
 from detquant.pipeline.growth import float_growth
+from detquant.pipeline.label import label
 from detquant.targets import Artefact, Target, load_target
 
 TOLERANCE = {"fp32": 1e-3, "fp16": 5e-2}

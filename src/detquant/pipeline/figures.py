@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from detquant.data import Dataset, Skip
+from detquant.data import Dataset
 from detquant.evaluation.scorers import figures
 from detquant.pipeline.benchmark import Timed
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.evaluate import Evaluation
 from detquant.pipeline.predict import Prediction
-from detquant.targets import Artefact
+from detquant.report.report import skip_figures
 
 
 def evaluation_figures(detector: Detector, dataset: Dataset, evaluation: Evaluation) -> dict[str, Any]:
@@ -65,19 +64,6 @@ def prediction_figures(prediction: Prediction, classes: Sequence[str], drawn: st
             for class_id, confidence, xyxy in objects
         ],
     }
-
-
-def skip_figures(skipped: Iterable[Skip]) -> list[dict[str, str]]:
-    """Images that were left out: "path" and "reason"."""
-    return [{"path": str(skip.path), "reason": skip.reason} for skip in skipped]
-
-
-def file_figures(artefact: Artefact) -> list[dict[str, Any]]:
-    """The files of an artefact, in its order: "file", "size_bytes" and "sha256"."""
-    return [
-        {"file": name, "size_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-        for name, content in artefact.files.items()
-    ]
 
 
 def _identity(detector: Detector) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from typing import Any
 
 import onnx_ir as ir
@@ -18,6 +19,7 @@ from detquant.pipeline.detector import Detector, Stranger
 from detquant.pipeline.prepared import prepared
 from detquant.pipeline.wish import read_recipe
 from detquant.recipes import Derived, Dynamic, Fixed, Own, Plan, Point, Shared, plan
+from detquant.report.quantization import IntegerShare
 from detquant.targets import load_target
 
 
@@ -64,7 +66,7 @@ def inspect(detector: Detector | Stranger, *, recipe: str = "w8a8", target: str 
         "decode_tail": find_decode_tail(detector.model.graph).reason,
         "recipe": recipe,
         "target": target,
-        "int8": int8_share(model, decided) if decided else None,
+        "int8": asdict(integer_share(model, decided)) if decided else None,
         "kept_float": dict(Counter(decided.kept_float.values()).most_common()) if decided else None,
     }
 
@@ -99,18 +101,18 @@ def _planned(detector: Detector, recipe: str, target: str) -> tuple[ir.Model, Pl
     return model, plan(model, wish, place.capability, ranges=detector.ranges)
 
 
-def int8_share(model: ir.Model, decided: Plan) -> dict[str, Any]:
-    """How much a plan runs in integers: "operators" of "of", and "macs_percent"; "weight_only" layers of the rest."""
+def integer_share(model: ir.Model, decided: Plan) -> IntegerShare:
+    """How much of a model a plan runs in integers."""
     integer = set(decided.integer)
     macs = {node.name: node_macs(node) for node in model.graph}
     whole = sum(macs.values())
     part = sum(count for name, count in macs.items() if name in integer)
-    return {
-        "operators": len(integer),
-        "of": len(macs),
-        "macs_percent": round(100 * part / whole, 2) if whole else 0.0,
-        "weight_only": len(decided.weight_only),
-    }
+    return IntegerShare(
+        operators=len(integer),
+        of=len(macs),
+        macs_percent=round(100 * part / whole, 2) if whole else 0.0,
+        weight_only=len(decided.weight_only),
+    )
 
 
 def describe_plan(decided: Plan) -> dict[str, Any]:

@@ -5,24 +5,18 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from detquant._version import __version__
 from detquant.calibration import QuantModel
 from detquant.data import Dataset, open_dataset
 from detquant.errors import CalibrationError, ModelError, RecipeError
-from detquant.families.reading import reading_text
-from detquant.pipeline.as_planned import require_as_planned
 from detquant.pipeline.calibration_images import require_calibration
+from detquant.pipeline.compare import compare
 from detquant.pipeline.decisions import decisions_about, read_decisions
 from detquant.pipeline.detector import Detector, load
 from detquant.pipeline.doctor import require_sound
 from detquant.pipeline.engines import load_engine
-from detquant.pipeline.evaluate import measurable, run_over
-from detquant.pipeline.evidence import report
-from detquant.pipeline.figures import file_figures
-from detquant.pipeline.file_ends import said_of_ends, said_of_feeding
-from detquant.pipeline.growth import growth
+from detquant.pipeline.entries import own_file, quantized_entry
+from detquant.pipeline.evaluate import measurable
 from detquant.pipeline.job import Job, Progress
 from detquant.pipeline.memory import FOLDER
 from detquant.pipeline.outputs import REPORT, REPORT_TEXT
@@ -30,7 +24,12 @@ from detquant.pipeline.wish import read_recipe
 from detquant.recipes import Recipe
 from detquant.report.files import require_writable, staged, to_json
 from detquant.report.markdown import to_markdown
+from detquant.report.remarks import slower_than_float
+from detquant.report.report import Report
 from detquant.targets import Artefact, load_target
+
+QUANTIZED = "quantized"
+"""Name of the row that the report is about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,13 +38,13 @@ class Result:
 
     Attributes:
         artefact: files in the target's format.
-        report: figures as plain values; "files" is all of the artefact, the sizes beside accuracy are of what ran.
+        report: what was measured and decided; a row has all files of its artefact, and the size of what ran.
         model: the quantised model, for those who go on; None where another engine made it.
         inputs: files that it was made from, as far as they were named; saving does not replace them.
     """
 
     artefact: Artefact
-    report: dict[str, Any]
+    report: Report
     model: QuantModel | None
     inputs: tuple[Path, ...] = ()
 
@@ -60,7 +59,7 @@ class Result:
         with staged(folder, self.inputs) as put:
             for name, content in self.artefact.files.items():
                 put(name, content)
-            put(REPORT, to_json(self.report))
+            put(REPORT, to_json(self.report.figures()))
             put(REPORT_TEXT, to_markdown(self.report))
 
 
@@ -117,7 +116,8 @@ def quantize(
     if given and engine != "detquant":
         raise RecipeError(f"Engine {engine} takes no decisions of detquant's: leave them out, or the engine.")
     wish = read_recipe(recipe)
-    place, make = load_target(target), load_engine(engine)
+    place = load_target(target)
+    load_engine(engine)  # an unknown one is refused before any work
     place.require_integers()
     detector = (
         model
@@ -143,31 +143,21 @@ def quantize(
     )
     if decisions is not None:
         job = replace(job, decisions=decisions_about(job.about({}), given, decisions))
-    made = make(job)
-    runners = {"float": detector.open(threads, place.name), "quantized": place.open(made.artefact, threads)}
-    measured = run_over(detector.family, runners, dataset, limit=val_limit, progress=progress)
-    if made.qdq is not None:
-        sides = {"before": measured.sides["float"], "after": measured.sides["quantized"]}
-        require_as_planned(detector.family, dataset, made.qdq, place, **sides, limit=val_limit, progress=progress)
-    figures = report(detector, dataset, made.artefact, measured, made.skipped, threads, timed=not place.untimed)
-    artefact, finished = place.finish(made.artefact, detector.family)
-    figures |= {
-        **made.figures,
-        "files": file_figures(artefact),
-        "notes": [
-            *said_of_feeding(detector),
-            *said_of_ends(detector, place, kept=made.qdq is not None),
-            *made.figures["notes"],
-            *growth(detector, made.artefact, made.qdq),
-            *figures["notes"],
-        ],
-        "warnings": [*warned, *figures["warnings"]],
-        "reading": reading_text(detector.family.reading),
-        "engine": engine,
-        "target": place.name,
-        "runtime": [*place.remarks(runners["quantized"]), *finished],
-        "seed": seed,
-        "detquant_version": __version__,
-    }
+    quantized = quantized_entry(job, threads, engine=engine)
+    entries = [own_file(detector, place, threads), replace(quantized, name=QUANTIZED)]
+    found = compare(entries, detector.family, dataset, limit=val_limit, progress=progress)
+    basis = found.report(detector, dataset, threads)
+    slow = [] if place.untimed else slower_than_float(basis.row(QUANTIZED), threads)
+    report = replace(
+        basis,
+        about=QUANTIZED,
+        target=place.name,
+        recipe=quantized.precision,
+        seed=seed,
+        calibration_images=calib,
+        warnings=(*warned, *basis.warnings, *slow),
+    )
     named = (detector.imported.path, data) if isinstance(data, (str, os.PathLike)) else (detector.imported.path,)
-    return Result(artefact=artefact, report=figures, model=made.model, inputs=tuple(map(Path, named)))
+    return Result(
+        artefact=found.artefact(QUANTIZED), report=report, model=quantized.model, inputs=tuple(map(Path, named))
+    )

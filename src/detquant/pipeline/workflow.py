@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from detquant.data import Dataset, iter_images, open_coco, open_dataset, read_image
+from detquant.data import Dataset, iter_images, open_coco, open_dataset
 from detquant.errors import FetchError
-from detquant.evaluation.scorers import figures
-from detquant.pipeline.as_planned import require_as_planned
 from detquant.pipeline.calibration_images import require_calibration
-from detquant.pipeline.decisions import KEY, decisions_about, read_decisions
+from detquant.pipeline.compare import compare
+from detquant.pipeline.decisions import decisions_about, read_decisions
 from detquant.pipeline.detector import Detector, load
 from detquant.pipeline.doctor import require_sound
-from detquant.pipeline.entries import Entry, compared_by, float_entries, quantized_entry
-from detquant.pipeline.evaluate import Measured, measurable, run_over
-from detquant.pipeline.figures import skip_figures
+from detquant.pipeline.entries import Entry, float_entries, quantized_entry
+from detquant.pipeline.evaluate import measurable
 from detquant.pipeline.job import Job, Progress
 from detquant.pipeline.wish import read_recipe
 from detquant.recipes import load_recipe
@@ -25,9 +22,10 @@ from detquant.recipes.workflow import Workflow, ZooData, ZooModel
 from detquant.report.files import require_place, staged, to_json
 from detquant.report.markdown import workflow_to_markdown
 from detquant.report.pictures import distinct, encode
+from detquant.report.project import Project
+from detquant.report.report import Report
 from detquant.report.side_by_side import Panel, side_by_side
 from detquant.targets import load_target
-from detquant.targets.latency import compare_latency, ratio
 from detquant.zoo import fetch, find
 
 FETCHED, PREDICTIONS = "fetched", "predictions"
@@ -62,7 +60,7 @@ class Settings:
     progress: Progress | None = None
 
 
-def run_workflow(workflow: Workflow, settings: Settings) -> dict[str, Any]:
+def run_workflow(workflow: Workflow, settings: Settings) -> Project:
     """Runs all of it; what was fetched and calibrated before is taken as it is.
 
     Args:
@@ -70,8 +68,7 @@ def run_workflow(workflow: Workflow, settings: Settings) -> dict[str, Any]:
         settings: how.
 
     Returns:
-        Plain values: the workflow's own, and "models", each with "rows" by precision: the task's measures,
-        "latency_ms", "ratio" to the first, "size_bytes", "files".
+        A report of each model, with a row for each precision.
 
     Raises:
         DetquantError: in a sentence; what was written before stays.
@@ -86,20 +83,19 @@ def run_workflow(workflow: Workflow, settings: Settings) -> dict[str, Any]:
     folders = distinct([path.stem for path in paths], {FETCHED, REPORT, REPORT_TEXT})
     for path, folder in zip(paths, folders, strict=True):
         require_place(settings.out, _planned(workflow, dataset, folder), _inputs(settings, path))
-    told = [_one_model(workflow, settings, *each, dataset) for each in zip(paths, folders, strict=True)]
-    found = {
-        "workflow": workflow.name,
-        "description": workflow.description,
-        "target": workflow.target,
-        "recipe": workflow.recipe,
-        "data": dataset.name,
-        "threads": settings.threads,
-        "models": told,
-    }
+    project = Project(
+        name=workflow.name,
+        description=workflow.description,
+        target=workflow.target,
+        recipe=workflow.recipe,
+        data=dataset.name,
+        threads=settings.threads,
+        models=tuple(_one_model(workflow, settings, *each, dataset) for each in zip(paths, folders, strict=True)),
+    )
     with staged(settings.out) as put:
-        put(REPORT, to_json(found))
-        put(REPORT_TEXT, workflow_to_markdown(found))
-    return found
+        put(REPORT, to_json(project.figures()))
+        put(REPORT_TEXT, workflow_to_markdown(project))
+    return project
 
 
 def _fetched(name: str, settings: Settings) -> Path:
@@ -145,61 +141,36 @@ def _folder_of(precision: str) -> str:
     return precision.replace(" ", "-")
 
 
-def _one_model(workflow: Workflow, settings: Settings, path: Path, folder: str, dataset: Dataset) -> dict[str, Any]:
+def _one_model(workflow: Workflow, settings: Settings, path: Path, folder: str, dataset: Dataset) -> Report:
     """Converts, quantises, compares, draws and writes."""
     detector = load(path)
     warned = require_sound(detector, dataset, force=settings.force, progress=settings.progress)
     dataset = measurable(detector.family, dataset, workflow.images)
     entries = _entries(workflow, settings, detector, folder, dataset)
-    measured = _measured(workflow, settings, detector, dataset, entries)
-    files = {
-        one.precision: {
-            f"{folder}/{_folder_of(one.precision)}/{name}": data for name, data in one.artefact.files.items()
-        }
-        for one in entries
-    }
-    image, _ = detector.family.preprocess(read_image(dataset.validation[0]))
-    runners = {one.precision: one.runner for one in entries}
-    timed = compare_latency(runners, {detector.family.input_name: image}, settings.runs)
-    task = detector.family.task
-    measure, values = compared_by(task, measured)
-    rows = [
-        {
-            "precision": name,
-            **figures(task, measured.sides[name].accuracy),
-            measure: values[name],
-            "latency_ms": latency.median_ms,
-            "ratio": ratio(latency, timed[entries[0].precision]),
-            "size_bytes": one.artefact.size_bytes,
-            "files": list(files[name]),
-        }
-        for one in entries
-        for name, latency in [(one.precision, timed[one.precision])]
-    ]
+    found = compare(
+        entries, detector.family, dataset, limit=workflow.images, runs=settings.runs, progress=settings.progress
+    )
     pictures = {
         f"{folder}/{PREDICTIONS}/{name}": data for name, data in _pictures(detector, entries, dataset, workflow.predict)
     }
     with staged(settings.out, _inputs(settings, path)) as put:
-        for some in (*files.values(), pictures):
-            for name, content in some.items():
-                put(name, content)
-    return {
-        "model": path.name,
-        "model_sha256": detector.imported.sha256,
-        "family": detector.family.name,
-        "measure": measure,
-        "images": measured.images,
-        "rows": rows,
-        "predictions": list(pictures),
-        KEY: entries[-1].decisions,
-        "notes": list(measured.notes),
-        "warnings": [*warned, *measured.warnings],
-        "skipped": skip_figures(measured.skipped),
-    }
+        for name, content in (found.files | pictures).items():
+            put(name, content)
+    report = found.report(detector, dataset, settings.threads)
+    return replace(
+        report,
+        about=entries[-1].name,
+        target=workflow.target,
+        recipe=entries[-1].precision,
+        seed=settings.seed,
+        calibration_images=workflow.calib,
+        warnings=(*warned, *report.warnings),
+        predictions=tuple(pictures),
+    )
 
 
 def _entries(workflow: Workflow, settings: Settings, detector: Detector, folder: str, dataset: Dataset) -> list[Entry]:
-    """The float precisions of the place, then the quantised model."""
+    """The float precisions of the place, then the quantised model; each in a folder of its own."""
     place = load_target(workflow.target)
     job = Job(
         detector=detector,
@@ -213,24 +184,8 @@ def _entries(workflow: Workflow, settings: Settings, detector: Detector, folder:
     if settings.decisions:
         given = read_decisions(settings.decisions)
         job = replace(job, decisions=decisions_about(job.about({}), given, settings.decisions))
-    return [*float_entries(detector, place, settings.threads), quantized_entry(job, settings.threads)]
-
-
-def _measured(
-    workflow: Workflow, settings: Settings, detector: Detector, dataset: Dataset, entries: Sequence[Entry]
-) -> Measured:
-    """Accuracy of all on the same images; a quantised model that misses its plan is refused."""
-    family, limit, progress = detector.family, workflow.images, settings.progress
-    runners = {one.precision: one.runner for one in entries}
-    measured = run_over(family, runners, dataset, limit=limit, progress=progress)
-    before, place = measured.sides[entries[0].precision], load_target(workflow.target)
-    for one in entries:
-        if one.qdq is not None:
-            after = measured.sides[one.precision]
-            require_as_planned(
-                family, dataset, one.qdq, place, before=before, after=after, limit=limit, progress=progress
-            )
-    return measured
+    entries = [*float_entries(detector, place, settings.threads), quantized_entry(job, settings.threads)]
+    return [replace(one, folder=f"{folder}/{_folder_of(one.precision)}/") for one in entries]
 
 
 def _pictures(
@@ -241,11 +196,12 @@ def _pictures(
     if family.task != "detect":
         return
     names = _picture_names(dataset, count)
+    runners = [(one, one.runner) for one in entries if one.runner is not None]
     for path, image in iter_images(dataset.validation[:count], []):
         tensor, geometry = family.preprocess(image)
         panels = []
-        for entry in entries:
-            found = family.decode(entry.runner.run({family.input_name: tensor}), geometry, CONFIDENCE)
+        for entry, runner in runners:
+            found = family.decode(runner.run({family.input_name: tensor}), geometry, CONFIDENCE)
             panels.append(Panel(title=entry.precision, caption=f"{len(found)} objects", detections=found))
         yield names[path], encode(side_by_side(image, panels, family.classes, zoom=1), names[path])
 

@@ -3,91 +3,106 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from detquant.report import sheets
-from detquant.report.remarks import picture_remark, remarks, slower, warnings
+from detquant.report.project import Project
+from detquant.report.remarks import picture_remark, report_remarks, report_warnings, slower
+from detquant.report.report import Report
+from detquant.report.row import Row
 from detquant.report.sheets import Sheet
 
 
-def to_markdown(report: Mapping[str, Any]) -> str:
-    """The whole report.
+def to_markdown(report: Report) -> str:
+    """The report of a quantisation.
 
     Args:
-        report: as `detquant.quantize` makes it.
+        report: about one row, as `detquant.quantize` makes it.
 
     Returns:
         Markdown text that ends in a newline.
     """
-    tables = [sheets.comparison(report), sheets.agreement(report), sheets.worst_tensors(report)]
-    kept = sheets.kept_float(dict(Counter(report.get("kept_float", {}).values()).most_common()))
+    row = report.subject
     parts = [
-        f"# {_escape(str(report['model']))}, quantised",
-        _bullets(remarks(report)),
-        _section("Warnings", warnings(report)),
-        *(_table(sheet) for sheet in (*tables, kept, sheets.files(report), _origin(report)) if sheet is not None),
+        f"# {_escape(report.model)}, quantised",
+        _bullets(report_remarks(report)),
+        _section("Warnings", report_warnings(report)),
+        *(_table(sheet) for sheet in (_sheets(report, row) if row else ()) if sheet is not None),
+        _table(_origin(report, row)),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return _joined(parts)
 
 
-def demo_to_markdown(figures: Mapping[str, Any]) -> str:
+def demo_to_markdown(report: Report) -> str:
     """The demo's report.
 
     Args:
-        figures: as `detquant.pipeline.demo` makes them.
+        report: as `detquant.pipeline.demo` makes it, with a picture.
 
     Returns:
         Markdown text that ends in a newline.
     """
-    picture, sheet = figures["picture"], sheets.demo(figures)
+    picture, sheet = report.picture, sheets.demo(report)
     parts = [
-        f"# {_escape(figures['model'])} in float, naively quantised, and by detquant",
+        f"# {_escape(report.model)} in float, naively quantised, and by detquant",
         _table(sheet),
-        f"![{_escape(sheet.title)}]({picture['file']})",
-        _bullets([*figures["notes"], picture_remark(picture)]),
-        _section("Warnings", warnings(figures)),
-        _table(_origin(figures)),
+        f"![{_escape(sheet.title)}]({picture.file})" if picture else "",
+        _bullets([*report_remarks(report), *([picture_remark(picture)] if picture else [])]),
+        _section("Warnings", report_warnings(report)),
+        _table(_origin(report)),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return _joined(parts)
 
 
-def workflow_to_markdown(figures: Mapping[str, Any]) -> str:
+def workflow_to_markdown(project: Project) -> str:
     """The report of a workflow.
 
-    Args:
-        figures: as `detquant.pipeline.workflow` makes them.
-
     Returns:
         Markdown text that ends in a newline.
     """
-    parts = [f"# {_escape(figures['workflow'])}", _escape(figures["description"])]
-    for model in figures["models"]:
-        parts.append(_table(sheets.workflow(figures, model)))
-        parts.append(_bullets([*model["notes"], *slower(model), *warnings(model)]))
-        written = [path for row in model["rows"] for path in row["files"]]
-        parts.append(_bullets(["Written: " + ", ".join([*written, *model["predictions"]])]))
-    return "\n\n".join(part for part in parts if part) + "\n"
+    parts = [f"# {_escape(project.name)}", _escape(project.description)]
+    for report in project.models:
+        parts.append(_table(sheets.workflow(report)))
+        parts.append(_bullets([*report_remarks(report), *slower(report), *report_warnings(report)]))
+        written = [file.name for row in report.rows for file in row.files]
+        parts.append(_bullets(["Written: " + ", ".join([*written, *report.predictions])]))
+    return _joined(parts)
 
 
-def _origin(report: Mapping[str, Any]) -> Sheet:
-    """What is needed to make the result again."""
-    calibration = report.get("calibration") or {"images": report.get("calibration_images")}
-    rows = [
-        ("detquant", report.get("detquant_version")),
-        ("onnxruntime", report.get("onnxruntime_version")),
-        ("recipe", report.get("recipe")),
-        ("target", report.get("target")),
-        ("family", report.get("family_reason") or report.get("family")),
-        ("seed", report.get("seed")),
-        ("sha256 of the model", report.get("model_sha256")),
-        ("digest of the plan", report.get("plan_digest")),
-        ("calibration images", calibration.get("images")),
-        ("calibration seconds", _rounded(calibration.get("seconds"))),
-        ("peak memory, MB", _rounded(calibration.get("peak_rss_mb"))),
+def _sheets(report: Report, row: Row) -> list[Sheet | None]:
+    """The tables about one row."""
+    reasons = row.quantization.kept_float.values() if row.quantization else ()
+    return [
+        sheets.comparison(report, row),
+        sheets.agreement(row),
+        sheets.worst_tensors(row),
+        sheets.kept_float(dict(Counter(reasons).most_common())),
+        sheets.files(row),
     ]
-    known = [(label, str(value)) for label, value in rows if value is not None]
+
+
+def _origin(report: Report, row: Row | None = None) -> Sheet:
+    """What is needed to make a result again: of one row, or of them all."""
+    made = row.quantization if row else None
+    took = made.calibration if made else None
+    facts = {
+        **report.versions,
+        "recipe": made.recipe if made else None,
+        "target": row.target if row else None,
+        "family": (report.family_reason or report.family) if row else None,
+        "seed": report.seed,
+        "sha256 of the model": report.model_sha256,
+        "digest of the plan": made.plan_digest if made else None,
+        "calibration images": took.images if took else report.calibration_images,
+        "calibration seconds": round(took.seconds, 1) if took else None,
+        "peak memory, MB": round(took.peak_rss_mb, 1) if took else None,
+    }
+    known = [(label, str(value)) for label, value in facts.items() if value is not None]
     return Sheet("Origin", ("", "value"), known, False)
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _table(sheet: Sheet) -> str:
@@ -111,7 +126,3 @@ def _escape(text: str) -> str:
     for mark in "\\|*_<":
         text = text.replace(mark, f"\\{mark}")
     return " ".join(text.split())
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 1)

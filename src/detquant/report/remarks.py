@@ -5,41 +5,70 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from detquant.report.sheets import integer_share
+from detquant.report.report import GUARD, RUNTIME, Picture, Report, other_notes, sentences, skip_figures
+from detquant.report.row import Row
+from detquant.report.sheets import integer_share, threads
 
 SHOWN = 5
+SLOWER = (
+    "The quantised model takes {ratio:.2f} times as long as the float model on this machine ({threads}): use it for "
+    "its size, or run the float model."
+)
 
 
-def remarks(report: Mapping[str, Any]) -> list[str]:
-    """How much runs in integers, what the guard did, and what else there is to know of a quantisation."""
-    said = []
-    if share := report.get("int8"):
-        said.append(f"{integer_share(share)}.")
-    return [*said, *report.get("runtime", ()), *report.get("guard", ()), *report.get("notes", ())]
+def remarks(row: Row) -> list[str]:
+    """How much of a model runs in integers, what its runtime says, what the guard did, and what else there is to know.
+
+    Args:
+        row: of a quantised model.
+    """
+    share = row.quantization.share if row.quantization else None
+    said = [f"{integer_share(share)}."] if share else []
+    runtime = [note for note in row.notes if note.step == RUNTIME]
+    return [*said, *sentences(runtime), *row.kept_by(GUARD), *sentences(other_notes(row))]
+
+
+def report_remarks(report: Report) -> list[str]:
+    """The same of the row that a report is about; and what there is to know of the comparison."""
+    return [*(remarks(report.subject) if report.subject else ()), *sentences(report.notes)]
+
+
+def report_warnings(report: Report) -> list[str]:
+    """What went less well than it should: the report's own warnings, and images that were left out."""
+    return [*report.warnings, *skipped(skip_figures(report.skipped))]
 
 
 def warnings(figures: Mapping[str, Any]) -> list[str]:
-    """What went less well than it should: the report's own warnings, and images that were left out."""
+    """The same of plain values."""
     return [*figures.get("warnings", ()), *skipped(figures.get("skipped", ()))]
 
 
-def slower(model: Mapping[str, Any]) -> list[str]:
+def slower(report: Report) -> list[str]:
     """Which precisions of a workflow's model take longer than its first, one sentence each."""
-    first, *others = model["rows"]
     return [
-        f"{one['precision']} takes {one['ratio']:.2f} times as long as {first['precision']} on this machine."
-        for one in others
-        if one["ratio"] > 1
+        f"{row.precision} takes {row.ratio:.2f} times as long as {report.reference.precision} on this machine."
+        for row in report.rows[1:]
+        if row.ratio is not None and row.ratio > 1
     ]
 
 
-def picture_remark(picture: Mapping[str, Any]) -> str:
+def slower_than_float(row: Row, count: int) -> list[str]:
+    """That a quantised model takes longer than the float one, and what to do about it; nothing where it does not.
+
+    Args:
+        row: of the quantised model.
+        count: threads of the runtime.
+    """
+    return [SLOWER.format(ratio=row.ratio, threads=threads(count))] if row.ratio is not None and row.ratio > 1 else []
+
+
+def picture_remark(picture: Picture) -> str:
     """What the demo's picture shows, and by what rule its scene was chosen."""
-    reference, other, *_ = picture["found"]
-    counts = ", ".join(f"{name} {count}" for name, count in picture["found"].items())
+    reference, other, *_ = picture.found
+    counts = ", ".join(f"{name} {count}" for name, count in picture.found.items())
     return (
-        f"{picture['file']} shows {picture['image']}: of the scenes in which {reference} makes the fewest mistakes, "
-        f"the one in which {other} loses most. Objects found of {picture['objects']}: {counts}."
+        f"{picture.file} shows {picture.image}: of the scenes in which {reference} makes the fewest mistakes, "
+        f"the one in which {other} loses most. Objects found of {picture.objects}: {counts}."
     )
 
 

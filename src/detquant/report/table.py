@@ -13,17 +13,29 @@ from rich.text import Text
 
 from detquant.report import sheets
 from detquant.report.plain import plain
-from detquant.report.remarks import fetch_remarks, picture_remark, remarks, slower, unchecked, warnings, zoo_remarks
+from detquant.report.project import Project
+from detquant.report.remarks import (
+    fetch_remarks,
+    picture_remark,
+    report_remarks,
+    report_warnings,
+    slower,
+    unchecked,
+    warnings,
+    zoo_remarks,
+)
+from detquant.report.report import Report
 from detquant.report.sheets import Sheet
 
 # Where no one looks at the width, names of tensors are better kept on one line.
 WIDTH_OF_A_FILE = 200
 
 
-def show_quantization(report: Mapping[str, Any]) -> None:
+def show_quantization(report: Report) -> None:
     """Prints float beside quantised, the tensors that lost most, and what there is to say about it."""
-    _show([sheets.comparison(report), sheets.agreement(report), sheets.worst_tensors(report)])
-    _say(remarks(report), warnings(report))
+    if row := report.subject:
+        _show([sheets.comparison(report, row), sheets.agreement(row), sheets.worst_tensors(row)])
+    _say(report_remarks(report), report_warnings(report))
 
 
 def show_evaluation(figures: Mapping[str, Any]) -> None:
@@ -60,10 +72,11 @@ def show_predictions(figures: Mapping[str, Any]) -> None:
     _say(figures["notes"], warnings(figures))
 
 
-def show_demo(figures: Mapping[str, Any]) -> None:
+def show_demo(report: Report) -> None:
     """Prints the demo's models side by side, how they were made, and what the picture shows."""
-    _show([sheets.demo(figures)])
-    _say([*figures["notes"], picture_remark(figures["picture"])], warnings(figures))
+    _show([sheets.demo(report)])
+    picture = [picture_remark(report.picture)] if report.picture else []
+    _say([*report_remarks(report), *picture], report_warnings(report))
 
 
 def show_zoo(figures: Mapping[str, Any]) -> None:
@@ -72,17 +85,17 @@ def show_zoo(figures: Mapping[str, Any]) -> None:
     _say(zoo_remarks(), ())
 
 
-def show_choice(figures: Mapping[str, Any]) -> None:
+def show_choice(report: Report) -> None:
     """Prints what a model does on each runtime, and what was left out."""
-    _show([sheets.choice(figures)])
-    _say(figures["notes"], warnings(figures))
+    _show([sheets.choice(report)])
+    _say(report_remarks(report), report_warnings(report))
 
 
-def show_workflow(figures: Mapping[str, Any]) -> None:
+def show_workflow(project: Project) -> None:
     """Prints each model of a workflow in each precision."""
-    for model in figures["models"]:
-        _show([sheets.workflow(figures, model)])
-        _say(model["notes"], [*slower(model), *warnings(model)])
+    for report in project.models:
+        _show([sheets.workflow(report)])
+        _say(report_remarks(report), [*slower(report), *report_warnings(report)])
 
 
 def show_targets(figures: Mapping[str, Any]) -> None:

@@ -166,7 +166,7 @@ def test_yolov4_runs_and_is_quantized(tmp_path: Path) -> None:
     for index in range(3):
         cv2.imwrite(str(pictures / f"{index}.png"), scene("train", index).image)
     result = quantize(detector, pictures, calib=3)
-    assert result.report["images"] == 3 and result.report["int8"]["operators"] > 0
+    assert result.report.figures()["images"] == 3 and result.report.figures()["int8"]["operators"] > 0
     result.save(tmp_path / "out")
     assert load(tmp_path / "out/model.onnx").family.name == "yolov4"
     assert sum(one.kind == "mish" for one in find_activations(detector.model.graph).values()) == 72

@@ -97,7 +97,7 @@ def test_ssd_mobilenet_v1_as_saved_model(tensorflow, ssd, tmp_path, compare) -> 
     for index in range(4):
         cv2.imwrite(str(tmp_path / f"pictures/{index}.png"), scene("train", index).image)
     result = quantize(detector, tmp_path / "pictures", calib=4)
-    assert result.report["images"] == 4 and result.report["int8"]["macs_percent"] > 0
+    assert result.report.figures()["images"] == 4 and result.report.figures()["int8"]["macs_percent"] > 0
     result.save(tmp_path / "out")
     assert load(tmp_path / "out/model.onnx").family.name == "ssd-mobilenet"
 

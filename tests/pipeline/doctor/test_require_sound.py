@@ -38,8 +38,8 @@ def blinded(model: onnx.ModelProto, path: Path, bias: float = -30.0) -> Path:
 
 def test_a_sound_model_is_quantised(square_model: Path, square_data: Callable[..., Path]) -> None:
     result = detquant.quantize(square_model, square_data(), calib=4)
-    assert result.report["reading"] == "rgb 0..1 letterbox cxcywh pixels chances"
-    assert not any("--reads" in one for one in result.report["warnings"])
+    assert result.report.figures()["reading"] == "rgb 0..1 letterbox cxcywh pixels chances"
+    assert not any("--reads" in one for one in result.report.figures()["warnings"])
 
 
 def test_a_wrong_reading_stops_and_is_named(
@@ -66,7 +66,7 @@ def test_nothing_found_stops(square_proto: onnx.ModelProto, square_data: Callabl
         detquant.quantize(blind, data, calib=4)
     with pytest.raises(ModelError, match="confident of nothing in any of 6 images"):
         detquant.quantize(blind, data.parent / "images/val", calib=4)
-    assert "finds nothing" in detquant.quantize(blind, data, calib=4, force=True).report["warnings"][0]
+    assert "finds nothing" in detquant.quantize(blind, data, calib=4, force=True).report.figures()["warnings"][0]
 
 
 def test_evaluate_says_so(square_model: Path, square_data: Callable[..., Path]) -> None:

@@ -18,7 +18,7 @@ HERE = pytest.importorskip("nncf", reason="the extra bench is not installed")
 @pytest.mark.parametrize("target", ["ort", "openvino"])
 def test_its_model_goes_through_the_same_measurements(square_model, square_data, target, tmp_path):
     result = quantize(square_model, square_data(images=6), target=target, engine="nncf", calib=4)
-    report = result.report
+    report = result.report.figures()
     assert report["engine"] == "nncf" and report["target"] == target and result.model is None
     assert report["quantized"]["ap"] > 90 and report["calibration"]["images"] == 4
     assert report["notes"][0].startswith("Quantised by NNCF ")

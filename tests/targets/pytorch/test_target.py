@@ -24,7 +24,7 @@ def quantised(square_model, square_data):
 
 
 def test_it_is_scored_in_torch_and_no_clock_decides(quantised):
-    report = quantised.report
+    report = quantised.report.figures()
     assert report["quantized"]["ap"] > 90 and not report["warnings"]
     assert any("nothing was timed" in note for note in report["notes"])
     assert "torch computes in float" in report["runtime"][0]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import onnx_ir as ir
 
-from detquant.calibration import QuantModel
+from detquant.calibration import Note, QuantModel
 from detquant.data import Skip
 from detquant.pipeline.job import Job
+from detquant.report.quantization import Quantization
 from detquant.targets import Artefact
 
 
@@ -20,14 +20,16 @@ class Product:
 
     Attributes:
         artefact: files for the job's target.
-        figures: what the engine has to report, as plain values: "calibration", "notes" and what it decided.
+        quantization: what the engine has decided, and what that took.
+        notes: what else it has to say.
         skipped: calibration images that could not be read.
         qdq: the graph that the artefact was made of, to compare with; None where there is none.
         model: the quantised model, for those who go on; None where the engine is not detquant's.
     """
 
     artefact: Artefact
-    figures: Mapping[str, Any]
+    quantization: Quantization
+    notes: tuple[Note, ...]
     skipped: tuple[Skip, ...]
     qdq: ir.Model | None = None
     model: QuantModel | None = None

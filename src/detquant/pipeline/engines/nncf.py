@@ -20,21 +20,23 @@ import onnx_ir as ir
 from onnx import ModelProto
 from onnx.version_converter import convert_version
 
-from detquant.calibration import Feed
+from detquant.calibration import Feed, Note
 from detquant.data import Skip
 from detquant.errors import MissingExtra, ModelError, TargetError, in_short
 from detquant.graph import find_decode_tail
 from detquant.pipeline.calibration_images import choose_images, stream
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.engines._base import Product
-from detquant.pipeline.evidence import label
 from detquant.pipeline.job import Job
+from detquant.pipeline.label import label
 from detquant.pipeline.memory import peak_rss_mb
+from detquant.report.quantization import Calibration, Quantization
 from detquant.targets import Artefact, openvino
 from detquant.targets.onnx_file import FILE
 
 OPSET = 19
 """Below 13 DequantizeLinear has no axis; at 21 onnxruntime refuses what NNCF makes of YOLOX."""
+IGNORED = "the decode part ignored"
 Quantise = Callable[[Any], Any]
 """From a model in NNCF's terms to the same, quantised."""
 
@@ -53,13 +55,11 @@ def quantize(job: Job) -> Product:
         job.target.name, job.detector, list(stream(job.detector.family, paths)), ignored=decode_part(job.detector)
     )
     seconds = round(time.perf_counter() - started, 3)
+    took = Calibration(images=len(paths), seconds=seconds, peak_rss_mb=round(peak_rss_mb(), 1))
     return Product(
         artefact=artefact,
-        figures={
-            "calibration": {"images": len(paths), "seconds": seconds, "peak_rss_mb": round(peak_rss_mb(), 1)},
-            "notes": [f"Quantised by NNCF {version('nncf')} with its defaults, the decode part ignored."],
-            "recipe": f"nncf {version('nncf')}",
-        },
+        quantization=Quantization(recipe=f"nncf {version('nncf')}", engine="nncf", calibration=took),
+        notes=(Note(step="nncf", sentence=f"Quantised by NNCF {version('nncf')} with its defaults, {IGNORED}."),),
         skipped=tuple(skipped),
     )
 

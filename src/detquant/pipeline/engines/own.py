@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from detquant.pipeline.decisions import KEY
 from detquant.pipeline.engines._base import Product
-from detquant.pipeline.evidence import decisions, label, sqnr
+from detquant.pipeline.evidence import plan_digest, sqnr
 from detquant.pipeline.file_ends import with_ends_of_file
+from detquant.pipeline.inspection import integer_share
 from detquant.pipeline.job import Job
+from detquant.pipeline.label import label
+from detquant.report.quantization import Calibration, Quantization
 
 
 def quantize(job: Job) -> Product:
     """Plans, calibrates, takes the recipe's steps, and lowers what comes out."""
     made = job.run()
-    qdq = made.model.qdq()
+    model, context, qdq = made.model, made.context, made.model.qdq()
     label(qdq, job.detector, job.recipe.name, job.target.name)
     return Product(
         artefact=job.target.lower(with_ends_of_file(qdq, job.detector, job.target)),
-        figures={
-            **decisions(made.model),
-            KEY: job.about(made.context.measurements.all()).figures(),
-            "calibration": {"images": made.images, "seconds": made.seconds, "peak_rss_mb": made.peak_rss_mb},
-            "sqnr_db": sqnr(made.model, qdq, made.context.images.telling, made.context.threads),
-            "recipe": job.recipe.name,
-        },
+        quantization=Quantization(
+            recipe=job.recipe.name,
+            engine="detquant",
+            calibration=Calibration(images=made.images, seconds=made.seconds, peak_rss_mb=made.peak_rss_mb),
+            share=integer_share(model.reference, model.plan),
+            kept_float=dict(model.plan.kept_float),
+            sqnr_db=sqnr(model, qdq, context.images.telling, context.threads),
+            plan_digest=plan_digest(model.plan),
+            decisions=job.about(context.measurements.all()).figures(),
+        ),
+        notes=model.notes,
         skipped=made.skipped,
         qdq=qdq,
-        model=made.model,
+        model=model,
     )

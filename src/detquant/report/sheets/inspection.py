@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from detquant.report.quantization import IntegerShare
 from detquant.report.sheets._base import Figures, Sheet
 from detquant.report.sheets.numbers import integer_share, megabytes
 
@@ -29,7 +30,7 @@ def model(figures: Figures) -> Sheet:
         ("decode tail", figures["decode_tail"]),
         (
             f"{figures['recipe']} on {figures['target']}",
-            integer_share(share) if share else planned,
+            integer_share(IntegerShare(**share)) if share else planned,
         ),
     ]
     return Sheet(figures["model"], ("", ""), rows, False)

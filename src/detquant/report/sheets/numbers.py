@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from detquant.report.sheets._base import UNKNOWN, Figures
+from detquant.report.quantization import IntegerShare
+from detquant.report.sheets._base import UNKNOWN
 
 
 def milliseconds(value: float) -> str:
@@ -37,7 +38,7 @@ def threads(count: int) -> str:
     return "1 thread" if count == 1 else f"{count} threads"
 
 
-def integer_share(share: Figures) -> str:
+def integer_share(share: IntegerShare) -> str:
     """A sentence without its full stop: 62 of 98 operators in integers, 97.3 % of the MACs."""
-    said = f"{share['operators']} of {share['of']} operators in integers, {share['macs_percent']:.1f} % of the MACs"
-    return said + (f"; {more} layers in float on weights of 8 bits" if (more := share.get("weight_only")) else "")
+    said = f"{share.operators} of {share.of} operators in integers, {share.macs_percent:.1f} % of the MACs"
+    return said + (f"; {share.weight_only} layers in float on weights of 8 bits" if share.weight_only else "")

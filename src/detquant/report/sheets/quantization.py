@@ -4,46 +4,54 @@ from __future__ import annotations
 
 import math
 
-from detquant.report.sheets._base import MEASURES, Figures, Sheet
+from detquant.evaluation.agreement import SameGuess
+from detquant.report.report import Report
+from detquant.report.row import Row
+from detquant.report.sheets._base import MEASURES, Sheet
 from detquant.report.sheets.numbers import decibel, megabytes, milliseconds, times
 
 WORST = 10
 
 
-def comparison(report: Figures) -> Sheet:
-    """Float beside quantised."""
-    before, after = report["float"], report["quantized"]
+def comparison(report: Report, row: Row) -> Sheet:
+    """The model in float beside one of its rows."""
+    first, known = report.reference, row.accuracy or {}
     rows = [
-        (label, f"{before[key]:.2f}", f"{after[key]:.2f}", f"{after[key] - before[key]:+.2f}")
+        (label, f"{before:.2f}", f"{known[key]:.2f}", f"{known[key] - before:+.2f}")
         for key, label in MEASURES.items()
-        if before.get(key) is not None
+        if (before := first.value(key)) is not None and key in known
     ]
-    for label, key, show in (("latency", "latency_ms", milliseconds), ("size", "size_bytes", megabytes)):
-        rows.append((label, show(before[key]), show(after[key]), times(after[key], before[key])))
-    title = f"{report['model']}: {report['images']} images, target {report['target']}"
-    return Sheet(title, ("", "float", str(report["recipe"]), "change"), rows)
+    if first.latency_ms is not None and row.latency_ms is not None:
+        told = milliseconds(first.latency_ms), milliseconds(row.latency_ms)
+        rows.append(("latency", *told, times(row.latency_ms, first.latency_ms)))
+    if first.size_bytes is not None and row.size_bytes is not None:
+        told = megabytes(first.size_bytes), megabytes(row.size_bytes)
+        rows.append(("size", *told, times(row.size_bytes, first.size_bytes)))
+    title = f"{report.model}: {report.images} images, target {row.target}"
+    return Sheet(title, ("", "float", row.title, "change"), rows)
 
 
-def agreement(report: Figures) -> Sheet | None:
-    """How far both models find the same objects; None where that was not measured."""
-    found = report.get("agreement")
-    if not found:
+def agreement(row: Row) -> Sheet | None:
+    """How far a model finds what the first one does; None where that was not measured."""
+    found, title = row.agreement, "Agreement with the float model"
+    if found is None:
         return None
-    if "top1" in found:
-        return Sheet("Agreement with the float model", ("", ""), [("the same class", f"{found['top1']:.2f} %")])
+    if isinstance(found, SameGuess):
+        return Sheet(title, ("", ""), [("the same class", f"{found.percent:.2f} %")])
     rows = [
-        ("F1", f"{100 * found['f1']:.2f} %"),
-        ("mean IoU of the matches", f"{found['mean_iou']:.4f}"),
-        ("matches", str(found["matches"])),
-        ("objects, float", str(found["reference_boxes"])),
-        ("objects, quantised", str(found["candidate_boxes"])),
+        ("F1", f"{found.percent:.2f} %"),
+        ("mean IoU of the matches", f"{found.mean_iou:.4f}"),
+        ("matches", str(found.matches)),
+        ("objects, float", str(found.reference_boxes)),
+        ("objects, quantised", str(found.candidate_boxes)),
     ]
-    return Sheet("Agreement with the float model", ("", ""), rows)
+    return Sheet(title, ("", ""), rows)
 
 
-def worst_tensors(report: Figures, count: int = WORST) -> Sheet | None:
+def worst_tensors(row: Row, count: int = WORST) -> Sheet | None:
     """The tensors that lost most; None where that was not measured."""
-    known = {name: _number(value) for name, value in (report.get("sqnr_db") or {}).items()}
+    told = row.quantization.sqnr_db if row.quantization else {}
+    known = {name: math.inf if value is None else float(value) for name, value in told.items()}
     lowest = sorted(known.items(), key=lambda item: item[1])[:count]
     if not lowest:
         return None
@@ -51,11 +59,7 @@ def worst_tensors(report: Figures, count: int = WORST) -> Sheet | None:
     return Sheet(title, ("tensor", "SQNR"), [(name, decibel(value)) for name, value in lowest])
 
 
-def files(report: Figures) -> Sheet | None:
-    """What was written for the target, with what a vendor's compiler made of it; None where that is not known."""
-    rows = [(one["file"], f"{one['size_bytes']:,}", one["sha256"]) for one in report.get("files", ())]
+def files(row: Row) -> Sheet | None:
+    """What was written for the target, with what a vendor's compiler made of it; None where nothing was."""
+    rows = [(one.name, f"{one.size_bytes:,}", one.sha256) for one in row.files]
     return Sheet("Files", ("file", "bytes", "sha256"), rows, False) if rows else None
-
-
-def _number(value: float | None) -> float:
-    return math.inf if value is None else float(value)

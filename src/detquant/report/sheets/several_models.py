@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from detquant.report.report import Report
+from detquant.report.row import AGREEMENT, Row
 from detquant.report.sheets._base import MEASURES, UNKNOWN, Figures, Sheet
 from detquant.report.sheets.numbers import kilobytes, megabytes, milliseconds, threads
 
@@ -24,52 +28,51 @@ def benchmark(figures: Figures) -> Sheet:
     return Sheet(title, ("model", "on", "median", "p10", "p90", "ratio", "size"), rows)
 
 
-def demo(figures: Figures) -> Sheet:
+def demo(report: Report) -> Sheet:
     """The demo's models; one that could not be made has a row that says why."""
     rows = []
-    for one in figures["rows"]:
-        if one["failure"]:
-            rows.append((f"{one['title']}: {one['failure']}", *[UNKNOWN] * 5))
+    for one in report.rows:
+        if one.failure:
+            rows.append((f"{one.title}: {one.failure}", *[UNKNOWN] * 5))
             continue
-        accuracy = f"{one['ap']:.2f}", f"{one['ap50']:.2f}"
-        time = milliseconds(one["latency_ms"]), f"{one['ratio']:.2f}×"
-        rows.append((one["title"], *accuracy, *time, kilobytes(one["size_bytes"])))
-    images = f"{figures['images']} images of {figures['data']}"
-    title = f"{figures['model']}: {images}, {threads(figures['threads'])}, taking turns"
+        accuracy = (_percent(one.value(key)) for key in ("ap", "ap50"))
+        rows.append((one.title, *accuracy, *_cost(one, kilobytes)))
+    images = f"{report.images} images of {report.data}"
+    title = f"{report.model}: {images}, {threads(report.threads)}, taking turns"
     return Sheet(title, ("model", "AP", "AP50", "latency", "to float", "size"), rows)
 
 
-def choice(figures: Figures) -> Sheet:
+def choice(report: Report) -> Sheet:
     """What runs on this machine, the fastest first; the rows that nothing beats in everything are marked."""
-    label = MEASURES.get(figures["measure"], "agreement")
-    ordered = sorted(figures["rows"], key=lambda row: row["latency_ms"])
-    rows = [
-        (
-            f"{one['target']} {one['precision']}",
-            f"{one[figures['measure']]:.2f}",
-            milliseconds(one["latency_ms"]),
-            megabytes(one["size_bytes"]),
-            "best" if one["best"] else "",
-        )
-        for one in ordered
-    ]
-    title = f"{figures['model']}: {figures['images']} images of {figures['data']}, {threads(figures['threads'])}"
+    label = MEASURES.get(report.measure, AGREEMENT)
+    rows = []
+    for one in sorted(report.rows, key=lambda row: row.latency_ms or 0.0):
+        latency, _, size = _cost(one, megabytes)
+        best = "best" if one.best else ""
+        rows.append((f"{one.target} {one.precision}", _percent(one.value(report.measure)), latency, size, best))
+    title = f"{report.model}: {report.images} images of {report.data}, {threads(report.threads)}"
     return Sheet(title, ("", label, "latency", "size", ""), rows)
 
 
-def workflow(figures: Figures, model: Figures) -> Sheet:
+def workflow(report: Report) -> Sheet:
     """One model of a workflow in each precision; the first is what the others are compared with."""
-    known = [key for key in (*MEASURES, "agreement") if model["rows"][0].get(key) is not None]
+    known = [key for key in (*MEASURES, AGREEMENT) if report.reference.value(key) is not None]
     rows = [
-        (
-            one["precision"],
-            *(f"{one[key]:.2f}" for key in known),
-            milliseconds(one["latency_ms"]),
-            f"{one['ratio']:.2f}×",
-            megabytes(one["size_bytes"]),
-        )
-        for one in model["rows"]
+        (one.precision, *(_percent(one.value(key)) for key in known), *_cost(one, megabytes)) for one in report.rows
     ]
-    title = f"{model['model']} on {figures['target']}: {model['images']} images of {figures['data']}"
+    title = f"{report.model} on {report.target}: {report.images} images of {report.data}"
     header = (*(MEASURES.get(key, "agreement, %") for key in known), "latency", "to the first", "size")
-    return Sheet(f"{title}, {threads(figures['threads'])}", ("", *header), rows)
+    return Sheet(f"{title}, {threads(report.threads)}", ("", *header), rows)
+
+
+def _percent(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:.2f}"
+
+
+def _cost(row: Row, size: Callable[[int], str]) -> tuple[str, str, str]:
+    """Latency, its ratio to the first row's, and size."""
+    return (
+        UNKNOWN if row.latency_ms is None else milliseconds(row.latency_ms),
+        UNKNOWN if row.ratio is None else f"{row.ratio:.2f}×",
+        UNKNOWN if row.size_bytes is None else size(row.size_bytes),
+    )

@@ -1,0 +1,187 @@
+"""What a command found: typed, and made into tables, Markdown and JSON by the files beside this one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from detquant.calibration import Note
+from detquant.data import Skip
+from detquant.evaluation.scorers import MEASURES, headline
+from detquant.report.row import AGREEMENT, Row
+
+RUNTIME, GUARD = "runtime", "guard"
+"""Steps whose notes stand apart in the JSON."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """An image as several models see it, and what they find in it.
+
+    Attributes:
+        file: its path within the run's folder.
+        image: that is shown.
+        objects: how many there are to be found.
+        found: how many each model finds, by the name of the row.
+        wrong: boxes that are no object, likewise.
+    """
+
+    file: str
+    image: str
+    objects: int
+    found: Mapping[str, int]
+    wrong: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Several forms of one model, measured beside each other on the same images.
+
+    Attributes:
+        model: name of the float model's file.
+        model_sha256: of that file.
+        family: of the model.
+        family_reason: why it is taken to be of that family.
+        reading: how it is fed and read, in words that `--reads` takes.
+        task: "detect" or "classify".
+        data: name of the data set.
+        images: how many were measured.
+        threads: of the runtimes.
+        rows: the models; the first is what the others are compared with.
+        about: name of the row that the report is about; None where several are of one rank.
+        target: the place that it is about; None where there are several.
+        recipe: of the quantised models, where all follow one.
+        seed: that chose the calibration images; None where the data set was opened by others.
+        calibration_images: how many were asked for.
+        notes: what there is to say besides what is said of each row.
+        warnings: what the figures may be wrong for, and what went less well than it should, a sentence each.
+        skipped: images that were left out.
+        picture: of the models at work.
+        predictions: paths of other pictures within the run's folder.
+        versions: of what made it, by distribution.
+    """
+
+    model: str
+    model_sha256: str
+    family: str
+    family_reason: str
+    reading: str
+    task: str
+    data: str
+    images: int
+    threads: int
+    rows: tuple[Row, ...]
+    about: str | None = None
+    target: str | None = None
+    recipe: str | None = None
+    seed: int | None = None
+    calibration_images: int | None = None
+    notes: tuple[Note, ...] = ()
+    warnings: tuple[str, ...] = ()
+    skipped: tuple[Skip, ...] = ()
+    picture: Picture | None = None
+    predictions: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def reference(self) -> Row:
+        """What the others are compared with."""
+        return self.rows[0]
+
+    @property
+    def subject(self) -> Row | None:
+        """The row that the report is about."""
+        return next((row for row in self.rows if row.name == self.about), None)
+
+    @property
+    def measure(self) -> str:
+        """What the rows are compared by: the task's first measure, or `AGREEMENT` where nothing is known."""
+        return headline(self.task) if self.reference.accuracy else AGREEMENT
+
+    @property
+    def drop(self) -> float | None:
+        """What the row that it is about has lost of the measure, in points; None where there is no truth to know."""
+        if self.subject is None or self.measure == AGREEMENT:
+            return None
+        before, after = (row.value(self.measure) for row in (self.reference, self.subject))
+        return None if before is None or after is None else before - after
+
+    def row(self, name: str) -> Row:
+        """The row of this name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return {row.name: row for row in self.rows}[name]
+
+    def figures(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        subject = self.subject
+        return {
+            "model": self.model,
+            "model_sha256": self.model_sha256,
+            "family": self.family,
+            "family_reason": self.family_reason,
+            "reading": self.reading,
+            "task": self.task,
+            "data": self.data,
+            "target": self.target,
+            "recipe": self.recipe,
+            "images": self.images,
+            "threads": self.threads,
+            "seed": self.seed,
+            "calibration_images": self.calibration_images,
+            "measure": self.measure,
+            "about": self.about,
+            "rows": [self._row_figures(row) for row in self.rows],
+            **(self._about(subject) if subject else {}),
+            "notes": sentences((*(other_notes(subject) if subject else ()), *self.notes)),
+            "noted": [note.figures() for note in self.notes],
+            "warnings": list(self.warnings),
+            "skipped": skip_figures(self.skipped),
+            "picture": asdict(self.picture) if self.picture else None,
+            "predictions": list(self.predictions),
+            **{f"{name}_version": version for name, version in self.versions.items()},
+        }
+
+    def _row_figures(self, row: Row) -> dict[str, Any]:
+        """A row; what was decided for the one that the report is about stands in the report, and only there."""
+        decided = row.quantization.figures() if row.quantization and row.name != self.about else {}
+        return {**row.figures(self.task), **decided}
+
+    def _about(self, subject: Row) -> dict[str, Any]:
+        """The first row and the one that the report is about, the short way; and all that was decided for that one."""
+        kept = subject.kept_by(GUARD)
+        return {
+            "float": _side(self.task, self.reference),
+            "quantized": _side(self.task, subject),
+            "drop": self.drop,
+            AGREEMENT: asdict(subject.agreement) if subject.agreement else None,
+            "artefact_digest": subject.digest,
+            "files": [one.figures() for one in subject.files],
+            "runtime": sentences(note for note in subject.notes if note.step == RUNTIME),
+            **({"guard": kept} if subject.quantization and subject.quantization.share else {}),
+            **(subject.quantization.figures() if subject.quantization else {}),
+        }
+
+
+def sentences(notes: Iterable[Note]) -> list[str]:
+    """What notes say, each sentence once."""
+    return list(dict.fromkeys(note.sentence for note in notes))
+
+
+def other_notes(row: Row) -> list[Note]:
+    """What there is to say of a row besides what its runtime says, and what the guard has kept in float."""
+    kept = row.kept_by(GUARD)
+    return [note for note in row.notes if note.step != RUNTIME and note.sentence not in kept]
+
+
+def skip_figures(skipped: Iterable[Skip]) -> list[dict[str, str]]:
+    """Images that were left out: "path" and "reason"."""
+    return [{"path": str(skip.path), "reason": skip.reason} for skip in skipped]
+
+
+def _side(task: str, row: Row) -> dict[str, Any]:
+    measured = row.accuracy or dict.fromkeys(MEASURES[task])
+    return {**measured, "latency_ms": row.latency_ms, "size_bytes": row.size_bytes}
