@@ -22,6 +22,7 @@ from detquant.pipeline.job import Job
 from detquant.pipeline.naive import quantize_naively
 from detquant.recipes import load_recipe
 from detquant.targets import Artefact, load_target
+from detquant.targets.onnx_file import FILE
 from detquant.targets.openvino import Compiled
 
 AMX_RECIPE = "w8a8-symmetric"
@@ -45,28 +46,36 @@ class Work:
         return convert_version(ir.to_proto(self.detector.model), OPSET)
 
 
-Quantiser = Callable[[Work], Artefact]
+@dataclass(frozen=True, slots=True)
+class Quantised:
+    """What a quantiser has made; its graph where the artefact is to be held to one."""
+
+    artefact: Artefact
+    qdq: ir.Model | None = None
 
 
-def by_onnxruntime(work: Work, **options: object) -> Artefact:
-    return Artefact({"model.onnx": quantize_naively(work.graph(), work.feeds(), **options)})
+Quantiser = Callable[[Work], Quantised]
 
 
-def onnxruntime_percentile(work: Work) -> Artefact:
+def by_onnxruntime(work: Work, **options: object) -> Quantised:
+    return Quantised(Artefact({FILE: quantize_naively(work.graph(), work.feeds(), **options)}))
+
+
+def onnxruntime_percentile(work: Work) -> Quantised:
     from onnxruntime.quantization import CalibrationMethod
 
     return by_onnxruntime(work, calibrate_method=CalibrationMethod.Percentile, **BEST_OF_ORT)
 
 
-def by_nncf(work: Work, *, target: str, **options: Any) -> Artefact:
-    return quantize_for(target, work.detector, list(work.feeds()), **options)
+def by_nncf(work: Work, *, target: str, **options: Any) -> Quantised:
+    return Quantised(quantize_for(target, work.detector, list(work.feeds()), **options))
 
 
-def nncf_without_decoding(work: Work, *, target: str) -> Artefact:
+def nncf_without_decoding(work: Work, *, target: str) -> Quantised:
     return by_nncf(work, target=target, ignored=decode_part(work.detector))
 
 
-def nncf_as_ultralytics(work: Work, *, target: str) -> Artefact:
+def nncf_as_ultralytics(work: Work, *, target: str) -> Quantised:
     """As Ultralytics' exporter asks NNCF: arithmetic of the head ignored by its name, every Sigmoid, preset MIXED."""
     last = [node.name or "" for node in work.detector.model.graph if node.op_type == "Conv"][-1]
     head = "/".join(last.split("/")[:2]).lstrip("/")  # "model.22" of "/model.22/dfl/conv/Conv"
@@ -79,23 +88,24 @@ def nncf_as_ultralytics(work: Work, *, target: str) -> Artefact:
     return by_nncf(work, target=target, ignored={"patterns": patterns, "types": ["Sigmoid"]}, **options)
 
 
-def by_detquant(work: Work, *, target: str, recipe: str = "w8a8") -> Artefact:
+def by_detquant(work: Work, *, target: str, recipe: str = "w8a8") -> Quantised:
     place = load_target(target)
     job = Job(detector=work.detector, dataset=work.dataset, recipe=load_recipe(recipe), target=place, calib=work.calib)
-    return place.lower(job.run().model.qdq())
+    qdq = job.run().model.qdq()
+    return Quantised(place.lower(qdq), qdq)
 
 
-def symmetric(work: Work) -> Artefact:
+def symmetric(work: Work) -> Quantised:
     """For OpenVINO, refused where `quantize` would refuse it too.
 
     Raises:
         TargetError: OpenVINO computes signed grids rightly on processors with AMX alone, and this is none.
     """
-    artefact, place = by_detquant(work, target="openvino", recipe=AMX_RECIPE), load_target("openvino")
-    runner = place.open(artefact)
+    made = by_detquant(work, target="openvino", recipe=AMX_RECIPE)
+    runner = load_target("openvino").open(made.artefact)
     if isinstance(runner, Compiled) and not any("amx" in kernel for kernel in runner.kernels()):
         raise TargetError("wrong on processors without AMX, and refused there")
-    return artefact
+    return made
 
 
 OURS, ON_THE_FLY, WEIGHTS = "detquant, w8a8", "detquant, dynamic", "detquant, w8"

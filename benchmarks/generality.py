@@ -24,10 +24,11 @@ from cyclopts.validators import Number
 
 from detquant.data import Dataset, open_dataset
 from detquant.errors import DetquantError
-from detquant.evaluation.scorers import headline
 from detquant.pipeline.memory import processor_name
-from detquant.pipeline.quantize import quantize
+from detquant.pipeline.quantize import QUANTIZED, quantize
 from detquant.report.progress import show_progress
+from detquant.report.report import GUARD
+from detquant.report.row import AGREEMENT
 
 ASSETS = Path(__file__).resolve().parents[2] / "shared" / "assets"
 COCO, WEIGHTS = ASSETS / "coco", ASSETS / "weights"
@@ -150,22 +151,14 @@ def measured(net: Net, target: str, calib: int, limit: int | None) -> Row:
             found = quantize(file, data, target=target, val_limit=limit, progress=progress, **options).report
         except DetquantError as error:
             return Row((net.name, target, "–", *[""] * (len(HEADER) - 4), str(error).replace("|", "/")[:120]))
-    before, after, ratio = found["float"], found["quantized"], _ratio(found)
-    guilty = str(len(found.get("guard", ())))
-    if found["agreement"] is None:
-        key = headline(found["task"])
-        figures = (before[key], after[key], found["drop"])
-    else:
-        key = "F1" if "f1" in found["agreement"] else "same guess"
-        value = 100 * found["agreement"]["f1"] if key == "F1" else found["agreement"]["top1"]
-        figures = (100.0, value, 100.0 - value)
-    shown = (f"{value:.2f}" for value in figures)
-    cells = (net.name, target, key, str(found["images"]), *shown, f"{ratio:.2f}", guilty)
-    return Row(cells, target, figures[2], found["agreement"] is None)
-
-
-def _ratio(found: dict[str, Any]) -> float:
-    return float(found["quantized"]["latency_ms"] / found["float"]["latency_ms"])
+    row = found.row(QUANTIZED)
+    labelled = found.measure != AGREEMENT
+    before, after = (one.value(found.measure) or 0.0 for one in (found.reference, row))
+    key = found.measure if labelled else "F1" if found.task == "detect" else "same guess"
+    shown = (f"{value:.2f}" for value in (before, after, before - after))
+    guilty = str(len(row.kept_by(GUARD)))
+    cells = (net.name, target, key, str(found.images), *shown, f"{row.ratio or 0.0:.2f}", guilty)
+    return Row(cells, target, before - after, labelled)
 
 
 def quoted(rows: Sequence[Row]) -> Iterator[str]:

@@ -18,25 +18,29 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import onnx
+import onnx_ir as ir
 from contenders import FOR_SPEED, QUANTISERS, Work
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 from seeded import SEEDED
 
-from detquant.data import check_classes, open_dataset, read_image
+from detquant.data import check_classes, open_dataset
 from detquant.errors import DetquantError, in_short
-from detquant.pipeline.calibration_images import choose_images
+from detquant.graph.running import as_bytes
+from detquant.pipeline.compare import compare
 from detquant.pipeline.detector import load
-from detquant.pipeline.evaluate import Side, run_over
+from detquant.pipeline.entries import FLOAT, Entry, own_file
 from detquant.pipeline.memory import peak_rss_mb, processor_name
+from detquant.report.row import Row
 from detquant.targets import Artefact, Runner, load_target, target_figures
-from detquant.targets.latency import Latency, compare_latency, ratio, stopwatch
+from detquant.targets.latency import stopwatch
 from detquant.targets.openvino import OpenVino
 
 ASSETS = Path(__file__).resolve().parents[2] / "shared" / "assets"
@@ -45,7 +49,7 @@ HEADER = (
     *("model", "runtime", "quantised by", "AP", "AP50", "drop", "latency, ms", "to float there", "size, MB"),
     *("quantised in, s", "peak, MB", "note"),
 )
-FLOAT, BF16, UNKNOWN, SEEDED_CALIB = "float", "bf16", "–", 16
+BF16, UNKNOWN, SEEDED_CALIB = "bf16", "–", 16
 SLOWER = "slower than float"
 QUIET = logging.ERROR  # the graph is prepared already, so onnxruntime's advice to preprocess it is moot
 
@@ -56,36 +60,40 @@ app = App(name="int8", help="Prints detquant beside its peers on every runtime, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """A model that its runtime takes, or the reason why there is none."""
+    """A model that its runtime takes, or the reason why there is none; and what it took to quantise."""
 
-    runtime: str
-    by: str
-    runner: Runner | None = None
-    size: int = 0
+    entry: Entry
     seconds: float | None = None
     peak_mb: float | None = None
-    note: str = ""
-
-    @property
-    def key(self) -> str:
-        """Names it among all of a table."""
-        return f"{self.runtime} {self.by}"
 
 
-def quantise(model: Path, data: Path, calib: int, runtime: str, by: str) -> tuple[Mapping[str, bytes], float, float]:
-    """One quantiser at work, in a process of its own.
+def entry(runtime: str, by: str, runner: Runner | None = None, failure: str | None = None, **more: Any) -> Entry:
+    """One model of a table."""
+    name, place = f"{runtime} {by}", load_target(runtime)
+    return Entry(name=name, title=by, place=place, precision=by, runner=runner, failure=failure, **more)
 
-    Returns:
-        Its files, seconds, and the process's peak memory in MB.
-    """
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """What another process has made: files, the graph that they are to be held to, seconds, and peak memory in MB."""
+
+    files: Mapping[str, bytes]
+    qdq: bytes | None
+    seconds: float
+    peak_mb: float
+
+
+def quantise(model: Path, data: Path, calib: int, runtime: str, by: str) -> Files:
+    """One quantiser at work, in a process of its own."""
     logging.getLogger().setLevel(QUIET)
     for name in ("nncf", "openvino"):  # what it takes to import them is not what it takes to quantise
         if find_spec(name):
             __import__(name)
     work = Work(detector=load(model), dataset=open_dataset(data), calib=calib)
     with redirect_stdout(sys.stderr):  # peers show their progress; stdout is for the table
-        artefact, seconds = stopwatch(partial(QUANTISERS[runtime][by], work))
-    return artefact.files, seconds, peak_rss_mb()
+        made, seconds = stopwatch(partial(QUANTISERS[runtime][by], work))
+    qdq = as_bytes(made.qdq) if made.qdq is not None else None
+    return Files(files=made.artefact.files, qdq=qdq, seconds=seconds, peak_mb=peak_rss_mb())
 
 
 def make(work: Work, data: Path, runtime: str, by: str) -> Made:
@@ -93,67 +101,67 @@ def make(work: Work, data: Path, runtime: str, by: str) -> Made:
     print(f"{work.detector.imported.path.stem}: {runtime}, {by}", file=sys.stderr)
     try:
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as alone:
-            job = alone.submit(quantise, work.detector.imported.path, data, work.calib, runtime, by)
-            files, seconds, peak = job.result()
-        artefact = Artefact(files)
+            made = alone.submit(quantise, work.detector.imported.path, data, work.calib, runtime, by).result()
+        artefact = Artefact(made.files)
         runner = load_target(runtime).open(artefact)
         runner.run(next(work.feeds()))
     except DetquantError as error:  # an extra is missing, or the runtime refuses the model
-        return Made(runtime=runtime, by=by, note=str(error))
+        return Made(entry=entry(runtime, by, failure=str(error)))
     except (Exception, BrokenProcessPool) as error:  # whatever a peer fails with is its result
-        return Made(runtime=runtime, by=by, note=f"fails with {in_short(error)}")
-    return Made(runtime=runtime, by=by, runner=runner, size=artefact.size_bytes, seconds=seconds, peak_mb=peak)
+        return Made(entry=entry(runtime, by, failure=f"fails with {in_short(error)}"))
+    qdq = ir.from_proto(onnx.load_from_string(made.qdq)) if made.qdq is not None else None
+    one = entry(runtime, by, runner, artefact=artefact, size_bytes=artefact.size_bytes, qdq=qdq)
+    return Made(entry=one, seconds=made.seconds, peak_mb=made.peak_mb)
 
 
 def as_it_is(work: Work, runtime: str) -> list[Made]:
     """The float model in a runtime; in bfloat16 too, where the runtime and the processor have it."""
-    place = load_target(runtime)
+    place, size = load_target(runtime), work.detector.imported.size_bytes
     if missing := place.missing():
-        return [Made(runtime=runtime, by=FLOAT, note=missing)]
+        return [Made(entry=entry(runtime, FLOAT, failure=missing))]
     try:
-        runner = work.detector.open(threads=1, target=runtime)
-        ways = place.open_float(work.detector.model) if isinstance(place, OpenVino) else ()
+        own = replace(own_file(work.detector, place, threads=1), name=f"{runtime} {FLOAT}")
+        ways = list(place.open_float(work.detector.model)) if isinstance(place, OpenVino) else []
     except DetquantError as error:
-        return [Made(runtime=runtime, by=FLOAT, note=str(error))]
-    size = work.detector.imported.size_bytes
-    named = [(FLOAT, runner), *((f"{FLOAT}, {name}", one) for name, _, one in ways if BF16 in name)]
-    return [Made(runtime=runtime, by=by, runner=one, size=size) for by, one in named]
+        return [Made(entry=entry(runtime, FLOAT, failure=str(error)))]
+    halves = [entry(runtime, f"{FLOAT}, {name}", one, size_bytes=size) for name, _, one in ways if BF16 in name]
+    return [Made(entry=one) for one in (own, *halves)]
 
 
-def compare(
+def table(
     work: Work, data: Path, runtimes: Runtimes, *, limit: int | None, runs: int, scored: bool = True
 ) -> list[tuple[str, ...]]:
-    """The rows of one model; where it is not scored, of latency alone."""
+    """The rows of one model; where it is not scored, of latency alone, so one image is enough."""
     made: list[Made] = []
     for runtime, quantisers in runtimes.items():
         made += as_it_is(work, runtime)
-        made += [make(work, data, runtime, by) for by in quantisers] if made[-1].runner else []
-    runners, family = {one.key: one.runner for one in made if one.runner}, work.detector.family
-    sides = run_over(family, runners, work.dataset, limit=limit).sides if scored else {}
-    image, _ = family.preprocess(read_image(choose_images(work.dataset, 1, [])[0]))
-    latency = compare_latency(runners, {family.input_name: image}, runs)
-    stem = work.detector.imported.path.stem
-    return [(stem, one.runtime, one.by, *cells(one, sides, latency)) for one in made]
+        made += [make(work, data, runtime, by) for by in quantisers] if made[-1].entry.runner else []
+    entries = [one.entry for one in made]
+    found = compare(entries, work.detector.family, work.dataset, limit=limit if scored else 1, runs=runs, strict=False)
+    rows, stem = {row.name: row for row in found.rows}, work.detector.imported.path.stem
+    return [
+        (stem, one.entry.place.name, one.entry.title, *cells(one, rows, found.refused.get(one.entry.name)))
+        for one in made
+    ]
 
 
-def cells(made: Made, sides: Mapping[str, Side], latency: Mapping[str, Latency]) -> tuple[str, ...]:
+def cells(made: Made, rows: Mapping[str, Row], refusal: str | None) -> tuple[str, ...]:
     """What the table says of one of the models, from AP to the note."""
-    if made.runner is None:
-        return (*[UNKNOWN] * (len(HEADER) - 4), made.note)
-    reference = f"{made.runtime} {FLOAT}"
-    share = ratio(latency[made.key], latency[reference])
-    took = f"{latency[made.key].median_ms:.1f}", f"{share:.2f}"
+    if made.entry.runner is None or refusal:
+        return (*[UNKNOWN] * (len(HEADER) - 4), refusal or made.entry.failure or "")
+    row, reference = rows[made.entry.name], rows[f"{made.entry.place.name} {FLOAT}"]
+    latency, share = row.latency_ms or 0.0, (row.ratio or 0.0) / (reference.ratio or 1.0)
+    took = f"{latency:.1f}", f"{share:.2f}", f"{(row.size_bytes or 0) / 1e6:.2f}"
     cost = [UNKNOWN if value is None else f"{value:.{places}f}" for value, places in _cost(made)]
-    return (*_accuracy(made.key, reference, sides), *took, f"{made.size / 1e6:.2f}", *cost, SLOWER * (share > 1))
+    return (*_accuracy(row, reference), *took, *cost, SLOWER * (share > 1))
 
 
-def _accuracy(key: str, reference: str, sides: Mapping[str, Side]) -> list[str]:
+def _accuracy(row: Row, reference: Row) -> list[str]:
     """AP, AP50 and what is lost of AP."""
-    before, after = (sides[name].accuracy if name in sides else None for name in (reference, key))
-    if not before or not after:
+    before, after, coarse = reference.value("ap"), row.value("ap"), row.value("ap50")
+    if before is None or after is None or coarse is None:
         return [UNKNOWN] * 3
-    known = after.figures()
-    return [f"{value:.2f}" for value in (known["ap"], known["ap50"], before.figures()["ap"] - known["ap"])]
+    return [f"{value:.2f}" for value in (after, coarse, before - after)]
 
 
 def _cost(made: Made) -> tuple[tuple[float | None, int], ...]:
@@ -189,14 +197,14 @@ def bench(
         detector = load(path)
         check_classes(dataset, detector.family.num_classes)
         work = Work(detector=detector, dataset=dataset, calib=calib)
-        rows += compare(work, data, QUANTISERS, limit=limit, runs=runs)
+        rows += table(work, data, QUANTISERS, limit=limit, runs=runs)
         print(markdown(rows), file=sys.stderr)  # what there is so far, should the rest be cut short
     pictures = dataset.validation[0].parent
     with tempfile.TemporaryDirectory() as folder:
         for name in seeded or ([] if models else SEEDED):
             detector = load(SEEDED[name](Path(folder)))
             work = Work(detector=detector, dataset=open_dataset(pictures), calib=SEEDED_CALIB)
-            rows += compare(work, pictures, FOR_SPEED, limit=limit, runs=runs, scored=False)
+            rows += table(work, pictures, FOR_SPEED, limit=limit, runs=runs, scored=False)
             print(markdown(rows), file=sys.stderr)
     print(markdown(rows))
     images = f"AP on {len(dataset.validation[:limit])} images of {dataset.name}, {calib} calibration images"

@@ -53,6 +53,16 @@ def test_without_labels_and_with_a_runtime_that_refuses(square_model, square_dat
     assert "opencv: It does not want to." in found["notes"]
 
 
+def test_where_no_runtime_takes_the_model_it_is_said_why(square_model, square_data, monkeypatch, capsys):
+    def refuse(*_):
+        raise TargetError("It does not want to.")
+
+    monkeypatch.setattr("detquant.pipeline.choose.TARGETS", ("opencv",))
+    monkeypatch.setattr(OpenCv, "open", refuse)
+    assert main(["choose", str(square_model), "--data", str(square_data()), "--calib", "2"]) == 2
+    assert "No runtime here runs the model. opencv: It does not want to." in capsys.readouterr().err
+
+
 @pytest.fixture
 def clock(monkeypatch):
     """clock(ratio): placement finds every candidate so fast; gives the list of its looks."""

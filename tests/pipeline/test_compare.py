@@ -60,6 +60,13 @@ def test_rows_in_the_order_of_the_entries(setting):
     assert last.quantization.calibration.images == 2 and found.files == entries[1].artefact.files
 
 
+def test_nothing_that_runs(setting):
+    detector, dataset, _ = setting()
+    failed = Entry(name="none", title="none", place=PLACE, precision="int8", failure="It fails.")
+    with pytest.raises(TargetError, match=r"no model to measure\. none: It fails\."):
+        compare([failed], detector.family, dataset)
+
+
 def test_without_labels_all_agree_with_the_first(setting):
     detector, dataset, entries = setting(labelled=False)
     found = compare(entries, detector.family, dataset, limit=6)
@@ -76,9 +83,9 @@ def test_an_entry_that_misses_its_plan_is_refused_or_left_out(setting):
         compare([first, bad], detector.family, dataset)
     found = compare([first, bad, good], detector.family, dataset, strict=False)
     assert [row.name for row in found.rows] == ["float", "ort w8a8"]
-    [note] = found.refused
+    assert list(found.refused) == ["bad"]
+    note = found.report(detector, dataset, 1).notes[0]
     assert note.step == "as planned" and note.sentence.startswith("bad: The quantised model opens on ort")
-    assert note in found.report(detector, dataset, 1).notes
 
 
 def test_what_the_vendors_compiler_made_is_among_the_files(setting, monkeypatch):

@@ -33,7 +33,7 @@ class Note:
         """As plain values."""
         return {
             "step": self.step,
-            "stage": None if self.stage is None else self.stage.name.lower(),
+            "stage": None if self.stage is None else str(self.stage),
             "operators": list(self.operators),
             "cost": self.cost,
             "sentence": self.sentence,

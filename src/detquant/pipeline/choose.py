@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from detquant.calibration import Note
 from detquant.data import Dataset
-from detquant.errors import DetquantError
+from detquant.errors import DetquantError, TargetError
 from detquant.pipeline.calibration_images import require_calibration
 from detquant.pipeline.compare import compare
 from detquant.pipeline.decisions import Decisions, decisions_about, read_decisions
@@ -65,6 +65,7 @@ def choose(
 
     Raises:
         RecipeError: there is no such recipe, or none of the decisions can be taken.
+        TargetError: no runtime here runs the model.
     """
     wish = read_recipe(recipe)
     given = _given(decisions, detector, wish) if decisions is not None else ()
@@ -91,6 +92,8 @@ def choose(
                 notes += [] if job.decisions or not given else [MEASURED.format(decisions, entries[-1].name)]
         except DetquantError as error:
             notes.append(f"{place.name}: {error}")
+    if not entries:
+        raise TargetError(f"No runtime here runs the model. {' '.join(notes)}")
     found = compare(entries, detector.family, dataset, limit=limit, strict=False, progress=progress)
     report = found.report(detector, dataset, threads)
     return replace(

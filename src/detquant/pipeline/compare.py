@@ -63,13 +63,13 @@ class Comparison:
         finished: the entries, in their order; those that were refused are left out.
         rows: the figures of each of them.
         measured: sides by the names of all that ran.
-        refused: why entries were left out.
+        refused: why entries were left out, a sentence each, by name.
     """
 
     finished: tuple[Finished, ...]
     rows: tuple[Row, ...]
     measured: Measured
-    refused: tuple[Note, ...]
+    refused: Mapping[str, str]
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -93,7 +93,8 @@ class Comparison:
             threads: of the runtimes.
         """
         task, truth = detector.family.task, self.rows[0].accuracy is not None
-        said = (*self.measured.notes, *(() if truth else (NO_TRUTH[task],)))
+        data = (*self.measured.notes, *(() if truth else (NO_TRUTH[task],)))
+        said = (("as planned", (f"{name}: {why}" for name, why in self.refused.items())), ("data", data))
         skipped = chain(self.measured.skipped, *(one.entry.skipped for one in self.finished))
         return Report(
             model=detector.imported.path.name,
@@ -106,7 +107,7 @@ class Comparison:
             images=self.measured.images,
             threads=threads,
             rows=self.rows,
-            notes=(*self.refused, *(Note(step="data", sentence=one) for one in said)),
+            notes=tuple(Note(step=step, sentence=one) for step, sentences in said for one in sentences),
             warnings=self.measured.warnings,
             skipped=tuple({skip.path: skip for skip in skipped}.values()),
             versions={"detquant": __version__},
@@ -136,9 +137,12 @@ def compare(
 
     Raises:
         DatasetError: no image can be read, none has a labelled object, or the classes are not the model's.
-        TargetError: an entry does not compute what was planned, and ``strict``.
+        TargetError: none of the entries runs; or one does not compute what was planned, and ``strict``.
     """
     runners = {one.name: one.runner for one in entries if one.runner is not None}
+    if not runners:
+        failures = "; ".join(f"{one.name}: {one.failure}" for one in entries)
+        raise TargetError(f"There is no model to measure. {failures}".strip())
     measured = run_over(family, runners, dataset, limit=limit, progress=progress)
     refused: dict[str, str] = {}
     for entry in entries:
@@ -147,7 +151,7 @@ def compare(
         except TargetError as error:
             if strict:
                 raise
-            refused[entry.name] = f"{entry.name}: {error}"
+            refused[entry.name] = str(error)
     finished = tuple(_finished(one, family) for one in entries if one.name not in refused)
     latency = {name: side.inference_ms for name, side in measured.sides.items()}
     if runs is not None:
@@ -157,7 +161,7 @@ def compare(
         finished=finished,
         rows=tuple(_rows(finished, family.task, measured, latency)),
         measured=measured,
-        refused=tuple(Note(step="as planned", sentence=sentence) for sentence in refused.values()),
+        refused=refused,
     )
 
 

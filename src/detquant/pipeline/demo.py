@@ -102,7 +102,7 @@ def demo(
         model=MODEL,
         seed=seed,
         calibration_images=calib,
-        notes=(*said_of_each(basis.rows), *basis.notes),
+        notes=tuple(said_of_each(basis.rows)),
         warnings=(*basis.warnings, *(f"{row.name}: {one}" for row in ours for one in slower_than_float(row, threads))),
         picture=scene,
         versions={**basis.versions, "onnxruntime": onnxruntime.__version__},

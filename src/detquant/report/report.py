@@ -48,7 +48,7 @@ class Report:
         data: name of the data set.
         images: how many were measured.
         threads: of the runtimes.
-        rows: the models; the first is what the others are compared with.
+        rows: the models, at least one; the first is what the others are compared with.
         about: name of the row that the report is about; None where several are of one rank.
         target: the place that it is about; None where there are several.
         recipe: of the quantised models, where all follow one.

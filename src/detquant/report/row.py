@@ -55,7 +55,7 @@ class Row:
         ratio: of the latency to that of the first row.
         size_bytes: of what ran.
         digest: of what ran, see `Artefact.digest`; None where the user's own file did.
-        files: what was written, with what a vendor's compiler made of it; empty where nothing is.
+        files: of its artefact, with what a vendor's compiler made of it; empty where the user's own file ran.
         quantization: what was decided for it; None where it is float, or not detquant's.
         notes: on how it was made, and on its runtime.
         failure: why there is no such model, a sentence.
