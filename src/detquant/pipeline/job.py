@@ -118,10 +118,7 @@ class Job:
                 said.append(SETTLED.format(statistics.images, len(paths), self.recipe.settled))
             notes = (Note(step="calibration", stage=Stage.GRAPH, sentence=sentence) for sentence in said)
             qm = take_steps(replace(qm, notes=tuple(notes)), steps, context)
-            stored = (
-                Note(step="storage", stage=Stage.BIASES, sentence=one)
-                for one in said_of_storage(qm, self.target.capability)
-            )
+            stored = (Note(step="storage", sentence=one) for one in said_of_storage(qm, self.target.capability))
             qm = replace(qm, notes=(*qm.notes, *stored))
             memory.decisions = measurements.all()
         return Made(
