@@ -80,6 +80,7 @@ def test_the_mean_error_shrinks(biased, mode, share):
     before, after = mean_error(qm, context.images), mean_error(corrected, context.images)
     assert before > 0.05 and after < share * before
     assert said(corrected) == (f"bias correction ({mode}): 3 operators",)
+    assert set(corrected.notes[0].operators) == {"one", "two", "three"}
 
 
 @pytest.mark.parametrize("mode", ["fast", "full"])

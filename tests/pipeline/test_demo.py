@@ -13,6 +13,7 @@ import pytest
 from detquant.data.scenes import CLASSES, SIZE
 from detquant.embedded import embedded_model
 from detquant.errors import DatasetError, ModelError, OutputError
+from detquant.pipeline.decisions import read_decisions
 from detquant.pipeline.demo import MODEL, demo
 from detquant.pipeline.detector import load
 from detquant.pipeline.outputs import files_of_demo, recipes_of_demo
@@ -110,6 +111,8 @@ def test_saved_is_what_was_made(result, tmp_path):
     assert names == models | {"comparison.png", "report.json", "report.md", RECORD}
     assert names == {*files_of_demo(), RECORD}
     assert json.loads((tmp_path / "out/report.json").read_text())["rows"] == result.report.figures()["rows"]
+    decided = read_decisions(tmp_path / "out/report.json")
+    assert [one.recipe for one in decided] == SHOWN  # any command takes them
     assert "![" in (tmp_path / "out/report.md").read_text()
     assert load(tmp_path / "out/naive.onnx").family.classes == CLASSES  # any command takes it
 

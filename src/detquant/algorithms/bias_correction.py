@@ -44,8 +44,8 @@ class BiasCorrection:
     def __call__(self, qm: QuantModel, context: Context) -> QuantModel:
         """The same with corrected biases."""
         qm = replace(qm, model=qm.model.clone())
-        count = _fast(qm) if self.mode == "fast" else _full(qm, context)
-        return qm.noted(self, f"bias correction ({self.mode}): {count} operators")
+        corrected = [node.name or "" for node in (_fast(qm) if self.mode == "fast" else _full(qm, context))]
+        return qm.noted(self, f"bias correction ({self.mode}): {len(corrected)} operators", operators=corrected)
 
 
 def _correctable(qm: QuantModel) -> list[ir.Node]:
@@ -58,8 +58,9 @@ def _shift(node: ir.Node, by: FloatArray) -> None:
     replace_bias(node, by if old is None else np.asarray(old, np.float32) + by)
 
 
-def _fast(qm: QuantModel) -> int:
-    means, originals, count = qm.statistics.channel_means(), {n.name: n for n in qm.reference.graph}, 0
+def _fast(qm: QuantModel) -> list[ir.Node]:
+    means, originals = qm.statistics.channel_means(), {n.name: n for n in qm.reference.graph}
+    corrected: list[ir.Node] = []
     for node in _correctable(qm):
         x = node.inputs[0]
         mean = means.get(x.name or "") if x is not None else None
@@ -71,11 +72,11 @@ def _fast(qm: QuantModel) -> int:
         groups = node.attributes.get_int("group", 1)
         seen = mean.reshape(groups, -1).repeat(len(error) // groups, axis=0)  # [out, in / groups]
         _shift(node, (per_input * seen).sum(axis=1).astype(np.float32))
-        count += 1
-    return count
+        corrected.append(node)
+    return corrected
 
 
-def _full(qm: QuantModel, context: Context) -> int:
+def _full(qm: QuantModel, context: Context) -> list[ir.Node]:
     nodes = _correctable(qm)
     levels = _levels(qm.model.graph)
     order = sorted({levels[id(n)] for n in nodes})
@@ -87,7 +88,7 @@ def _full(qm: QuantModel, context: Context) -> int:
             name = node.outputs[0].name or ""
             _shift(node, (expected[name] - found[name]).astype(np.float32))
         context.tick("bias correction", done, len(order))
-    return len(nodes)
+    return nodes
 
 
 def _levels(graph: ir.Graph) -> dict[int, int]:

@@ -92,7 +92,8 @@ class Equalization:
         statistics = _refreshed(qm.statistics, _collected(reference, qm, context), divided)
         fresh = calibrate(reference, qm.plan, statistics, context.target.capability)
         done = replace(fresh, choices=qm.choices, notes=qm.notes_until(Stage.CHOICES))
-        return done.noted(self, f"equalization: {len(pairs)} pairs of convolutions")
+        paired = dict.fromkeys(node.name or "" for pair in pairs for node in (pair.first, pair.second))
+        return done.noted(self, f"equalization: {len(pairs)} pairs of convolutions", operators=paired)
 
 
 def find_pairs(graph: ir.Graph, names: Sequence[str]) -> Iterator[Pair]:

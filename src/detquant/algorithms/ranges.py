@@ -80,7 +80,7 @@ class Ranges:
         told = ", ".join(f"{name or context.recipe.name} {cost:.3f}" for name, cost in costs.items())
         notes = tuple(note for note in qm.notes if note.step != self.name)  # an earlier choice is no more
         chosen = planned_again(replace(qm, observer=best, notes=notes), context)
-        return chosen.noted(self, f"ranges: found by '{best}', by damage: {told}")
+        return chosen.noted(self, f"ranges: found by '{best}', by damage: {told}", cost=costs[best])
 
 
 def damage_of(qm: QuantModel, context: Context) -> float:

@@ -18,8 +18,8 @@ class Note:
         sentence: for people.
         stage: of the algorithm: when an earlier stage is gone through again, what the sentence speaks of is no more.
             None where nothing that is done again changes it.
-        operators: that it speaks of, by name.
-        cost: what these cost in integers, as the step has measured it: damage (guard), share of the latency
+        operators: that it speaks of, by name; none where it is about all of them.
+        cost: what these cost in integers, as the step has measured it: damage (guard, ranges), share of the latency
             (placement); None where nothing was measured.
     """
 
