@@ -119,6 +119,13 @@ def test_timed_apart_where_that_is_asked(setting, monkeypatch):
     assert asked == [(["float", "ort w8a8"], ["images"], 3)] and found.rows[0].ratio == 1
 
 
+def test_the_clock_does_not_need_the_first_image(setting):
+    detector, dataset, entries = setting()
+    dataset.validation[0].write_text("no picture")
+    found = compare(entries, detector.family, dataset, limit=3, runs=1)
+    assert found.measured.images == 2 and found.rows[1].latency_ms > 0
+
+
 def test_entries_of_a_place_have_names_of_their_own(setting):
     detector, dataset, (_, entry) = setting()
     entries = [*float_entries(detector, PLACE, 1), entry]

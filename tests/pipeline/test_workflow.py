@@ -118,6 +118,19 @@ def test_the_vendors_compiler_has_its_turn(project, square_model, square_data, t
     assert "Flash it." in capsys.readouterr().out
 
 
+def test_where_a_place_has_no_float_the_own_file_is_compared_with(project, square_model, square_data, tmp_path):
+    pytest.importorskip("ai_edge_litert", reason="the extra tflite is not installed")
+    given = ["--model", str(square_model), "--data", str(square_data()), "--val-limit", "2", "--runs", "1"]
+    out = tmp_path / "out"
+    assert main(["workflow", str(project), *given, "--target", "edgetpu", "--out", str(out)]) == 0
+    [told] = json.loads((out / "workflow.json").read_text())["models"]
+    first, row = told["rows"]
+    assert (first["precision"], row["precision"]) == ("float", "w8a8") and first["files"] == []
+    assert (
+        first["size_bytes"] == square_model.stat().st_size and row["ratio"] == row["latency_ms"] / first["latency_ms"]
+    )
+
+
 def test_decisions_are_written_down_and_taken_again(project, square_model, square_data, tmp_path, monkeypatch, capsys):
     def clock(ratio):
         def alternate(sides, feed, turns):

@@ -12,7 +12,7 @@ from itertools import chain
 
 from detquant._version import __version__
 from detquant.calibration import Note
-from detquant.data import Dataset, read_image
+from detquant.data import Dataset, iter_images
 from detquant.errors import TargetError
 from detquant.evaluation.agreement import agreed
 from detquant.families import Family
@@ -92,7 +92,7 @@ class Comparison:
             dataset: that it was measured on.
             threads: of the runtimes.
         """
-        task, truth = detector.family.task, self.rows[0].accuracy is not None
+        task, truth = detector.family.task, any(row.accuracy for row in self.rows)
         data = (*self.measured.notes, *(() if truth else (NO_TRUTH[task],)))
         said = (("as planned", (f"{name}: {why}" for name, why in self.refused.items())), ("data", data))
         skipped = chain(self.measured.skipped, *(one.entry.skipped for one in self.finished))
@@ -155,7 +155,8 @@ def compare(
     finished = tuple(_finished(one, family) for one in entries if one.name not in refused)
     latency = {name: side.inference_ms for name, side in measured.sides.items()}
     if runs is not None:
-        image = {family.input_name: family.preprocess(read_image(dataset.validation[0]))[0]}
+        _, pixels = next(iter_images(dataset.validation[:limit], []))
+        image = {family.input_name: family.preprocess(pixels)[0]}
         latency = {name: one.median_ms for name, one in compare_latency(runners, image, runs).items()}
     return Comparison(
         finished=finished,

@@ -13,7 +13,7 @@ from detquant.pipeline.compare import compare
 from detquant.pipeline.decisions import decisions_about, read_decisions
 from detquant.pipeline.detector import Detector, load
 from detquant.pipeline.doctor import require_sound
-from detquant.pipeline.entries import Entry, float_entries, quantized_entry
+from detquant.pipeline.entries import Entry, float_entries, own_file, quantized_entry
 from detquant.pipeline.evaluate import measurable
 from detquant.pipeline.job import Job, Progress
 from detquant.pipeline.wish import read_recipe
@@ -25,7 +25,7 @@ from detquant.report.pictures import distinct, encode
 from detquant.report.project import Project
 from detquant.report.report import Report
 from detquant.report.side_by_side import Panel, side_by_side
-from detquant.targets import load_target
+from detquant.targets import fitted, load_target
 from detquant.zoo import fetch, find
 
 FETCHED, PREDICTIONS = "fetched", "predictions"
@@ -170,7 +170,10 @@ def _one_model(workflow: Workflow, settings: Settings, path: Path, folder: str, 
 
 
 def _entries(workflow: Workflow, settings: Settings, detector: Detector, folder: str, dataset: Dataset) -> list[Entry]:
-    """The float precisions of the place, then the quantised model; each in a folder of its own."""
+    """The float precisions of the place, then the quantised model; each in a folder of its own.
+
+    A place that takes no float model has none of these: there the user's own file is what all is compared with.
+    """
     place = load_target(workflow.target)
     job = Job(
         detector=detector,
@@ -184,7 +187,8 @@ def _entries(workflow: Workflow, settings: Settings, detector: Detector, folder:
     if settings.decisions:
         given = read_decisions(settings.decisions)
         job = replace(job, decisions=decisions_about(job.about({}), given, settings.decisions))
-    entries = [*float_entries(detector, place, settings.threads), quantized_entry(job, settings.threads)]
+    before = [*float_entries(detector, place, settings.threads)] or [own_file(detector, place, settings.threads)]
+    entries = [*before, quantized_entry(job, settings.threads)]
     return [replace(one, folder=f"{folder}/{_folder_of(one.precision)}/") for one in entries]
 
 
@@ -201,7 +205,7 @@ def _pictures(
         tensor, geometry = family.preprocess(image)
         panels = []
         for entry, runner in runners:
-            found = family.decode(runner.run({family.input_name: tensor}), geometry, CONFIDENCE)
+            found = family.decode(runner.run(fitted(runner, {family.input_name: tensor})), geometry, CONFIDENCE)
             panels.append(Panel(title=entry.precision, caption=f"{len(found)} objects", detections=found))
         yield names[path], encode(side_by_side(image, panels, family.classes, zoom=1), names[path])
 
