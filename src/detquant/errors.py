@@ -83,19 +83,20 @@ LIKENESS = 0.65
 """From which on one name is taken for another misspelt, of 1 for the same; "nope" and "opencv" have 0.6."""
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
+def unknown_name(kind: str, name: str, known: Iterable[str], renamed: Mapping[str, str] | None = None) -> str:
     """A sentence for a name that is in no table, with the nearest one that is.
 
     Args:
         kind: what the name stands for, such as "recipe".
         name: what was given.
         known: the names that exist.
+        renamed: former name -> the one that took its place.
 
     Returns:
         "Unknown recipe 'w8a9': did you mean 'w8a8'? Known: ..."
     """
     names = sorted(known)
-    near = nearest_name(name, names)
+    near = (renamed or {}).get(name) or nearest_name(name, names)
     hint = f"did you mean '{near}'? " if near else ""
     return f"Unknown {kind} '{name}': {hint}Known: {', '.join(names)}."
 

@@ -274,7 +274,7 @@ def test_memory_does_not_grow_with_the_images(small_net, tmp_path):
     assert float(done.stdout) < 4.0
 
 
-def test_calibration_ends_when_the_ranges_have_settled(collector, images):
+def test_calibration_ends_when_the_ranges_have_converged(collector, images):
     table = images(64)
     asked, told = [], []
 
@@ -285,7 +285,7 @@ def test_calibration_ends_when_the_ranges_have_settled(collector, images):
     options = {"threads": 2, "progress": lambda *it: told.append(it)}
     every = collector("mean", **options).collect(feeds, len(table))
     assert every.images == 64
-    some = collector("mean", enough=0.02, **options).collect(feeds, len(table))
+    some = collector("mean", range_tolerance=0.02, **options).collect(feeds, len(table))
     assert 16 <= some.images < 64 and some.images % 8 == 0 and told[-1] == ("calibrating", some.images, some.images)
     for name, extremes in some.extremes.items():
         assert extremes == every.extremes[name][: some.images]
@@ -293,18 +293,20 @@ def test_calibration_ends_when_the_ranges_have_settled(collector, images):
         assert difference < 0.1 * np.ptp(np.mean(every.extremes[name], axis=0))
 
 
-def test_what_has_settled_is_not_looked_at_again(collector, images, tmp_path):
+def test_what_has_converged_is_not_looked_at_again(collector, images, tmp_path):
     table, store = images(64), tmp_path / "statistics.npz"
-    first = collector("mean", enough=0.02, store=store).collect(lambda which: (table[k] for k in which), len(table))
+    first = collector("mean", range_tolerance=0.02, store=store).collect(
+        lambda which: (table[k] for k in which), len(table)
+    )
 
     def broken(positions):
         raise AssertionError("an image was asked for")
 
-    same(collector("mean", enough=0.02, store=store).collect(broken, len(table)), first)
+    same(collector("mean", range_tolerance=0.02, store=store).collect(broken, len(table)), first)
 
 
 @pytest.mark.parametrize("observer", ["mse", "percentile", "moving_average"])
 def test_who_needs_all_images_gets_them(collector, images, observer):
     table = images(32)
-    found = collector(observer, enough=0.5).collect(lambda which: (table[k] for k in which), len(table))
+    found = collector(observer, range_tolerance=0.5).collect(lambda which: (table[k] for k in which), len(table))
     assert found.images == 32

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import onnx_ir as ir
 
+from detquant.calibration.convergence import converged
 from detquant.calibration.interest import telling
 from detquant.calibration.observers import observer
 from detquant.calibration.probes import with_codes, with_extremes
-from detquant.calibration.settled import settled
 from detquant.calibration.statistics import Statistics
 from detquant.calibration.tally import Tally
 from detquant.errors import CalibrationError
@@ -40,8 +40,8 @@ class Collector:
         model: prepared float graph.
         plan: says which tensors matter and which observers they have.
         by_channel: tensors whose channels' means and peaks are wanted too.
-        enough: share of their width to which ranges must be known for calibration to end before it has seen all images;
-            0 to look at all of them.
+        range_tolerance: share of their width to which ranges must be known for calibration to end before it has seen
+            all images; 0 to look at all of them.
         histogram_images: how many images the pass over histograms takes at most: those that tell most where `interest`
             is given, else evenly spread.
         interest: what an image shows, from the model's outputs by name; None where the heads are not known.
@@ -53,7 +53,7 @@ class Collector:
     model: ir.Model
     plan: Plan
     by_channel: Sequence[str] = ()
-    enough: float = 0.0
+    range_tolerance: float = 0.0
     histogram_images: int = 16
     interest: Interest | None = None
     threads: int = 1
@@ -61,7 +61,7 @@ class Collector:
     progress: Progress | None = None
 
     def collect(self, feeds: Feeds, count: int) -> Statistics:
-        """Statistics over ``count`` images, or fewer where the ranges have settled.
+        """Statistics over ``count`` images, or fewer where the ranges have converged.
 
         Args:
             feeds: called with the positions of images, gives their feeds one by one.
@@ -97,7 +97,7 @@ class Collector:
         return [name for root in owned for name in self.plan.sources[root]]
 
     def _extremes(self, state: Tally, feeds: Feeds, count: int) -> None:
-        if state.images >= count or settled(self.plan, state.statistics(), self.enough):
+        if state.images >= count or converged(self.plan, state.statistics(), self.range_tolerance):
             return
         names, inputs = self.tensors(), {v.name or "" for v in self.model.graph.inputs}
         inside = [n for n in names if n not in inputs]
@@ -125,7 +125,7 @@ class Collector:
                 )
             state.interest += shown
             state.images += 1
-            done = settled(self.plan, state.statistics(), self.enough)
+            done = converged(self.plan, state.statistics(), self.range_tolerance)
             self._tick("calibrating", state, state.images, state.images if done else count)
             if done:
                 break

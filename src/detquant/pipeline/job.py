@@ -41,7 +41,7 @@ Progress = Callable[[str, int, int], None]
 FEEDS = 8
 """Images that algorithms look at: of those that show something, see `detquant.calibration.interest`."""
 EVEN = "even channels: {} SiLUs became two convolutions each, since no one grid could hold their channels"
-SETTLED = "calibration ended after {} of {} images, since ranges were known to {:.1%} of their width"
+CONVERGED = "calibration ended after {} of {} images, since ranges were known to {:.1%} of their width"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ class Job:
         dataset: gives the calibration images.
         recipe: the wish.
         target: the place to run.
-        calib: number of calibration images at most, see `Recipe.settled`.
+        calib: number of calibration images at most, see `Recipe.range_tolerance`.
         work: where statistics are kept, or None.
         decisions: of an earlier run, to be taken again; None to take those of this machine, or measure.
         progress: called with (what, done, total).
@@ -111,7 +111,7 @@ class Job:
             qm = calibrate(model, decided, statistics, self.target.capability)
             said = [EVEN.format(uneven)] * bool(uneven)
             if 0 < statistics.images < len(paths):
-                said.append(SETTLED.format(statistics.images, len(paths), self.recipe.settled))
+                said.append(CONVERGED.format(statistics.images, len(paths), self.recipe.range_tolerance))
             notes = (Note(step="calibration", stage=Stage.GRAPH, sentence=sentence) for sentence in said)
             qm = take_steps(replace(qm, notes=tuple(notes)), steps, context)
             stored = (
@@ -160,7 +160,7 @@ class Job:
             model=model,
             plan=decided,
             by_channel=sorted(inputs),
-            enough=self.recipe.settled,
+            range_tolerance=self.recipe.range_tolerance,
             interest=lambda outputs: interest(family.scores(outputs)),
             threads=os.cpu_count() or 1,
             store=store,

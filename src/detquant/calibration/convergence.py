@@ -1,4 +1,4 @@
-"""When calibration has seen enough: the ranges that the observers would give are known well enough.
+"""When calibration has converged: the ranges that the observers would give are known well enough.
 
 More images move the mean of their extremes by about its standard error, which falls with the square root of their
 number. Once that is a few steps of an 8-bit grid, other sources of error are larger, and AP no longer depends on it.
@@ -20,7 +20,7 @@ EVERY = 8
 """Images between two looks."""
 
 
-def settled(plan: Plan, statistics: Statistics, share: float) -> bool:
+def converged(plan: Plan, statistics: Statistics, share: float) -> bool:
     """Whether the ranges are known to ``share`` of their width: the root mean square over the plan's own grids.
 
     Args:
