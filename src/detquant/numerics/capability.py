@@ -36,8 +36,8 @@ class Kernel:
     activation_bits: frozenset[int] = EIGHT
     granularities: frozenset[type[Granularity]] = frozenset({PerTensor, PerAxis})
 
-    def lacks(self, weight: QuantSpec | None, activation: QuantSpec | None) -> str | None:
-        """What it does not take of two wishes, in a few words; None where it takes both.
+    def unsupported(self, weight: QuantSpec | None, activation: QuantSpec | None) -> str | None:
+        """Says in a few words which of two wishes the kernel does not take; None where it takes both.
 
         Args:
             weight: the wish for its weight; None where it has none, or has it in float.
