@@ -101,28 +101,28 @@ def test_histograms_take_the_images_that_tell(collector, feeds):
         asked.append(list(positions))
         return feeds(positions)
 
-    found = collector("tails", histogram_images=2, interest=lambda outputs: next(shown)).collect(watched, COUNT)
+    found = collector("tails", histogram_images=2, informativeness=lambda outputs: next(shown)).collect(watched, COUNT)
     assert asked == [list(range(COUNT)), [1, 3]]
-    assert found.interest == (0.0, 3.0, 0.0, 2.0, 0.0, 0.0) and found.histogram_images == 2
+    assert found.informativeness == (0.0, 3.0, 0.0, 2.0, 0.0, 0.0) and found.histogram_images == 2
 
 
 def test_interest_is_told_from_what_the_model_gives(small_net, collector, feeds, images):
-    def interest(outputs):
+    def informativeness(outputs):
         [scores] = outputs.values()  # of the model's own outputs, and of nothing else
         return float(scores.sum())
 
-    found = collector("minmax", interest=interest).collect(feeds, COUNT)
+    found = collector("minmax", informativeness=informativeness).collect(feeds, COUNT)
     plain, runner = collector("minmax").collect(feeds, COUNT), OrtRunner(small_net)
-    assert found.interest == pytest.approx([float(runner.run(feed)["scores"].sum()) for feed in images(COUNT)])
-    same(replace(found, interest=()), plain)
+    assert found.informativeness == pytest.approx([float(runner.run(feed)["scores"].sum()) for feed in images(COUNT)])
+    same(replace(found, informativeness=()), plain)
 
 
 def test_a_store_without_interest_is_ignored_where_it_is_wanted(collector, feeds, tmp_path):
     store = tmp_path / "statistics.npz"
     collector(store=store).collect(feeds, COUNT)
-    found = collector(store=store, interest=lambda outputs: 1.0).collect(feeds, COUNT)
-    assert found.interest == (1.0,) * COUNT and len(found.extremes["x"]) == COUNT
-    assert Statistics.load(store).interest == found.interest
+    found = collector(store=store, informativeness=lambda outputs: 1.0).collect(feeds, COUNT)
+    assert found.informativeness == (1.0,) * COUNT and len(found.extremes["x"]) == COUNT
+    assert Statistics.load(store).informativeness == found.informativeness
 
 
 @pytest.mark.parametrize("fails_at", [0, 1, 4, COUNT + 1, COUNT + 3])

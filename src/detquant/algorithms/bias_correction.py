@@ -102,7 +102,7 @@ def _levels(graph: ir.Graph) -> dict[int, int]:
 def _channel_means(model: ir.Model, names: list[str], context: Context) -> dict[str, FloatArray]:
     runner = OrtRunner(with_taps_only(model, names), context.threads)
     total: dict[str, FloatArray] = {}
-    images = context.images.telling
+    images = context.images.informative
     for feed in images:
         for name, y in runner.run(feed).items():
             axis = channel_axis(y.ndim)

@@ -70,7 +70,7 @@ class Equalization:
     The float graph is rewritten (same function), so this is the first of the steps: grids start again from it, and
     what earlier steps did to weights and biases is lost. The tensors in between get new figures in the model's
     statistics: channel means and peaks are divided by the scales; extremes and histograms are collected again from the
-    telling images, for those of a whole tensor do not tell which channel they came from.
+    informative images, for those of a whole tensor do not tell which channel they came from.
 
     Attributes:
         rounds: how often the pairs take turns at most.
@@ -161,7 +161,7 @@ def _largest(weight: Doubles, axis: int) -> Doubles:
 
 def _collected(reference: ir.Model, qm: QuantModel, context: Context) -> Statistics:
     """Extremes and histograms of the new graph."""
-    feeds = context.images.telling
+    feeds = context.images.informative
     collector = Collector(model=reference, plan=qm.plan, threads=context.threads)
     return collector.collect(lambda which: (feeds[k] for k in which), len(feeds))
 

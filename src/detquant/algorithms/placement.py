@@ -118,7 +118,7 @@ class Placement:
 
     def decide(self, qm: QuantModel, context: Context) -> tuple[dict[str, str], list[Measured]]:
         """What goes to float, operator -> reason, and what was measured."""
-        feed, best = context.images.telling[0], _open(qm, context)
+        feed, best = context.images.informative[0], _open(qm, context)
         reference = context.target.open(context.target.lower(qm.reference), 1)
         whole = self.timed(best, reference, feed, lambda _: 1 / self.enough)
         measured, kept = [Measured.of(ALL, whole, 1 / self.enough)], dict[str, str]()

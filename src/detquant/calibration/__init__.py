@@ -5,7 +5,7 @@ from __future__ import annotations
 from detquant.calibration.calibrate import activation_grids, calibrate, with_weight_grids
 from detquant.calibration.collect import Collector, Feed, Feeds, Progress
 from detquant.calibration.images import Images
-from detquant.calibration.interest import interest, telling
+from detquant.calibration.informativeness import informativeness, most_informative
 from detquant.calibration.limits import WeightLimits
 from detquant.calibration.note import Note
 from detquant.calibration.observers import OBSERVERS, Observer, TensorView, observer
@@ -30,10 +30,10 @@ __all__ = [
     "activation_grids",
     "calibrate",
     "fault",
-    "interest",
+    "informativeness",
+    "most_informative",
     "observer",
     "statistics_key",
-    "telling",
     "weight_grid",
     "weight_limits",
     "with_weight_grids",

@@ -15,7 +15,7 @@ import numpy as np
 import onnx_ir as ir
 
 from detquant.calibration.convergence import converged
-from detquant.calibration.interest import telling
+from detquant.calibration.informativeness import most_informative
 from detquant.calibration.observers import observer
 from detquant.calibration.probes import with_codes, with_extremes
 from detquant.calibration.statistics import Statistics
@@ -28,7 +28,7 @@ from detquant.recipes import Plan
 Feed = Mapping[str, Array]
 Feeds = Callable[[Sequence[int]], Iterator[Feed]]
 Progress = Callable[[str, int, int], None]
-Interest = Callable[[Feed], float]
+Informativeness = Callable[[Feed], float]
 SAVE_EVERY = 16
 
 
@@ -42,9 +42,9 @@ class Collector:
         by_channel: tensors whose channels' means and peaks are wanted too.
         range_tolerance: share of their width to which ranges must be known for calibration to end before it has seen
             all images; 0 to look at all of them.
-        histogram_images: how many images the pass over histograms takes at most: those that tell most where `interest`
-            is given, else evenly spread.
-        interest: what an image shows, from the model's outputs by name; None where the heads are not known.
+        histogram_images: how many images the pass over histograms takes at most: the most informative ones where
+            `informativeness` is given, else evenly spread.
+        informativeness: how much an image shows, from the model's outputs by name; None where the heads are not known.
         threads: images that run at a time.
         store: file for statistics, or None.
         progress: called with (what, done, total).
@@ -55,7 +55,7 @@ class Collector:
     by_channel: Sequence[str] = ()
     range_tolerance: float = 0.0
     histogram_images: int = 16
-    interest: Interest | None = None
+    informativeness: Informativeness | None = None
     threads: int = 1
     store: Path | None = None
     progress: Progress | None = None
@@ -87,7 +87,7 @@ class Collector:
         found = Statistics.load(self.store) if self.store else None
         if found is None or set(self.tensors()) != set(found.extremes):
             return None
-        if self.interest is not None and len(found.interest) != found.images:
+        if self.informativeness is not None and len(found.informativeness) != found.images:
             return None
         return found if set(self.by_channel) == set(found.channel_sums) else None
 
@@ -102,8 +102,10 @@ class Collector:
         names, inputs = self.tensors(), {v.name or "" for v in self.model.graph.inputs}
         inside = [n for n in names if n not in inputs]
         averages = () if self.by_channel else inside
-        probe = with_extremes(self.model, inside, self.by_channel, averages=averages, heads=self.interest is not None)
-        heads = {value.name or "" for value in self.model.graph.outputs} if self.interest else set[str]()
+        probe = with_extremes(
+            self.model, inside, self.by_channel, averages=averages, heads=self.informativeness is not None
+        )
+        heads = {value.name or "" for value in self.model.graph.outputs} if self.informativeness else set[str]()
         for feed, found in in_parallel(OrtRunner(probe), feeds(range(state.images, count)), self.threads):
             out = {key: value for key, value in found.items() if key not in heads}
             for name in inputs.intersection(names):
@@ -114,7 +116,7 @@ class Collector:
                     f"{name}:average": image.mean(),
                 }
             _require_finite(out, state.images + 1)
-            shown = [self.interest({name: found[name] for name in heads})] if self.interest else []
+            shown = [self.informativeness({name: found[name] for name in heads})] if self.informativeness else []
             # From here on nothing fails: statistics never hold a part of an image.
             for name in names:
                 low_high = float(out[f"{name}:min"]), float(out[f"{name}:max"])
@@ -123,7 +125,7 @@ class Collector:
                 state.add_channels(
                     name, np.asarray(out[f"{name}:mean"], np.float64), np.asarray(out[f"{name}:peak"], np.float32)
                 )
-            state.interest += shown
+            state.informativeness += shown
             state.images += 1
             done = converged(self.plan, state.statistics(), self.range_tolerance)
             self._tick("calibrating", state, state.images, state.images if done else count)
@@ -148,8 +150,8 @@ class Collector:
 
     def _chosen(self, state: Tally) -> Sequence[int]:
         """The images of the pass over histograms."""
-        if state.interest:
-            return telling(state.interest, self.histogram_images)
+        if state.informativeness:
+            return most_informative(state.informativeness, self.histogram_images)
         return range(0, state.images, -(-state.images // self.histogram_images))
 
     def _tick(self, what: str, state: Tally, done: int, count: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from detquant.calibration.interest import effective
+from detquant.calibration.informativeness import effective_sample_size
 from detquant.calibration.observers import observer
 from detquant.calibration.statistics import Statistics
 from detquant.recipes import Plan
@@ -30,7 +30,7 @@ def converged(plan: Plan, statistics: Statistics, share: float) -> bool:
     """
     if not share or not plan.owned or statistics.images < LEAST or statistics.images % EVERY:
         return False
-    if statistics.interest and effective(statistics.interest) < LEAST:
+    if statistics.informativeness and effective_sample_size(statistics.informativeness) < LEAST:
         return False
     unsure = [_unsure(plan, statistics, root, spec.observer) for root, spec in plan.owned.items()]
     return float(np.sqrt(np.mean(np.square(unsure)))) <= share

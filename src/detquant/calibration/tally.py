@@ -20,7 +20,7 @@ class Tally:
     channel_sums: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
     channel_peaks: dict[str, FloatArray] = field(default_factory=dict)
     histograms: dict[str, IntArray] = field(default_factory=dict)
-    interest: list[float] = field(default_factory=list)
+    informativeness: list[float] = field(default_factory=list)
     images: int = 0
     histogram_images: int = 0
 
@@ -32,7 +32,7 @@ class Tally:
             channel_sums=dict(earlier.channel_sums),
             channel_peaks=dict(earlier.channel_peaks),
             histograms=dict(earlier.histograms),
-            interest=list(earlier.interest),
+            informativeness=list(earlier.informativeness),
             images=earlier.images,
             histogram_images=earlier.histogram_images,
         )
@@ -44,7 +44,7 @@ class Tally:
             channel_sums=dict(self.channel_sums),
             channel_peaks=dict(self.channel_peaks),
             histograms=dict(self.histograms),
-            interest=tuple(self.interest),
+            informativeness=tuple(self.informativeness),
             images=self.images,
             histogram_images=self.histogram_images,
         )

@@ -119,7 +119,7 @@ def demo(
 def compare(
     detector: Detector, dataset: Dataset, shown: Sequence[Contender], measured: Measured
 ) -> tuple[npt.NDArray[np.uint8], dict[str, Any]]:
-    """The picture: the most telling scene, as each of the models sees it.
+    """The picture: the scene that shows best what is lost, as each of the models sees it.
 
     Args:
         detector: knows the classes.

@@ -20,9 +20,9 @@ from detquant.calibration import (
     QuantModel,
     Statistics,
     calibrate,
-    interest,
+    informativeness,
+    most_informative,
     statistics_key,
-    telling,
 )
 from detquant.calibration.even_channels import with_even_channels
 from detquant.data import Dataset, Skip
@@ -39,7 +39,7 @@ from detquant.targets import Target
 
 Progress = Callable[[str, int, int], None]
 FEEDS = 8
-"""Images that algorithms look at: of those that show something, see `detquant.calibration.interest`."""
+"""Images that algorithms look at: of those that show something, see `detquant.calibration.informativeness`."""
 EVEN = "even channels: {} SiLUs became two convolutions each, since no one grid could hold their channels"
 CONVERGED = "calibration ended after {} of {} images, since ranges were known to {:.1%} of their width"
 
@@ -96,14 +96,14 @@ class Job:
         with remembered(self.work, self._key(paths), self.target.package) as memory:
             measurements = Measurements(self._decided(memory.decisions, {node.name or "" for node in model.graph}))
             statistics = self._statistics(model, decided, paths, memory.statistics)
-            looked_at = telling(statistics.interest, FEEDS) or range(min(FEEDS, len(paths)))
+            looked_at = most_informative(statistics.informativeness, FEEDS) or range(min(FEEDS, len(paths)))
             images = Images(partial(at_places, family, paths), range(len(paths)), looked_at)
             context = Context(
                 target=self.target,
                 recipe=self.recipe,
                 images=images,
                 ranges=ranges,
-                damage=Damage(family, OrtRunner(model).run, images.telling, threads) if steps else None,
+                damage=Damage(family, OrtRunner(model).run, images.informative, threads) if steps else None,
                 measurements=measurements,
                 threads=threads,
                 progress=self.progress,
@@ -161,7 +161,7 @@ class Job:
             plan=decided,
             by_channel=sorted(inputs),
             range_tolerance=self.recipe.range_tolerance,
-            interest=lambda outputs: interest(family.scores(outputs)),
+            informativeness=lambda outputs: informativeness(family.scores(outputs)),
             threads=os.cpu_count() or 1,
             store=store,
             progress=self.progress,

@@ -20,7 +20,7 @@ def quantize(job: Job) -> Product:
             **decisions(made.model),
             KEY: job.about(made.context.measurements.all()).figures(),
             "calibration": {"images": made.images, "seconds": made.seconds, "peak_rss_mb": made.peak_rss_mb},
-            "sqnr_db": sqnr(made.model, qdq, made.context.images.telling, made.context.threads),
+            "sqnr_db": sqnr(made.model, qdq, made.context.images.informative, made.context.threads),
             "recipe": job.recipe.name,
         },
         skipped=made.skipped,
