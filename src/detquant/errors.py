@@ -96,7 +96,8 @@ def unknown_name(kind: str, name: str, known: Iterable[str], renamed: Mapping[st
         "Unknown recipe 'w8a9': did you mean 'w8a8'? Known: ..."
     """
     names = sorted(known)
-    near = (renamed or {}).get(name) or nearest_name(name, names)
+    now = (renamed or {}).get(name)
+    near = now if now in names else nearest_name(name, names)
     hint = f"did you mean '{near}'? " if near else ""
     return f"Unknown {kind} '{name}': {hint}Known: {', '.join(names)}."
 
