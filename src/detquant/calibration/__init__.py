@@ -6,11 +6,11 @@ from detquant.calibration.calibrate import activation_grids, calibrate, with_wei
 from detquant.calibration.collect import Collector, Feed, Feeds, Progress
 from detquant.calibration.images import Images
 from detquant.calibration.informativeness import informativeness, most_informative
+from detquant.calibration.invariants import invariant_violation, weight_limits
 from detquant.calibration.limits import WeightLimits
 from detquant.calibration.note import Note
 from detquant.calibration.observers import OBSERVERS, Observer, TensorView, observer
 from detquant.calibration.quant_model import QuantModel
-from detquant.calibration.sound import fault, weight_limits
 from detquant.calibration.statistics import Statistics, statistics_key
 from detquant.calibration.weights import weight_grid
 
@@ -29,8 +29,8 @@ __all__ = [
     "WeightLimits",
     "activation_grids",
     "calibrate",
-    "fault",
     "informativeness",
+    "invariant_violation",
     "most_informative",
     "observer",
     "statistics_key",

@@ -11,10 +11,10 @@ from functools import partial
 import numpy as np
 import onnx_ir as ir
 
+from detquant.calibration.invariants import codes_read, input_of
 from detquant.calibration.observers import TensorView, observer
 from detquant.calibration.preactivation import FUNCTIONS, useful_low
 from detquant.calibration.quant_model import QuantModel
-from detquant.calibration.sound import codes_read, input_of
 from detquant.calibration.statistics import BINS, Statistics
 from detquant.calibration.weights import WeightGrid, weight_grid
 from detquant.errors import CalibrationError

@@ -18,8 +18,8 @@ from detquant.calibration.convergence import converged
 from detquant.calibration.informativeness import most_informative
 from detquant.calibration.observers import observer
 from detquant.calibration.probes import with_codes, with_extremes
+from detquant.calibration.running_statistics import RunningStatistics
 from detquant.calibration.statistics import Statistics
-from detquant.calibration.tally import Tally
 from detquant.errors import CalibrationError
 from detquant.graph.running import OrtRunner
 from detquant.numerics.grid import Array
@@ -73,7 +73,7 @@ class Collector:
         if count == 0:
             raise CalibrationError("Calibration has no images: the data set's calibration split is empty.")
         stored = self._stored()
-        state = Tally.after(stored) if stored else Tally()
+        state = RunningStatistics.after(stored) if stored else RunningStatistics()
         try:
             self._extremes(state, feeds, count)
             self._histograms(state, feeds)
@@ -96,7 +96,7 @@ class Collector:
         owned = self.plan.owned
         return [name for root in owned for name in self.plan.sources[root]]
 
-    def _extremes(self, state: Tally, feeds: Feeds, count: int) -> None:
+    def _extremes(self, state: RunningStatistics, feeds: Feeds, count: int) -> None:
         if state.images >= count or converged(self.plan, state.statistics(), self.range_tolerance):
             return
         names, inputs = self.tensors(), {v.name or "" for v in self.model.graph.inputs}
@@ -132,7 +132,7 @@ class Collector:
             if done:
                 break
 
-    def _histograms(self, state: Tally, feeds: Feeds) -> None:
+    def _histograms(self, state: RunningStatistics, feeds: Feeds) -> None:
         wanted = [r for r, spec in self.plan.owned.items() if observer(spec.observer).needs_histogram]
         chosen = self._chosen(state)
         if not wanted or state.histogram_images >= len(chosen):
@@ -148,13 +148,13 @@ class Collector:
             state.add_codes({name: out[f"{name}:codes"] for name in bounds})
             self._tick("histograms", state, state.histogram_images, len(chosen))
 
-    def _chosen(self, state: Tally) -> Sequence[int]:
+    def _chosen(self, state: RunningStatistics) -> Sequence[int]:
         """The images of the pass over histograms."""
         if state.informativeness:
             return most_informative(state.informativeness, self.histogram_images)
         return range(0, state.images, -(-state.images // self.histogram_images))
 
-    def _tick(self, what: str, state: Tally, done: int, count: int) -> None:
+    def _tick(self, what: str, state: RunningStatistics, done: int, count: int) -> None:
         if self.progress:
             self.progress(what, done, count)
         if self.store and done % SAVE_EVERY == 0:

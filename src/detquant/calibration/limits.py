@@ -116,8 +116,8 @@ class WeightLimits:
         by_tap = self._by_tap(rows, self.seen)
         return rows if by_tap is None else _pairs_drawn_in(*by_tap).reshape(rows.shape)
 
-    def fault(self, codes: npt.NDArray[np.integer], grid: QuantParams) -> str | None:
-        """What is wrong with codes on a grid, in a few words; None where nothing is.
+    def violation(self, codes: npt.NDArray[np.integer], grid: QuantParams) -> str | None:
+        """The first limit that codes on a grid violate, in a few words; None where they keep all.
 
         Args:
             codes: in the weight's own shape.

@@ -17,8 +17,8 @@ from detquant._version import __version__
 from detquant.data import Dataset, open_scenes, read_image
 from detquant.embedded import embedded_model
 from detquant.evaluation.agreement import Agreement
+from detquant.evaluation.most_degraded_image import known_objects, most_degraded_image, score
 from detquant.evaluation.scorers import figures
-from detquant.evaluation.telling_image import known_objects, score, telling_image
 from detquant.graph import OrtRunner
 from detquant.pipeline.contenders import FLOAT, NAIVE, Contender, Contest
 from detquant.pipeline.detector import Detector, load
@@ -131,7 +131,7 @@ def compare(
         uint8 [height, width, 3], BGR, and its figures: "image", "objects", and "found" and "wrong" by model.
     """
     truth, sides = known_objects(dataset.ground_truth or {}), measured.sides
-    place = telling_image(truth, *(sides[one.name].confident for one in shown[:2]))
+    place = most_degraded_image(truth, *(sides[one.name].confident for one in shown[:2]))
     found = {one.name: score(truth[place], sides[one.name].confident[place]) for one in shown}
     panels = [
         Panel(
