@@ -118,14 +118,14 @@ def nearest_name(name: str, known: Iterable[str], likeness: float = LIKENESS) ->
 
 
 def in_short(error: BaseException, longest: int = 200) -> str:
-    """What a library fails with whose errors have no common class: the kind, and one line of what it says.
+    """One line about an exception of any class, for libraries whose errors have no common base.
 
     Args:
-        error: any.
-        longest: characters of it.
+        error: the exception.
+        longest: most characters to keep.
 
     Returns:
-        Without a full stop, to stand in a sentence.
+        The class and the message on one line, without a full stop, to stand in a sentence.
     """
     return " ".join(f"{type(error).__name__}: {error}".split())[:longest].rstrip(".")
 
@@ -133,7 +133,7 @@ def in_short(error: BaseException, longest: int = 200) -> str:
 def load_named(
     kind: str, name: str, table: Mapping[str, str], error: type[DetquantError], also: Iterable[str] = ()
 ) -> Any:
-    """What a table of "package.module:object" has under a name; its module is imported only now.
+    """The object that a table of "package.module:object" has under a name; its module is imported only now.
 
     Args:
         kind: what the names stand for, such as "engine".

@@ -42,7 +42,7 @@ class BiasCorrection:
     mode: Literal["fast", "full"] = "fast"
 
     def __call__(self, qm: QuantModel, context: Context) -> QuantModel:
-        """The same with corrected biases."""
+        """The model with corrected biases."""
         qm = replace(qm, model=qm.model.clone())
         count = _fast(qm) if self.mode == "fast" else _full(qm, context)
         return qm.noted(self, f"bias correction ({self.mode}): {count} operators")

@@ -148,7 +148,7 @@ def equalize(pairs: Sequence[Pair], rounds: int) -> list[Doubles]:
 
 
 def _scale(first: Doubles, second: Doubles, axis: int) -> Doubles:
-    """Equation 11, and case 5."""
+    """Scale of each channel between two convolutions, ``[channels]`` (equation 11; dead channels as in case 5)."""
     r1, r2 = _largest(first, 0), _largest(second, axis)
     alive = (r1 > 0.0) & (r2 > 0.0)
     return np.sqrt(np.divide(r1, r2, out=np.ones_like(r1), where=alive))
@@ -160,7 +160,7 @@ def _largest(weight: Doubles, axis: int) -> Doubles:
 
 
 def _collected(reference: ir.Model, qm: QuantModel, context: Context) -> Statistics:
-    """Extremes and histograms of the new graph."""
+    """Extremes and histograms of the rewritten graph, collected anew."""
     feeds = context.images.informative
     collector = Collector(model=reference, plan=qm.plan, threads=context.threads)
     return collector.collect(lambda which: (feeds[k] for k in which), len(feeds))
@@ -180,6 +180,6 @@ def _refreshed(known: Statistics, fresh: Statistics, divided: Mapping[str, Doubl
 
 
 def _taken_over(known: Mapping[str, T], fresh: Mapping[str, T], names: Collection[str]) -> dict[str, T]:
-    """What of these is not known anew is forgotten: it would be wrong."""
+    """The known figures, replaced under these names by fresh ones, or dropped where there are none: they are stale."""
     kept = {name: figures for name, figures in known.items() if name not in names}
     return kept | {name: fresh[name] for name in names if name in fresh}

@@ -83,7 +83,7 @@ class Collector:
         return state.statistics()
 
     def _stored(self) -> Statistics | None:
-        """What an earlier run has left, if it looked at the same tensors."""
+        """The statistics that an earlier run has left; None where there are none, or of other tensors."""
         found = Statistics.load(self.store) if self.store else None
         if found is None or set(self.tensors()) != set(found.extremes):
             return None

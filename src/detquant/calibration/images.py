@@ -35,7 +35,7 @@ class Images:
         return self._feeds(self._places)
 
     def part(self, which: Sequence[int]) -> Images:
-        """Some of them, by their places among these: the first hundred, or all but those held back.
+        """The images at some places among these: the first hundred, or all but those held back.
 
         The informative ones stay the same.
         """

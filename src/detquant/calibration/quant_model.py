@@ -50,11 +50,11 @@ class QuantModel:
         return {name: self.params[self.plan.root(name)] for name in named}
 
     def qdq(self) -> ir.Model:
-        """The QDQ graph."""
+        """The QDQ graph that the plan and its numbers make."""
         return insert_qdq(self.model, activations=self.activations, weights=self.weights, nodes=set(self.plan.integer))
 
     def noted(self, step: Speaker, *sentences: str) -> QuantModel:
-        """The same with more notes, by a step."""
+        """The model with more notes, left by a step."""
         more = (Note(step=step.name, stage=step.stage, sentence=sentence) for sentence in sentences)
         return replace(self, notes=(*self.notes, *more))
 

@@ -21,7 +21,7 @@ BINS = 2048
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """Statistics of some tensors. Who has others makes another of these, with `dataclasses.replace`.
+    """Statistics of some tensors over images; changed ones are made with `dataclasses.replace`.
 
     Attributes:
         extremes: tensor -> float32 ``[images, 2]``, smallest and largest value in each image.
@@ -43,7 +43,7 @@ class Statistics:
 
     @classmethod
     def empty(cls) -> Statistics:
-        """Before the first image."""
+        """The statistics before the first image."""
         return cls(extremes={}, channel_sums={}, channel_peaks={}, histograms={})
 
     def channel_means(self) -> dict[str, FloatArray]:
@@ -70,7 +70,7 @@ class Statistics:
 
     @classmethod
     def load(cls, path: Path) -> Statistics | None:
-        """What was saved, or None where there is nothing usable."""
+        """The statistics that `save` has written; None where the file is missing or unusable."""
         tables: dict[str, dict[str, Any]] = {letter: {} for letter in _TABLES}
         try:
             with path.open("rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as arrays:

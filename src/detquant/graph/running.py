@@ -110,7 +110,7 @@ class OrtRunner:
         self.output_names: tuple[str, ...] = tuple(value.name for value in self._session.get_outputs())
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Run once.
+        """Runs the model once.
 
         Args:
             feeds: an array for each input.

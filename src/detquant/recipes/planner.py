@@ -162,7 +162,7 @@ class _Planner:
         return vector and len(self.tail.head_convs) == 1
 
     def propagate_forward(self) -> None:
-        """Case 3, forward: weightless operators become integer behind integer ones."""
+        """Makes weightless operators integer behind integer ones (case 3, forward)."""
         for node in self.graph:
             if id(node) in self.float:
                 continue
@@ -172,14 +172,14 @@ class _Planner:
                 self.integer[id(node)] = node
 
     def keep_composites_whole(self) -> None:
-        """Case 4: what keeps one node of a composite in float keeps all of them."""
+        """Keeps all nodes of a composite activation in float where one of them stays float (case 4)."""
         for activation in self.activations.values():
             reasons = [self.float[id(n)] for n in activation.nodes if id(n) in self.float]
             for n in activation.nodes if reasons else ():
                 self.float.setdefault(id(n), reasons[0])
 
     def propagate_backward(self) -> None:
-        """Case 3, backward: operators that move values become integer before integer ones."""
+        """Makes operators that move values integer before integer ones (case 3, backward)."""
         for node in reversed(list(self.graph)):
             traits = OPS.get(node.op_type)
             if id(node) in self.float or id(node) in self.integer or traits is None:

@@ -70,12 +70,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """What the user asks for.
+    """A recipe: what the user asks for.
 
     Attributes:
         name: short name, written into reports and models.
-        description: one sentence.
-        rules: the last that matches wins.
+        description: one sentence about the recipe.
+        rules: what operators are given; of those that match, the last one wins.
         steps: algorithms, in the order of their stages (`Stage`).
         head: "float" or "int" for what the decode tail reads. The convolutions that give it stay float with it, unless
             the target's integer kernels write float.
@@ -103,12 +103,12 @@ class Recipe:
 
     @property
     def calibrates(self) -> bool:
-        """Whether images are looked at: by steps, or for the ranges of activations."""
+        """Whether calibration images are needed: by steps, or for the ranges of activations."""
         fixed = (rule.activation is not None and not rule.activation.dynamic for rule in self.rules)
         return bool(self.steps) or any(fixed)
 
     def observed_by(self, observer: str) -> Recipe:
-        """The same with another observer of activations."""
+        """The recipe with another observer for all activations."""
         rules = (
             replace(rule, activation=rule.activation and replace(rule.activation, observer=observer))
             for rule in self.rules
@@ -120,7 +120,7 @@ class Recipe:
         return next((rule for rule in reversed(self.rules) if rule.matches(node)), None)
 
     def choice_for(self, node: ir.Node) -> Choice:
-        """What the rules give ``node``, as a choice: one to begin with for who chooses otherwise."""
+        """The choice that the rules make for ``node``, for algorithms to begin with."""
         rule = self.rule_for(node) or Rule()
         return Choice(weight=rule.weight, activation=rule.activation, why=SAYS_FLOAT)
 
