@@ -83,19 +83,21 @@ LIKENESS = 0.65
 """From which on one name is taken for another misspelt, of 1 for the same; "nope" and "opencv" have 0.6."""
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
+def unknown_name(kind: str, name: str, known: Iterable[str], renamed: Mapping[str, str] | None = None) -> str:
     """A sentence for a name that is in no table, with the nearest one that is.
 
     Args:
         kind: what the name stands for, such as "recipe".
         name: what was given.
         known: the names that exist.
+        renamed: former name -> the one that took its place.
 
     Returns:
         "Unknown recipe 'w8a9': did you mean 'w8a8'? Known: ..."
     """
     names = sorted(known)
-    near = nearest_name(name, names)
+    now = (renamed or {}).get(name)
+    near = now if now in names else nearest_name(name, names)
     hint = f"did you mean '{near}'? " if near else ""
     return f"Unknown {kind} '{name}': {hint}Known: {', '.join(names)}."
 
@@ -116,14 +118,14 @@ def nearest_name(name: str, known: Iterable[str], likeness: float = LIKENESS) ->
 
 
 def in_short(error: BaseException, longest: int = 200) -> str:
-    """What a library fails with whose errors have no common class: the kind, and one line of what it says.
+    """One line about an exception of any class, for libraries whose errors have no common base.
 
     Args:
-        error: any.
-        longest: characters of it.
+        error: the exception.
+        longest: most characters to keep.
 
     Returns:
-        Without a full stop, to stand in a sentence.
+        The class and the message on one line, without a full stop, to stand in a sentence.
     """
     return " ".join(f"{type(error).__name__}: {error}".split())[:longest].rstrip(".")
 
@@ -131,7 +133,7 @@ def in_short(error: BaseException, longest: int = 200) -> str:
 def load_named(
     kind: str, name: str, table: Mapping[str, str], error: type[DetquantError], also: Iterable[str] = ()
 ) -> Any:
-    """What a table of "package.module:object" has under a name; its module is imported only now.
+    """The object that a table of "package.module:object" has under a name; its module is imported only now.
 
     Args:
         kind: what the names stand for, such as "engine".

@@ -67,7 +67,7 @@ def bytes_of(model):
 
 def outputs(model, context):
     runner = OrtRunner(model, optimisation="none")
-    return np.stack([runner.run(feed)["y"] for feed in context.images.telling])
+    return np.stack([runner.run(feed)["y"] for feed in context.images.informative])
 
 
 def error_db(qm, context):
@@ -111,7 +111,9 @@ def test_statistics_are_those_of_the_new_graph(equalized):
     before, after, context = equalized(observer="mse")
     names = ("x", "r1", "r2")
     collector = Collector(model=after.reference, plan=after.plan, by_channel=names)
-    expected = collector.collect(lambda which: (context.images.telling[k] for k in which), len(context.images.telling))
+    expected = collector.collect(
+        lambda which: (context.images.informative[k] for k in which), len(context.images.informative)
+    )
     found = after.statistics
     assert found.extremes.keys() == expected.extremes.keys() and found.images == expected.images
     for name in names:
@@ -197,6 +199,6 @@ def test_a_weight_that_two_share_is_scaled_for_one_only(equalized):
     before, after, context = equalized([*CHAIN, other], ("y", "z"))
     name = "z"
     runners = [OrtRunner(qm.reference, optimisation="none") for qm in (before, after)]
-    first, second = (runner.run(context.images.telling[0]) for runner in runners)
+    first, second = (runner.run(context.images.informative[0]) for runner in runners)
     np.testing.assert_array_equal(first[name], second[name])
     assert np.abs(first["y"] - second["y"]).max() <= 1e-5 * np.abs(first["y"]).max()

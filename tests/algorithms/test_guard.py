@@ -112,28 +112,28 @@ def test_where_the_damage_is_small_nothing_is_looked_for(guarded):
     assert Guard()(qm, context) is qm and not ticks
 
 
-def test_where_nobody_alone_is_guilty_nothing_is_done(guarded):
+def test_where_no_tensor_alone_is_sensitive_nothing_is_done(guarded):
     qm, context = guarded(3000.0)
-    after = Guard(guilty=3.0, share=3.0)(qm, context)
+    after = Guard(tensor_tolerance=3.0, tensor_share=3.0)(qm, context)
     assert after.plan is qm.plan and after.params is qm.params and not after.choices
     assert [note.step for note in after.notes] == ["guard"]
 
 
-def test_who_does_a_good_part_of_a_small_damage_is_guilty(guarded):
-    """A bar in absolute terms (here: out of reach) misses what does little damage, and most of it."""
+def test_a_tensor_that_does_a_good_part_of_a_small_damage_is_sensitive(guarded):
+    """A threshold in absolute terms (here: out of reach) misses what does little damage, and most of it."""
     qm, context = guarded(3000.0)
-    assert Guard(guilty=3.0)(qm, context).choices == Guard()(qm, context).choices != {}
+    assert Guard(tensor_tolerance=3.0)(qm, context).choices == Guard()(qm, context).choices != {}
 
 
-def test_who_does_a_good_part_of_a_small_damage_is_not_looked_for_where_it_is_tolerable(guarded):
+def test_a_small_damage_within_the_tolerance_is_not_looked_into(guarded):
     qm, context = guarded(3000.0)
-    assert Guard(tolerable=3.0)(qm, context) is qm
+    assert Guard(tolerance=3.0)(qm, context) is qm
 
 
-def test_where_everybody_is_guilty_the_model_stays_as_it_was(guarded):
+def test_where_every_tensor_is_sensitive_the_model_stays_as_it_was(guarded):
     """A plan without one integer convolution is refused; a step must not end the run with that."""
     qm, context = guarded(3000.0)
-    after = Guard(tolerable=0.0, guilty=0.0)(qm, context)
+    after = Guard(tolerance=0.0, tensor_tolerance=0.0)(qm, context)
     assert any(name.startswith("conv") for name in after.plan.integer)
 
 

@@ -123,10 +123,10 @@ def test_the_front_of_the_net_ends_at_the_first_codes_that_both_ways_share(place
 
 def test_the_front_of_the_net_runs_and_gives_the_same_codes(placed):
     qm, context = placed()
-    (codes,) = placement._open(qm, context, "a").run(context.images.telling[0]).values()
+    (codes,) = placement._open(qm, context, "a").run(context.images.informative[0]).values()
     assert codes.dtype == np.uint8 and codes.shape == (1, 8, 16, 16)
     trial = keep_more_float(qm, {"image": "trial"}, context)
-    (other,) = placement._open(trial, context, "a").run(context.images.telling[0]).values()
+    (other,) = placement._open(trial, context, "a").run(context.images.informative[0]).values()
     assert np.abs(codes.astype(int) - other).max() <= 8 and (codes != other).any()
 
 

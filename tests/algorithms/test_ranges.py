@@ -93,4 +93,4 @@ def test_what_cannot_be_measured_is_said(setting):
     with pytest.raises(CalibrationError, match="leave it out of the recipe"):
         Ranges()(qm, replace(context, damage=None))
     with pytest.raises(RecipeError, match="Unknown observer 'meen': did you mean 'mean'"):
-        Ranges(observers=("meen",), tolerable=0.0)(qm, context)
+        Ranges(observers=("meen",), tolerance=0.0)(qm, context)

@@ -12,7 +12,7 @@ import pytest
 from detquant.algorithms import BrokenStep, build_steps, take_steps
 from detquant.algorithms.bias_correction import BiasCorrection
 from detquant.algorithms.replan import choices_so_far, keep_more_float, with_choices
-from detquant.calibration import fault, weight_limits
+from detquant.calibration import invariant_violation, weight_limits
 from detquant.errors import DetquantError, RecipeError
 from detquant.graph.traits import bias_of, weight_of
 from detquant.graph.values import constant
@@ -108,7 +108,7 @@ def test_planning_again_takes_nothing_over_from_later_stages(setting):
 def test_careless_rounding_overflows_pairs_and_is_named(setting):
     qm, context = setting
     careless = Rounding(factor=1.3)
-    before = fault(qm, context.target.capability)
+    before = invariant_violation(qm, context.target.capability)
     with pytest.raises(BrokenStep, match=r"The step 'rounding' breaks the model for ort: .*pairs .* overflow") as error:
         take_steps(qm, [careless], context)
     assert before is None and not isinstance(error.value, DetquantError)

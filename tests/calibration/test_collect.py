@@ -101,28 +101,28 @@ def test_histograms_take_the_images_that_tell(collector, feeds):
         asked.append(list(positions))
         return feeds(positions)
 
-    found = collector("tails", histogram_images=2, interest=lambda outputs: next(shown)).collect(watched, COUNT)
+    found = collector("tails", histogram_images=2, informativeness=lambda outputs: next(shown)).collect(watched, COUNT)
     assert asked == [list(range(COUNT)), [1, 3]]
-    assert found.interest == (0.0, 3.0, 0.0, 2.0, 0.0, 0.0) and found.histogram_images == 2
+    assert found.informativeness == (0.0, 3.0, 0.0, 2.0, 0.0, 0.0) and found.histogram_images == 2
 
 
 def test_interest_is_told_from_what_the_model_gives(small_net, collector, feeds, images):
-    def interest(outputs):
+    def informativeness(outputs):
         [scores] = outputs.values()  # of the model's own outputs, and of nothing else
         return float(scores.sum())
 
-    found = collector("minmax", interest=interest).collect(feeds, COUNT)
+    found = collector("minmax", informativeness=informativeness).collect(feeds, COUNT)
     plain, runner = collector("minmax").collect(feeds, COUNT), OrtRunner(small_net)
-    assert found.interest == pytest.approx([float(runner.run(feed)["scores"].sum()) for feed in images(COUNT)])
-    same(replace(found, interest=()), plain)
+    assert found.informativeness == pytest.approx([float(runner.run(feed)["scores"].sum()) for feed in images(COUNT)])
+    same(replace(found, informativeness=()), plain)
 
 
 def test_a_store_without_interest_is_ignored_where_it_is_wanted(collector, feeds, tmp_path):
     store = tmp_path / "statistics.npz"
     collector(store=store).collect(feeds, COUNT)
-    found = collector(store=store, interest=lambda outputs: 1.0).collect(feeds, COUNT)
-    assert found.interest == (1.0,) * COUNT and len(found.extremes["x"]) == COUNT
-    assert Statistics.load(store).interest == found.interest
+    found = collector(store=store, informativeness=lambda outputs: 1.0).collect(feeds, COUNT)
+    assert found.informativeness == (1.0,) * COUNT and len(found.extremes["x"]) == COUNT
+    assert Statistics.load(store).informativeness == found.informativeness
 
 
 @pytest.mark.parametrize("fails_at", [0, 1, 4, COUNT + 1, COUNT + 3])
@@ -274,7 +274,7 @@ def test_memory_does_not_grow_with_the_images(small_net, tmp_path):
     assert float(done.stdout) < 4.0
 
 
-def test_calibration_ends_when_the_ranges_have_settled(collector, images):
+def test_calibration_ends_when_the_ranges_have_converged(collector, images):
     table = images(64)
     asked, told = [], []
 
@@ -285,7 +285,7 @@ def test_calibration_ends_when_the_ranges_have_settled(collector, images):
     options = {"threads": 2, "progress": lambda *it: told.append(it)}
     every = collector("mean", **options).collect(feeds, len(table))
     assert every.images == 64
-    some = collector("mean", enough=0.02, **options).collect(feeds, len(table))
+    some = collector("mean", range_tolerance=0.02, **options).collect(feeds, len(table))
     assert 16 <= some.images < 64 and some.images % 8 == 0 and told[-1] == ("calibrating", some.images, some.images)
     for name, extremes in some.extremes.items():
         assert extremes == every.extremes[name][: some.images]
@@ -293,18 +293,20 @@ def test_calibration_ends_when_the_ranges_have_settled(collector, images):
         assert difference < 0.1 * np.ptp(np.mean(every.extremes[name], axis=0))
 
 
-def test_what_has_settled_is_not_looked_at_again(collector, images, tmp_path):
+def test_what_has_converged_is_not_looked_at_again(collector, images, tmp_path):
     table, store = images(64), tmp_path / "statistics.npz"
-    first = collector("mean", enough=0.02, store=store).collect(lambda which: (table[k] for k in which), len(table))
+    first = collector("mean", range_tolerance=0.02, store=store).collect(
+        lambda which: (table[k] for k in which), len(table)
+    )
 
     def broken(positions):
         raise AssertionError("an image was asked for")
 
-    same(collector("mean", enough=0.02, store=store).collect(broken, len(table)), first)
+    same(collector("mean", range_tolerance=0.02, store=store).collect(broken, len(table)), first)
 
 
 @pytest.mark.parametrize("observer", ["mse", "percentile", "moving_average"])
 def test_who_needs_all_images_gets_them(collector, images, observer):
     table = images(32)
-    found = collector(observer, enough=0.5).collect(lambda which: (table[k] for k in which), len(table))
+    found = collector(observer, range_tolerance=0.5).collect(lambda which: (table[k] for k in which), len(table))
     assert found.images == 32

@@ -59,18 +59,18 @@ def test_hundreds_of_images_are_never_in_memory_together(photographs):
 
 def test_telling_images_are_made_once(photographs):
     images = Images(photographs, range(9), [7, 2])
-    assert seen(images.telling) == seen(images.telling) == [7, 2] and photographs.made == [7, 2]
+    assert seen(images.informative) == seen(images.informative) == [7, 2] and photographs.made == [7, 2]
 
 
 def test_a_part_has_the_places_of_the_whole(photographs):
     images = Images(photographs, [4, 5, 6, 7], [6])
     part = images.part([3, 0])
     assert seen(part) == [7, 4] and len(part) == 2 and seen(part.part([1])) == [4]
-    assert seen(part.telling) == [6]
+    assert seen(part.informative) == [6]
 
 
 def test_images_in_memory():
     feeds = [{"x": np.full(2, k, np.float32)} for k in range(3)]
     images = Images.of(feeds)
-    assert seen(images) == seen(images.telling) == [0, 1, 2]
+    assert seen(images) == seen(images.informative) == [0, 1, 2]
     assert seen(pickle.loads(pickle.dumps(images)).part([2])) == [2]

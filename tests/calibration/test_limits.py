@@ -43,13 +43,13 @@ def test_what_was_projected_has_no_fault_and_stays(layer, shape, op, groups):
     limits = WeightLimits.of(layer(shape, op, groups=groups), INT8, x=IMAGE, peaks=WHITE)
     grid = grid_from_range(-1.0, 1.0, SPEC)
     codes = np.random.default_rng(1).integers(100, 300, shape)
-    assert "are not int8" in limits.fault(codes, grid)
+    assert "are not int8" in limits.violation(codes, grid)
     kept = limits.project(codes)
-    assert limits.fault(kept, grid) is None and kept.shape == shape and kept.dtype == np.int64
+    assert limits.violation(kept, grid) is None and kept.shape == shape and kept.dtype == np.int64
     np.testing.assert_array_equal(limits.project(kept), kept)
     assert (np.sign(kept) == np.sign(codes)).all() and (np.abs(kept) <= np.abs(codes)).all()
     exempt = op == "ConvTranspose" or groups == shape[0]
-    assert (limits.fault(np.full(shape, 127), grid) is None) == exempt
+    assert (limits.violation(np.full(shape, 127), grid) is None) == exempt
 
 
 def test_faults_count_pairs(layer):
@@ -57,9 +57,9 @@ def test_faults_count_pairs(layer):
     grid = grid_from_range(-np.ones(8), np.ones(8), SPEC, 0)
     codes = np.zeros((8, 6, 3, 3), np.int64)
     codes[0, :4] = 127
-    assert limits.fault(codes, grid) == "18 pairs of neighbours can overflow 16 bits"
+    assert limits.violation(codes, grid) == "18 pairs of neighbours can overflow 16 bits"
     codes[0, 1::2] *= -1  # of opposite signs: they cancel
-    assert limits.fault(codes, grid) is None
+    assert limits.violation(codes, grid) is None
     np.testing.assert_array_equal(limits.project(codes), codes)
 
 
@@ -68,7 +68,7 @@ def test_what_fits_is_left_alone(layer):
     limits = WeightLimits.of(node, INT8, x=IMAGE, peaks=WHITE)
     found = weight_grid(node, SPEC, x=IMAGE, peaks=WHITE)
     codes = quantize(found.values, found.params)
-    assert limits.fault(codes, found.params) is None
+    assert limits.violation(codes, found.params) is None
     np.testing.assert_array_equal(limits.project(codes), codes)
 
 
@@ -86,7 +86,7 @@ def test_the_bias_sets_a_smallest_scale(layer):
     codes = np.zeros((4, 6, 1, 1), np.int64)
     scale = np.maximum(limits.smallest_scale, 1e-12).astype(np.float32)
     grid = grid_from_range(-127 * scale, 127 * scale, SPEC, 0)
-    assert limits.fault(codes, grid) is None
+    assert limits.violation(codes, grid) is None
     coarse = grid_from_range(-127 * scale / [1, 1, 4, 1], 127 * scale / [1, 1, 4, 1], SPEC, 0)
-    assert limits.fault(codes, coarse) == "the bias of output channel 2 does not fit 32 bits at this scale"
+    assert limits.violation(codes, coarse) == "the bias of output channel 2 does not fit 32 bits at this scale"
     assert not WeightLimits.of(layer((4, 6, 1, 1), bias=[1e9] * 4), INT8).smallest_scale.any()  # runs in float

@@ -65,7 +65,7 @@ def test_decode_gives_the_likeliest_first() -> None:
     found = family.decode({"o": logits}, geometry)
     assert found.class_id.tolist() == [1, 3, 4, 7, 6]
     assert found.confidence[0] == found.confidence[1] > found.confidence[2]
-    assert family.surest(found).class_id.tolist() == [1]
+    assert family.confident_detections(found).class_id.tolist() == [1]
     assert len(family.decode({"o": logits}, geometry, confidence=0.3)) == 2
 
 

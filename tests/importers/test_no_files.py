@@ -132,7 +132,7 @@ def test_settings_that_are_no_file(tmp_path, kind, load):
         b"a = " + b"9" * 6000,
         b"crop = 1" + b"0" * 400,
         b"mean = [1, 2, 1" + b"0" * 400 + b"]",
-        b"settled = inf\n[[rules]]",
+        b"range_tolerance = inf\n[[rules]]",
         b"name = '\xff'",
         b"a = 2024-13-45",
         b"\x00",

@@ -17,7 +17,7 @@ def activation(bits: int) -> QuantSpec:
 
 @pytest.mark.parametrize("bits", range(2, 9))
 def test_an_eight_bit_kernel_multiplies_narrower_weights_too(bits):
-    assert Kernel().lacks(weight(bits), activation(8)) is None
+    assert Kernel().unsupported(weight(bits), activation(8)) is None
 
 
 @pytest.mark.parametrize(
@@ -29,23 +29,26 @@ def test_an_eight_bit_kernel_multiplies_narrower_weights_too(bits):
     ],
 )
 def test_what_it_lacks_is_said(wishes, expected):
-    assert Kernel().lacks(*wishes) == expected
+    assert Kernel().unsupported(*wishes) == expected
 
 
 def test_granularity_counts():
     whole = Kernel(granularities=frozenset({PerTensor}))
-    assert whole.lacks(weight(), activation(8)) == "weights on grids per axis 0, and its kernels take grids per tensor"
-    assert whole.lacks(weight(granularity=PerTensor()), activation(8)) is None
+    assert (
+        whole.unsupported(weight(), activation(8))
+        == "weights on grids per axis 0, and its kernels take grids per tensor"
+    )
+    assert whole.unsupported(weight(granularity=PerTensor()), activation(8)) is None
 
 
 def test_a_float_side_asks_for_nothing():
-    assert Kernel(weight_bits=frozenset({4, 8})).lacks(None, None) is None
+    assert Kernel(weight_bits=frozenset({4, 8})).unsupported(None, None) is None
     assert (
-        Kernel(weight_bits=frozenset({4, 8})).lacks(weight(5), None)
+        Kernel(weight_bits=frozenset({4, 8})).unsupported(weight(5), None)
         == "weights of 5 bits, and its kernels take 4 and 8"
     )
 
 
 def test_the_usual_kernel_for_several_operators():
     assert eight_bits(["Conv", "Add"]) == {"Conv": Kernel(), "Add": Kernel()}
-    assert Kernel().lacks(QuantSpec(qtype=INT8), QuantSpec(qtype=UINT8, symmetric=False)) is None
+    assert Kernel().unsupported(QuantSpec(qtype=INT8), QuantSpec(qtype=UINT8, symmetric=False)) is None

@@ -52,7 +52,7 @@ def test_algorithms_can_go_through_the_calibration_images_again_and_again(made):
     images = made.context.images
     first, second = ([feed["images"] for feed in images] for _ in range(2))
     assert len(images) == len(first) == 4 and all(map(np.array_equal, first, second))
-    assert all(any(np.array_equal(feed["images"], one) for one in first) for feed in images.telling)
+    assert all(any(np.array_equal(feed["images"], one) for one in first) for feed in images.informative)
 
 
 def test_four_bits_for_one_convolution(made, detector, scenes):
@@ -62,7 +62,7 @@ def test_four_bits_for_one_convolution(made, detector, scenes):
     assert {name for name, one in narrow.weights.items() if one.qtype != before[name].qtype} == {LAYER}
     codes = constant(narrow.qdq().graph.node(LAYER).inputs[1].producer().inputs[0])
     assert codes.min() == -8 and codes.max() == 7 and codes.dtype == np.int8  # what a target stores is its own affair
-    damage = Damage(detector.family, OrtRunner(made.model.reference).run, made.context.images.telling)
+    damage = Damage(detector.family, OrtRunner(made.model.reference).run, made.context.images.informative)
     costs = [
         damage(OrtRunner(one.qdq(), optimisation="none").run)
         for one in (made.model, narrow, with_bits(made, 2, [LAYER]), with_bits(made, 4, list(before)))

@@ -9,7 +9,8 @@ from detquant.cli import main
 RULES = '[[rules]]\nweight = { qtype = "int8" }\nactivation = { qtype = "uint8" }\n'
 CASES = {
     '[[steps]]\nname = "guard"\noptions = { rounds = 0.5 }': "Step 'guard': rounds = 0.5, expected a whole number",
-    '[[steps]]\nname = "guard"\noptions = { tolerable = nan }': "Step 'guard': tolerable = nan, expected a number",
+    '[[steps]]\nname = "guard"\noptions = { tolerance = nan }': "Step 'guard': tolerance = nan, expected a number",
+    '[[steps]]\nname = "guard"\noptions = { guilty = 0.1 }': "option 'guilty': did you mean 'tensor_tolerance'?",
     '[[steps]]\nname = "guard"\noptions = { rouds = 1 }': "Step 'guard': Unknown option 'rouds': did you mean 'rounds'",
     '[[steps]]\nname = "gard"': "Unknown algorithm 'gard': did you mean 'guard'?",
     '[[steps]]\nname = "bias_correction"\n[[steps]]\nname = "guard"': "steps in the order guard, bias_correction",

@@ -41,7 +41,7 @@ def test_everything_a_file_can_say(recipe):
         name = "thrifty"
         description = "Four bits."
         head = "int"
-        settled = 0
+        range_tolerance = 0
         [[rules]]
         ops = ["Conv", "Gemm"]
         scope = "/backbone/*"
@@ -72,8 +72,9 @@ def test_a_file_may_leave_most_out(recipe):
         ("", r"no \[\[rules\]\]"),
         ("rulez = 1\n" + RULE, "Unknown key 'rulez': did you mean 'rules'"),
         ('head = "flaot"\n' + RULE, "head = 'flaot', expected 'float' or 'int'"),
-        ("settled = 'soon'\n" + RULE, "settled = 'soon', expected a number"),
-        ("settled = 1\n" + RULE, "settled = 1.0, expected a share from 0 to below 1"),
+        ("settled = 0.1\n" + RULE, "Unknown key 'settled': did you mean 'range_tolerance'"),
+        ("range_tolerance = 'soon'\n" + RULE, "range_tolerance = 'soon', expected a number"),
+        ("range_tolerance = 1\n" + RULE, "range_tolerance = 1.0, expected a share from 0 to below 1"),
         (RULE + 'opz = ["Conv"]', "rule 1: Unknown key 'opz': did you mean 'ops'"),
         (RULE + 'ops = "Conv"', "rule 1: ops = 'Conv', expected a list"),
         (RULE + "ops = [1]", r"rule 1: ops = \[1\], expected a list, each item text"),

@@ -1,4 +1,4 @@
-"""Whether one way to run is faster than another by so much, beyond what noise can make of it.
+"""Whether one way to run is faster than another by a given share, beyond what noise can explain.
 
 The two take turns, so what slows the machine slows both, and it is ratios of a turn that are looked at:
 
@@ -42,7 +42,7 @@ def processor_clock() -> Callable[[], float]:
 
 @dataclass(slots=True)
 class Timing:
-    """Two sides, as far as they have been timed.
+    """The times of two sides, turn by turn.
 
     Attributes:
         reference: milliseconds of each turn.
@@ -53,27 +53,27 @@ class Timing:
     candidate: list[float] = field(default_factory=list)
 
     def add(self, taken: Mapping[str, Sequence[float]]) -> None:
-        """More turns."""
+        """Adds the milliseconds that further turns took, by side: "reference" and "candidate"."""
         self.reference += taken["reference"]
         self.candidate += taken["candidate"]
 
     @property
     def turns(self) -> int:
-        """How many there have been."""
+        """How many turns there have been."""
         return len(self.reference)
 
     @property
     def reference_ms(self) -> float:
-        """Median of the reference."""
+        """Median time of one run of the reference, ms."""
         return float(np.median(self.reference))
 
     @property
     def turn_ms(self) -> float:
-        """Median of both together."""
+        """Median time of one turn, a run of each side, ms."""
         return float(np.median(np.add(self.reference, self.candidate)))
 
     def interval(self) -> tuple[float, float, float]:
-        """The ratio of candidate to reference: the least, the likeliest and the largest that the turns allow."""
+        """The ratio of candidate to reference: lower end of its interval, estimate, upper end."""
         logs = np.log(np.maximum(self.candidate, _LEAST)) - np.log(np.maximum(self.reference, _LEAST))
         middle = float(np.median(logs))
         noise = max(1.4826 * float(np.median(np.abs(logs - middle))), NOISE)

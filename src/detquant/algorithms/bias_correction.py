@@ -42,7 +42,7 @@ class BiasCorrection:
     mode: Literal["fast", "full"] = "fast"
 
     def __call__(self, qm: QuantModel, context: Context) -> QuantModel:
-        """The same with corrected biases."""
+        """The model with corrected biases."""
         qm = replace(qm, model=qm.model.clone())
         corrected = [node.name or "" for node in (_fast(qm) if self.mode == "fast" else _full(qm, context))]
         return qm.noted(self, f"bias correction ({self.mode}): {len(corrected)} operators", operators=corrected)
@@ -103,7 +103,7 @@ def _levels(graph: ir.Graph) -> dict[int, int]:
 def _channel_means(model: ir.Model, names: list[str], context: Context) -> dict[str, FloatArray]:
     runner = OrtRunner(with_taps_only(model, names), context.threads)
     total: dict[str, FloatArray] = {}
-    images = context.images.telling
+    images = context.images.informative
     for feed in images:
         for name, y in runner.run(feed).items():
             axis = channel_axis(y.ndim)

@@ -81,11 +81,11 @@ class Damage:
         self.references = [self._reference(outputs) for outputs in self._outputs(run_float)]
 
     def limited(self, images: int) -> Damage:
-        """The same on the first ``images`` images."""
+        """This measure on the first ``images`` images alone."""
         return self._part(slice(images))
 
     def only(self, image: int) -> Damage:
-        """The same on one image, by its place."""
+        """This measure on one image alone, named by its place."""
         return self._part(slice(image, image + 1))
 
     def _part(self, images: slice) -> Damage:
@@ -137,7 +137,7 @@ class Damage:
 
 
 def _counterparts(scores: FloatArray, boxes: FloatArray, reference: _Reference) -> tuple[FloatArray, FloatArray]:
-    """For each reference row the row of its class that overlaps it most; zeros where there is none."""
+    """Finds, for each reference row, the row of its class that overlaps it most; rows without one are zeros."""
     count, rows = len(reference.boxes), len(boxes)
     pairs = paired_iou(np.repeat(reference.boxes, rows, axis=0), np.tile(boxes, (count, 1))).reshape(count, rows)
     same = reference.scores.argmax(axis=1)[:, None] == scores.argmax(axis=1)

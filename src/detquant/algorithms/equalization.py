@@ -70,7 +70,7 @@ class Equalization:
     The float graph is rewritten (same function), so this is the first of the steps: grids start again from it, and
     what earlier steps did to weights and biases is lost. The tensors in between get new figures in the model's
     statistics: channel means and peaks are divided by the scales; extremes and histograms are collected again from the
-    telling images, for those of a whole tensor do not tell which channel they came from.
+    informative images, for those of a whole tensor do not tell which channel they came from.
 
     Attributes:
         rounds: how often the pairs take turns at most.
@@ -149,7 +149,7 @@ def equalize(pairs: Sequence[Pair], rounds: int) -> list[Doubles]:
 
 
 def _scale(first: Doubles, second: Doubles, axis: int) -> Doubles:
-    """Equation 11, and case 5."""
+    """Scale of each channel between two convolutions, ``[channels]`` (equation 11; dead channels as in case 5)."""
     r1, r2 = _largest(first, 0), _largest(second, axis)
     alive = (r1 > 0.0) & (r2 > 0.0)
     return np.sqrt(np.divide(r1, r2, out=np.ones_like(r1), where=alive))
@@ -161,8 +161,8 @@ def _largest(weight: Doubles, axis: int) -> Doubles:
 
 
 def _collected(reference: ir.Model, qm: QuantModel, context: Context) -> Statistics:
-    """Extremes and histograms of the new graph."""
-    feeds = context.images.telling
+    """Extremes and histograms of the rewritten graph, collected anew."""
+    feeds = context.images.informative
     collector = Collector(model=reference, plan=qm.plan, threads=context.threads, executor=context.executor)
     return collector.collect(lambda which: (feeds[k] for k in which), len(feeds))
 
@@ -181,6 +181,6 @@ def _refreshed(known: Statistics, fresh: Statistics, divided: Mapping[str, Doubl
 
 
 def _taken_over(known: Mapping[str, T], fresh: Mapping[str, T], names: Collection[str]) -> dict[str, T]:
-    """What of these is not known anew is forgotten: it would be wrong."""
+    """The known figures, replaced under these names by fresh ones, or dropped where there are none: they are stale."""
     kept = {name: figures for name, figures in known.items() if name not in names}
     return kept | {name: fresh[name] for name in names if name in fresh}

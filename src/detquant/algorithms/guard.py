@@ -1,4 +1,4 @@
-"""The guard: finds the few tensors whose rounding does most of the damage; the operators around them stay float.
+"""The guard: finds the few sensitive tensors, whose rounding does most of the damage; the operators around stay float.
 
 In some nets a single activation, with a range ten times that of its neighbours, costs half of the AP (YOLOX-nano's
 first convolution). No range estimator helps: its small values matter as much as its large ones. So:
@@ -6,12 +6,13 @@ first convolution). No range estimator helps: its small values matter as much as
 1. The damage of everything rounded together is measured (`Damage`). If it is small, nothing is looked for.
 2. Otherwise the tensors are rounded in groups, each group alone; groups that cost much are split, down to single
    grids. One session does it (`with_switches`), on the image that is damaged most, several groups beside each other;
-   who is left alone is measured on all images. A tensor is guilty when it alone costs much, or a good part of what all
-   together cost: in NanoDet-m three of a hundred tensors cost 0.3 AP, though each does little in absolute terms.
-   (Errors of many tensors add up as squares do, so who costs a fifth by itself stands out.)
-3. The operators that write or read a guilty tensor stay float, the model is planned again, and the loop ends when
-   the damage is small, nobody is guilty, or little of it went. A small culprit shows only when large ones are gone.
-   Where the target computes in integers only, the guilty are named and that is all.
+   single grids that are left are measured on all images. A tensor is sensitive when it alone costs much, or a good part
+   of what all together cost: in NanoDet-m three of a hundred tensors cost 0.3 AP, though each does little in absolute
+   terms. (Errors of many tensors add up as squares do, so who costs a fifth by itself stands out.)
+3. The operators that write or read a sensitive tensor stay float, the model is planned again, and the loop ends when
+   the damage is small, no tensor is sensitive, or little of the damage went. A tensor that does little of it shows only
+   when those that do much are gone. Where the target computes in integers only, sensitive tensors are named and that is
+   all.
 """
 
 from __future__ import annotations
@@ -47,32 +48,32 @@ Measure = Callable[[Group], float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """Keeps what would do the damage in float.
+    """Keeps the operators around sensitive tensors in float.
 
     Attributes:
-        tolerable: total damage below which nothing is looked for.
-        guilty: damage of one grid alone from which its operators stay float.
-        share: share of the total damage from which they do so too.
-        minor: share of the total damage below which nobody is looked for yet: the large ones go first.
-        masked: share of the damage below which it must have fallen for another search: a culprit that did little of it
-            hid nobody.
-        rounds: how often the search is repeated at most.
-        images: how many images are used; groups are looked at with one of them.
+        tolerance: total damage below which nothing is looked for.
+        tensor_tolerance: damage of one grid alone from which its operators stay float.
+        tensor_share: share of the total damage from which one grid's operators stay float too.
+        min_share: share of the total damage that one grid must do in any case: the most sensitive tensors go first.
+        max_remaining: share of the damage that may remain after a round for another search: where more is left, the
+            tensors that were found had masked no others.
+        rounds: how many searches there are at most.
+        images: how many images the damage is measured on; groups of grids are compared on one of them.
     """
 
     name: ClassVar[str] = "guard"
     stage: ClassVar[Stage] = Stage.CHOICES
 
-    tolerable: NotNegative = 0.015
-    guilty: NotNegative = 0.015
-    share: Share = 1 / 5
-    minor: Share = 0.1
-    masked: Share = 0.7
+    tolerance: NotNegative = 0.015
+    tensor_tolerance: NotNegative = 0.015
+    tensor_share: Share = 1 / 5
+    min_share: Share = 0.1
+    max_remaining: Share = 0.7
     rounds: Count = 4
     images: Count = 4
 
     def __call__(self, qm: QuantModel, context: Context) -> QuantModel:
-        """The model planned again with the guilty operators in float; the same model where there are none.
+        """The model planned again with the operators around sensitive tensors in float; the same model where none is.
 
         Raises:
             CalibrationError: the damage cannot be measured, since the model's heads are not known.
@@ -88,10 +89,10 @@ class Guard:
             roots = sorted({qm.plan.root(t) for t in qm.activations}, key=list(qm.plan.points).index)
             switches = _Switches(OrtRunner(_with_all_switches(qm)), roots, damage)
             total = switches.total
-            if total < self.tolerable or total > self.masked * before:
+            if total < self.tolerance or total > self.max_remaining * before:
                 break
             before = total
-            found = search(roots, switches.screen, switches.measure, self.bar(total), context)
+            found = search(roots, switches.screen, switches.measure, self.threshold(total), context)
             if not found:
                 left = f"guard: damage {total:.3f} is left, which no tensor does alone"
                 return with_notes_of(costs, qm, self).noted(self, left, cost=total)
@@ -116,18 +117,18 @@ class Guard:
             qm = qm.noted(self, said, operators=around(qm, root), cost=cost)
         return qm
 
-    def bar(self, total: float) -> float:
-        """The damage from which a tensor alone is guilty when all together cost ``total``."""
-        return max(min(self.guilty, self.share * total), self.minor * total)
+    def threshold(self, total: float) -> float:
+        """The damage from which a tensor alone is sensitive when all together cost ``total``."""
+        return max(min(self.tensor_tolerance, self.tensor_share * total), self.min_share * total)
 
 
 class _Switches:
     """A model whose grids are switched on and off.
 
     Args:
-        runner: of the model with a switch for each root.
-        roots: all of them.
-        damage: on the images that are looked at.
+        runner: runs the model with a switch for each root.
+        roots: names of all grids (`Plan.root`).
+        damage: measures on the images that are looked at.
     """
 
     def __init__(self, runner: OrtRunner, roots: Sequence[str], damage: Damage) -> None:
@@ -143,11 +144,11 @@ class _Switches:
         return partial(_with_flags, self._runner.run, flags)
 
     def measure(self, group: Group) -> float:
-        """Damage of a group alone, on all images."""
+        """Damage of a group of grids alone, on all images."""
         return self._damage(self._with(group))
 
     def screen(self, groups: Sequence[Group]) -> list[float]:
-        """What each group alone seems to cost, from the image that all together damage most: culprits show there."""
+        """Estimate of each group's damage alone, from the one image that all grids together damage most."""
         return [cost * self._scale for cost in self._one.of_each([self._with(group) for group in groups])]
 
 
@@ -160,25 +161,27 @@ def _reason(qm: QuantModel, root: str, cost: float, total: float) -> str:
     return f"guard: '{root}' [{low:.3g}, {high:.3g}] rounded alone costs {cost:.3f} of {total:.3f}"
 
 
-def search(roots: Sequence[str], screen: Screen, measure: Measure, guilty: float, context: Context) -> dict[str, float]:
-    """Case 2: the grids that alone cost at least ``guilty``, and what they cost.
+def search(
+    roots: Sequence[str], screen: Screen, measure: Measure, threshold: float, context: Context
+) -> dict[str, float]:
+    """The grids that alone do at least ``threshold`` of damage, with that damage (case 2).
 
-    A group costs about what its worst member costs, so a group below the bar holds no guilty member.
+    A group costs about what its worst member costs, so a group below the threshold holds no sensitive member.
 
     Args:
-        roots: grids by name.
-        screen: what groups seem to cost, each by itself.
-        measure: what a group costs.
-        guilty: the bar.
+        roots: names of all grids.
+        screen: estimates the damage of groups, each by itself.
+        measure: measures the damage of a group.
+        threshold: damage from which a grid is sensitive.
         context: is told how far the search is.
     """
     groups, found, done = _parts(roots, GROUPS), dict[str, float](), 0
     while groups:
-        suspicious = [g for g, cost in zip(groups, screen(groups), strict=True) if cost >= guilty]
+        suspects = [g for g, cost in zip(groups, screen(groups), strict=True) if cost >= threshold]
         done += len(groups)
-        costs = {group[0]: measure(group) for group in suspicious if len(group) == 1}
-        found |= {root: cost for root, cost in costs.items() if cost >= guilty}
-        groups = [part for group in suspicious if len(group) > 1 for part in _parts(group, SPLIT)]
+        costs = {group[0]: measure(group) for group in suspects if len(group) == 1}
+        found |= {root: cost for root, cost in costs.items() if cost >= threshold}
+        groups = [part for group in suspects if len(group) > 1 for part in _parts(group, SPLIT)]
         context.tick("looking for harmful tensors", done, done + len(groups))
     return found
 

@@ -18,7 +18,7 @@ class Measurements:
         self._taken = dict(deepcopy(known or {}))
 
     def recall(self, step: str) -> Any | None:
-        """What the step decided in an equal run; None where it has to measure."""
+        """The decision that this step made in an equal run; None where it has to measure."""
         return deepcopy(self._taken.get(step))
 
     def remember(self, step: str, decision: Any) -> None:
@@ -26,5 +26,5 @@ class Measurements:
         self._taken[step] = deepcopy(decision)
 
     def all(self) -> dict[str, Any]:
-        """Every decision, by step."""
+        """All decisions, by the name of the step."""
         return deepcopy(self._taken)

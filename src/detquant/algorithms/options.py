@@ -21,9 +21,9 @@ class Within:
     """Bounds of a number, both included.
 
     Attributes:
-        low: None where there is none.
-        high: the same.
-        above: whether ``low`` itself is left out.
+        low: the smallest number allowed; None where there is no lower bound.
+        high: the largest number allowed; None where there is no upper bound.
+        above: whether ``low`` itself is refused.
     """
 
     low: float | None = None
@@ -31,7 +31,7 @@ class Within:
     above: bool = False
 
     def holds(self, number: float) -> bool:
-        """Whether ``number`` is inside."""
+        """Whether ``number`` is within the bounds."""
         low = self.low is None or number > self.low or (number == self.low and not self.above)
         return low and (self.high is None or number <= self.high)
 
@@ -45,6 +45,16 @@ Share = Annotated[float, Within(0, 1)]
 Positive = Annotated[float, Within(0, above=True)]
 PositiveShare = Annotated[float, Within(0, 1, above=True)]
 NotNegative = Annotated[float, Within(0)]
+
+
+RENAMED = {
+    "tolerable": "tolerance",
+    "guilty": "tensor_tolerance",
+    "share": "tensor_share",
+    "minor": "min_share",
+    "masked": "max_remaining",
+}
+"""Options by the names that they had before, so that the error about an old one says what to write instead."""
 
 
 def checked(step: str, kind: type, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,7 +72,7 @@ def checked(step: str, kind: type, options: Mapping[str, Any]) -> dict[str, Any]
     known = {one.name: hints[one.name] for one in fields(kind) if one.init}
     for name in options:
         if name not in known:
-            raise RecipeError(f"Step '{step}': {unknown_name('option', name, known)}")
+            raise RecipeError(f"Step '{step}': {unknown_name('option', name, known, RENAMED)}")
     for one in fields(kind):
         if _is_needed(one) and one.name not in options:
             raise RecipeError(f"Step '{step}' needs the option {one.name}, {expected(known[one.name])}.")
@@ -81,7 +91,7 @@ def _fitting(value: object, hint: Any, what: str) -> Any:
 
 
 class _Misfit(Exception):
-    """A value is not what a hint says."""
+    """A value is not of the type that an annotation asks for."""
 
 
 def _fit(value: Any, hint: Any) -> Any:
@@ -108,7 +118,7 @@ def _required(value: Any, fits: bool) -> Any:
 
 
 def _number(value: Any) -> float:
-    """Finite; a whole number will do, but neither true nor false."""
+    """The value as a finite float; whole numbers are taken, booleans are not."""
     _required(value, isinstance(value, (int, float)) and not isinstance(value, bool))
     try:
         number = float(value)

@@ -52,15 +52,15 @@ WARM_UP = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What a clock said of one candidate.
+    """The measured latency of one candidate.
 
     Attributes:
-        what: was tried in float.
-        ratio: of the latency with it in float to that without.
-        low: the least that the turns allow.
-        high: the largest.
-        bar: below which it pays; of the whole net, below which more than one convolution is tried.
-        turns: that it took.
+        what: title of the part that was tried in float.
+        ratio: latency with this part in float over latency without.
+        low: lower end of the ratio's confidence interval.
+        high: upper end of the interval.
+        bar: ratio below which float pays; for the whole net, below which more than one convolution is tried.
+        turns: turns that the measurement took.
     """
 
     what: str
@@ -77,7 +77,7 @@ class Measured:
 
     @classmethod
     def of(cls, what: str, timing: Timing, bar: float) -> Measured:
-        """Rounded as it is written down."""
+        """The figures of a candidate, rounded to the four digits that are written down."""
         low, ratio, high = (round(one, 4) for one in timing.interval())
         return cls(what=what, ratio=ratio, low=low, high=high, bar=round(bar, 4), turns=timing.turns)
 
@@ -121,7 +121,7 @@ class Placement:
 
     def decide(self, qm: QuantModel, context: Context) -> tuple[dict[str, str], list[Measured]]:
         """What goes to float, operator -> reason, and what was measured."""
-        feed, best = context.images.telling[0], _open(qm, context)
+        feed, best = context.images.informative[0], _open(qm, context)
         reference = context.target.open(context.target.lower(qm.reference), 1)
         whole = self.timed(best, reference, feed, lambda _: 1 / self.enough)
         measured, kept = [Measured.of(ALL, whole, 1 / self.enough)], dict[str, str]()

@@ -15,7 +15,7 @@ IMAGE = "convolution of the image"
 
 
 def candidates(qm: QuantModel) -> Iterator[tuple[str, list[str]]]:
-    """What is tried in float, by title: names of integer operators."""
+    """The parts of the net to try in float: title, and names of the integer operators in it."""
     integer = set(qm.plan.integer)
     nodes = [n for n in qm.reference.graph if n.name in integer]
     groups: dict[str, list[ir.Node]] = {

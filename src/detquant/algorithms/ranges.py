@@ -37,9 +37,9 @@ class Ranges:
     """Chooses the observer of all activations.
 
     Attributes:
-        observers: candidates besides the recipe's own.
-        gain: share of the damage that another must take away.
-        tolerable: damage up to which nothing else is tried.
+        observers: names of the candidates besides the recipe's own.
+        gain: share of the damage that another observer must take away to be chosen.
+        tolerance: damage up to which no other observer is tried.
     """
 
     name: ClassVar[str] = "ranges"
@@ -47,7 +47,7 @@ class Ranges:
 
     observers: tuple[str, ...] = ("mse", "mean")
     gain: Share = 0.05
-    tolerable: NotNegative = 0.05
+    tolerance: NotNegative = 0.05
 
     def __post_init__(self) -> None:
         for name in self.observers:
@@ -65,7 +65,7 @@ class Ranges:
             )
         if not qm.activations:
             return qm
-        if damage_of(qm, replace(context, damage=context.damage.limited(FIRST_LOOK))) <= self.tolerable:
+        if damage_of(qm, replace(context, damage=context.damage.limited(FIRST_LOOK))) <= self.tolerance:
             return qm
         costs = {"": damage_of(qm, context)}
         for done, name in enumerate(self.observers, 1):
@@ -84,7 +84,7 @@ class Ranges:
 
 
 def damage_of(qm: QuantModel, context: Context) -> float:
-    """What the rounded activations alone cost the heads."""
+    """Damage to the heads when activations alone are rounded, weights staying float."""
     assert context.damage is not None, "checked by the caller"
     runner = OrtRunner(with_switches(qm.reference, qm.activations, dict.fromkeys(qm.activations, ON)))
     return context.damage(partial(_switched_on, runner.run))

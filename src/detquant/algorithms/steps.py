@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from detquant.algorithms._base import Algorithm, Context
-from detquant.calibration import QuantModel, fault
+from detquant.calibration import QuantModel, invariant_violation
 from detquant.errors import RecipeError
 
 
@@ -46,6 +46,6 @@ def take_steps(qm: QuantModel, steps: Iterable[Algorithm], context: Context) -> 
     """
     for step in steps:
         qm = step(qm, context)
-        if what := fault(qm, context.target.capability):
+        if what := invariant_violation(qm, context.target.capability):
             raise BrokenStep(f"The step '{step.name}' breaks the model for {context.target.name}: {what}")
     return qm

@@ -11,10 +11,10 @@ from functools import partial
 import numpy as np
 import onnx_ir as ir
 
+from detquant.calibration.invariants import codes_read, input_of
 from detquant.calibration.observers import TensorView, observer
 from detquant.calibration.preactivation import FUNCTIONS, useful_low
 from detquant.calibration.quant_model import QuantModel
-from detquant.calibration.sound import codes_read, input_of
 from detquant.calibration.statistics import BINS, Statistics
 from detquant.calibration.weights import WeightGrid, weight_grid
 from detquant.errors import CalibrationError
@@ -79,7 +79,7 @@ def _same_range(root: str, plan: Plan, before: QuantModel) -> bool:
 
 
 def with_weight_grids(qm: QuantModel, capability: Capability, before: QuantModel | None = None) -> QuantModel:
-    """The same with every weight on a grid, as near to the weight of `QuantModel.reference` as it gets."""
+    """The model with each weight rounded to a grid, as near to the weight of `QuantModel.reference` as it gets."""
     nodes = {n.name or "": n for n in qm.reference.graph}
     known = _weights_of(before) if before is not None and before.reference is qm.reference else {}
 

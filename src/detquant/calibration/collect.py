@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import onnx_ir as ir
 
-from detquant.calibration.interest import telling
+from detquant.calibration.convergence import converged
+from detquant.calibration.informativeness import most_informative
 from detquant.calibration.observers import observer
 from detquant.calibration.probes import with_codes, with_extremes
-from detquant.calibration.settled import settled
+from detquant.calibration.running_statistics import RunningStatistics
 from detquant.calibration.statistics import Statistics
-from detquant.calibration.tally import Tally
 from detquant.errors import CalibrationError
 from detquant.graph.running import OrtRunner
 from detquant.numerics.grid import Array
@@ -29,7 +29,7 @@ from detquant.spread import spread_over
 Feed = Mapping[str, Array]
 Feeds = Callable[[Sequence[int]], Iterator[Feed]]
 Progress = Callable[[str, int, int], None]
-Interest = Callable[[Feed], float]
+Informativeness = Callable[[Feed], float]
 SAVE_EVERY = 16
 
 
@@ -41,11 +41,11 @@ class Collector:
         model: prepared float graph.
         plan: says which tensors matter and which observers they have.
         by_channel: tensors whose channels' means and peaks are wanted too.
-        enough: share of their width to which ranges must be known for calibration to end before it has seen all images;
-            0 to look at all of them.
-        histogram_images: how many images the pass over histograms takes at most: those that tell most where `interest`
-            is given, else evenly spread.
-        interest: what an image shows, from the model's outputs by name; None where the heads are not known.
+        range_tolerance: share of their width to which ranges must be known for calibration to end before it has seen
+            all images; 0 to look at all of them.
+        histogram_images: how many images the pass over histograms takes at most: the most informative ones where
+            `informativeness` is given, else evenly spread.
+        informativeness: how much an image shows, from the model's outputs by name; None where the heads are not known.
         threads: images that run at a time.
         executor: that runs them, or None for threads of its own.
         store: file for statistics, or None.
@@ -55,16 +55,16 @@ class Collector:
     model: ir.Model
     plan: Plan
     by_channel: Sequence[str] = ()
-    enough: float = 0.0
+    range_tolerance: float = 0.0
     histogram_images: int = 16
-    interest: Interest | None = None
+    informativeness: Informativeness | None = None
     threads: int = 1
     executor: Executor | None = None
     store: Path | None = None
     progress: Progress | None = None
 
     def collect(self, feeds: Feeds, count: int) -> Statistics:
-        """Statistics over ``count`` images, or fewer where the ranges have settled.
+        """Statistics over ``count`` images, or fewer where the ranges have converged.
 
         Args:
             feeds: called with the positions of images, gives their feeds one by one.
@@ -76,7 +76,7 @@ class Collector:
         if count == 0:
             raise CalibrationError("Calibration has no images: the data set's calibration split is empty.")
         stored = self._stored()
-        state = Tally.after(stored) if stored else Tally()
+        state = RunningStatistics.after(stored) if stored else RunningStatistics()
         try:
             self._extremes(state, feeds, count)
             self._histograms(state, feeds)
@@ -86,11 +86,11 @@ class Collector:
         return state.statistics()
 
     def _stored(self) -> Statistics | None:
-        """What an earlier run has left, if it looked at the same tensors."""
+        """The statistics that an earlier run has left; None where there are none, or of other tensors."""
         found = Statistics.load(self.store) if self.store else None
         if found is None or set(self.tensors()) != set(found.extremes):
             return None
-        if self.interest is not None and len(found.interest) != found.images:
+        if self.informativeness is not None and len(found.informativeness) != found.images:
             return None
         return found if set(self.by_channel) == set(found.channel_sums) else None
 
@@ -99,14 +99,16 @@ class Collector:
         owned = self.plan.owned
         return [name for root in owned for name in self.plan.sources[root]]
 
-    def _extremes(self, state: Tally, feeds: Feeds, count: int) -> None:
-        if state.images >= count or settled(self.plan, state.statistics(), self.enough):
+    def _extremes(self, state: RunningStatistics, feeds: Feeds, count: int) -> None:
+        if state.images >= count or converged(self.plan, state.statistics(), self.range_tolerance):
             return
         names, inputs = self.tensors(), {v.name or "" for v in self.model.graph.inputs}
         inside = [n for n in names if n not in inputs]
         averages = () if self.by_channel else inside
-        probe = with_extremes(self.model, inside, self.by_channel, averages=averages, heads=self.interest is not None)
-        heads = {value.name or "" for value in self.model.graph.outputs} if self.interest else set[str]()
+        probe = with_extremes(
+            self.model, inside, self.by_channel, averages=averages, heads=self.informativeness is not None
+        )
+        heads = {value.name or "" for value in self.model.graph.outputs} if self.informativeness else set[str]()
         for feed, found in in_parallel(
             OrtRunner(probe), feeds(range(state.images, count)), self.threads, self.executor
         ):
@@ -119,7 +121,7 @@ class Collector:
                     f"{name}:average": image.mean(),
                 }
             _require_finite(out, state.images + 1)
-            shown = [self.interest({name: found[name] for name in heads})] if self.interest else []
+            shown = [self.informativeness({name: found[name] for name in heads})] if self.informativeness else []
             # From here on nothing fails: statistics never hold a part of an image.
             for name in names:
                 low_high = float(out[f"{name}:min"]), float(out[f"{name}:max"])
@@ -128,14 +130,14 @@ class Collector:
                 state.add_channels(
                     name, np.asarray(out[f"{name}:mean"], np.float64), np.asarray(out[f"{name}:peak"], np.float32)
                 )
-            state.interest += shown
+            state.informativeness += shown
             state.images += 1
-            done = settled(self.plan, state.statistics(), self.enough)
+            done = converged(self.plan, state.statistics(), self.range_tolerance)
             self._tick("calibrating", state, state.images, state.images if done else count)
             if done:
                 break
 
-    def _histograms(self, state: Tally, feeds: Feeds) -> None:
+    def _histograms(self, state: RunningStatistics, feeds: Feeds) -> None:
         wanted = [r for r, spec in self.plan.owned.items() if observer(spec.observer).needs_histogram]
         chosen = self._chosen(state)
         if not wanted or state.histogram_images >= len(chosen):
@@ -151,13 +153,13 @@ class Collector:
             state.add_codes({name: out[f"{name}:codes"] for name in bounds})
             self._tick("histograms", state, state.histogram_images, len(chosen))
 
-    def _chosen(self, state: Tally) -> Sequence[int]:
+    def _chosen(self, state: RunningStatistics) -> Sequence[int]:
         """The images of the pass over histograms."""
-        if state.interest:
-            return telling(state.interest, self.histogram_images)
+        if state.informativeness:
+            return most_informative(state.informativeness, self.histogram_images)
         return range(0, state.images, -(-state.images // self.histogram_images))
 
-    def _tick(self, what: str, state: Tally, done: int, count: int) -> None:
+    def _tick(self, what: str, state: RunningStatistics, done: int, count: int) -> None:
         if self.progress:
             self.progress(what, done, count)
         if self.store and done % SAVE_EVERY == 0:

@@ -11,20 +11,20 @@ from detquant.calibration.collect import Feed, Feeds
 class Images:
     """Images as network inputs: each pass reads and preprocesses them anew, so hundreds cost no more memory than one.
 
-    Who looks at few images many times takes `telling`, which are held in memory.
+    Who looks at few images many times takes `informative`, which are held in memory.
 
     Args:
         feeds: called with the places of images, gives their feeds one by one; the same ones each time.
         places: of the images, in the order in which they come.
-        telling: places of the few that tell most, see `detquant.calibration.interest`.
+        informative: places of the few most informative ones, see `detquant.calibration.informativeness`.
     """
 
-    def __init__(self, feeds: Feeds, places: Sequence[int], telling: Sequence[int] = ()) -> None:
-        self._feeds, self._places, self._telling = feeds, tuple(places), tuple(telling)
+    def __init__(self, feeds: Feeds, places: Sequence[int], informative: Sequence[int] = ()) -> None:
+        self._feeds, self._places, self._informative = feeds, tuple(places), tuple(informative)
 
     @classmethod
     def of(cls, feeds: Sequence[Feed]) -> Images:
-        """Images that are in memory already, and few: all of them are telling."""
+        """Images that are in memory already, and few: all of them count as informative."""
         places = range(len(feeds))
         return cls(partial(_at, tuple(feeds)), places, places)
 
@@ -35,16 +35,16 @@ class Images:
         return self._feeds(self._places)
 
     def part(self, which: Sequence[int]) -> Images:
-        """Some of them, by their places among these: the first hundred, or all but those held back.
+        """The images at some places among these: the first hundred, or all but those held back.
 
-        The telling ones stay the same.
+        The informative ones stay the same.
         """
-        return Images(self._feeds, [self._places[k] for k in which], self._telling)
+        return Images(self._feeds, [self._places[k] for k in which], self._informative)
 
     @cached_property
-    def telling(self) -> tuple[Feed, ...]:
-        """The few images that tell most: on these damage is measured."""
-        return tuple(self._feeds(self._telling))
+    def informative(self) -> tuple[Feed, ...]:
+        """The most informative images, held in memory: damage is measured on these."""
+        return tuple(self._feeds(self._informative))
 
 
 def _at(feeds: Sequence[Feed], which: Sequence[int]) -> Iterator[Feed]:

@@ -34,16 +34,16 @@ PAIRS_OF = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WeightLimits:
-    """What the codes of one layer's weight keep on one target.
+    """The limits that the codes of one layer's weight must keep on one target.
 
     Attributes:
-        layer: name.
-        qtype: of the codes.
+        layer: name of the layer.
+        qtype: integer type of the codes.
         order: axes of the weight in the order of the runtime's matrix: output channels first, input channels last.
         taps: places of the kernel; each has as many numbers of a row as there are input channels.
         seen: ``[row]``, largest code of the activation that each number of a row meets; None where limit 1 does not
             apply.
-        bias: magnitudes in units of the activation's scale, ``[channels]``; zeros where there is none in codes.
+        bias: ``[channels]``, magnitudes of the bias in units of the activation's scale; zeros where it is not in codes.
     """
 
     layer: str
@@ -116,8 +116,8 @@ class WeightLimits:
         by_tap = self._by_tap(rows, self.seen)
         return rows if by_tap is None else _pairs_drawn_in(*by_tap).reshape(rows.shape)
 
-    def fault(self, codes: npt.NDArray[np.integer], grid: QuantParams) -> str | None:
-        """What is wrong with codes on a grid, in a few words; None where nothing is.
+    def violation(self, codes: npt.NDArray[np.integer], grid: QuantParams) -> str | None:
+        """The first limit that codes on a grid violate, in a few words; None where they keep all.
 
         Args:
             codes: in the weight's own shape.
@@ -131,14 +131,14 @@ class WeightLimits:
         return f"the bias of output channel {full[0]} does not fit 32 bits at this scale" if len(full) else None
 
     def _overflowing(self, rows: FloatArray) -> int:
-        """How many pairs can overflow."""
+        """How many pairs of neighbours can overflow 16 bits."""
         if self.seen is None:
             return 0
         by_tap = self._by_tap(rows, self.seen)
         return sum(int(_overflow(*one)[1].sum()) for one in ((rows, self.seen), by_tap) if one is not None)
 
     def _by_tap(self, rows: FloatArray, seen: FloatArray) -> tuple[FloatArray, FloatArray] | None:
-        """The same numbers with a row for each tap, where pairs are others then."""
+        """The numbers as one row for each tap of the kernel; None where that leaves the same pairs side by side."""
         width = rows.shape[1] // self.taps
         if width % 2 == 0 or width == 1:
             return None
@@ -191,7 +191,7 @@ def _peak_codes(
 
 
 def _taps(node: ir.Node, shape: tuple[int, ...]) -> int:
-    """Places of the kernel: rows times columns of a convolution's, 1 of a matrix."""
+    """How many taps a kernel has: rows times columns for a convolution, 1 for a matrix product."""
     return int(np.prod(shape[2:])) if node.op_type == "Conv" else 1
 
 

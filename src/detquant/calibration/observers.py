@@ -34,12 +34,12 @@ smaller in the same channels wherever an image shows most, and that goes through
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TensorView:
-    """What an observer sees of a grid's tensors.
+    """The statistics of a grid's tensors, as an observer reads them.
 
     Attributes:
-        extremes: float ``[images, 2]``.
+        extremes: float ``[images, 2]``, smallest and largest value of the tensors in each image.
         histogram: int64 ``[bins]``, None unless the observer needs it.
-        spec: the wish.
+        spec: the wish for the grid.
         function: what the tensor's only reader makes of it (SiLU): errors are then measured behind it.
         useful: the lower end that is worth representing for this function, from both ends of a range.
     """
@@ -162,14 +162,22 @@ def entropy(view: TensorView, steps: int = 29) -> Range:
 
 
 def standard_error(extremes: FloatArray) -> float:
-    """Of the mean of the images' extremes, the worse end, as a share of the mean range."""
+    """Standard error of the mean extremes, that of the worse end, as a share of the mean range.
+
+    Args:
+        extremes: float ``[images, 2]``.
+    """
     width = float(np.ptp(extremes.mean(axis=0, dtype=np.float64)))
     deviation = float(extremes.std(axis=0, ddof=1, dtype=np.float64).max())
     return deviation / float(np.sqrt(len(extremes))) / max(width, 1e-12)
 
 
 def growth(extremes: FloatArray) -> float:
-    """What the second half of the images has added to the range, as a share of it."""
+    """How much the second half of the images has widened the range, as a share of the whole range.
+
+    Args:
+        extremes: float ``[images, 2]``.
+    """
 
     def width(part: FloatArray) -> float:
         return float(part[:, 1].max() - part[:, 0].min())
@@ -182,8 +190,8 @@ class Observer:
     """A row of `OBSERVERS`.
 
     Attributes:
-        range: the estimate.
-        needs_histogram: whether it looks at one.
+        range: estimates the range from the statistics.
+        needs_histogram: whether the estimate reads the histogram.
         unsure: from the extremes of at least two images, ``[images, 2]``: how far the estimate may be off, as a share
             of the range; None where that is not known before all images are seen.
     """

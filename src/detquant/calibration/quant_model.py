@@ -50,13 +50,13 @@ class QuantModel:
         return {name: self.params[self.plan.root(name)] for name in named}
 
     def qdq(self) -> ir.Model:
-        """The QDQ graph."""
+        """The QDQ graph that the plan and its numbers make."""
         return insert_qdq(self.model, activations=self.activations, weights=self.weights, nodes=set(self.plan.integer))
 
     def noted(
         self, step: Speaker, sentence: str, *, operators: Iterable[str] = (), cost: float | None = None
     ) -> QuantModel:
-        """The same with one more note, by a step; see `Note`."""
+        """The model with one more note, left by a step; see `Note`."""
         said = Note(step=step.name, stage=step.stage, sentence=sentence, operators=tuple(operators), cost=cost)
         return replace(self, notes=(*self.notes, said))
 

@@ -21,14 +21,14 @@ BINS = 2048
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """Statistics of some tensors. Who has others makes another of these, with `dataclasses.replace`.
+    """Statistics of some tensors over images; changed ones are made with `dataclasses.replace`.
 
     Attributes:
         extremes: tensor -> float32 ``[images, 2]``, smallest and largest value in each image.
         channel_sums: tensor -> float64 ``[channels]``, sum over the images of each channel's mean.
         channel_peaks: tensor -> float32 ``[channels]``, largest value of each channel in any image.
         histograms: tensor -> int64 ``[BINS]`` over ``[min, max]`` of all images, where an observer needs it.
-        interest: how much each image shows, see `detquant.calibration.interest`; empty where it was not asked for.
+        informativeness: float ``[images]``, see `detquant.calibration.informativeness`; empty where not asked for.
         images: images seen by the pass over extremes.
         histogram_images: images seen by the pass over histograms.
     """
@@ -37,13 +37,13 @@ class Statistics:
     channel_sums: Mapping[str, npt.NDArray[np.float64]]
     channel_peaks: Mapping[str, FloatArray]
     histograms: Mapping[str, IntArray]
-    interest: Sequence[float] = ()
+    informativeness: Sequence[float] = ()
     images: int = 0
     histogram_images: int = 0
 
     @classmethod
     def empty(cls) -> Statistics:
-        """Before the first image."""
+        """The statistics before the first image."""
         return cls(extremes={}, channel_sums={}, channel_peaks={}, histograms={})
 
     def channel_means(self) -> dict[str, FloatArray]:
@@ -59,7 +59,7 @@ class Statistics:
     def save(self, path: Path) -> None:
         """Writes an ``.npz``; never leaves a partial file under its final name."""
         arrays: dict[str, Array] = {"counts": np.array([self.images, self.histogram_images], np.int64)}
-        arrays["interest"] = np.asarray(self.interest, np.float64)
+        arrays["informativeness"] = np.asarray(self.informativeness, np.float64)
         for kind, table in _TABLES.items():
             arrays |= {f"{kind}:{name}": np.asarray(value) for name, value in getattr(self, table).items()}
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,19 +70,19 @@ class Statistics:
 
     @classmethod
     def load(cls, path: Path) -> Statistics | None:
-        """What was saved, or None where there is nothing usable."""
+        """The statistics that `save` has written; None where the file is missing or unusable."""
         tables: dict[str, dict[str, Any]] = {letter: {} for letter in _TABLES}
         try:
             with path.open("rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as arrays:
                 images, histogram_images = (int(n) for n in arrays["counts"])
-                interest = tuple(arrays["interest"].tolist())
-                for key in set(arrays.files) - {"counts", "interest"}:
+                informativeness = tuple(arrays["informativeness"].tolist())
+                for key in set(arrays.files) - {"counts", "informativeness"}:
                     value = arrays[key]
                     tables[key[0]][key[2:]] = tuple(map(tuple, value.tolist())) if key[0] == "e" else value
         except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return None
         named = {table: tables[letter] for letter, table in _TABLES.items()}
-        return cls(**named, interest=interest, images=images, histogram_images=histogram_images)
+        return cls(**named, informativeness=informativeness, images=images, histogram_images=histogram_images)
 
 
 _TABLES = {"e": "extremes", "c": "channel_sums", "p": "channel_peaks", "h": "histograms"}

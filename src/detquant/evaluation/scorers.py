@@ -15,16 +15,16 @@ MEASURES = {"detect": ("ap", "ap50", "ap75"), "classify": ("top1", "top5")}
 
 
 class Score(Protocol):
-    """What was measured of one model; the attributes are read-only."""
+    """The accuracy of one model; the attributes are read-only."""
 
     @property
     def per_class(self) -> dict[str, float]:
-        """The first measure of each class."""
+        """The first measure for each class, in per cent."""
         ...
 
     @property
     def images(self) -> int:
-        """How many were measured."""
+        """How many images were measured."""
         ...
 
     def figures(self) -> dict[str, float]:

@@ -160,8 +160,8 @@ class Family(ABC):
             ModelError: the metadata is wrong.
         """
 
-    def surest(self, found: Detections) -> Detections:
-        """What the model is sure enough of to be held to it where nothing is labelled."""
+    def confident_detections(self, found: Detections) -> Detections:
+        """The detections of at least `CONFIDENCE`, by which models are compared where nothing is labelled."""
         return found.above(CONFIDENCE)
 
     def facts(self) -> dict[str, str]:

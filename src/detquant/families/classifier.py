@@ -72,8 +72,8 @@ class Classifier(Family):
         """The preprocessing, so that a file made from this model needs no assumption."""
         return {KEY: self.form.to_json()}
 
-    def surest(self, found: Detections) -> Detections:
-        """The likeliest class, however likely."""
+    def confident_detections(self, found: Detections) -> Detections:
+        """The likeliest class alone, whatever its score."""
         return found.select(np.arange(min(1, len(found))))
 
     def scores(self, outputs: Outputs) -> Floats:

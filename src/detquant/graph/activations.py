@@ -30,12 +30,12 @@ _TOLERANCE = 1e-3  # 1/6 is written as 0.1666 by some, and in half precision by 
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """One activation.
+    """An activation function that the graph writes as several operators.
 
     Attributes:
         kind: "silu", "hardswish" or "mish".
-        input: what it is a function of.
-        output: what it gives.
+        input: the value that it is a function of.
+        output: the value that it gives.
         nodes: the nodes it is made of, in the graph's order.
     """
 

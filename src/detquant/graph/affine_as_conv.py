@@ -70,7 +70,7 @@ def _affine(node: ir.Node) -> tuple[ir.Value, _Affine] | None:
 
 
 def _by_constant(node: ir.Node, place: int) -> _Affine | None:
-    """Case 2."""
+    """The map with its slope and offset, for an operator with a constant by channel (case 2); None for any other."""
     shape, array = static_shape(node.inputs[place]), constant(node.inputs[1 - place])
     form = _FORMS.get((node.op_type, place))
     if form is None or shape is None or array is None or array.size == 1 or len(shape) != 4:

@@ -110,7 +110,7 @@ def _slice(node: ir.Node, position: int, run: _Run) -> Iterator[_Run | None]:
 
 
 def _cut(run: _Run, start: int, end: int) -> _Run:
-    """What of a run lies in a part, counted from where the part begins."""
+    """The part of a run within [start, end), counted from ``start``."""
     return replace(run, first=max(run.first, start) - start, end=min(run.end, end) - start)
 
 

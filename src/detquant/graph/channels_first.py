@@ -174,7 +174,7 @@ def _by_axis(node: ir.Node) -> dict[int, Array] | None:
 
 
 def _is_elementwise(node: ir.Node, turned: ir.Value) -> bool:
-    """Case 2: with constants of one number, or one a channel; and with other maps, which `_turn_inputs` judges."""
+    """Whether the node works element by element (case 2); its other maps are judged by `_turn_inputs` (case 4)."""
     if is_op(node, *_UNARY):
         others = [constant(value) for value in node.inputs[1:] if value is not None]
         return all(array is not None and array.size == 1 for array in others)

@@ -20,7 +20,7 @@ from detquant.graph.values import constant, fresh_name, is_op, used_names
 
 
 def cut_decode(qdq: ir.Model) -> tuple[ir.Model, ir.Model | None]:
-    """The two parts.
+    """Cuts a QDQ graph where its network ends and decoding begins.
 
     Args:
         qdq: a QDQ graph whose heads are quantised. Not changed.
@@ -43,7 +43,7 @@ def cut_decode(qdq: ir.Model) -> tuple[ir.Model, ir.Model | None]:
 
 
 def cut_float_decode(model: ir.Model) -> tuple[ir.Model, ir.Model | None]:
-    """The same of a float graph, at its decode tail: what a graph that was cut is compared with.
+    """Cuts a float graph at its decode tail; a QDQ graph that was cut is compared with the result.
 
     Args:
         model: prepared. Not changed.
@@ -72,7 +72,7 @@ def _values(graph: ir.Graph) -> list[ir.Value]:
 
 
 def _network(model: ir.Model, given: dict[str, str]) -> ir.Model:
-    """Case 1."""
+    """The network alone, whose outputs are codes under the names of the real values that they stand for (case 1)."""
     graph = model.graph
     codes = {v.name or "": v for node in graph for v in node.outputs if v.name in given}
     names = used_names(graph) | set(given.values())
@@ -84,7 +84,7 @@ def _network(model: ir.Model, given: dict[str, str]) -> ir.Model:
 
 
 def _decode(model: ir.Model, reals: dict[ir.Value, str], after: set[ir.Node]) -> ir.Model:
-    """Case 2: what the real values are called outside, and the nodes that decode them."""
+    """The decoding alone, whose inputs are the real values that the network gives in codes (case 2)."""
     graph = model.graph
     inputs: dict[str, ir.Value] = {}
     for real, name in reals.items():
@@ -126,7 +126,7 @@ def _codes(node: ir.Node) -> str:
 
 
 def _name(node: ir.Node, names: set[str]) -> str:
-    """What the real value of a DequantizeLinear is called outside."""
+    """The name under which the real value of a DequantizeLinear goes from network to decoding."""
     quantize = node.inputs[0].producer() if node.inputs[0] is not None else None
     real = quantize.inputs[0] if quantize is not None else None
     if node.outputs[0].is_graph_output() or real is None or real.name is None:

@@ -66,7 +66,7 @@ def is_weighted(node: ir.Node) -> bool:
 
 
 def is_expectation(node: ir.Node) -> bool:
-    """Case 3: sum over bins i of i * p[i], written as a convolution, alone or beside the plain sum of p."""
+    """Whether a Conv takes an expectation: sum over bins i of i * p[i], perhaps beside the plain sum of p (case 3)."""
     weight = constant(node.inputs[1])
     if node.op_type != "Conv" or weight is None or weight.ndim < 3:
         return False

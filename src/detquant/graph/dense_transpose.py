@@ -49,7 +49,7 @@ def _rewrite(graph: ir.Graph, node: ir.Node, weight: Array, names: set[str]) -> 
 
 
 def _ungrouped(weight: Array, groups: int) -> Array:
-    """Case 1."""
+    """The weight ``[c, m, kh, kw]`` of one group, with zeros where a group does not look (case 1)."""
     if groups == 1:
         return weight
     ins, outs = weight.shape[0] // groups, weight.shape[1]
@@ -61,7 +61,7 @@ def _ungrouped(weight: Array, groups: int) -> Array:
 
 
 def _spread(weight: Array, dilations: Sequence[int]) -> Array:
-    """Case 2."""
+    """The weight with zeros between its taps in place of dilations (case 2)."""
     sides = [(size - 1) * step + 1 for size, step in zip(weight.shape[2:], dilations, strict=True)]
     spread = np.zeros((*weight.shape[:2], *sides), weight.dtype)
     spread[:, :, :: dilations[0], :: dilations[1]] = weight
@@ -69,7 +69,7 @@ def _spread(weight: Array, dilations: Sequence[int]) -> Array:
 
 
 def _pads(node: ir.Node, kernel: tuple[int, ...]) -> list[int]:
-    """Case 3: pads in front of rows and columns, then behind them."""
+    """The paddings of a ConvTranspose: in front of rows and columns, then behind them (case 3)."""
     words = node.attributes
     auto, given = words.get_string("auto_pad", "NOTSET"), list(words.get_ints("pads", (0, 0, 0, 0)))
     if auto == "VALID":

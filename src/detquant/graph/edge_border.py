@@ -40,7 +40,7 @@ def edge_border(
 def _edge(
     graph: ir.Graph, before: ir.Node, value: ir.Value, shape: list[int], axis: int, place: int, names: set[str]
 ) -> ir.Value:
-    """One row or column of a map."""
+    """Cuts one row or column out of a map, to be joined to its border."""
     name = f"{before.name}_edge_{axis}_{place}"
     bounds = (place, place + 1, axis)
     stored = [new_initializer(graph, f"{name}_{k}", np.array([number]), names) for k, number in enumerate(bounds)]

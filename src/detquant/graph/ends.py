@@ -40,7 +40,7 @@ def _first_behind(value: ir.Value) -> str:
 
 
 def _last_before(value: ir.Value) -> str:
-    """Of what is joined, the first part tells."""
+    """The type of the operator that a value comes from; of a join, the first part is followed."""
     node = value.producer()
     while node is not None and is_op(node, *_PASSED):
         source = node.inputs[0] if node.inputs else None

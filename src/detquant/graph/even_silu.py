@@ -37,7 +37,7 @@ LEVEL, FLAT = 2.0, 8.0
 
 
 def silu_outputs(model: ir.Model) -> list[str]:
-    """Names of what could be rewritten, in the graph's order."""
+    """Names of the outputs of all SiLUs that could be rewritten, in the graph's order."""
     return [activation.output.name or "" for activation, _, _ in _candidates(model.graph)]
 
 
@@ -63,7 +63,7 @@ def with_even_silu(model: ir.Model, peaks: Mapping[str, Reals]) -> ir.Model:
 
 
 def scales_of(peaks: Reals) -> Reals | None:
-    """Cases 2 and 3: what to divide channels with these peaks by, ``[channels]``; None where they are even enough."""
+    """Divisors of channels with these peaks, ``[channels]`` (cases 2 and 3); None where channels are even enough."""
     peaks = np.asarray(peaks, np.float64)
     if peaks.max() <= LEVEL or peaks.max() < UNEVEN * float(np.median(peaks)):
         return None
@@ -72,7 +72,7 @@ def scales_of(peaks: Reals) -> Reals | None:
 
 
 def _candidates(graph: ir.Graph) -> Iterator[tuple[Activation, ir.Node, Sequence[ir.Node]]]:
-    """Case 4: each SiLU with the convolution before it and those behind it."""
+    """Each SiLU that can be rewritten, with the convolution before it and those behind it (case 4)."""
     for activation in find_activations(graph).values():
         conv, uses = activation.input.producer(), activation.output.uses()
         if activation.kind != "silu" or len(activation.nodes) != 2 or conv is None or not is_scalable(conv):

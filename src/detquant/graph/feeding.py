@@ -29,11 +29,11 @@ _TO_LAST = (0, 2, 3, 1)
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What an open model takes at one input.
+    """The array that an open model takes at one input.
 
     Attributes:
-        dtype: of the array.
-        shape: its dimensions; what is no number is free.
+        dtype: element type of the array.
+        shape: dimensions of the array; one that is no number is free.
     """
 
     dtype: np.dtype[Any]
@@ -81,7 +81,7 @@ class FittingRunner(OrtRunner):
         return fit(feeds, self._taken)
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Run once; see `OrtRunner.run`."""
+        """Runs the model once on feeds of float32 with channels first; see `OrtRunner.run`."""
         return in_float(super().run(self.fit(feeds)))
 
 

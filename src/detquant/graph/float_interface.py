@@ -44,7 +44,7 @@ def _quantized_by(value: ir.Value) -> ir.Node | None:
 
 
 def _float_input(graph: ir.Graph, value: ir.Value, taken: set[str]) -> None:
-    """Case 1."""
+    """Makes an integer input of the graph a float one (case 1)."""
     dtype = value.dtype
     assert dtype is not None, "checked by the caller"
     value.type = ir.TensorType(ir.DataType.FLOAT)
@@ -70,7 +70,7 @@ def _float_input(graph: ir.Graph, value: ir.Value, taken: set[str]) -> None:
 
 
 def _float_output(graph: ir.Graph, value: ir.Value, maker: ir.Node, taken: set[str]) -> ir.Value:
-    """Case 2."""
+    """Makes a quantised output of the graph a float one, and returns it (case 2)."""
     producer = value.producer()
     assert producer is not None, "the maker is behind it"
     name = value.name or "output"

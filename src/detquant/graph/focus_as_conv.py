@@ -84,7 +84,7 @@ def _phases(joined: ir.Node) -> list[_Phase] | None:
 
 
 def _phase(value: ir.Value | None) -> _Phase | None:
-    """One phase, through the slices that make it."""
+    """The phase of a source that a value is, found through the Slices that make it; None if it is none."""
     start, step = [0, 0], [1, 1]
     while value is not None and is_op(value.producer(), "Slice"):
         node = value.producer()

@@ -113,7 +113,7 @@ def _weight_and_bias(layer: ir.Node) -> tuple[Doubles, Doubles | None] | None:
 
 
 def _fold_conv(layer: ir.Node, slope: Doubles, offset: Doubles) -> tuple[Array, Array] | None:
-    """Case 1."""
+    """Weight and bias of a Conv with the affine map folded in (case 1); None where it cannot be."""
     constants = _weight_and_bias(layer)
     if constants is None or constants[0].shape[0] != slope.size:
         return None
@@ -123,7 +123,7 @@ def _fold_conv(layer: ir.Node, slope: Doubles, offset: Doubles) -> tuple[Array, 
 
 
 def _fold_conv_transpose(layer: ir.Node, slope: Doubles, offset: Doubles) -> tuple[Array, Array] | None:
-    """Case 2."""
+    """Weight and bias of a ConvTranspose with the affine map folded in (case 2); None where it cannot be."""
     constants = _weight_and_bias(layer)
     group = layer.attributes.get_int("group", 1)
     if constants is None or constants[0].shape[1] * group != slope.size:
@@ -135,7 +135,7 @@ def _fold_conv_transpose(layer: ir.Node, slope: Doubles, offset: Doubles) -> tup
 
 
 def _fold_gemm(layer: ir.Node, slope: Doubles, offset: Doubles) -> tuple[Array, Array] | None:
-    """Case 3."""
+    """Matrix and bias of a Gemm with the affine map folded in (case 3); None where it cannot be."""
     constants = _weight_and_bias(layer)
     if constants is None:
         return None

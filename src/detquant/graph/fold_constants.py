@@ -78,7 +78,7 @@ def fold_constants(model: ir.Model) -> ir.Model:
 
 
 def _drop_identities(model: ir.Model) -> None:
-    """Case 2."""
+    """Removes Identity, and Dropout outside training (case 2)."""
     for node in tuple(model.graph):
         if is_op(node, "Dropout") and not any(map(_is_read, node.outputs[1:])) and not _may_train(node):
             _become_identity(model.graph, node)
@@ -107,7 +107,7 @@ def _become_identity(graph: ir.Graph, node: ir.Node) -> None:
 
 
 def _fold_shapes(graph: ir.Graph) -> bool:
-    """Case 3."""
+    """Makes Shape and Size of known shapes constants (case 3); returns whether any was."""
     changed = False
     for node in tuple(graph):
         shape = static_shape(node.inputs[0]) if is_op(node, "Shape", "Size") else None
@@ -123,7 +123,7 @@ def _fold_shapes(graph: ir.Graph) -> bool:
 
 
 def _fold_constant_nodes(model: ir.Model, largest: int) -> bool:
-    """Case 4; no result has more bytes than `largest`."""
+    """Runs the nodes that depend on constants alone (case 4); no result has more than `largest` bytes."""
     nodes = _constant_nodes(model.graph, largest)
     made = [output for node in nodes for output in node.outputs if output.name]
     wanted = [value for value in made if not all(use.node in nodes for use in value.uses())]

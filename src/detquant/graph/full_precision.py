@@ -76,7 +76,7 @@ def _values(graph: ir.Graph) -> Iterator[ir.Value]:
 
 
 def _wide(kind: ir.TypeProtocol | None) -> ir.TypeProtocol | None:
-    """Case 2."""
+    """The type with float32 in place of other float types (case 2)."""
     if isinstance(kind, ir.TensorType):
         return ir.TensorType(ir.DataType.FLOAT) if kind.dtype in OTHERS else kind
     if isinstance(kind, (ir.SequenceType, ir.OptionalType)) and kind.dtype in OTHERS:
@@ -87,7 +87,7 @@ def _wide(kind: ir.TypeProtocol | None) -> ir.TypeProtocol | None:
 
 
 def _widened(tensor: ir.TensorProtocol) -> ir.Tensor[np.typing.NDArray[np.float32]]:
-    """Case 1."""
+    """The tensor as float32; numbers beyond its range become its largest (case 1)."""
     array = np.asarray(tensor.numpy())
     if tensor.dtype == ir.DataType.DOUBLE:
         array = np.where(np.isfinite(array), np.clip(array, -_LARGEST, _LARGEST), array)
@@ -95,7 +95,7 @@ def _widened(tensor: ir.TensorProtocol) -> ir.Tensor[np.typing.NDArray[np.float3
 
 
 def _widen_attributes(node: ir.Node) -> None:
-    """Cases 1 and 3."""
+    """Makes tensors in attributes float32, and types that attributes name (cases 1 and 3)."""
     for name, attribute in list(node.attributes.items()):
         if attribute.is_ref():
             continue
@@ -107,7 +107,7 @@ def _widen_attributes(node: ir.Node) -> None:
 
 
 def _drop_idle(cast: ir.Node) -> None:
-    """Case 4."""
+    """Removes a Cast from float32 to float32 (case 4)."""
     [source], [out], graph = cast.inputs, cast.outputs, cast.graph
     if source is None or source.dtype != ir.DataType.FLOAT or not isinstance(graph, ir.Graph):
         return

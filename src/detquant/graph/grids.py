@@ -24,11 +24,11 @@ KINDS = frozenset({"INT2", "UINT2", "INT4", "UINT4", "INT8", "UINT8", "INT16", "
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Codes:
-    """An activation in codes.
+    """An activation that is kept in codes.
 
     Attributes:
-        value: what a QuantizeLinear gives.
-        grid: what the codes stand for.
+        value: the codes, as a QuantizeLinear gives them.
+        grid: the grid that tells which numbers the codes stand for.
     """
 
     value: ir.Value

@@ -55,7 +55,7 @@ def to_half(model: ir.Model) -> ir.Model:
 
 
 def _halve(graph: ir.Graph, value: ir.Value, names: set[str]) -> None:
-    """Cases 1 and 2; a value that is wanted in both precisions is there twice."""
+    """Makes an initializer float16 (cases 1 and 2); one that is read in both precisions is kept twice."""
     uses = [use for use in value.uses() if use.idx not in KEEPS.get(use.node.op_type, ())]
     array = constant(value)
     if not uses or array is None:
@@ -76,7 +76,7 @@ def _halve(graph: ir.Graph, value: ir.Value, names: set[str]) -> None:
 
 
 def _feed_in_float(node: ir.Node, names: set[str]) -> None:
-    """Case 4; what stands behind such an operator are indices, so nothing is cast back."""
+    """Feeds an operator that exists in float32 only through casts (case 4); it gives indices, which stay."""
     graph = node.graph
     assert isinstance(graph, ir.Graph), "a node of the main graph"
     for place, value in enumerate(node.inputs):
@@ -85,7 +85,7 @@ def _feed_in_float(node: ir.Node, names: set[str]) -> None:
 
 
 def _outputs_in_float(graph: ir.Graph, names: set[str]) -> None:
-    """Case 5 for outputs, which keep their names."""
+    """Casts the graph's outputs back to float32 under their names (case 5)."""
     for place, value in enumerate(list(graph.outputs)):
         if value.dtype != ir.DataType.FLOAT16:
             continue

@@ -63,7 +63,7 @@ class ImageArithmetic:
 
 
 def find_image_arithmetic(model: ir.Model) -> ImageArithmetic | None:
-    """What a graph does to its one colour image first; None where it does nothing, or nothing of that form.
+    """The arithmetic that a graph does on its one colour image first; None where there is none of that form.
 
     Args:
         model: prepared: one input [1, 3, height, width] in float32.
@@ -103,7 +103,7 @@ def first_layer_norm(graph: ir.Graph) -> float | None:
 
 
 def _followed(graph: ir.Graph, image: ir.Value) -> dict[ir.Value, None]:
-    """Case 1: what is computed of the image, in the graph's order, the image first."""
+    """The values that are computed of the image pixel by pixel, in the graph's order, the image first (case 1)."""
     followed: dict[ir.Value, None] = {image: None}
     for node in graph:
         inputs = [value for value in node.inputs if value is not None]
@@ -132,7 +132,7 @@ def _has_in_order(shape: tuple[int, ...], height: int, width: int) -> bool:
 
 
 def _end(image: ir.Value, followed: dict[ir.Value, None]) -> ir.Value | None:
-    """Case 2; what is followed on a way that ends nowhere is not of the arithmetic: the network begins before it."""
+    """The one value at which the arithmetic ends and the network begins (case 2); None where there is no such value."""
     read = [value for value in followed if _read_outside(value, followed)]
     return read[0] if len(read) == 1 else None
 

@@ -47,7 +47,10 @@ def inline_functions(model: ir.Model) -> ir.Model:
 
 
 def _count(model: ir.Model) -> None:
-    """Cases 1 and 2. Functions that nothing calls are removed: the pass would put calls in place within them too."""
+    """Refuses functions that call themselves or stand for too many nodes (cases 1 and 2).
+
+    Functions that nothing calls are removed: the pass would put calls in place within them too.
+    """
     called = {one: _calls(function.all_nodes(), model) for one, function in model.functions.items()}
     try:
         order = [*graphlib.TopologicalSorter(called).static_order()][::-1]  # who calls comes before who is called

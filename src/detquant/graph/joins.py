@@ -25,7 +25,7 @@ _PASSED = (
 
 
 def joins_at_outputs(graph: ir.Graph) -> dict[str, tuple[tuple[int, ...], ...]]:
-    """By the output's name the sizes of the parts of each join, the one nearest to the output first."""
+    """Sizes of the parts of each Concat before an output, the nearest Concat first, by the output's name."""
     found = {value.name or "": tuple(_joins(value)) for value in graph.outputs}
     return {name: joins for name, joins in found.items() if joins}
 

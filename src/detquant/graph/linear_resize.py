@@ -38,7 +38,7 @@ def linear_resize(model: ir.Model) -> ir.Model:
 
 
 def _factor(node: ir.Node) -> float | None:
-    """By how much the node resizes rows and columns alike, bilinearly around half pixels; None where it does not."""
+    """The factor by which a node resizes rows and columns alike, bilinearly around half pixels; None for any other."""
     words = node.attributes
     if not is_op(node, "Resize") or words.get_string("mode", "nearest") != "linear":
         return None

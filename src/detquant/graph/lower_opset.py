@@ -56,7 +56,7 @@ def lower_opset(model: ir.Model) -> ir.Model:
 
 
 def _split(node: ir.Node, names: Names) -> None:
-    """Case 1."""
+    """Drops `num_outputs` of Split where the parts are equal (case 1)."""
     if node.attributes.pop("num_outputs", None) is None:
         return
     axis = node.attributes.get_int("axis", 0)
@@ -66,7 +66,7 @@ def _split(node: ir.Node, names: Names) -> None:
 
 
 def _reduce(node: ir.Node, names: Names) -> None:
-    """Case 2."""
+    """Makes the axes of a reduction an attribute (case 2)."""
     axes = node.inputs[1] if len(node.inputs) > 1 else None
     if axes is not None:
         found = constant(axes)
@@ -78,7 +78,7 @@ def _reduce(node: ir.Node, names: Names) -> None:
 
 
 def _reshape(node: ir.Node, names: Names) -> None:
-    """Case 3."""
+    """Drops `allowzero` of Reshape where it changes nothing (case 3)."""
     shape = constant(node.inputs[1])
     if shape is not None and np.all(shape != 0):
         node.attributes.pop("allowzero", None)
@@ -86,14 +86,14 @@ def _reshape(node: ir.Node, names: Names) -> None:
 
 
 def _resize(node: ir.Node, names: Names) -> None:
-    """Case 4."""
+    """Drops what came to Resize with opsets 18 and 19 (case 4)."""
     _drop(node, antialias=0, keep_aspect_ratio_policy="stretch", axes=None)
     if node.attributes.get_string("coordinate_transformation_mode", "half_pixel") == "half_pixel_symmetric":
         raise _refused(node, "it maps coordinates as 'half_pixel_symmetric'")
 
 
 def _hard_swish(node: ir.Node, names: Names) -> None:
-    """Case 5."""
+    """Writes HardSwish as x HardSigmoid(x) (case 5)."""
     [data], [out], graph = node.inputs, node.outputs, node.graph
     assert isinstance(graph, ir.Graph), "a node of the main graph"
     gate = ir.Value(name=fresh_name(f"{out.name}_gate", names), shape=out.shape, type=out.type)
@@ -106,7 +106,7 @@ def _hard_swish(node: ir.Node, names: Names) -> None:
 
 
 def _pad(node: ir.Node, names: Names) -> None:
-    """Case 6."""
+    """Refuses a Pad that names axes (case 6)."""
     if len(node.inputs) > 3 and node.inputs[3] is not None:
         raise _refused(node, "it pads some axes only")
     node.resize_inputs(min(len(node.inputs), 3))

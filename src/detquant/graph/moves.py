@@ -9,7 +9,7 @@ from detquant.graph.values import Array, constant, static_shape
 
 
 def moved(node: ir.Node, x: Array) -> Array | None:
-    """What the node makes of an array; None if it is not a plain move."""
+    """The array as the node moves its values; None if the node is not a plain move."""
     shape = static_shape(node.outputs[0])
     if node.op_type == "Transpose":
         return x.transpose(node.attributes.get_ints("perm") or None)

@@ -28,7 +28,7 @@ _RESIZE_SINCE = 10
 
 
 def refuse_what_changed(model: ir.Model, opset: int) -> None:
-    """Cases 2 and 3, for models of any opset below 13.
+    """Refuses nodes of an opset below 13 whose meaning the converter would change (cases 2 and 3).
 
     Raises:
         UnsupportedOperator: a node whose meaning the converter would change.

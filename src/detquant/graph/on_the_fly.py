@@ -58,7 +58,7 @@ def codes_of_weight(node: ir.Node) -> tuple[Array, Array] | None:
 
 
 class _Writer:
-    """One graph, and the values that have codes already."""
+    """The rewriting of one graph; it keeps the values that have been rounded already."""
 
     def __init__(self, graph: ir.Graph) -> None:
         self.graph, self.names = graph, used_names(graph)
@@ -96,7 +96,7 @@ class _Writer:
         ir.convenience.replace_nodes_and_values(self.graph, node, [node], [], [out], [result])
 
     def quantized(self, before: ir.Node, x: ir.Value) -> ir.Node:
-        """Case 2."""
+        """The DynamicQuantizeLinear of a value; layers that read the same value share it (case 2)."""
         if x not in self.rounded:
             made = ir.node("DynamicQuantizeLinear", [x], num_outputs=3, name=self.fresh(f"{x.name}/rounded"))
             for value, word in zip(made.outputs, ("codes", "step", "zero"), strict=True):
@@ -120,7 +120,7 @@ class _Writer:
         return self.constant(f"{node.name}_bias", self.by_channel(node, known.astype(np.float32) * beta))
 
     def by_channel(self, node: ir.Node, numbers: Array) -> Array:
-        """One number, or one for each channel, in the shape that broadcasts against the layer's result."""
+        """The numbers, one or one for each channel, in a shape that broadcasts against the layer's result."""
         shape = static_shape(node.outputs[0])
         rank = 4 if shape is None else len(shape)
         return numbers.reshape(-1, *[1] * (rank - 2)) if node.op_type == "Conv" and numbers.size > 1 else numbers

@@ -43,7 +43,7 @@ class End:
 
     @property
     def layout(self) -> str:
-        """Of an image; "" for what is none."""
+        """The layout of an image, "NHWC" or "NCHW"; "" for an array that is none."""
         return "" if len(self.shape) != 4 else "NHWC" if self.channels_last else "NCHW"
 
     @property
@@ -53,21 +53,21 @@ class End:
 
     @property
     def described(self) -> str:
-        """As "uint8 1 × 256 × 256 × 3 (NHWC)"; what is open as its name, or "?" without one, and for long formulas."""
+        """A description such as "uint8 1 × 256 × 256 × 3 (NHWC)"; an open dimension is shown as its name, or as "?"."""
         dims = " × ".join("?" if dim is None or len(str(dim)) > _LONGEST else str(dim) for dim in self.shape)
         return f"{self.element} {dims}{f' ({self.layout})' if self.layout else ''}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ends:
-    """All inputs and outputs of a file by name."""
+    """All inputs and outputs of a file, by name."""
 
     inputs: dict[str, End]
     outputs: dict[str, End]
 
     @property
     def plain(self) -> bool:
-        """Whether they are as the house has them: float32, channels first."""
+        """Whether inputs and outputs are as prepared graphs have them: float32, images with their channels first."""
         ends = (*self.inputs.values(), *self.outputs.values())
         inputs = all(end.dtype == ir.DataType.FLOAT for end in self.inputs.values())
         return inputs and not any(end.channels_last or end.dtype in FLOATS for end in ends)
@@ -171,7 +171,7 @@ def _keeps_bytes(node: ir.Node) -> bool:
 
 
 def _cast_output(graph: ir.Graph, value: ir.Value, dtype: ir.DataType, taken: set[str]) -> ir.Value:
-    """Case 4, under the same name."""
+    """Casts an output back to the precision of the file, under the same name (case 4)."""
     name, producer = value.name or "", value.producer()
     value.name = fresh_name(f"{name}_float", taken)
     made = _node("Cast", value, f"{name}_cast", {"to": int(dtype)}, taken)

@@ -29,7 +29,7 @@ _UNKNOWN = 4096
 
 
 def propagates_much(model: ir.Model) -> bool:
-    """Whether it would be more than `MOST_ENTRIES`, as far as the known shapes tell."""
+    """Whether data propagation would write down more than `MOST_ENTRIES` entries, as far as known shapes tell."""
     lengths: dict[ir.Value, float] = {}
     entries = 0.0
     for node in model.graph.all_nodes():

@@ -47,7 +47,7 @@ def bias_grid(x: QuantParams, w: QuantParams) -> QuantParams:
 
 
 class _Writer:
-    """One insertion: the graph being changed and the constants already made."""
+    """The insertion of Q and DQ into one graph; it keeps the constants that have been made."""
 
     def __init__(self, graph: ir.Graph) -> None:
         self.graph = graph

@@ -117,7 +117,7 @@ class OrtRunner:
         return _opened, (type(self), model if isinstance(model, bytes) else as_bytes(model), threads, optimisation)
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Run once.
+        """Runs the model once.
 
         Args:
             feeds: an array for each input.

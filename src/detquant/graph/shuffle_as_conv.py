@@ -45,7 +45,7 @@ def _steps(last: ir.Node) -> list[ir.Node]:
 
 
 def _order(steps: list[ir.Node]) -> Array | None:
-    """For each channel the one that it comes from, ``[channels]``; None where more than channels is moved."""
+    """The source channel of each channel, ``[channels]``; None where the steps move more than whole channels."""
     shape = static_shape(steps[0].inputs[0])
     if shape is None or shape != static_shape(steps[-1].outputs[0]) or len(shape) != 4 or shape[0] != 1:
         return None

@@ -21,7 +21,7 @@ from detquant.graph.values import is_op, static_shape
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a graph is made of.
+    """Counts of what a graph is made of.
 
     Attributes:
         operators: how often each operator occurs, most frequent first.

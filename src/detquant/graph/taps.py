@@ -18,7 +18,7 @@ def with_taps_only(model: ir.Model, tensors: Iterable[str]) -> ir.Model:
 
 
 def only_outputs(model: ir.Model, outputs: Iterable[ir.Value]) -> ir.Model:
-    """The same model, in place, with these outputs; what they do not need is removed."""
+    """Gives the model these outputs alone, in place, and removes what they do not need."""
     chosen = list(outputs)
     model.graph.outputs.clear()
     model.graph.outputs.extend(chosen)

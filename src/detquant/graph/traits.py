@@ -12,7 +12,7 @@ import onnx_ir as ir
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpTraits:
-    """Facts about an operator.
+    """Facts about an operator that quantisation needs.
 
     Attributes:
         data_inputs: positions of the activation inputs; None means all of them.

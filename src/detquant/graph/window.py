@@ -64,7 +64,7 @@ def window_of(node: ir.Node, kernel: Sequence[int], shape: Sequence[int], out: S
 
 
 def _starts(node: ir.Node, totals: list[int]) -> Sides:
-    """What is padded at the top and at the left."""
+    """Padding at the top and at the left, in cells of the input."""
     auto = node.attributes.get_string("auto_pad", "NOTSET")
     if auto == "VALID":
         return 0, 0

@@ -1,4 +1,4 @@
-"""What a place to run can do, as facts: read by the planner, stated by the targets."""
+"""What a target's integer kernels can do, as facts: stated by the targets, read by the planner."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ UP_TO_EIGHT = frozenset(range(2, 9))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kernel:
-    """What an integer kernel takes.
+    """The types and granularities that an integer kernel takes.
 
     Attributes:
         weight_bits: widths of its weight's grid: a kernel that reads 8 bits multiplies narrower codes as well.
         activation_bits: widths of the grids that it reads and writes; nothing narrower, since it saturates at its own.
-        granularities: of its weight's grid.
+        granularities: granularities that its weight's grid may have.
     """
 
     weight_bits: frozenset[int] = UP_TO_EIGHT
     activation_bits: frozenset[int] = EIGHT
     granularities: frozenset[type[Granularity]] = frozenset({PerTensor, PerAxis})
 
-    def lacks(self, weight: QuantSpec | None, activation: QuantSpec | None) -> str | None:
-        """What it does not take of two wishes, in a few words; None where it takes both.
+    def unsupported(self, weight: QuantSpec | None, activation: QuantSpec | None) -> str | None:
+        """Says in a few words which of two wishes the kernel does not take; None where it takes both.
 
         Args:
             weight: the wish for its weight; None where it has none, or has it in float.

@@ -24,7 +24,7 @@ BEYOND_ANY_CODE = float(1 << 40)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QuantParams:
-    """A grid.
+    """A quantisation grid: scale and zero point, for a whole tensor or for each channel.
 
     Attributes:
         qtype: integer type of the codes.

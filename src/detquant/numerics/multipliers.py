@@ -30,7 +30,7 @@ ACCUMULATOR_BITS = 32
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Multiplier:
-    """Factors of a requantisation.
+    """Factors of a requantisation as whole numbers: ``multiplier / 2^shift``.
 
     Attributes:
         multiplier: int64, signed where factors are; shape ``()`` or one that broadcasts against the accumulators.
@@ -42,7 +42,7 @@ class Multiplier:
 
     @property
     def real(self) -> Doubles:
-        """The factors that they stand for."""
+        """The real factors that multiplier and shift stand for."""
         return np.asarray(np.ldexp(self.multiplier.astype(np.float64), -self.shift.astype(np.int32)))
 
     def of(self, number: Ints) -> Ints:

@@ -26,12 +26,12 @@ class QType:
 
     @property
     def qmin(self) -> int:
-        """Smallest code."""
+        """The smallest code of the type."""
         return -(1 << (self.bits - 1)) if self.signed else 0
 
     @property
     def qmax(self) -> int:
-        """Largest code."""
+        """The largest code of the type."""
         return (1 << (self.bits - 1)) - 1 if self.signed else (1 << self.bits) - 1
 
     @classmethod
@@ -59,7 +59,7 @@ INT32 = QType(32)
 
 @dataclass(frozen=True, slots=True)
 class PerTensor:
-    """One scale for the whole tensor."""
+    """Granularity: one scale for the whole tensor."""
 
     words: ClassVar[str] = "per tensor"
 
@@ -69,7 +69,7 @@ class PerTensor:
 
 @dataclass(frozen=True, slots=True)
 class PerAxis:
-    """One scale for each index of ``axis``: a Conv weight ``[out, in, kh, kw]`` has ``out`` along axis 0."""
+    """Granularity: one scale for each index of ``axis``; a Conv weight ``[out, in, kh, kw]`` has ``out`` on axis 0."""
 
     axis: int = 0
     words: ClassVar[str] = "per axis"

@@ -15,7 +15,7 @@ from detquant.calibration import Note
 from detquant.data import Dataset, open_scenes, read_image
 from detquant.embedded import embedded_model
 from detquant.evaluation.agreement import Agreement
-from detquant.evaluation.telling_image import known_objects, score, telling_image
+from detquant.evaluation.most_degraded_image import known_objects, most_degraded_image, score
 from detquant.pipeline.compare import compare
 from detquant.pipeline.detector import Detector, load
 from detquant.pipeline.entries import FLOAT, Entry, own_file, quantized_entry
@@ -158,7 +158,7 @@ def said_of_each(rows: Iterable[Row]) -> Iterator[Note]:
 def draw(
     detector: Detector, dataset: Dataset, rows: Sequence[Row], measured: Measured
 ) -> tuple[npt.NDArray[np.uint8], Picture]:
-    """The picture: the most telling scene, as each of the models sees it.
+    """The picture: the scene that shows best what is lost, as each of the models sees it.
 
     Args:
         detector: knows the classes.
@@ -171,7 +171,7 @@ def draw(
     """
     truth, sides = known_objects(dataset.ground_truth or {}), measured.sides
     shown = [row for row in rows if row.name in sides]
-    place = telling_image(truth, *(sides[row.name].confident for row in shown[:2]))
+    place = most_degraded_image(truth, *(sides[row.name].confident for row in shown[:2]))
     found = {row.name: score(truth[place], sides[row.name].confident[place]) for row in shown}
     panels = [
         Panel(

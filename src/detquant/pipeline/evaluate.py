@@ -48,7 +48,7 @@ class Side:
         accuracy: None where neither objects nor classes are known.
         inference_ms: median time in the runtime.
         decode_ms: median time from raw outputs to boxes, at validation's confidence of 0.001.
-        confident: what `Family.surest` keeps, one entry an image.
+        confident: what `Family.confident_detections` keeps, one entry an image.
     """
 
     accuracy: Score | None
@@ -264,7 +264,7 @@ class _Tally:
         self.inference.append(seconds)
         found, seconds = stopwatch(partial(self.family.decode, outputs, image.geometry))
         self.decode.append(seconds)
-        self.confident.append(self.family.surest(found))
+        self.confident.append(self.family.confident_detections(found))
         if self.scorer:
             self.scorer.add(self.dataset.image_ids[image.path], found)
 

@@ -21,9 +21,9 @@ from detquant.calibration import (
     QuantModel,
     Statistics,
     calibrate,
-    interest,
+    informativeness,
+    most_informative,
     statistics_key,
-    telling,
 )
 from detquant.calibration.even_channels import with_even_channels
 from detquant.data import Dataset, Skip
@@ -40,9 +40,9 @@ from detquant.targets import Target
 
 Progress = Callable[[str, int, int], None]
 FEEDS = 8
-"""Images that algorithms look at: of those that show something, see `detquant.calibration.interest`."""
+"""Images that algorithms look at: of those that show something, see `detquant.calibration.informativeness`."""
 EVEN = "even channels: {} SiLUs became two convolutions each, since no one grid could hold their channels"
-SETTLED = "calibration ended after {} of {} images, since ranges were known to {:.1%} of their width"
+CONVERGED = "calibration ended after {} of {} images, since ranges were known to {:.1%} of their width"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ class Job:
         dataset: gives the calibration images.
         recipe: the wish.
         target: the place to run.
-        calib: number of calibration images at most, see `Recipe.settled`.
+        calib: number of calibration images at most, see `Recipe.range_tolerance`.
         work: where statistics are kept, or None.
         decisions: of an earlier run, to be taken again; None to take those of this machine, or measure.
         executor: that images and searches are spread over, or None for threads; results do not depend on it.
@@ -99,14 +99,16 @@ class Job:
         with remembered(self.work, self._key(paths), self.target.package) as memory:
             measurements = Measurements(self._decided(memory.decisions, {node.name or "" for node in model.graph}))
             statistics = self._statistics(model, decided, paths, memory.statistics)
-            looked_at = telling(statistics.interest, FEEDS) or range(min(FEEDS, len(paths)))
+            looked_at = most_informative(statistics.informativeness, FEEDS) or range(min(FEEDS, len(paths)))
             images = Images(partial(at_places, family, paths), range(len(paths)), looked_at)
             context = Context(
                 target=self.target,
                 recipe=self.recipe,
                 images=images,
                 ranges=ranges,
-                damage=Damage(family, OrtRunner(model).run, images.telling, threads, self.executor) if steps else None,
+                damage=Damage(family, OrtRunner(model).run, images.informative, threads, self.executor)
+                if steps
+                else None,
                 measurements=measurements,
                 threads=threads,
                 executor=self.executor,
@@ -115,7 +117,7 @@ class Job:
             qm = calibrate(model, decided, statistics, self.target.capability)
             said = [EVEN.format(uneven)] * bool(uneven)
             if 0 < statistics.images < len(paths):
-                said.append(SETTLED.format(statistics.images, len(paths), self.recipe.settled))
+                said.append(CONVERGED.format(statistics.images, len(paths), self.recipe.range_tolerance))
             notes = (Note(step="calibration", stage=Stage.GRAPH, sentence=sentence) for sentence in said)
             qm = take_steps(replace(qm, notes=tuple(notes)), steps, context)
             stored = (Note(step="storage", sentence=one) for one in said_of_storage(qm, self.target.capability))
@@ -161,8 +163,8 @@ class Job:
             model=model,
             plan=decided,
             by_channel=sorted(inputs),
-            enough=self.recipe.settled,
-            interest=lambda outputs: interest(family.scores(outputs)),
+            range_tolerance=self.recipe.range_tolerance,
+            informativeness=lambda outputs: informativeness(family.scores(outputs)),
             threads=os.cpu_count() or 1,
             executor=self.executor,
             store=store,

@@ -21,7 +21,7 @@ from detquant.recipes.refusals import require_layers
 
 
 def plan_on_the_fly(graph: ir.Graph, recipe: Recipe, capability: Capability, choices: Mapping[str, Choice]) -> Plan:
-    """Decides, layer by layer.
+    """Decides for each layer whether its activations are rounded as it runs.
 
     Raises:
         RecipeError: the target has no such kernels, or nothing would be quantised.

@@ -54,18 +54,18 @@ Point = Own | Shared | Derived | Fixed | Dynamic
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The decision.
+    """The decision: which operators run in integers, and on which grid each tensor lies.
 
     Attributes:
         points: tensor -> where its grid comes from.
         weights: layer -> the wish for its weight; it runs in integers, or has nothing else in codes.
         integer: names of the operators that run in integers, in graph order.
-        kept_float: the other operators -> why.
+        kept_float: name of each other operator -> the reason why it stays float.
         sources: root tensor -> the tensors whose ranges together are its range.
         preactivations: tensor -> kind of the function that alone reads it ("silu"; "sigmoid" of scores): its range is
             chosen by what survives that function.
-        recipe: name.
-        target: name.
+        recipe: name of the recipe.
+        target: name of the target.
     """
 
     points: Mapping[str, Point]

@@ -42,7 +42,7 @@ from detquant.recipes.refusals import (
     require_unfolding,
 )
 
-FOLLOWS = "its producers run in float"
+FLOAT_PRODUCERS = "its producers run in float"
 Range = tuple[float, float]
 
 
@@ -53,14 +53,14 @@ def plan(
     choices: Mapping[str, Choice] | None = None,
     ranges: Mapping[str, Range] | None = None,
 ) -> Plan:
-    """Decides, tensor by tensor.
+    """Decides for each operator and tensor whether it is quantised, and for each tensor on which grid.
 
     Args:
         model: prepared graph.
         recipe: the wish.
         capability: the target's facts.
         choices: what single operators are given, whatever the recipe says.
-        ranges: of the graph's inputs and of what it makes of them first, as far as they are known beforehand.
+        ranges: tensor -> smallest and largest value, for those at the graph's inputs where they are known beforehand.
 
     Raises:
         RecipeError: nothing would be quantised, the target has no kernel for the recipe's types, or a choice is about
@@ -97,16 +97,16 @@ class _Planner:
             reason = self.why_float(node)
             if reason:
                 self.float[id(node)] = reason
-        self.whole_activations()
-        self.follow_producers()
-        self.follow_readers()
+        self.keep_composites_whole()
+        self.propagate_forward()
+        self.propagate_backward()
         weights = self.weights()
         layers = [self.name(n) for n in self.integer.values() if n.op_type in WEIGHTED]
         require_layers(self.recipe, self.capability, list(weights) if self.recipe.weight_only else layers)
         require_kernels(self.recipe, self.capability, {n: self.wish(n) for n in self.integer.values()})
         if self.capability.integer_only:
-            require_integers(self.capability, self.left_over())
-        groups = self.share()
+            require_integers(self.capability, self.float_before_tail())
+        groups = self.group_by_grid()
         points, sources = self.points(groups)
         return Plan(
             points=points,
@@ -130,7 +130,7 @@ class _Planner:
         if node in self.tail.nodes:
             return "decode tail"
         heads_float = self.recipe.head == "float" and not facts.integer_only and not facts.float_results
-        if node in self.tail.head_convs and heads_float and not self.ranks(node):
+        if node in self.tail.head_convs and heads_float and not self.is_classifier_head(node):
             return "head output, feeds the decode tail"
         if self.name(node) in self.choices and (wish.activation is None or self.lacks_weight(node, wish)):
             return wish.why
@@ -155,14 +155,14 @@ class _Planner:
         """Whether a layer would have its weight in float, which no integer kernel takes."""
         return node.op_type in WEIGHTED and wish.weight is None
 
-    def ranks(self, node: ir.Node) -> bool:
-        """Whether a head gives one vector of class scores: these are ranked and not decoded, and bear a grid."""
+    def is_classifier_head(self, node: ir.Node) -> bool:
+        """Whether a head gives one vector of class scores, as a classifier's does: these are ranked and bear a grid."""
         shape = node.outputs[0].shape
         vector = shape is not None and (len(shape) == 2 or (len(shape) == 4 and tuple(shape[2:]) == (1, 1)))
         return vector and len(self.tail.head_convs) == 1
 
-    def follow_producers(self) -> None:
-        """Case 3, forward: weightless operators become integer behind integer ones."""
+    def propagate_forward(self) -> None:
+        """Makes weightless operators integer behind integer ones (case 3, forward)."""
         for node in self.graph:
             if id(node) in self.float:
                 continue
@@ -171,15 +171,15 @@ class _Planner:
             if node.op_type in WEIGHTED or codes:
                 self.integer[id(node)] = node
 
-    def whole_activations(self) -> None:
-        """Case 4: what keeps one node of a composite in float keeps all of them."""
+    def keep_composites_whole(self) -> None:
+        """Keeps all nodes of a composite activation in float where one of them stays float (case 4)."""
         for activation in self.activations.values():
             reasons = [self.float[id(n)] for n in activation.nodes if id(n) in self.float]
             for n in activation.nodes if reasons else ():
                 self.float.setdefault(id(n), reasons[0])
 
-    def follow_readers(self) -> None:
-        """Case 3, backward: operators that move values become integer before integer ones."""
+    def propagate_backward(self) -> None:
+        """Makes operators that move values integer before integer ones (case 3, backward)."""
         for node in reversed(list(self.graph)):
             traits = OPS.get(node.op_type)
             if id(node) in self.float or id(node) in self.integer or traits is None:
@@ -189,7 +189,7 @@ class _Planner:
                 self.integer[id(node)] = node
         for node in self.graph:
             if id(node) not in self.integer:
-                self.float.setdefault(id(node), FOLLOWS)
+                self.float.setdefault(id(node), FLOAT_PRODUCERS)
 
     def fuses(self, activation: Activation) -> bool:
         """Whether the runtime runs a composite activation inside the layer before it."""
@@ -214,17 +214,17 @@ class _Planner:
             producer is not None
             and len(uses) == 1
             and not value.is_graph_output()
-            and uses[0].node.op_type in self.folds(producer)
+            and uses[0].node.op_type in self.foldable(producer)
             and id(uses[0].node) in self.integer
         )
 
-    def folds(self, node: ir.Node) -> frozenset[str]:
-        """What the runtime folds into the kernel of ``node``."""
+    def foldable(self, node: ir.Node) -> frozenset[str]:
+        """Types of the operators that the runtime folds into the kernel of ``node``."""
         if node.op_type in WEIGHTED:
             return self.capability.fused
         return self.capability.fused_after_add if node.op_type == "Add" else frozenset()
 
-    def leaves(self, value: ir.Value) -> bool:
+    def stays_float(self, value: ir.Value) -> bool:
         """Whether ``value`` goes from a layer to float operators alone, on a target whose kernels write float."""
         producer = value.producer()
         activation = self.inside.get(id(producer))
@@ -236,7 +236,7 @@ class _Planner:
             and not any(id(use.node) in self.integer for use in value.uses())
         )
 
-    def share(self) -> dict[str, list[ir.Value]]:
+    def group_by_grid(self) -> dict[str, list[ir.Value]]:
         """Tensors at the edges of integer operators, grouped by grid; keys are the roots, in graph order."""
         parent: dict[str, str] = {}
 
@@ -248,7 +248,7 @@ class _Planner:
         values: dict[str, ir.Value] = {}
         for node in self.integer.values():
             edges = [*activation_inputs(node), *node.outputs]
-            values |= {v.name or "": v for v in edges if not self.fused_away(v) and not self.leaves(v)}
+            values |= {v.name or "": v for v in edges if not self.fused_away(v) and not self.stays_float(v)}
             if self.one_grid(node):
                 first = find(edges[0].name or "")
                 for v in edges[1:]:
@@ -259,8 +259,8 @@ class _Planner:
                 groups.setdefault(find(name), []).append(values[name])
         return {group[0].name or "": group for group in groups.values()}
 
-    def left_over(self) -> dict[ir.Node, str]:
-        """What stays float before the tail, and why."""
+    def float_before_tail(self) -> dict[ir.Node, str]:
+        """The operators that stay float before the decode tail, each with its reason."""
         left = [n for n in self.graph if id(n) not in self.integer and n not in self.tail.nodes]
         return {node: self.float[id(node)] for node in left}
 
@@ -271,11 +271,11 @@ class _Planner:
         return {name: spec for name, spec in wishes.items() if spec is not None}
 
     def weight_only(self, node: ir.Node) -> bool:
-        """Case 7."""
+        """Whether a layer in float keeps its weight in codes (case 7)."""
         return node.op_type in self.capability.weight_only and node not in self.tail.nodes
 
     def preactivations(self, points: Mapping[str, Point]) -> dict[str, str]:
-        """What an activation reads and nobody else: others may need the values that it flattens."""
+        """Kind of activation by the tensor that it alone reads: other readers may need the values that it flattens."""
         inside = {
             a.input.name or "": a.kind
             for a in self.activations.values()
@@ -286,7 +286,7 @@ class _Planner:
         return inside | {name: SCORES for name in self.score_heads() if isinstance(points.get(name), Own)}
 
     def score_heads(self) -> set[str]:
-        """Case 8: what head convolutions give and decoding takes for scores, all of it."""
+        """Names of head outputs all of whose channels decoding takes for scores (case 8)."""
         heads = {node.outputs[0] for node in self.tail.head_convs if id(node) in self.integer}
         readers = {value.name or "": channel_readers(value) for value in heads}
         return {name for name, nodes in readers.items() if nodes and all(n.op_type == "Sigmoid" for n in nodes)}
@@ -298,7 +298,7 @@ class _Planner:
         scores = self.score_heads()
         for root, group in groups.items():
             spec = self.spec_of(group)
-            sources[root] = tuple(v.name or "" for v in group if not self.moved(v))
+            sources[root] = tuple(v.name or "" for v in group if not self.is_moved(v))
             fixed = self.fixed_range(group[0]) if sources[root] == (group[0].name,) else None
             if scores.issuperset(sources[root]):
                 spec = replace(spec, observer="minmax")
@@ -310,7 +310,7 @@ class _Planner:
                 points[bias.name or ""] = Derived(x.name or "", self.name(node))
         return points, sources
 
-    def moved(self, value: ir.Value) -> bool:
+    def is_moved(self, value: ir.Value) -> bool:
         """Whether the value holds only what tensors on the same grid hold; a joined constant is more."""
         producer = value.producer()
         if producer is None or id(producer) not in self.integer:
@@ -331,11 +331,11 @@ class _Planner:
             for node in readers if producer is None else [producer, *readers]:
                 spec = self.wish(node).activation if id(node) in self.integer else None
                 if spec is not None:
-                    return self.taken(spec)
+                    return self.for_target(spec)
         raise AssertionError("a grid without an integer operator")
 
-    def taken(self, spec: QuantSpec) -> QuantSpec:
-        """The wish for an activation as the target takes it."""
+    def for_target(self, spec: QuantSpec) -> QuantSpec:
+        """The wish for an activation in the symmetry and sign that the target takes."""
         if not self.capability.symmetric:
             return spec
         return replace(spec, qtype=QType(spec.qtype.bits, True), symmetric=True)

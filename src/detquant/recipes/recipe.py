@@ -3,7 +3,7 @@
 name = "w8a8"
 description = "..."
 head = "float"                  # what the decode tail reads; or "int"
-settled = 0.025                 # calibration ends when ranges are known to this share of their width; 0: all images
+range_tolerance = 0.025         # calibration ends when ranges are known to this share of their width; 0: all images
 
 [[rules]]                       # the last rule that matches an operator wins
 ops = ["*"]                     # operator types
@@ -37,7 +37,9 @@ GRANULARITIES: dict[str, Callable[[int], Granularity]] = {
     "per_axis": lambda _: PerAxis(0),
     "per_group": PerGroup,
 }
-"""By name; each is given the size of groups."""
+"""How to make each granularity that a recipe can name; each maker is given the size of groups."""
+RENAMED = {"settled": "range_tolerance"}
+"""Keys by the names that they had before, so that the error about an old one says what to write instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,17 +70,17 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """What the user asks for.
+    """A recipe: what the user asks for.
 
     Attributes:
         name: short name, written into reports and models.
-        description: one sentence.
-        rules: the last that matches wins.
+        description: one sentence about the recipe.
+        rules: what operators are given; of those that match, the last one wins.
         steps: algorithms, in the order of their stages (`Stage`).
         head: "float" or "int" for what the decode tail reads. The convolutions that give it stay float with it, unless
             the target's integer kernels write float.
-        settled: share of their width to which ranges must be known for calibration to end before it has seen all
-            images; 0 to look at all of them.
+        range_tolerance: share of their width to which ranges must be known for calibration to end before it has seen
+            all images; 0 to look at all of them.
     """
 
     name: str
@@ -86,7 +88,7 @@ class Recipe:
     steps: tuple[Step, ...] = ()
     description: str = ""
     head: str = "float"
-    settled: float = 0.0
+    range_tolerance: float = 0.0
 
     @property
     def dynamic(self) -> bool:
@@ -101,12 +103,12 @@ class Recipe:
 
     @property
     def calibrates(self) -> bool:
-        """Whether images are looked at: by steps, or for the ranges of activations."""
+        """Whether calibration images are needed: by steps, or for the ranges of activations."""
         fixed = (rule.activation is not None and not rule.activation.dynamic for rule in self.rules)
         return bool(self.steps) or any(fixed)
 
     def observed_by(self, observer: str) -> Recipe:
-        """The same with another observer of activations."""
+        """The recipe with another observer for all activations."""
         rules = (
             replace(rule, activation=rule.activation and replace(rule.activation, observer=observer))
             for rule in self.rules
@@ -118,7 +120,7 @@ class Recipe:
         return next((rule for rule in reversed(self.rules) if rule.matches(node)), None)
 
     def choice_for(self, node: ir.Node) -> Choice:
-        """What the rules give ``node``, as a choice: one to begin with for who chooses otherwise."""
+        """The choice that the rules make for ``node``, for algorithms to begin with."""
         rule = self.rule_for(node) or Rule()
         return Choice(weight=rule.weight, activation=rule.activation, why=SAYS_FLOAT)
 
@@ -139,13 +141,13 @@ def load_recipe(name: str) -> Recipe:
 
 def parse_recipe(table: Mapping[str, Any], source: str) -> Recipe:
     """A recipe from its TOML table; ``source`` names it in errors."""
-    only(table, {"name", "description", "head", "settled", "rules", "steps"}, source)
+    only(table, {"name", "description", "head", "range_tolerance", "rules", "steps"}, source, RENAMED)
     head = table.get("head", "float")
     if head not in ("float", "int"):
         raise RecipeError(f"{source}: head = {head!r}, expected 'float' or 'int'.")
-    settled = entry(float, table, "settled", 0.0, source)
-    if not 0 <= settled < 1:
-        raise RecipeError(f"{source}: settled = {settled!r}, expected a share from 0 to below 1.")
+    range_tolerance = entry(float, table, "range_tolerance", 0.0, source)
+    if not 0 <= range_tolerance < 1:
+        raise RecipeError(f"{source}: range_tolerance = {range_tolerance!r}, expected a share from 0 to below 1.")
     if not table.get("rules"):
         raise RecipeError(f"{source} has no [[rules]]: without one nothing is quantised.")
     rules, steps = list_of(dict, table, "rules", [], source), list_of(dict, table, "steps", [], source)
@@ -153,7 +155,7 @@ def parse_recipe(table: Mapping[str, Any], source: str) -> Recipe:
         name=entry(str, table, "name", Path(source).stem, source),
         description=entry(str, table, "description", "", source),
         head=head,
-        settled=settled,
+        range_tolerance=range_tolerance,
         rules=tuple(_rule(rule, f"{source}, rule {k}") for k, rule in enumerate(rules, 1)),
         steps=tuple(_step(step, f"{source}, step {k}") for k, step in enumerate(steps, 1)),
     )

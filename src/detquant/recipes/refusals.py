@@ -100,9 +100,9 @@ def require_kernels(recipe: Recipe, capability: Capability, wishes: Mapping[ir.N
     """
     for node, wish in wishes.items():
         kernel = capability.kernels.get(node.op_type)
-        lacks = kernel.lacks(wish.weight if weight_of(node) else None, wish.activation) if kernel else None
-        if lacks:
+        unsupported = kernel.unsupported(wish.weight if weight_of(node) else None, wish.activation) if kernel else None
+        if unsupported:
             raise RecipeError(
-                f"Recipe '{recipe.name}' gives {node.op_type} '{node.name}' on {capability.name} {lacks}: give it "
-                f"these, or choose a target that takes what the recipe asks for, such as pytorch."
+                f"Recipe '{recipe.name}' gives {node.op_type} '{node.name}' on {capability.name} {unsupported}: give "
+                f"it these, or choose a target that takes what the recipe asks for, such as pytorch."
             )

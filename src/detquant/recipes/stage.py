@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class Stage(IntEnum):
-    """What a step changes. All that later stages have made is made anew after it, so steps come in ascending order."""
+    """What a step of a recipe changes. What later stages made is made anew, so steps come in ascending order."""
 
     GRAPH = 1
     """The float graph that is approximated: equalisation, pruning. Its statistics are others then."""

@@ -54,11 +54,21 @@ def load_table(kind: str, name: str, *folders: str) -> Mapping[str, Any]:
         raise RecipeError(f"{name} is not valid TOML: {one_line(str(error), 160)}.") from error
 
 
-def only(table: Mapping[str, Any], known: set[str], where: str) -> None:
-    """Refuses keys that nobody reads."""
+def only(table: Mapping[str, Any], known: set[str], where: str, renamed: Mapping[str, str] | None = None) -> None:
+    """Refuses keys that nobody reads.
+
+    Args:
+        table: a table of the file.
+        known: the keys that it may have.
+        where: the table's name in errors.
+        renamed: former key -> key that took its place.
+
+    Raises:
+        RecipeError: there is another key.
+    """
     for key in table:
         if key not in known:
-            raise RecipeError(f"{where}: {unknown_name('key', key, known)}")
+            raise RecipeError(f"{where}: {unknown_name('key', key, known, renamed)}")
 
 
 def entry(kind: type[T], table: Mapping[str, Any], key: str, default: T, where: str) -> T:

@@ -50,18 +50,18 @@ class ZooData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workflow:
-    """A project.
+    """A workflow: one project, from the models to the table of before and after.
 
     Attributes:
         name: short name.
-        models: what is compared, each with itself.
-        data: what it is measured on.
-        target: where.
-        recipe: of the quantised models.
+        models: the models; each quantised one is compared with its own float model.
+        data: the data set to calibrate with and to measure on.
+        target: name of the target to run on.
+        recipe: name of the recipe of the quantised models.
         calib: number of calibration images.
         images: number of images that are measured.
         predict: number of images that are drawn.
-        description: one sentence.
+        description: one sentence about the project.
     """
 
     name: str

@@ -21,7 +21,7 @@ def look(family: Family, runner: Runner, pictures: Pictures) -> list[Detections]
     for _, image in pictures:
         tensor, geometry = family.preprocess(image)
         outputs = runner.run(fitted(runner, {family.input_name: tensor}))
-        found.append(family.surest(family.decode(outputs, geometry)))
+        found.append(family.confident_detections(family.decode(outputs, geometry)))
     return found
 
 

@@ -24,7 +24,7 @@ def quantize(job: Job) -> Product:
             calibration=Calibration(images=made.images, seconds=made.seconds, peak_rss_mb=made.peak_rss_mb),
             share=integer_share(model.reference, model.plan),
             kept_float=dict(model.plan.kept_float),
-            sqnr_db=sqnr(model, qdq, context.images.telling, context.threads),
+            sqnr_db=sqnr(model, qdq, context.images.informative, context.threads),
             plan_digest=plan_digest(model.plan),
             decisions=job.about(context.measurements.all()).figures(),
         ),

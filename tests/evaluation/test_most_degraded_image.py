@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detquant.evaluation.telling_image import SEVERAL, known_objects, mistakes, score, telling_image
+from detquant.evaluation.most_degraded_image import SEVERAL, known_objects, mistakes, most_degraded_image, score
 from detquant.families import Detections
 
 
@@ -21,17 +21,17 @@ def test_the_reference_is_right_and_the_candidate_loses_most():
     truth = [FIVE, FIVE, FIVE, FIVE]
     reference = [FIVE, SOME, FIVE, FIVE]
     candidate = [FIVE, objects(), SOME, objects(0)]
-    assert telling_image(truth, reference, candidate) == 3
+    assert most_degraded_image(truth, reference, candidate) == 3
 
 
 def test_the_first_of_equals():
-    assert telling_image([FIVE] * 3, [FIVE] * 3, [SOME] * 3) == 0
+    assert most_degraded_image([FIVE] * 3, [FIVE] * 3, [SOME] * 3) == 0
 
 
 def test_images_of_few_objects_count_only_where_there_are_no_others():
     few = objects(*range(SEVERAL - 1))
-    assert telling_image([few, FIVE], [few, SOME], [objects(), SOME]) == 1
-    assert telling_image([few, few], [few, few], [few, SOME]) == 1
+    assert most_degraded_image([few, FIVE], [few, SOME], [objects(), SOME]) == 1
+    assert most_degraded_image([few, few], [few, few], [few, SOME]) == 1
 
 
 def test_boxes_that_are_no_object_are_mistakes():

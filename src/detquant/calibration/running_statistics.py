@@ -1,4 +1,4 @@
-"""Statistics while they grow, image by image: only the pass over the images has one."""
+"""Statistics that are still growing, image by image, during the pass over the calibration images."""
 
 from __future__ import annotations
 
@@ -13,49 +13,49 @@ from detquant.numerics.grid import Array, FloatArray, IntArray
 
 
 @dataclass(slots=True, kw_only=True)
-class Tally:
-    """What `Statistics` holds, so far."""
+class RunningStatistics:
+    """The fields of `Statistics`, over the images seen so far; for the attributes see there."""
 
     extremes: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     channel_sums: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
     channel_peaks: dict[str, FloatArray] = field(default_factory=dict)
     histograms: dict[str, IntArray] = field(default_factory=dict)
-    interest: list[float] = field(default_factory=list)
+    informativeness: list[float] = field(default_factory=list)
     images: int = 0
     histogram_images: int = 0
 
     @classmethod
-    def after(cls, earlier: Statistics) -> Tally:
-        """To go on where an earlier run was stopped."""
+    def after(cls, earlier: Statistics) -> RunningStatistics:
+        """The state after the images of an earlier run that was stopped, to go on from there."""
         return cls(
             extremes={name: list(table) for name, table in earlier.extremes.items()},
             channel_sums=dict(earlier.channel_sums),
             channel_peaks=dict(earlier.channel_peaks),
             histograms=dict(earlier.histograms),
-            interest=list(earlier.interest),
+            informativeness=list(earlier.informativeness),
             images=earlier.images,
             histogram_images=earlier.histogram_images,
         )
 
     def statistics(self) -> Statistics:
-        """As they are now."""
+        """The statistics over the images seen so far."""
         return Statistics(
             extremes={name: tuple(table) for name, table in self.extremes.items()},
             channel_sums=dict(self.channel_sums),
             channel_peaks=dict(self.channel_peaks),
             histograms=dict(self.histograms),
-            interest=tuple(self.interest),
+            informativeness=tuple(self.informativeness),
             images=self.images,
             histogram_images=self.histogram_images,
         )
 
     def add_channels(self, name: str, mean: npt.NDArray[np.float64], peak: FloatArray) -> None:
-        """One image's figures of a tensor's channels."""
+        """Adds one image: mean and largest value of each channel of a tensor, ``[channels]`` each."""
         self.channel_sums[name] = self.channel_sums.get(name, np.zeros_like(mean)) + mean
         self.channel_peaks[name] = np.maximum(self.channel_peaks.get(name, peak), peak)
 
     def add_codes(self, found: Mapping[str, Array]) -> None:
-        """One image of the pass over histograms: tensor -> its codes on `BINS` levels."""
+        """Adds one image of the pass over histograms: tensor -> its codes on `BINS` levels."""
         for name, one in found.items():
             counts = np.bincount(np.minimum(one.ravel(), BINS - 1), minlength=BINS)
             self.histograms[name] = self.histograms.get(name, np.zeros(BINS, np.int64)) + counts

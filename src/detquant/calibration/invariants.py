@@ -1,4 +1,4 @@
-"""What must be true of a quantised model whoever changed it last, so that its file computes what was planned.
+"""Invariants of a quantised model: what must hold after every step, so that the file computes what was planned.
 
 1. Every activation of the plan has a grid of the type that the plan says, with a step above zero.
 2. Every weight of the plan has a grid of the type that the plan says, and lies on it: what is written are codes, and
@@ -25,7 +25,7 @@ Input = tuple[QuantParams | None, FloatArray | None]
 
 
 def weight_limits(qm: QuantModel, capability: Capability) -> dict[str, WeightLimits]:
-    """The limits of each weight in codes, by layer: who rounds weights keeps them.
+    """The limits that each weight's codes must keep, by layer; algorithms that round weights read them.
 
     Args:
         qm: the model.
@@ -36,7 +36,7 @@ def weight_limits(qm: QuantModel, capability: Capability) -> dict[str, WeightLim
 
 
 def input_of(qm: QuantModel, layer: ir.Node, capability: Capability) -> Input:
-    """The grid of what a layer reads, None where that is float, and its channels' peaks where pairs can overflow."""
+    """The grid of a layer's input, None in float, and its channels' peaks ``[channels]`` where pairs can overflow."""
     tensor = codes_read(layer, set(qm.plan.integer))
     x = qm.activations.get(tensor)
     if x is None or not capability.pair_saturation:
@@ -50,8 +50,8 @@ def codes_read(layer: ir.Node, integer: Collection[str]) -> str:
     return x.name or "" if x is not None and layer.name in integer else ""
 
 
-def fault(qm: QuantModel, capability: Capability) -> str | None:
-    """What is wrong with a model, in a few words that name a tensor or a layer; None where nothing is.
+def invariant_violation(qm: QuantModel, capability: Capability) -> str | None:
+    """The first invariant that the model violates, in a few words that name a tensor or a layer; None where all hold.
 
     Args:
         qm: the model.
@@ -98,4 +98,4 @@ def _fault(qm: QuantModel, layer: ir.Node | None, spec: QuantSpec, capability: C
     codes = quantize(weight, grid)
     if off := int((dequantize(codes, grid) != weight).sum()):
         return f"{off} of {weight.size} numbers of the weight are not rounded to its grid"
-    return _limits(qm, layer, spec, capability).fault(codes, grid)
+    return _limits(qm, layer, spec, capability).violation(codes, grid)

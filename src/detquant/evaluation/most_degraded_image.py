@@ -1,4 +1,4 @@
-"""The image that shows best what a model has lost; chosen by a rule, so nobody can be said to have picked it."""
+"""The image on which a model has lost most; chosen by a rule, so nobody can be said to have picked it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from detquant.evaluation.agreement import Agreement, agreement
 from detquant.families import Detections
 
 SEVERAL = 4
-"""Objects from which on an image tells something."""
+"""How many objects an image must have to be preferred."""
 
 
-def telling_image(truth: Sequence[Detections], reference: Sequence[Detections], candidate: Sequence[Detections]) -> int:
+def most_degraded_image(
+    truth: Sequence[Detections], reference: Sequence[Detections], candidate: Sequence[Detections]
+) -> int:
     """The image in which the reference is right and the candidate loses most.
 
     Of the images with several objects, those count in which the reference makes the fewest mistakes (objects that
@@ -27,7 +29,7 @@ def telling_image(truth: Sequence[Detections], reference: Sequence[Detections], 
         candidate: confident detections of the other one.
 
     Returns:
-        Its place among the images.
+        The place of that image among all.
     """
     several = [place for place, objects in enumerate(truth) if len(objects) >= SEVERAL]
 
@@ -39,12 +41,12 @@ def telling_image(truth: Sequence[Detections], reference: Sequence[Detections], 
 
 
 def score(truth: Detections, found: Detections) -> Agreement:
-    """How far one image's detections are its objects."""
+    """Agreement of one image's detections with its known objects."""
     return agreement([truth], [found])
 
 
 def mistakes(one: Agreement) -> int:
-    """Objects that are missed, and boxes that are no object."""
+    """How many objects are missed and boxes are no object, together."""
     return one.reference_boxes + one.candidate_boxes - 2 * one.matches
 
 

@@ -1,4 +1,4 @@
-"""When calibration has seen enough: the ranges that the observers would give are known well enough.
+"""When calibration has converged: the ranges that the observers would give are known well enough.
 
 More images move the mean of their extremes by about its standard error, which falls with the square root of their
 number. Once that is a few steps of an 8-bit grid, other sources of error are larger, and AP no longer depends on it.
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from detquant.calibration.interest import effective
+from detquant.calibration.informativeness import effective_sample_size
 from detquant.calibration.observers import observer
 from detquant.calibration.statistics import Statistics
 from detquant.recipes import Plan
@@ -20,7 +20,7 @@ EVERY = 8
 """Images between two looks."""
 
 
-def settled(plan: Plan, statistics: Statistics, share: float) -> bool:
+def converged(plan: Plan, statistics: Statistics, share: float) -> bool:
     """Whether the ranges are known to ``share`` of their width: the root mean square over the plan's own grids.
 
     Args:
@@ -30,7 +30,7 @@ def settled(plan: Plan, statistics: Statistics, share: float) -> bool:
     """
     if not share or not plan.owned or statistics.images < LEAST or statistics.images % EVERY:
         return False
-    if statistics.interest and effective(statistics.interest) < LEAST:
+    if statistics.informativeness and effective_sample_size(statistics.informativeness) < LEAST:
         return False
     unsure = [_unsure(plan, statistics, root, spec.observer) for root, spec in plan.owned.items()]
     return float(np.sqrt(np.mean(np.square(unsure)))) <= share
