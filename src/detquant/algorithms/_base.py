@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
@@ -10,6 +10,7 @@ from typing import ClassVar, Protocol
 from detquant.algorithms.damage import Damage
 from detquant.algorithms.measurements import Measurements
 from detquant.calibration import Images, QuantModel
+from detquant.progress import Progress
 from detquant.recipes import Recipe, Stage
 from detquant.targets import Target
 
@@ -38,7 +39,7 @@ class Context:
     measurements: Measurements = field(default_factory=Measurements)
     threads: int = 1
     executor: Executor | None = None
-    progress: Callable[[str, int, int], None] | None = None
+    progress: Progress | None = None
 
     def tick(self, what: str, done: int, total: int) -> None:
         """Tells how far an algorithm is."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detquant.calibration.calibrate import activation_grids, calibrate, with_weight_grids
-from detquant.calibration.collect import Collector, Feed, Feeds, Progress
+from detquant.calibration.collect import Collector, Feed, Feeds
 from detquant.calibration.images import Images
 from detquant.calibration.informativeness import informativeness, most_informative
 from detquant.calibration.invariants import invariant_violation, weight_limits
@@ -22,7 +22,6 @@ __all__ = [
     "Images",
     "Note",
     "Observer",
-    "Progress",
     "QuantModel",
     "Speaker",
     "Statistics",

@@ -23,12 +23,12 @@ from detquant.calibration.statistics import Statistics
 from detquant.errors import CalibrationError
 from detquant.graph.running import OrtRunner
 from detquant.numerics.grid import Array
+from detquant.progress import Progress
 from detquant.recipes import Plan
 from detquant.spread import spread_over
 
 Feed = Mapping[str, Array]
 Feeds = Callable[[Sequence[int]], Iterator[Feed]]
-Progress = Callable[[str, int, int], None]
 Informativeness = Callable[[Feed], float]
 SAVE_EVERY = 16
 

@@ -8,7 +8,6 @@ nothing. If the plan loses as much, the recipe is to blame, and the figures say 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 
 import onnx_ir as ir
 
@@ -20,12 +19,11 @@ from detquant.families import Family
 from detquant.graph import OrtRunner
 from detquant.graph.saturation import with_saturation
 from detquant.pipeline.evaluate import Side, run_over
+from detquant.progress import Progress
 from detquant.targets import Target
 
 POINTS, IMAGES = 1.0, 2.0
 MEASURED = {"ap": "AP", "top1": "top-1"}
-
-Progress = Callable[[str, int, int], None]
 
 
 def tolerance(images: int) -> float:

@@ -20,8 +20,9 @@ from detquant.pipeline.detector import Detector
 from detquant.pipeline.doctor import require_sound
 from detquant.pipeline.entries import Entry, float_entries, quantized_entry
 from detquant.pipeline.evaluate import measurable
-from detquant.pipeline.job import Job, Progress
+from detquant.pipeline.job import Job
 from detquant.pipeline.wish import read_recipe
+from detquant.progress import Progress
 from detquant.recipes import Recipe, load_recipe
 from detquant.report.report import Report
 from detquant.report.row import Row

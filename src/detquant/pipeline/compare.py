@@ -6,7 +6,7 @@ that does not compute what was planned, all let a vendor's compiler do its part,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -21,12 +21,11 @@ from detquant.pipeline.as_planned import require_as_planned
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.entries import Entry
 from detquant.pipeline.evaluate import Measured, run_over
+from detquant.progress import Progress
 from detquant.report.report import RUNTIME, Report
 from detquant.report.row import File, Row
 from detquant.targets import Artefact
 from detquant.targets.latency import compare_latency
-
-Progress = Callable[[str, int, int], None]
 
 NO_TRUTH = {
     "detect": "The data has no annotations, so there is no AP: agreement with the float model's detections is given.",

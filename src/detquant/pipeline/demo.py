@@ -20,9 +20,10 @@ from detquant.pipeline.compare import compare
 from detquant.pipeline.detector import Detector, load
 from detquant.pipeline.entries import FLOAT, Entry, own_file, quantized_entry
 from detquant.pipeline.evaluate import Measured, measurable
-from detquant.pipeline.job import Job, Progress
+from detquant.pipeline.job import Job
 from detquant.pipeline.naive import NAIVE, naive_entry
 from detquant.pipeline.outputs import FLOAT_FILE, PICTURE, REPORT, REPORT_TEXT, recipes_of_demo
+from detquant.progress import Progress
 from detquant.recipes import load_recipe
 from detquant.report.files import staged, to_json
 from detquant.report.markdown import demo_to_markdown

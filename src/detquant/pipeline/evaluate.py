@@ -6,7 +6,7 @@ two of them are compared on the same pixels, at the same temperature of the mach
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,10 +25,10 @@ from detquant.families import Detections, Family, Geometry
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.file_ends import said_of_feeding, said_of_running
 from detquant.pipeline.opening import AUTO, Opening
+from detquant.progress import Progress
 from detquant.targets import Runner, fitted, load_target
 from detquant.targets.latency import in_turn, stopwatch
 
-Progress = Callable[[str, int, int], None]
 T = TypeVar("T")
 
 # The prefetch thread fills a batch while the last one is measured and then rests, so most runs of a batch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -35,10 +35,10 @@ from detquant.pipeline.detector import Detector
 from detquant.pipeline.memory import peak_rss_mb, remembered
 from detquant.pipeline.prepared import prepared
 from detquant.pipeline.storage import said_of_storage
+from detquant.progress import Progress
 from detquant.recipes import Plan, Recipe, Stage, plan
 from detquant.targets import Target
 
-Progress = Callable[[str, int, int], None]
 FEEDS = 8
 """Images that algorithms look at: of those that show something, see `detquant.calibration.informativeness`."""
 EVEN = "even channels: {} SiLUs became two convolutions each, since no one grid could hold their channels"

@@ -26,8 +26,8 @@ from detquant.graph import OrtRunner
 from detquant.pipeline.calibration_images import choose_images, stream
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.entries import Entry
-from detquant.pipeline.job import Progress
 from detquant.pipeline.outputs import NAIVE_FILE
+from detquant.progress import Progress
 from detquant.targets import Artefact, Target
 
 NAIVE = "naive"

@@ -17,10 +17,11 @@ from detquant.pipeline.doctor import require_sound
 from detquant.pipeline.engines import load_engine
 from detquant.pipeline.entries import own_file, quantized_entry
 from detquant.pipeline.evaluate import measurable
-from detquant.pipeline.job import Job, Progress
+from detquant.pipeline.job import Job
 from detquant.pipeline.memory import FOLDER
 from detquant.pipeline.outputs import REPORT, REPORT_TEXT
 from detquant.pipeline.wish import read_recipe
+from detquant.progress import Progress
 from detquant.recipes import Recipe
 from detquant.report.files import require_writable, staged, to_json
 from detquant.report.markdown import to_markdown

@@ -15,8 +15,9 @@ from detquant.pipeline.detector import Detector, load
 from detquant.pipeline.doctor import require_sound
 from detquant.pipeline.entries import Entry, float_entries, own_file, quantized_entry
 from detquant.pipeline.evaluate import measurable
-from detquant.pipeline.job import Job, Progress
+from detquant.pipeline.job import Job
 from detquant.pipeline.wish import read_recipe
+from detquant.progress import Progress
 from detquant.recipes import load_recipe
 from detquant.recipes.workflow import Workflow, ZooData, ZooModel
 from detquant.report.files import require_place, staged, to_json

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
-
-Progress = Callable[[str, int, int], None]
 
 UNKNOWN = 2_000_000_000
 """Bytes that a file may have whose size is not known; those of the zoo have some ten million."""

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detquant.errors import FetchError
+from detquant.progress import Progress
 from detquant.untrusted import check_file
-from detquant.zoo._base import Progress, Source
+from detquant.zoo._base import Source
 from detquant.zoo.checksum import checked, expected, sha256_of
 from detquant.zoo.connection import HTTPS, TIMEOUT, Answer, Cut, RangeRefused, connect, host
 from detquant.zoo.partial import Partial

@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from detquant.errors import FetchError
+from detquant.progress import Progress
 from detquant.untrusted import parse_json, read_text
-from detquant.zoo._base import Entry, Progress, Source
+from detquant.zoo._base import Entry, Source
 from detquant.zoo.checksum import checked, expected, pinned
 from detquant.zoo.connection import HTTPS, TIMEOUT
 from detquant.zoo.download import Downloaded, download

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +19,7 @@ from detquant.data.scenes.layout import CLASSES, SIZE
 from detquant.data.scenes.scene import Scene, scene
 from detquant.data.scenes.streams import Split
 from detquant.errors import DatasetError, OutputError
-
-Progress = Callable[[str, int, int], None]
+from detquant.progress import Progress
 
 _DIGITS = 7  # of a label: a ten-thousandth of a pixel
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from detquant.pipeline.doctor.pictures import Pictures
 from detquant.pipeline.doctor.search import Finding, Search
 from detquant.pipeline.doctor.unlabelled import glance
 from detquant.pipeline.doctor.verdict import HEALTHY, Verdict, judge, reads_option
+from detquant.progress import Progress
 from detquant.targets import Runner
 
 IMAGES, QUICK = 16, 4
@@ -26,8 +27,6 @@ SHOWN = 12
 FORCE = "--force goes on as it is."
 ASPECTS = 0.02
 """Parts by which the aspect of image and input may differ and still be the same."""
-
-Progress = Callable[[str, int, int], None]
 
 
 def diagnose(

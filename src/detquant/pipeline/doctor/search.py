@@ -12,7 +12,7 @@ is kept, so memory does not grow.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -24,6 +24,7 @@ from detquant.families.reading import Reading, reading_text
 from detquant.pipeline.doctor.hypotheses import changes, class_readings, combined, input_words, oddity, output_readings
 from detquant.pipeline.doctor.pictures import Pictures
 from detquant.pipeline.evaluate import measurable
+from detquant.progress import Progress
 from detquant.targets import Runner, fitted
 
 LEAST, MOST = 0.01, 100
@@ -91,7 +92,7 @@ class Search:
         runner: Runner,
         dataset: Dataset,
         pictures: Pictures,
-        progress: Callable[[str, int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> None:
         self.progress = progress
         self.family, self.runner, self.dataset, self.pictures = family, runner, dataset, pictures
