@@ -24,7 +24,7 @@ from detquant.graph.taps import with_taps_only
 from detquant.graph.traits import WEIGHTED, bias_of, weight_of
 from detquant.graph.values import constant
 from detquant.graph.weights import replace_bias
-from detquant.numerics.grid import FloatArray
+from detquant.numerics.arrays import Floats
 from detquant.recipes import Stage
 
 
@@ -53,7 +53,7 @@ def _correctable(qm: QuantModel) -> list[ir.Node]:
     return [n for n in qm.model.graph if n.name in integer and n.op_type == "Conv" and weight_of(n) is not None]
 
 
-def _shift(node: ir.Node, by: FloatArray) -> None:
+def _shift(node: ir.Node, by: Floats) -> None:
     old = constant(bias_of(node))
     replace_bias(node, by if old is None else np.asarray(old, np.float32) + by)
 
@@ -100,9 +100,9 @@ def _levels(graph: ir.Graph) -> dict[int, int]:
     return level
 
 
-def _channel_means(model: ir.Model, names: list[str], context: Context) -> dict[str, FloatArray]:
+def _channel_means(model: ir.Model, names: list[str], context: Context) -> dict[str, Floats]:
     runner = OrtRunner(with_taps_only(model, names), context.threads)
-    total: dict[str, FloatArray] = {}
+    total: dict[str, Floats] = {}
     images = context.images.informative
     for feed in images:
         for name, y in runner.run(feed).items():

@@ -23,7 +23,7 @@ from typing import Protocol
 
 import numpy as np
 
-from detquant.numerics.grid import Array, FloatArray, IntArray
+from detquant.numerics.arrays import Array, Floats, Ints
 from detquant.spread import spread_over
 
 SURE = 0.1
@@ -42,20 +42,20 @@ class Heads(Protocol):
         """Whether rows are no cells but what was found, the best first."""
         ...
 
-    def scores(self, outputs: Outputs) -> FloatArray:
+    def scores(self, outputs: Outputs) -> Floats:
         """Score of each class, ``[cells, classes]``."""
         ...
 
-    def boxes(self, outputs: Outputs) -> FloatArray:
+    def boxes(self, outputs: Outputs) -> Floats:
         """Box of each cell, ``[cells, 4]`` xyxy in input pixels."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Reference:
-    cells: IntArray
-    scores: FloatArray
-    boxes: FloatArray
+    cells: Ints
+    scores: Floats
+    boxes: Floats
 
 
 class Damage:
@@ -136,7 +136,7 @@ class Damage:
         return float(np.nan_to_num(moved + lost, nan=2.0, posinf=2.0).mean())
 
 
-def _counterparts(scores: FloatArray, boxes: FloatArray, reference: _Reference) -> tuple[FloatArray, FloatArray]:
+def _counterparts(scores: Floats, boxes: Floats, reference: _Reference) -> tuple[Floats, Floats]:
     """Finds, for each reference row, the row of its class that overlaps it most; rows without one are zeros."""
     count, rows = len(reference.boxes), len(boxes)
     pairs = paired_iou(np.repeat(reference.boxes, rows, axis=0), np.tile(boxes, (count, 1))).reshape(count, rows)
@@ -146,7 +146,7 @@ def _counterparts(scores: FloatArray, boxes: FloatArray, reference: _Reference) 
     return np.where(found, scores[best], 0), np.where(found, boxes[best], 0)
 
 
-def paired_iou(a: FloatArray, b: FloatArray) -> FloatArray:
+def paired_iou(a: Floats, b: Floats) -> Floats:
     """IoU of ``a[k]`` with ``b[k]``; boxes ``[n, 4]`` xyxy. Equal boxes have 1, even without an area."""
     overlap = np.clip(np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2]), 0, None).prod(axis=1)
     areas = [np.clip(x[:, 2:] - x[:, :2], 0, None).prod(axis=1) for x in (a, b)]

@@ -29,7 +29,6 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import onnx_ir as ir
 
 from detquant.algorithms._base import Context
@@ -39,9 +38,9 @@ from detquant.graph.channel_scales import along, input_axis, is_scalable
 from detquant.graph.traits import OPS, bias_of, weight_of
 from detquant.graph.values import constant, is_op, is_used_once
 from detquant.graph.weights import replace_bias, replace_weight
+from detquant.numerics.arrays import Doubles
 from detquant.recipes import Stage
 
-Doubles = npt.NDArray[np.float64]
 T = TypeVar("T")
 
 TOLERANCE = 1e-4

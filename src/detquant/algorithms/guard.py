@@ -34,7 +34,7 @@ from detquant.errors import CalibrationError, RecipeError
 from detquant.graph.running import OrtRunner
 from detquant.graph.switches import with_switches
 from detquant.graph.traits import activation_inputs
-from detquant.numerics.grid import Array
+from detquant.numerics.arrays import Array
 from detquant.recipes import Stage
 
 GROUPS = 12

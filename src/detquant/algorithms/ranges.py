@@ -24,7 +24,7 @@ from detquant.calibration import QuantModel, activation_grids, observer
 from detquant.errors import CalibrationError
 from detquant.graph.running import OrtRunner
 from detquant.graph.switches import with_switches
-from detquant.numerics.grid import Array
+from detquant.numerics.arrays import Array
 from detquant.recipes import Stage
 
 ON = "detquant.round"

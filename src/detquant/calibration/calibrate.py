@@ -22,7 +22,7 @@ from detquant.graph.traits import OPS, activation_inputs, weight_of
 from detquant.graph.values import constant, values_by_name
 from detquant.graph.weights import replace_weight
 from detquant.numerics import Capability, QuantParams, QuantSpec, grid_from_range
-from detquant.numerics.grid import IntArray
+from detquant.numerics.arrays import Ints
 from detquant.recipes import Fixed, Own, Plan
 
 
@@ -173,7 +173,7 @@ def seen_sources(name: str, values: Mapping[str, ir.Value], statistics: Statisti
     return [s for v in activation_inputs(node) for s in seen_sources(v.name or "", values, statistics)]
 
 
-def rebinned(counts: IntArray, old: tuple[float, float], new: tuple[float, float]) -> IntArray:
+def rebinned(counts: Ints, old: tuple[float, float], new: tuple[float, float]) -> Ints:
     """A histogram over ``old`` as one over the wider range ``new``: each bin goes to the nearest one."""
     centres = np.linspace(*old, len(counts))
     places = np.rint((centres - new[0]) / max(new[1] - new[0], 1e-12) * (BINS - 1)).astype(np.int64)

@@ -22,7 +22,7 @@ from detquant.calibration.running_statistics import RunningStatistics
 from detquant.calibration.statistics import Statistics
 from detquant.errors import CalibrationError
 from detquant.graph.running import OrtRunner
-from detquant.numerics.grid import Array
+from detquant.numerics.arrays import Array
 from detquant.progress import Progress
 from detquant.recipes import Plan
 from detquant.spread import spread_over

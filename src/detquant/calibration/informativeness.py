@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from detquant.numerics.grid import FloatArray
+from detquant.numerics.arrays import Floats
 
 CELLS = 50
 """Cells with the best scores that count for an image."""
@@ -21,7 +21,7 @@ NEARLY_ALL = 0.9
 """Share of the total informativeness that the images looked at make up."""
 
 
-def informativeness(scores: FloatArray) -> float:
+def informativeness(scores: Floats) -> float:
     """Sum of the best scores of an image, as far as they are at least `CONFIDENT`.
 
     Args:

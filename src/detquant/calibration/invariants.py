@@ -18,10 +18,10 @@ from detquant.calibration.quant_model import QuantModel
 from detquant.graph.traits import weight_of
 from detquant.graph.values import constant
 from detquant.numerics import Capability, QuantParams, QuantSpec, dequantize, quantize
-from detquant.numerics.grid import FloatArray
+from detquant.numerics.arrays import Floats
 from detquant.recipes import Fixed, Own
 
-Input = tuple[QuantParams | None, FloatArray | None]
+Input = tuple[QuantParams | None, Floats | None]
 
 
 def weight_limits(qm: QuantModel, capability: Capability) -> dict[str, WeightLimits]:

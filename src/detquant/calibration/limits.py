@@ -23,7 +23,7 @@ import onnx_ir as ir
 from detquant.graph.traits import bias_of, weight_channel_axis, weight_of
 from detquant.graph.values import constant
 from detquant.numerics import INT32, QType, QuantParams
-from detquant.numerics.grid import Array, FloatArray, IntArray
+from detquant.numerics.arrays import Array, Floats, Ints
 
 PAIR_LIMIT = 32767.0
 PEAK_MARGIN = 1.1
@@ -50,12 +50,12 @@ class WeightLimits:
     qtype: QType
     order: tuple[int, ...]
     taps: int
-    seen: FloatArray | None
+    seen: Floats | None
     bias: npt.NDArray[np.float64]
 
     @classmethod
     def of(
-        cls, node: ir.Node, qtype: QType, *, x: QuantParams | None = None, peaks: FloatArray | None = None
+        cls, node: ir.Node, qtype: QType, *, x: QuantParams | None = None, peaks: Floats | None = None
     ) -> WeightLimits:
         """The limits of a layer with a constant weight.
 
@@ -81,7 +81,7 @@ class WeightLimits:
         )
 
     @property
-    def smallest_scale(self) -> FloatArray:
+    def smallest_scale(self) -> Floats:
         """The smallest scale of each output channel at which its bias has room, ``[channels]``; 0 where any will do."""
         return np.asarray(self.bias / BIAS_LIMIT, np.float32)
 
@@ -95,7 +95,7 @@ class WeightLimits:
         moved = rows.reshape([shape[axis] for axis in self.order])
         return moved.transpose(np.argsort(self.order))
 
-    def project(self, codes: npt.NDArray[np.integer]) -> IntArray:
+    def project(self, codes: npt.NDArray[np.integer]) -> Ints:
         """The nearest thing to these codes that keeps the limits: saturated, and no pair overflows.
 
         Args:
@@ -104,7 +104,7 @@ class WeightLimits:
         rows = np.clip(np.asarray(self.rows(codes), np.float32), self.qtype.qmin, self.qtype.qmax)
         return np.asarray(self.unrolled(self.without_overflow(rows), codes.shape), np.int64)
 
-    def without_overflow(self, rows: FloatArray) -> FloatArray:
+    def without_overflow(self, rows: Floats) -> Floats:
         """Draws neighbours in, both by the same factor, until no pair of equal sign can overflow.
 
         Args:
@@ -130,14 +130,14 @@ class WeightLimits:
         full = np.flatnonzero(self.bias / np.atleast_1d(grid.scale).astype(np.float64) > INT32.qmax)
         return f"the bias of output channel {full[0]} does not fit 32 bits at this scale" if len(full) else None
 
-    def _overflowing(self, rows: FloatArray) -> int:
+    def _overflowing(self, rows: Floats) -> int:
         """How many pairs of neighbours can overflow 16 bits."""
         if self.seen is None:
             return 0
         by_tap = self._by_tap(rows, self.seen)
         return sum(int(_overflow(*one)[1].sum()) for one in ((rows, self.seen), by_tap) if one is not None)
 
-    def _by_tap(self, rows: FloatArray, seen: FloatArray) -> tuple[FloatArray, FloatArray] | None:
+    def _by_tap(self, rows: Floats, seen: Floats) -> tuple[Floats, Floats] | None:
         """The numbers as one row for each tap of the kernel; None where that leaves the same pairs side by side."""
         width = rows.shape[1] // self.taps
         if width % 2 == 0 or width == 1:
@@ -145,7 +145,7 @@ class WeightLimits:
         return rows.reshape(-1, width), np.tile(seen.reshape(self.taps, width), (len(rows), 1))
 
 
-def _overflow(codes: FloatArray, seen: FloatArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+def _overflow(codes: Floats, seen: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """What pairs (0, 1), (2, 3), ... of each row add up to at most, and which of them overflow.
 
     Args:
@@ -158,7 +158,7 @@ def _overflow(codes: FloatArray, seen: FloatArray) -> tuple[FloatArray, npt.NDAr
     return load, (load > PAIR_LIMIT) & (a * b > 0)
 
 
-def _pairs_drawn_in(codes: FloatArray, seen: FloatArray) -> FloatArray:
+def _pairs_drawn_in(codes: Floats, seen: Floats) -> Floats:
     load, over = _overflow(codes, seen)
     if not over.any():
         return codes
@@ -169,9 +169,7 @@ def _pairs_drawn_in(codes: FloatArray, seen: FloatArray) -> FloatArray:
     return codes
 
 
-def _peak_codes(
-    node: ir.Node, shape: tuple[int, ...], x: QuantParams | None, peaks: FloatArray | None
-) -> FloatArray | None:
+def _peak_codes(node: ir.Node, shape: tuple[int, ...], x: QuantParams | None, peaks: Floats | None) -> Floats | None:
     """Largest activation code for each position of a row; None where limit 1 does not apply.
 
     A depthwise kernel multiplies one channel at a time and does not add pairs in 16 bits.

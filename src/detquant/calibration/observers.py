@@ -19,7 +19,7 @@ import numpy as np
 
 from detquant.errors import RecipeError, unknown_name
 from detquant.numerics import QuantSpec, dequantize, grid_from_range, quantize
-from detquant.numerics.grid import FloatArray, IntArray
+from detquant.numerics.arrays import Floats, Ints
 
 Range = tuple[float, float]
 
@@ -44,10 +44,10 @@ class TensorView:
         useful: the lower end that is worth representing for this function, from both ends of a range.
     """
 
-    extremes: FloatArray
-    histogram: IntArray | None
+    extremes: Floats
+    histogram: Ints | None
     spec: QuantSpec
-    function: Callable[[FloatArray], FloatArray] | None = None
+    function: Callable[[Floats], Floats] | None = None
     useful: Callable[[float, float], float] | None = None
 
     @property
@@ -56,7 +56,7 @@ class TensorView:
         return float(self.extremes[:, 0].min()), float(self.extremes[:, 1].max())
 
     @property
-    def centres(self) -> FloatArray:
+    def centres(self) -> Floats:
         """The value each histogram bin stands for."""
         assert self.histogram is not None
         return np.linspace(*self.bounds, len(self.histogram), dtype=np.float32)
@@ -130,7 +130,7 @@ def mse(view: TensorView, steps: int = 57, clipping: float = 1.0) -> Range:
     return min(_shrunk(view, steps), key=error)
 
 
-def _same(values: FloatArray) -> FloatArray:
+def _same(values: Floats) -> Floats:
     return values
 
 
@@ -161,7 +161,7 @@ def entropy(view: TensorView, steps: int = 29) -> Range:
     return min(_shrunk(view, steps), key=divergence)
 
 
-def standard_error(extremes: FloatArray) -> float:
+def standard_error(extremes: Floats) -> float:
     """Standard error of the mean extremes, that of the worse end, as a share of the mean range.
 
     Args:
@@ -172,14 +172,14 @@ def standard_error(extremes: FloatArray) -> float:
     return deviation / float(np.sqrt(len(extremes))) / max(width, 1e-12)
 
 
-def growth(extremes: FloatArray) -> float:
+def growth(extremes: Floats) -> float:
     """How much the second half of the images has widened the range, as a share of the whole range.
 
     Args:
         extremes: float ``[images, 2]``.
     """
 
-    def width(part: FloatArray) -> float:
+    def width(part: Floats) -> float:
         return float(part[:, 1].max() - part[:, 0].min())
 
     return 1.0 - width(extremes[: len(extremes) // 2]) / max(width(extremes), 1e-12)
@@ -198,7 +198,7 @@ class Observer:
 
     range: Callable[[TensorView], Range]
     needs_histogram: bool
-    unsure: Callable[[FloatArray], float] | None = None
+    unsure: Callable[[Floats], float] | None = None
 
 
 OBSERVERS = {

@@ -11,10 +11,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from detquant.numerics.grid import FloatArray
+from detquant.numerics.arrays import Floats
 from detquant.recipes.plan import SCORES
 
-Function = Callable[[FloatArray], FloatArray]
+Function = Callable[[Floats], Floats]
 
 LOGIT = -7.0
 """Of a score of 0.0009."""
@@ -23,17 +23,17 @@ HIGHEST = 16.0
 """One outlying channel must not make the flat side of all others look negligible."""
 
 
-def silu(x: FloatArray) -> FloatArray:
+def silu(x: Floats) -> Floats:
     """``x sigmoid(x)``."""
     return np.asarray(x / (1.0 + np.exp(-np.clip(x, -80, None))), np.float32)
 
 
-def mish(x: FloatArray) -> FloatArray:
+def mish(x: Floats) -> Floats:
     """``x tanh(log(1 + exp(x)))``."""
     return np.asarray(x * np.tanh(np.logaddexp(0.0, x)), np.float32)
 
 
-def hardswish(x: FloatArray) -> FloatArray:
+def hardswish(x: Floats) -> Floats:
     """``x clip(x + 3, 0, 6) / 6``."""
     return np.asarray(x * np.clip(x + 3.0, 0.0, 6.0) / 6.0, np.float32)
 

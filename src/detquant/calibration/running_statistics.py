@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detquant.calibration.statistics import BINS, Statistics
-from detquant.numerics.grid import Array, FloatArray, IntArray
+from detquant.numerics.arrays import Array, Floats, Ints
 
 
 @dataclass(slots=True, kw_only=True)
@@ -18,8 +18,8 @@ class RunningStatistics:
 
     extremes: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     channel_sums: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
-    channel_peaks: dict[str, FloatArray] = field(default_factory=dict)
-    histograms: dict[str, IntArray] = field(default_factory=dict)
+    channel_peaks: dict[str, Floats] = field(default_factory=dict)
+    histograms: dict[str, Ints] = field(default_factory=dict)
     informativeness: list[float] = field(default_factory=list)
     images: int = 0
     histogram_images: int = 0
@@ -49,7 +49,7 @@ class RunningStatistics:
             histogram_images=self.histogram_images,
         )
 
-    def add_channels(self, name: str, mean: npt.NDArray[np.float64], peak: FloatArray) -> None:
+    def add_channels(self, name: str, mean: npt.NDArray[np.float64], peak: Floats) -> None:
         """Adds one image: mean and largest value of each channel of a tensor, ``[channels]`` each."""
         self.channel_sums[name] = self.channel_sums.get(name, np.zeros_like(mean)) + mean
         self.channel_peaks[name] = np.maximum(self.channel_peaks.get(name, peak), peak)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detquant.data import fingerprint
-from detquant.numerics.grid import Array, FloatArray, IntArray
+from detquant.numerics.arrays import Array, Floats, Ints
 
 BINS = 2048
 
@@ -35,8 +35,8 @@ class Statistics:
 
     extremes: Mapping[str, Sequence[tuple[float, float]]]
     channel_sums: Mapping[str, npt.NDArray[np.float64]]
-    channel_peaks: Mapping[str, FloatArray]
-    histograms: Mapping[str, IntArray]
+    channel_peaks: Mapping[str, Floats]
+    histograms: Mapping[str, Ints]
     informativeness: Sequence[float] = ()
     images: int = 0
     histogram_images: int = 0
@@ -46,7 +46,7 @@ class Statistics:
         """The statistics before the first image."""
         return cls(extremes={}, channel_sums={}, channel_peaks={}, histograms={})
 
-    def channel_means(self) -> dict[str, FloatArray]:
+    def channel_means(self) -> dict[str, Floats]:
         """Mean of each channel over images and positions."""
         count = max(self.images, 1)
         return {name: np.asarray(total / count, np.float32) for name, total in self.channel_sums.items()}

@@ -20,7 +20,8 @@ from detquant.errors import RecipeError, unknown_name
 from detquant.graph.traits import weight_channel_axis, weight_of
 from detquant.graph.values import constant
 from detquant.numerics import PerAxis, QuantParams, QuantSpec
-from detquant.numerics.grid import SMALLEST_SCALE, FloatArray
+from detquant.numerics.arrays import Floats
+from detquant.numerics.grid import SMALLEST_SCALE
 
 LADDERS = {
     "minmax": (1.0,),
@@ -40,11 +41,11 @@ class WeightGrid:
     """
 
     params: QuantParams
-    values: FloatArray
+    values: Floats
 
 
 def weight_grid(
-    node: ir.Node, spec: QuantSpec, *, x: QuantParams | None = None, peaks: FloatArray | None = None
+    node: ir.Node, spec: QuantSpec, *, x: QuantParams | None = None, peaks: Floats | None = None
 ) -> WeightGrid:
     """The grid of a weighted operator's weight, and the weight on it.
 
@@ -74,7 +75,7 @@ def weight_grid(
     return WeightGrid(params=params, values=np.asarray(limits.unrolled(values, weight.shape), np.float32))
 
 
-def _search(rows: FloatArray, spec: QuantSpec, limits: WeightLimits, per_axis: bool) -> FloatArray:
+def _search(rows: Floats, spec: QuantSpec, limits: WeightLimits, per_axis: bool) -> Floats:
     """Scales ``[channels]`` with the smallest squared error over the ladder."""
     limit, floor = np.abs(rows).max(axis=1), limits.smallest_scale
     if not per_axis:
@@ -93,6 +94,6 @@ def _search(rows: FloatArray, spec: QuantSpec, limits: WeightLimits, per_axis: b
     return best
 
 
-def _codes(rows: FloatArray, scale: FloatArray, limits: WeightLimits) -> FloatArray:
-    codes: FloatArray = np.clip(np.rint(rows / scale[:, None]), limits.qtype.qmin, limits.qtype.qmax)
+def _codes(rows: Floats, scale: Floats, limits: WeightLimits) -> Floats:
+    codes: Floats = np.clip(np.rint(rows / scale[:, None]), limits.qtype.qmin, limits.qtype.qmax)
     return limits.without_overflow(codes)

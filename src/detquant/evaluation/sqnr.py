@@ -10,7 +10,7 @@ import onnx_ir as ir
 from detquant.graph.running import OrtRunner
 from detquant.graph.taps import with_taps_only
 from detquant.numerics import ratio_db
-from detquant.numerics.grid import Array
+from detquant.numerics.arrays import Array
 
 CHUNK = 48
 """Tensors looked at in one run: keeps memory bounded."""

@@ -20,7 +20,8 @@ import numpy as np
 import onnx_ir as ir
 
 from detquant.graph.image_layout import channels_are_last
-from detquant.graph.values import Array, constant, fresh_name, is_op, new_initializer, static_shape, used_names
+from detquant.graph.values import constant, fresh_name, is_op, new_initializer, static_shape, used_names
+from detquant.numerics.arrays import Array
 
 _TO_LAST = (0, 2, 3, 1)
 _TO_FIRST = (0, 3, 1, 2)

@@ -17,7 +17,8 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
-from detquant.graph.values import Array, constant, is_op, new_initializer, static_shape, used_names
+from detquant.graph.values import constant, is_op, new_initializer, static_shape, used_names
+from detquant.numerics.arrays import Array
 
 AUTOMATIC = ("SAME_UPPER", "SAME_LOWER")
 

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from detquant.graph.running import Optimisation, OrtRunner
-from detquant.graph.values import Array
+from detquant.numerics.arrays import Array
 from detquant.numerics.rounding import half_even
 
 _TO_LAST = (0, 2, 3, 1)

@@ -16,7 +16,8 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
-from detquant.graph.values import Array, constant, is_op, is_used_once, new_initializer, static_shape, used_names
+from detquant.graph.values import constant, is_op, is_used_once, new_initializer, static_shape, used_names
+from detquant.numerics.arrays import Array
 
 AXES = (2, 3)
 Sides = tuple[int, int]

@@ -24,8 +24,8 @@ from collections.abc import Callable
 import numpy as np
 import onnx_ir as ir
 
-from detquant.graph.values import Array, constant, is_op, is_used_once, new_initializer
-from detquant.numerics.arrays import Doubles
+from detquant.graph.values import constant, is_op, is_used_once, new_initializer
+from detquant.numerics.arrays import Array, Doubles
 
 
 def fold_batchnorm(model: ir.Model) -> ir.Model:

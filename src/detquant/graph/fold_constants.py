@@ -33,7 +33,8 @@ from onnx_ir.passes.common import (
 
 from detquant.graph.infer_shapes import infer_shapes
 from detquant.graph.running import OrtRunner
-from detquant.graph.values import Array, constant, is_op, new_initializer, static_shape
+from detquant.graph.values import constant, is_op, new_initializer, static_shape
+from detquant.numerics.arrays import Array
 
 LIMIT = 4 << 20
 

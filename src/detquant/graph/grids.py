@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
-from detquant.graph.values import Array, constant, is_op
+from detquant.graph.values import constant, is_op
+from detquant.numerics.arrays import Array
 from detquant.numerics.grid import QuantParams, dequantize
 from detquant.numerics.qtype import QType
 

@@ -20,7 +20,7 @@ import onnx_ir as ir
 
 from detquant.graph.traits import bias_of, is_constant, weight_channel_axis, weight_of
 from detquant.graph.values import constant
-from detquant.numerics.grid import FloatArray
+from detquant.numerics.arrays import Floats
 
 TOLERABLE = 2.0**-11
 NOTHING = 2.0**-20
@@ -43,7 +43,7 @@ def with_half_precise_weights(model: ir.Model) -> ir.Model:
     return model
 
 
-def half_precise(array: FloatArray, axis: int | None) -> FloatArray:
+def half_precise(array: Floats, axis: int | None) -> Floats:
     """The array rounded to float16 and back; channels that would lose too much by it stay as they are.
 
     Args:

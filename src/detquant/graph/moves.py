@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from detquant.graph.values import Array, constant, static_shape
+from detquant.graph.values import constant, static_shape
+from detquant.numerics.arrays import Array
 
 
 def moved(node: ir.Node, x: Array) -> Array | None:

@@ -22,7 +22,8 @@ import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from detquant.errors import UnsupportedOperator
-from detquant.graph.values import Array, constant, fresh_name, is_op, new_initializer, static_shape, used_names
+from detquant.graph.values import constant, fresh_name, is_op, new_initializer, static_shape, used_names
+from detquant.numerics.arrays import Array
 
 LAYERS = frozenset({"Conv", "Gemm", "MatMul"})
 HALF = 128

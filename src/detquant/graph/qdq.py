@@ -22,7 +22,8 @@ import onnx_ir as ir
 from detquant.graph.grids import tell_width
 from detquant.graph.traits import activation_inputs, bias_of, weight_of
 from detquant.graph.values import fresh_name, new_initializer, used_names, values_by_name
-from detquant.numerics.grid import Array, QuantParams, quantize
+from detquant.numerics.arrays import Array
+from detquant.numerics.grid import QuantParams, quantize
 from detquant.numerics.qtype import INT32, QType
 
 STORAGE: dict[QType, type[np.generic]] = {

@@ -21,7 +21,8 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
 
 from detquant.errors import ModelError
 from detquant.graph.loops import bounded, has_loops
-from detquant.graph.values import Array, static_shape
+from detquant.graph.values import static_shape
+from detquant.numerics.arrays import Array
 
 Optimisation = Literal["all", "extended", "basic", "none"]
 

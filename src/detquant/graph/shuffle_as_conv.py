@@ -14,7 +14,8 @@ import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from detquant.graph.moves import moved
-from detquant.graph.values import Array, is_op, is_used_once, new_initializer, put_instead, static_shape, used_names
+from detquant.graph.values import is_op, is_used_once, new_initializer, put_instead, static_shape, used_names
+from detquant.numerics.arrays import Array
 
 STEPS = ("Reshape", "Transpose", "Reshape")
 

@@ -17,15 +17,8 @@ import numpy as np
 import onnx_ir as ir
 
 from detquant.graph.moves import moved
-from detquant.graph.values import (
-    Array,
-    fresh_name,
-    is_op,
-    is_used_once,
-    new_initializer,
-    static_shape,
-    used_names,
-)
+from detquant.graph.values import fresh_name, is_op, is_used_once, new_initializer, static_shape, used_names
+from detquant.numerics.arrays import Array
 
 _MOVES = ("Unsqueeze", "Squeeze", "Reshape", "Transpose", "Tile")
 _LAYOUTS = ((0, 1, 2, 3), (0, 2, 3, 1))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import onnx_ir as ir
 
-Array = npt.NDArray[np.generic]
+from detquant.numerics.arrays import Array
 
 ONNX_DOMAINS = ("", "ai.onnx")
 

@@ -6,7 +6,8 @@ import numpy as np
 import onnx_ir as ir
 
 from detquant.graph.traits import OPS, bias_of, weight_of
-from detquant.graph.values import Array, new_initializer
+from detquant.graph.values import new_initializer
+from detquant.numerics.arrays import Array
 
 
 def replace_weight(node: ir.Node, array: Array) -> None:

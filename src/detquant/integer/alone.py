@@ -8,7 +8,7 @@ import onnx_ir as ir
 
 from detquant.graph.grids import constant_of
 from detquant.graph.running import OrtRunner
-from detquant.graph.values import Array
+from detquant.numerics.arrays import Array
 
 OPSET = 21
 

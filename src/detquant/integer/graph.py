@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from detquant.graph.values import Array
 from detquant.integer.operators import CodeArray, IntegerOperator
 from detquant.numerics import QuantParams, dequantize, quantize
+from detquant.numerics.arrays import Array
 
 Shape = tuple[int, ...]
 

@@ -9,10 +9,10 @@ import onnx_ir as ir
 from detquant.graph import prepare
 from detquant.graph.cut_decode import cut_decode
 from detquant.graph.running import OrtRunner
-from detquant.graph.values import Array
 from detquant.integer.draft import USUAL, Widths
 from detquant.integer.graph import IntegerGraph
 from detquant.integer.reading import read
+from detquant.numerics.arrays import Array
 
 
 class IntegerModel:

@@ -19,7 +19,8 @@ import onnx_ir as ir
 
 from detquant.graph.grids import Codes, Stored, sink_of, source_of, stored_codes
 from detquant.graph.traits import OPS, OpTraits
-from detquant.graph.values import ONNX_DOMAINS, Array, constant, is_op, is_used_once, scalar
+from detquant.graph.values import ONNX_DOMAINS, constant, is_op, is_used_once, scalar
+from detquant.numerics.arrays import Array
 
 Bounds = tuple[float | None, float | None]
 FREE: Bounds = (None, None)

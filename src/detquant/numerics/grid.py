@@ -11,12 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from detquant.numerics.arrays import Array, Floats, Ints
 from detquant.numerics.qtype import QType, QuantSpec
 from detquant.numerics.rounding import half_even
-
-Array = npt.NDArray[np.generic]
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
 
 SMALLEST_SCALE = np.float32(1e-12)
 BEYOND_ANY_CODE = float(1 << 40)
@@ -34,21 +31,21 @@ class QuantParams:
     """
 
     qtype: QType
-    scale: FloatArray
-    zero_point: IntArray
+    scale: Floats
+    zero_point: Ints
     axis: int | None = None
 
     @property
-    def low(self) -> FloatArray:
+    def low(self) -> Floats:
         """Smallest real value on the grid."""
         return np.asarray((self.qtype.qmin - self.zero_point) * self.scale, np.float32)
 
     @property
-    def high(self) -> FloatArray:
+    def high(self) -> Floats:
         """Largest real value on the grid."""
         return np.asarray((self.qtype.qmax - self.zero_point) * self.scale, np.float32)
 
-    def spread(self, ndim: int) -> tuple[FloatArray, IntArray]:
+    def spread(self, ndim: int) -> tuple[Floats, Ints]:
         """Scale and zero point in a shape that broadcasts against a tensor of ``ndim`` axes."""
         if self.axis is None:
             return self.scale, self.zero_point
@@ -80,7 +77,7 @@ def grid_from_range(low: npt.ArrayLike, high: npt.ArrayLike, spec: QuantSpec, ax
     return QuantParams(q, scale, np.asarray(zero_point, np.int64), axis)
 
 
-def quantize(x: Array, params: QuantParams) -> IntArray:
+def quantize(x: Array, params: QuantParams) -> Ints:
     """Codes of ``x`` (int64, same shape): round half to even, then saturate."""
     scale, zero_point = params.spread(x.ndim)
     with np.errstate(over="ignore"):  # beyond float32 is infinite, and infinity saturates
@@ -90,12 +87,12 @@ def quantize(x: Array, params: QuantParams) -> IntArray:
     return np.asarray(np.clip(codes, params.qtype.qmin, params.qtype.qmax), np.int64)
 
 
-def dequantize(codes: npt.NDArray[np.integer], params: QuantParams) -> FloatArray:
+def dequantize(codes: npt.NDArray[np.integer], params: QuantParams) -> Floats:
     """Real values of ``codes`` (float32, same shape)."""
     scale, zero_point = params.spread(codes.ndim)
     return np.asarray((codes - zero_point) * scale, np.float32)
 
 
-def fake_quantize(x: Array, params: QuantParams) -> FloatArray:
+def fake_quantize(x: Array, params: QuantParams) -> Floats:
     """``x`` moved onto the grid (float32, same shape)."""
     return dequantize(quantize(x, params), params)

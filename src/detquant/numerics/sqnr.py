@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from detquant.numerics.grid import Array
+from detquant.numerics.arrays import Array
 
 CEILING_DB = 120.0
 """What an exact copy is given, so that the figure stays finite and sortable."""

@@ -15,8 +15,9 @@ from detquant.errors import TargetError
 from detquant.graph.values import static_shape
 from detquant.importers.openvino.detection_output import KIND
 from detquant.importers.openvino.ssd_heads import with_raw_heads
+from detquant.numerics.arrays import Array
 from detquant.targets._base import Arrays, Runner
-from detquant.targets.own_ports import TO_LAST, Array, Port, paired
+from detquant.targets.own_ports import TO_LAST, Port, paired
 
 _DTYPES: Mapping[str, type[np.generic]] = {
     **{"f32": np.float32, "f16": np.float16, "u8": np.uint8, "i8": np.int8},

@@ -10,14 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import onnx_ir as ir
 
 from detquant.errors import TargetError
 from detquant.graph.values import static_shape
+from detquant.numerics.arrays import Array
 from detquant.numerics.rounding import half_even
-
-Array = npt.NDArray[np.generic]
 
 TO_LAST, TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 

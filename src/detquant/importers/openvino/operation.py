@@ -11,7 +11,7 @@ import numpy as np
 import onnx_ir as ir
 
 from detquant.errors import UnsupportedOperator
-from detquant.graph.values import Array
+from detquant.numerics.arrays import Array
 from detquant.untrusted import one_line
 
 # Halves are computed in single precision: files hold them to be smaller, not to be less exact.

@@ -10,8 +10,9 @@ import onnx_ir as ir
 
 from detquant.errors import ModelError, TargetError, in_short
 from detquant.graph.values import static_shape
+from detquant.numerics.arrays import Array
 from detquant.targets._base import Arrays
-from detquant.targets.own_ports import Array, Port
+from detquant.targets.own_ports import Port
 from detquant.targets.pytorch.threads import on_threads
 
 

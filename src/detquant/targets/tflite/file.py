@@ -14,16 +14,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from detquant.errors import ModelError
 from detquant.graph.values import fresh_name
 from detquant.numerics import QuantParams
+from detquant.numerics.arrays import Array
 from detquant.targets.tflite.layout import Shape
 from detquant.targets.tflite.schema import METADATA, SIGNATURE, schema
 from detquant.targets.tflite.versions import newest, version_of
-
-Array = npt.NDArray[np.generic]
 
 RUNTIME = "min_runtime_version"
 RUNTIME_BYTES = 16

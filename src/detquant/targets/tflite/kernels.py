@@ -15,9 +15,9 @@ import onnx_ir as ir
 
 from detquant.graph.grids import Codes, Stored
 from detquant.graph.traits import OPS
-from detquant.graph.values import Array
 from detquant.integer.on_codes import Bounds, OnCodes, bounds
 from detquant.numerics import INT8, QuantParams, quantize
+from detquant.numerics.arrays import Array
 from detquant.targets.tflite.capability import CAPABILITY
 
 SAME = frozenset(op for op, traits in OPS.items() if traits.keeps_grid or traits.joins) | CAPABILITY.keeps_grid

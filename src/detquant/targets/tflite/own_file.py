@@ -15,8 +15,9 @@ import onnx_ir as ir
 from detquant.errors import TargetError, in_short
 from detquant.graph.values import static_shape
 from detquant.importers import OwnFile
+from detquant.numerics.arrays import Array
 from detquant.targets._base import Arrays
-from detquant.targets.own_ports import Array, Port, paired
+from detquant.targets.own_ports import Port, paired
 
 
 class OwnTfLite:

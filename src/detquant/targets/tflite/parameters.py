@@ -8,8 +8,9 @@ import numpy as np
 
 from detquant.graph.grids import stored_codes
 from detquant.numerics import INT8, QuantParams, QuantSpec, grid_from_range, quantize
+from detquant.numerics.arrays import Array
 from detquant.numerics.rounding import half_even
-from detquant.targets.tflite.file import Array, Tensor
+from detquant.targets.tflite.file import Tensor
 from detquant.targets.tflite.kernels import int8_of
 from detquant.targets.tflite.site import Site
 from detquant.targets.tflite.values import float32

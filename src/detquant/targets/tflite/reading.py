@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from detquant.targets.tflite.file import Array
+from detquant.numerics.arrays import Array
 from detquant.targets.tflite.layout import Shape
 from detquant.targets.tflite.schema import schema
 

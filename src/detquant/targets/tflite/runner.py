@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from detquant.graph.running import OrtRunner
 from detquant.numerics import INT8, QuantParams, dequantize, quantize
+from detquant.numerics.arrays import Array
 from detquant.targets._base import Arrays
 from detquant.targets.tflite.schema import LAYOUTS, SIGNATURE, read_metadata
 
@@ -23,7 +23,6 @@ DELEGATE = "DELEGATE"
 ON_THE_FLY = "int8 on the fly"
 NHWC = (0, 2, 3, 1)
 NCHW = (0, 3, 1, 2)
-Array = npt.NDArray[np.generic]
 
 
 class Opened:

@@ -15,7 +15,8 @@ from detquant.graph.grids import Codes, constant_of
 from detquant.graph.on_the_fly import codes_of_weight
 from detquant.integer.on_codes import FREE, OnCodes, bounds
 from detquant.numerics import QuantParams, quantize
-from detquant.targets.tflite.file import Array, Options, Tensor
+from detquant.numerics.arrays import Array
+from detquant.targets.tflite.file import Options, Tensor
 from detquant.targets.tflite.kernels import CLAMPS, FUSES, holds, int8_of, single_value_grid
 from detquant.targets.tflite.layout import Order, Shape, plain, stored
 from detquant.targets.tflite.values import Values, float32, shape_of, widths

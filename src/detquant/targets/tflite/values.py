@@ -14,7 +14,8 @@ import onnx_ir as ir
 from detquant.errors import UnsupportedOperator
 from detquant.graph.grids import constant_of
 from detquant.graph.values import is_op, static_shape
-from detquant.targets.tflite.file import Array, File, Tensor
+from detquant.numerics.arrays import Array
+from detquant.targets.tflite.file import File, Tensor
 from detquant.targets.tflite.layout import Order, Shape, moves, moves_nothing, plain, stored
 
 
