@@ -192,4 +192,4 @@ def test_check_classes(root: Path) -> None:
 def test_who_does_not_calibrate_needs_no_train(root: Path, train: str, why: str) -> None:
     dataset = opened(root, f"{train}\nval: images/val\nnames: [cat, dog]\n")
     assert len(dataset.validation) == 3 and dataset.calibration == () and re.search(why, dataset.uncalibrated)
-    assert opened(root, YAML).uncalibrated == ""
+    assert opened(root, YAML).uncalibrated is None

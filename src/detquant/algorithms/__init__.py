@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ from detquant.algorithms.damage import Damage
 from detquant.algorithms.measurements import Measurements
 from detquant.algorithms.options import checked
 from detquant.algorithms.steps import BrokenStep, require_order, take_steps
-from detquant.errors import RecipeError, unknown_name
+from detquant.errors import RecipeError, load_named
 from detquant.recipes import Recipe
 
 ALGORITHMS = {
@@ -29,9 +28,7 @@ def build_algorithm(name: str, options: Mapping[str, Any]) -> Algorithm:
     Raises:
         RecipeError: no such algorithm or option, or an option is not what it should be.
     """
-    if name not in ALGORITHMS:
-        raise RecipeError(unknown_name("algorithm", name, ALGORITHMS))
-    kind = pkgutil.resolve_name(ALGORITHMS[name])
+    kind = load_named("algorithm", name, ALGORITHMS, RecipeError)
     given = checked(name, kind, options)
     try:
         algorithm: Algorithm = kind(**given)

@@ -67,7 +67,7 @@ class Ranges:
             return qm
         if damage_of(qm, replace(context, damage=context.damage.limited(FIRST_LOOK))) <= self.tolerance:
             return qm
-        costs = {"": damage_of(qm, context)}
+        costs: dict[str | None, float] = {None: damage_of(qm, context)}
         for done, name in enumerate(self.observers, 1):
             if not observer(name).needs_histogram or qm.statistics.histograms:
                 decided = planned(qm, context, name)
@@ -75,7 +75,7 @@ class Ranges:
                 costs[name] = damage_of(replace(qm, plan=decided, params=params), context)
             context.tick("choosing ranges", done, len(self.observers))
         best = min(costs, key=costs.__getitem__)
-        if costs[best] >= (1 - self.gain) * costs[""]:
+        if costs[best] >= (1 - self.gain) * costs[None]:
             return qm
         told = ", ".join(f"{name or context.recipe.name} {cost:.3f}" for name, cost in costs.items())
         notes = tuple(note for note in qm.notes if note.step != self.name)  # an earlier choice is no more

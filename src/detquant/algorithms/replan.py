@@ -82,17 +82,17 @@ def planned_again(qm: QuantModel, context: Context) -> QuantModel:
     return replace(fresh, choices=qm.choices, observer=qm.observer, notes=qm.notes_until(Stage.CHOICES))
 
 
-def planned(qm: QuantModel, context: Context, observer: str) -> Plan:
+def planned(qm: QuantModel, context: Context, observer: str | None) -> Plan:
     """The plan alone, with what was chosen for single operators already.
 
     Args:
         qm: the model.
         context: facts and recipe.
-        observer: of activations; empty for the recipe's.
+        observer: of activations; None for the recipe's.
     """
     return plan(qm.reference, observed(observer, context), context.target.capability, qm.choices, context.ranges)
 
 
-def observed(observer: str, context: Context) -> Recipe:
-    """The recipe with this observer of activations; empty for its own."""
+def observed(observer: str | None, context: Context) -> Recipe:
+    """The recipe with this observer of activations; None for its own."""
     return context.recipe.observed_by(observer) if observer else context.recipe

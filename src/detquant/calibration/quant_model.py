@@ -39,7 +39,7 @@ class QuantModel:
     weights: Mapping[str, QuantParams]
     statistics: Statistics
     choices: Mapping[str, Choice] = field(default_factory=dict)
-    observer: str = ""
+    observer: str | None = None
     notes: tuple[Note, ...] = ()
     calibrated: QuantModel | None = field(default=None, repr=False, compare=False)
 

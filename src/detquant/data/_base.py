@@ -43,7 +43,7 @@ class Dataset:
         warnings: sentences on what the figures may be wrong for.
         fitted: the class names of the model whose numbers are used; None before `fit_task`.
         uncalibrated: why there are no calibration images, in a sentence, which only who wants them needs to hear;
-            empty where there are.
+            None where there are.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     fitted: tuple[str, ...] | None = None
-    uncalibrated: str = ""
+    uncalibrated: str | None = None
 
     def __post_init__(self) -> None:
         if self.ground_truth is not None and len(self.ground_truth["images"]) != len(self.validation):

@@ -66,10 +66,10 @@ class _Split:
     notes: list[str]
 
 
-def _calibration(content: Mapping[str, Any], path: Path) -> tuple[_Split, str]:
+def _calibration(content: Mapping[str, Any], path: Path) -> tuple[_Split, str | None]:
     """The split that calibrates; nothing, and why, where it cannot be had."""
     try:
-        return _split(content, "train", path), ""
+        return _split(content, "train", path), None
     except DatasetError as error:
         return _Split([], [], []), str(error)
 

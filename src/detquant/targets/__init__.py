@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pkgutil
 from importlib.metadata import version
 from typing import Any
 
-from detquant.errors import TargetError, unknown_name
+from detquant.errors import TargetError, load_named
 from detquant.targets._base import Artefact, Runner, Target, fitted
 
 TARGETS = {
@@ -29,9 +28,7 @@ def load_target(name: str) -> Target:
     Raises:
         TargetError: there is none.
     """
-    if name not in TARGETS:
-        raise TargetError(unknown_name("target", name, TARGETS))
-    target: Target = pkgutil.resolve_name(TARGETS[name])()
+    target: Target = load_named("target", name, TARGETS, TargetError)()
     return target
 
 

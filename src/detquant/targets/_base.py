@@ -76,36 +76,36 @@ class Target(ABC):
     Attributes:
         name: key in TARGETS.
         title: what it is and what its artefact is, in a few words.
-        extra: of detquant that installs its runtime; empty where the core has it.
+        extra: of detquant that installs its runtime; None where the core has it.
         package: the runtime's distribution, whose version is told.
         capability: of its integer kernels.
         writes: names of all files that an artefact of it may have.
         precisions: of float artefacts.
-        float_only: why it takes no integer model; empty where it does.
-        integer_only: why it takes no float model; empty where it does.
-        variant_of: the target that it is another form of, as fast in the same runtime; empty where it is none.
+        float_only: why it takes no integer model; None where it does.
+        integer_only: why it takes no float model; None where it does.
+        variant_of: the target that it is another form of, as fast in the same runtime; None where it is none.
         runs_here: whether detquant runs the real runtime; where it does not, another one stands in and it is said so.
         keeps_ends: whether it takes inputs and outputs of any element type and layout, as files have them.
-        emulates: why its integers are no faster, where it computes them in float; empty where they are integers.
+        emulates: why its integers are no faster, where it computes them in float; None where they are integers.
     """
 
     name: str
     title: str
-    extra: str
+    extra: str | None
     package: str
     capability: Capability
     writes: tuple[str, ...] = ()
     precisions: tuple[str, ...] = ("fp32",)
-    float_only: str = ""
-    integer_only: str = ""
-    variant_of: str = ""
+    float_only: str | None = None
+    integer_only: str | None = None
+    variant_of: str | None = None
     runs_here: bool = True
     keeps_ends: bool = False
-    emulates: str = ""
+    emulates: str | None = None
 
     @property
-    def untimed(self) -> str:
-        """Why a clock says nothing about integers here; empty where it does."""
+    def untimed(self) -> str | None:
+        """Why a clock says nothing about integers here; None where it does."""
         return self.emulates if self.runs_here else "the target does not run here"
 
     def rewrite(self, model: ir.Model) -> ir.Model:

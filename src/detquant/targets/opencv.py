@@ -42,7 +42,7 @@ class OpenCv(OnnxFile):
 
     name = "opencv"
     title = "OpenCV's DNN module on CPUs: QDQ ONNX"
-    extra = ""
+    extra = None
     package = "opencv-python-headless"
     capability = CAPABILITY
 

@@ -35,7 +35,7 @@ class Ort(OnnxFile):
 
     name = "ort"
     title = "ONNX Runtime on CPUs: QDQ ONNX"
-    extra = ""
+    extra = None
     package = "onnxruntime"
     keeps_ends = True
     capability = CAPABILITY

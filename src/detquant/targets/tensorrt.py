@@ -40,7 +40,7 @@ class TensorRt(Target):
 
     name = "tensorrt"
     title = "TensorRT: QDQ ONNX, symmetric; checked here, not run"
-    extra = ""
+    extra = None
     package = "tensorrt"
     writes = (FILE,)
     capability = CAPABILITY

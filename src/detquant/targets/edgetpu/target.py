@@ -31,7 +31,7 @@ class EdgeTpu(TfLiteInteger):
     title = "Coral Edge TPU: TFLite of integers only, compiled where the compiler is; scored in LiteRT"
     integer_only = "the Edge TPU computes in 8-bit integers only"
     writes = (*TfLiteInteger.writes, compiled_name(FILE))
-    variant_of = ""
+    variant_of = None
     runs_here = False
     capability = replace(
         TfLiteInteger.capability,

@@ -33,7 +33,7 @@ class Oak(Target):
 
     name = "oak"
     title = "OAK cameras (MyriadX): FP16 ONNX and NN Archive; ONNX Runtime stands in"
-    extra = ""
+    extra = None
     package = "depthai"
     precisions = ("fp16",)
     writes = (MODEL, ARCHIVE, BLOB)

@@ -35,7 +35,7 @@ class TfLiteInteger(TfLite):
     precisions: tuple[str, ...] = ()
     writes: tuple[str, ...] = (FILE, DECODE)
     integer_only = "what it is for computes in integers only"
-    variant_of = "tflite"
+    variant_of: str | None = "tflite"
     capability = replace(
         CAPABILITY,
         name="tflite-integer",
