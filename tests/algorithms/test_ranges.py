@@ -65,7 +65,7 @@ def test_the_recipes_own_stays_unless_another_is_clearly_better(setting, monkeyp
     qm, context = setting
     told(monkeypatch, costs)
     assert Ranges()(qm, context) is qm
-    assert Ranges(gain=0.0)(qm, context).observer == ("mse" if costs["mse"] < 0.1 else "")
+    assert Ranges(gain=0.0)(qm, context).observer == ("mse" if costs["mse"] < 0.1 else None)
 
 
 def test_where_little_is_lost_nothing_else_is_tried(setting, monkeypatch):
