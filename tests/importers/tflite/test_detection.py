@@ -40,11 +40,12 @@ def anchors() -> np.ndarray:
     return np.concatenate([rng.uniform(0.3, 0.7, (ANCHORS, 2)), rng.uniform(0.1, 0.3, (ANCHORS, 2))], axis=1)
 
 
-def network(tensorflow: Any, values: int) -> Any:
-    """Codes [1, ANCHORS, 4], scores [1, ANCHORS, values]."""
+def network(tensorflow: Any, values: int, scales: bool = False) -> Any:
+    """Codes [1, ANCHORS, 4], scores [1, ANCHORS, values]; where it scales by itself it takes pixels of 0 to 255."""
     layers = tensorflow.keras.layers
     given = tensorflow.keras.Input((SIDE, SIDE, 3), batch_size=1, name="image")
-    x = layers.Conv2D(8, 3, strides=4, padding="same", activation="relu6")(given)
+    x = layers.Rescaling(1 / 127.5, offset=-1)(given) if scales else given
+    x = layers.Conv2D(8, 3, strides=4, padding="same", activation="relu6")(x)
     codes = layers.Reshape((-1, 4))(layers.Conv2D(12, 1)(x))
     logits = layers.Reshape((-1, values))(layers.Conv2D(3 * values, 1)(x))
     return seeded(tensorflow.keras.Model(given, [codes, layers.Activation("sigmoid")(logits)]))
@@ -54,8 +55,11 @@ def network(tensorflow: Any, values: int) -> Any:
 def make(tensorflow: Any, tmp_path: Path) -> Any:
     """make(values=..., images=..., **options): a file with the operator."""
 
-    def write(values: int = CLASSES + 1, images: Any = None, where: Any = None, **options: Any) -> Path:
-        plain = tflite(tensorflow, network(tensorflow, values), tmp_path / "plain.tflite", images, floats_out=True)
+    def write(
+        values: int = CLASSES + 1, images: Any = None, where: Any = None, scales: bool = False, **options: Any
+    ) -> Path:
+        net = network(tensorflow, values, scales)
+        plain = tflite(tensorflow, net, tmp_path / "plain.tflite", images, floats_out=True)
         shapes = (1, ANCHORS, 4), (1, ANCHORS, values)
         places = anchors() if where is None else where
         return with_detection(plain, tmp_path / "detect.tflite", *shapes, places, **{"num_classes": CLASSES} | options)
@@ -106,6 +110,13 @@ def test_the_same_detections(values: int, make: Any) -> None:
     assert [node.op_type for node in detector.model.graph].count("Conv") == 3
     for seed in range(3):
         check(decoded(detector, image(seed)), run_litert(path, image(seed).astype(np.float32) / 127.5 - 1))
+
+
+def test_a_network_that_scales_its_image_is_fed_pixels(make: Any) -> None:
+    path = make(scales=True)
+    detector = load(path)
+    assert (detector.family.form.mean, detector.family.form.std) == ((0.0,) * 3, (1.0,) * 3)
+    check(decoded(detector, image()), run_litert(path, image().astype(np.float32)))
 
 
 def test_fast_suppression_is_that_of_the_best_classes(make: Any) -> None:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from detquant.errors import ModelError, UnsupportedOperator
+from detquant.families.fed import fed_form
 from detquant.families.input_form import Form, WholeImage
 from detquant.families.ssd_layout import SSDLayout
 from detquant.families.tf_input import tf_form
@@ -156,7 +157,8 @@ def with_detection_told(
     """
     codes, scores = (port.get_node().input_value(0) for port in model.outputs)
     translated = to_onnx(with_raw_heads(model, codes, scores), path, metadata)
-    layout = _layout(detection, form or tf_form(signature_of(translated, metadata)))
+    signature = signature_of(translated, metadata)
+    layout = _layout(detection, form or fed_form(tf_form(signature), signature.inside))
     translated.metadata_props.update({**entries(layout), **metadata})
     return translated
 
