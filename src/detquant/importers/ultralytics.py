@@ -146,7 +146,7 @@ def _side(tree: object, model: Record) -> int | None:
 
 
 def _arguments(tree: object, model: Record) -> Iterator[Mapping[Any, Any]]:
-    """Of the training: as a dict, or as an object that has them as attributes."""
+    """Goes through the arguments of the training, kept as a dict or as an object that has them as attributes."""
     held = [tree.get("train_args")] if isinstance(tree, dict) else []
     for args in (*held, model.state.get("args")):
         if isinstance(args, Record):
@@ -156,7 +156,7 @@ def _arguments(tree: object, model: Record) -> Iterator[Mapping[Any, Any]]:
 
 
 def _names(model: Record, classes: int) -> tuple[str, ...]:
-    """Of the classes, by class_id; numbers where the file has no proper names."""
+    """Names of the classes by class_id; numbers where the file has no proper names."""
     names = model.state.get("names")
     listed = list(names.values()) if isinstance(names, dict) else names
     if isinstance(names, dict) and list(names) != list(range(classes)):

@@ -53,7 +53,7 @@ def looks_like_checkpoint(path: Path) -> bool:
 
 
 def parse_checkpoint(path: Path, content: bytes) -> object:
-    """What a checkpoint holds, as plain values, Records and StoredTensors.
+    """Reads what a checkpoint holds, as plain values, Records and StoredTensors.
 
     Args:
         path: for the sentences only.

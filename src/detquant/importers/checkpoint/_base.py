@@ -15,7 +15,7 @@ _SHOWN = 100
 
 
 class Flaw(Exception):
-    """What is wrong with a file: a sentence that lacks its subject, the file, and its full stop."""
+    """A fault of a file; the message is a sentence that lacks its subject, the file, and its full stop."""
 
 
 @dataclass(slots=True, eq=False)
@@ -56,7 +56,7 @@ class Storage:
 
     @property
     def itemsize(self) -> int:
-        """Bytes of one number."""
+        """The size of one number, bytes."""
         return 2 if self.dtype == "bfloat16" else np.dtype(self.dtype).itemsize
 
     def fill(self, content: memoryview) -> None:

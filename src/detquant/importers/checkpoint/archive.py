@@ -28,7 +28,7 @@ _ENCRYPTED = 0x1
 
 
 def read_archive(content: bytes) -> object:
-    """What a checkpoint in a zip holds; see `parse_checkpoint`.
+    """Reads what a checkpoint in a zip holds; see `parse_checkpoint`.
 
     Raises:
         Flaw: for the cases at the top of this file, or of `pickled`.
@@ -88,7 +88,7 @@ def _view(content: bytes, info: zipfile.ZipInfo) -> memoryview:
 
 
 def _prefix(entries: Mapping[str, memoryview]) -> str:
-    """Case 2; the folder of the pickle, with its slash."""
+    """The folder of the pickle inside the archive, with its slash; other archives are refused (case 2)."""
     prefixes = [name.removesuffix("data.pkl") for name in entries if name.rpartition("/")[2] == "data.pkl"]
     if len(prefixes) != 1:
         raise Flaw("is a ZIP archive, but not a checkpoint: expected one data.pkl in it, as torch.save writes")

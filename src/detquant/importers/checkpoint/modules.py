@@ -16,7 +16,7 @@ _PARALLEL = "module."  # what DataParallel puts before each name
 
 
 def walk(root: Record) -> Iterator[tuple[str, Record | StoredTensor]]:
-    """All modules below a module and all their tensors, by the names that torch's state dict has.
+    """Goes through a module, all modules below it and all their tensors, by the names that torch's state dict has.
 
     Args:
         root: a pickled `torch.nn.Module`; it comes first, without a name.

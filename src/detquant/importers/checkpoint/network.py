@@ -32,17 +32,17 @@ Tensors = Mapping[str, StoredTensor]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """One of our architectures, as a checkpoint's shapes tell it.
+    """A network of one of detquant's own architectures, as the shapes in a checkpoint tell it.
 
     Attributes:
         title: for sentences, such as "a YOLOv8n of 80 classes".
         architecture: a key of ARCHITECTURES.
-        options: that its class takes.
-        side: of the square input where neither the file nor the user names one, pixels.
-        multiple: of which the side must be.
-        resizable: whether it works at other sides too.
-        outputs: names of what it gives.
-        preprocess: a classifier's, by its name in `detquant.families.preprocessing`; None of a detector.
+        options: arguments of the architecture's class.
+        side: side of the square input where neither the file nor the user names one, pixels.
+        multiple: number that the side must be a multiple of.
+        resizable: whether the network works at other sides too.
+        outputs: names of the network's outputs.
+        preprocess: preprocessing of a classifier, by its name in `detquant.families.preprocessing`; None of a detector.
     """
 
     title: str
@@ -163,7 +163,7 @@ def _checked_side(path: Path, network: Network, side: int) -> int:
 
 
 def _compare(path: Path, network: Network, tensors: Tensors, expected: Mapping[str, tuple[int, ...]]) -> None:
-    """Names the first tensor that is missing, extra or of another shape."""
+    """Refuses tensors of which one is missing, extra or of another shape, and names the first such."""
     given = {name: tensor.shape for name, tensor in tensors.items() if not name.endswith(_COUNTER)}
     wanted = {name: shape for name, shape in expected.items() if not name.endswith(_COUNTER)}
     missing, extra = wanted.keys() - given.keys(), given.keys() - wanted.keys()

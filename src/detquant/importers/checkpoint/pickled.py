@@ -69,37 +69,37 @@ class Pickle:
             _STEPS[instruction](self, argument)
 
     def _spend(self, cost: int) -> None:
-        """Case 5."""
+        """Counts instructions and what they copy, and refuses a file that has too many (case 5)."""
         self._left -= cost
         if self._left < 0:
             raise Flaw(f"has more than {MAX_INSTRUCTIONS} pickle instructions, more than any detector needs: refused")
 
     def push(self, value: object) -> None:
-        """Onto the stack."""
+        """Pushes a value onto the stack."""
         self._stack.append(value)
 
     def mark(self, _: object) -> None:
-        """Remembers the stack's height."""
+        """Marks the present height of the stack."""
         self._marks.append(len(self._stack))
 
     def since_mark(self) -> list[Any]:
-        """What was pushed since the last mark, taken off."""
+        """Pops and returns what was pushed since the last mark."""
         height = self._marks.pop()
         items = self._stack[height:]
         del self._stack[height:]
         return items
 
     def last(self, count: int) -> tuple[Any, ...]:
-        """So many of the stack, taken off."""
+        """Pops and returns the last `count` values of the stack."""
         items = tuple(self._stack.pop() for _ in range(count))
         return items[::-1]
 
     def recall(self, place: int) -> None:
-        """From the memo."""
+        """Pushes a value from the memo."""
         self._stack.append(self._memo[place])
 
     def remember(self, place: int | None) -> None:
-        """Into the memo; protocol 4 counts the places itself."""
+        """Puts the value on top of the stack into the memo; protocol 4 counts the places itself."""
         self._memo[len(self._memo) if place is None else place] = self._stack[-1]
 
     def extend(self, items: list[Any]) -> None:
@@ -110,7 +110,7 @@ class Pickle:
         target.extend(items)
 
     def set_items(self, items: list[Any]) -> None:
-        """Keys and values in turn, into the dict on the stack."""
+        """Puts keys and values, which come in turn, into the dict on the stack."""
         target = self._stack[-1]
         if type(target) is not dict:
             raise Flaw("is damaged: its pickle sets items of something that is not a dict")
@@ -118,25 +118,25 @@ class Pickle:
             target[hashable(key)] = value
 
     def name(self, full: str) -> None:
-        """Case 2."""
+        """Pushes what stands for a name of the vocabulary (case 2)."""
         self._stack.append(known(full))
 
     def name_of_stack(self, _: object) -> None:
-        """Case 2, with module and name on the stack."""
+        """Pushes what stands for the name whose module and class are on the stack (case 2)."""
         module, name = self.last(2)
         if not isinstance(module, str) or not isinstance(name, str):
             raise Flaw("is damaged: its pickle names a class by something that is not text")
         self.name(f"{module}.{name}")
 
     def make(self, _: object) -> None:
-        """Case 3."""
+        """Pushes what the vocabulary makes of a name and its arguments (case 3)."""
         name, args = self.last(2)
         if isinstance(args, tuple):  # they are handed over one by one; a list or a dict of another one copies it
             self._spend(len(args) + sum(len(arg) for arg in args if isinstance(arg, (list, dict, tuple))))
         self._stack.append(make(name, args))
 
     def build(self, _: object) -> None:
-        """Case 4."""
+        """Gives the Record on the stack its state (case 4)."""
         [state] = self.last(1)
         target = self._stack[-1]
         if isinstance(state, tuple) and len(state) == 2:  # attributes, and those of __slots__
@@ -148,7 +148,7 @@ class Pickle:
             raise Flaw(f"has a pickle that sets attributes of {what}: refused")
 
     def persistent(self, _: object) -> None:
-        """A storage, by the tuple on the stack that refers to it."""
+        """Pushes the storage that the tuple on the stack refers to."""
         [reference] = self.last(1)
         found = storage(reference)
         self.storages.append(found)

@@ -33,7 +33,7 @@ def is_safetensors(content: bytes) -> bool:
 
 
 def read_safetensors(content: bytes) -> dict[str, StoredTensor]:
-    """The tensors by name.
+    """Reads the tensors of a safetensors file, by name.
 
     Raises:
         Flaw: a tensor lies outside the file, or is of another size than its shape says.

@@ -18,7 +18,7 @@ _COUNT = struct.Struct("<q")
 
 
 def read_stream(content: bytes) -> object:
-    """What a checkpoint of the older format holds; see `parse_checkpoint`.
+    """Reads what a checkpoint of the older format holds; see `parse_checkpoint`.
 
     Raises:
         Flaw: it is truncated or damaged, or its pickles are refused.

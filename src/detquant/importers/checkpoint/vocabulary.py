@@ -117,7 +117,7 @@ def _ordered(pairs: object = ()) -> dict[Any, Any]:
 
 
 def _path(*parts: object) -> str:
-    """Of its parts; a path is shown, never opened."""
+    """The text of a path, made of its parts; a path is shown, never opened."""
     return "/".join(shown(part) for part in parts if isinstance(part, str))
 
 

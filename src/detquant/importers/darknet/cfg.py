@@ -44,10 +44,10 @@ class Section:
     """One section of a cfg.
 
     Attributes:
-        path: of the cfg.
-        name: without brackets.
-        line: of its name, from 1.
-        options: by key, the first of each.
+        path: path of the cfg.
+        name: name of the section, without brackets.
+        line: line of the name in the cfg, from 1.
+        options: the section's options by key; where one stands twice, the first.
     """
 
     path: Path
@@ -82,7 +82,7 @@ class Section:
         return () if option is None else tuple(self._number(key, p, option.line) for p in self._parts(key, option))
 
     def text(self, key: str, default: str) -> str:
-        """A word."""
+        """The text of an option, or the default."""
         return self.options[key].text if key in self.options else default
 
     def line_of(self, key: str) -> int:
@@ -129,7 +129,7 @@ def shown(text: str) -> str:
 
 
 def read_cfg(path: Path) -> tuple[list[Section], bytes]:
-    """Reads a cfg.
+    """Reads the sections of a cfg.
 
     Args:
         path: the file.
@@ -161,7 +161,7 @@ def read_cfg(path: Path) -> tuple[list[Section], bytes]:
 
 
 def _read(path: Path) -> bytes:
-    """Case 1."""
+    """Reads the bytes of a cfg; a file that cannot be read, is empty, too large or not text is refused (case 1)."""
     try:
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES + 1)
@@ -175,7 +175,7 @@ def _read(path: Path) -> bytes:
 
 
 def _check(path: Path, sections: list[Section]) -> None:
-    """Case 3."""
+    """Refuses sections that do not begin with [net], or have nothing else (case 3)."""
     if not sections or sections[0].name not in NET:
         first = f"begins with [{shown(sections[0].name)}]" if sections else "has no section"
         raise ModelError(f"'{path}' is not a Darknet cfg: it {first}, and [net] was expected.")

@@ -183,7 +183,7 @@ def shortcut(network: Network, section: Section) -> ir.Value:
 
 
 def dropout(network: Network, section: Section) -> ir.Value:
-    """Nothing, at inference: Darknet scales while it trains."""
+    """Passes the map on: at inference Dropout does nothing, since Darknet scales while it trains."""
     return network.last
 
 

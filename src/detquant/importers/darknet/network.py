@@ -41,15 +41,15 @@ class Parameter:
 
 @dataclass(slots=True)
 class Network:
-    """What has been built so far.
+    """The ONNX graph of a cfg as far as it has been built.
 
     Attributes:
         image: the input, [1, 3, height, width].
-        layers: what each layer gives, in Darknet's count.
-        nodes: of the graph, in order.
-        parameters: in the order of the weights file.
-        constants: other initializers.
-        outputs: of the graph.
+        layers: the map that each layer gives, in Darknet's count.
+        nodes: nodes of the graph, in order.
+        parameters: initializers whose numbers come from the weights file, in its order.
+        constants: all other initializers.
+        outputs: outputs of the graph.
     """
 
     image: ir.Value
@@ -61,12 +61,12 @@ class Network:
 
     @property
     def last(self) -> ir.Value:
-        """What the next layer reads."""
+        """The map that the next layer reads."""
         return self.layers[-1] if self.layers else self.image
 
     @property
     def number(self) -> int:
-        """Of the next layer, in Darknet's count."""
+        """The number of the next layer, in Darknet's count."""
         return len(self.layers)
 
     def add(

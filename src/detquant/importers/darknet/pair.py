@@ -12,11 +12,11 @@ _OTHER = {".cfg": ".weights", ".weights": ".cfg"}
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Both files.
+    """The two files of a Darknet detector.
 
     Attributes:
-        cfg: the layers.
-        weights: their numbers.
+        cfg: the file that tells the layers.
+        weights: the file with their numbers.
     """
 
     cfg: Path

@@ -14,12 +14,12 @@ _MOST_CLASSES, _MOST_ANCHORS = 1 << 14, 128
 
 @dataclass(frozen=True, slots=True)
 class Yolo:
-    """What one section says.
+    """One [yolo] section, read.
 
     Attributes:
-        section: it.
-        head: its map and its anchors.
-        classes: how many it tells apart.
+        section: the section itself.
+        head: the map of the section and its anchors.
+        classes: how many classes it tells apart.
     """
 
     section: Section
@@ -80,7 +80,7 @@ def heads_of(yolos: Sequence[Yolo], net: Section) -> YoloHeads:
 
 
 def _anchors(section: Section) -> tuple[tuple[float, float], ...]:
-    """Those that the mask picks; all without a mask."""
+    """The anchors that the mask picks, (width, height) each in pixels; all of them without a mask."""
     count = section.integer("num", 1, 1, _MOST_ANCHORS)
     sides = section.numbers("anchors")
     if len(sides) != 2 * count:

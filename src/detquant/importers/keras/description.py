@@ -43,11 +43,11 @@ _MODULES = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras", 
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What was found.
+    """A summary of the description that was found.
 
     Attributes:
-        name: of the model.
-        layers: how many it lists.
+        name: name of the model.
+        layers: how many layers the description lists.
     """
 
     name: str
@@ -76,7 +76,7 @@ def read_description(path: Path) -> Description:
 
 
 def _from_archive(path: Path) -> str:
-    """Cases 1 and 2 for a .keras."""
+    """The description in a .keras; cases 1 and 2 are refused."""
     try:
         check_directory(path)
         with zipfile.ZipFile(path) as archive:
@@ -102,7 +102,7 @@ def _from_archive(path: Path) -> str:
 
 
 def _from_hdf5(path: Path) -> str:
-    """Cases 1 and 3 for an .h5."""
+    """The description in an .h5; cases 1 and 3 are refused."""
     try:
         import h5py
     except ImportError as error:
@@ -127,7 +127,7 @@ def _from_hdf5(path: Path) -> str:
 
 
 def _refuse_foreign_data(path: Path, root: Any, h5py: Any) -> None:
-    """Case 3, and 6 for arrays."""
+    """Refuses an HDF5 file that takes data from other files (case 3) or has arrays far larger than it (case 6)."""
     pending, seen, left = [root], 0, max(_SMALL, _LARGEST_RATIO * path.stat().st_size)
     while pending:
         group = pending.pop()
@@ -150,7 +150,7 @@ def _refuse_foreign_data(path: Path, root: Any, h5py: Any) -> None:
 
 
 def _dicts(path: Path, tree: object) -> Iterator[dict[str, Any]]:
-    """All dicts of a tree; without recursion, for the tree may be deep on purpose."""
+    """Goes through all dicts of a tree, without recursion, for the tree may be deep on purpose."""
     pending: list[tuple[object, int]] = [(tree, 0)]
     while pending:
         value, depth = pending.pop()
@@ -163,7 +163,7 @@ def _dicts(path: Path, tree: object) -> Iterator[dict[str, Any]]:
 
 
 def _judge_sizes(path: Path, entry: dict[str, Any]) -> None:
-    """Case 6."""
+    """Refuses a layer of a size that no memory holds (case 6)."""
     for key in _SIZES:
         sizes = entry.get(key)
         for size in sizes if isinstance(sizes, list) else [sizes]:
@@ -175,7 +175,7 @@ def _judge_sizes(path: Path, entry: dict[str, Any]) -> None:
 
 
 def _judge(path: Path, entry: dict[str, Any]) -> None:
-    """Cases 4 and 5."""
+    """Refuses a layer that carries code or another model (case 4), or is of another module than Keras (case 5)."""
     kind = entry.get("class_name")
     kind = kind if isinstance(kind, str) else ""
     if kind.rpartition(">")[2] in _CARRY_CODE:

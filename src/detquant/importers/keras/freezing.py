@@ -75,7 +75,7 @@ def _frozen(tensorflow: Any, model: Any, shape: list[int]) -> bytes:
 
 
 def _output_names(model: Any) -> list[str]:
-    """Of the layers that give the outputs, if each gives one."""
+    """Names of the outputs: of the layers that give them if each gives one, else numbered."""
     names = [str(name) for name in model.output_names]
     return names if len(set(names)) == len(model.outputs) else [f"output{place}" for place in range(len(model.outputs))]
 

@@ -35,14 +35,14 @@ _ORDERS = {"RGB": True, "BGR": False}
 
 
 def read_config(path: Path, folder: Path) -> Mapping[str, Any]:
-    """The configuration.
+    """Reads the configuration of an unpacked archive.
 
     Args:
-        path: of the archive, for sentences.
-        folder: that it was unpacked into.
+        path: path of the archive, for messages.
+        folder: folder that it was unpacked into.
 
     Raises:
-        ModelError: there is none, or it is none of an NN Archive.
+        ModelError: there is no configuration, or it is not one of an NN Archive.
     """
     file = folder / CONFIG
     if not file.is_file():
@@ -63,7 +63,7 @@ def read_config(path: Path, folder: Path) -> Mapping[str, Any]:
 
 
 def model_path(path: Path, folder: Path, model: Mapping[str, Any]) -> str:
-    """Case 1: the path of the model in the archive.
+    """The path of the model in the archive (case 1).
 
     Raises:
         ModelError: there is no such file, or it would be outside.
@@ -81,10 +81,10 @@ def model_path(path: Path, folder: Path, model: Mapping[str, Any]) -> str:
 
 
 def entries(model: Mapping[str, Any]) -> dict[str, str]:
-    """Cases 2 and 3, as metadata.
+    """The metadata that input and heads of the configuration come to (cases 2 and 3).
 
     Args:
-        model: of the configuration.
+        model: entry "model" of the configuration.
     """
     images = [one for one in _dicts(model.get("inputs")) if one.get("input_type", "image") == "image"]
     found = _of_input(_dict(images[0].get("preprocessing"))) if len(images) == 1 else {}
@@ -96,7 +96,7 @@ def entries(model: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _of_input(said: Mapping[str, Any]) -> dict[str, str]:
-    """Case 2."""
+    """The metadata that the preprocessing of the input comes to (case 2)."""
     rgb = _ORDERS.get(str(said.get("dai_type"))[:3])
     turned = said.get("reverse_channels")
     if rgb is None and isinstance(turned, bool):

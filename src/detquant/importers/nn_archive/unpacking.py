@@ -58,7 +58,7 @@ def unpacked(path: Path, place: Path) -> Path:
 
 
 def _from_xz(path: Path, plain: Path) -> Path:
-    """Case 1."""
+    """Unpacks an archive packed by xz into a plain tar, within bounds (case 1)."""
     left = _most(path)
     with path.open("rb") as packed, plain.open("xb") as file:
         for piece in _pieces(iter(lambda: packed.read(_PIECE), b"")):
@@ -98,7 +98,7 @@ def _pieces(packed: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _check_members(path: Path, plain: Path) -> None:
-    """Cases 1 and 2, by what is listed: before a member is walked over, which takes as long as to unpack it."""
+    """Refuses too many or too large members (cases 1 and 2) by their headers, before any is unpacked."""
     left = _most(path)
     with ExitStack() as stack:
         for number, member in enumerate(open_archive(plain, stack).members()):

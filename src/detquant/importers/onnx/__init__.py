@@ -88,7 +88,7 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
 
 
 def _read(path: Path) -> bytes:
-    """Case 1."""
+    """Reads the bytes of a file; one that cannot be read or is empty is refused (case 1)."""
     try:
         content = read_bytes(path, LARGEST)
     except FileNotFoundError as error:
@@ -119,7 +119,7 @@ def _parse(path: Path, content: bytes) -> onnx.ModelProto:
 
 
 def _not_onnx_or_truncated(path: Path, content: bytes) -> str:
-    """Case 3, or 2 if it does not even begin like one."""
+    """The sentence about bytes that do not parse: a damaged ONNX file (case 3), or something else (case 2)."""
     if content[0] == 0x08 and len(content) > 1 and content[1] < 32:
         return (
             f"'{path}' is a truncated or damaged ONNX model ({len(content)} bytes): copy, download or export it again."
@@ -129,7 +129,7 @@ def _not_onnx_or_truncated(path: Path, content: bytes) -> str:
 
 
 def _check_inputs(path: Path, graph: onnx.GraphProto, outer: frozenset[str]) -> None:
-    """Case 6."""
+    """Refuses nodes that read a value which nothing makes, or go in a circle (case 6)."""
     made = {value.name for value in (*graph.input, *graph.initializer)}
     made |= {tensor.values.name for tensor in graph.sparse_initializer}
     made |= {name for node in graph.node for name in node.output}

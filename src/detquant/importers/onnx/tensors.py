@@ -56,7 +56,7 @@ class Reader:
             self._check(tensor)
 
     def _needed(self, tensor: onnx.TensorProto) -> int | None:
-        """Case 1: bytes that the shape and type ask for; None for strings, which have no fixed size."""
+        """Bytes that the shape and type of a tensor ask for (case 1); None for strings, which have no fixed size."""
         try:
             dtype = ir.DataType(tensor.data_type)
         except ValueError as error:
@@ -73,7 +73,7 @@ class Reader:
         return math.ceil(math.prod(int(dim) for dim in tensor.dims) * int(dtype.bitwidth) / 8)
 
     def _check(self, tensor: onnx.TensorProto) -> None:
-        """Case 2."""
+        """Refuses a tensor with fewer or more bytes than its shape says (case 2)."""
         needed = self._needed(tensor)
         if needed is None:
             return
@@ -94,7 +94,7 @@ class Reader:
             ) from error
 
     def _bring(self, tensor: onnx.TensorProto) -> None:
-        """Cases 3 and 4.
+        """Reads the external data of a tensor into the model (cases 3 and 4).
 
         Read here rather than by the onnx package, whose loader also refuses files with several hard links, as
         caches of downloaded models have.
@@ -134,7 +134,7 @@ class Reader:
         del tensor.external_data[:]
 
     def _file(self, location: str, name: str) -> tuple[Path, int]:
-        """Case 3: the file, and its bytes."""
+        """The file that external data lies in, and its size in bytes (case 3)."""
         try:
             file = (self._folder / location).resolve()
             if not location or not file.is_relative_to(self._folder):

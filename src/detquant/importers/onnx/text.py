@@ -32,7 +32,7 @@ def _text(content: bytes) -> str:
 
 @lru_cache(maxsize=64)
 def _fields(descriptor: Any) -> tuple[tuple[str, bool, bool], ...]:
-    """Of each field of text, or of messages that may have some: its name, whether it is repeated and a message."""
+    """The fields that hold text or messages: name, whether the field is repeated, whether it holds messages."""
     return tuple(
         (field.name, _is_repeated(field), field.type == field.TYPE_MESSAGE)
         for field in descriptor.fields

@@ -80,7 +80,7 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
 
 
 def _refuse_loops(file: Path) -> None:
-    """Before OpenVINO builds the graph: it runs a loop of constants as soon as a shape is computed from it."""
+    """Refuses loops before OpenVINO builds the graph: it runs one of constants as soon as a shape depends on it."""
     try:
         content = read_bytes(file, _LARGEST_XML)
     except OSError as error:

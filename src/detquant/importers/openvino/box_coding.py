@@ -28,7 +28,7 @@ _CORNERS = ((1, 0, 3, 2), (0, 1, 2, 3))  # y, x, y, x as TensorFlow has them; x,
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BoxCoding:
-    """What was told; the attributes are those of `detquant.families.ssd_layout.SSDLayout`."""
+    """A coding of boxes; the attributes are those of `detquant.families.ssd_layout.SSDLayout`."""
 
     anchors: Floats
     variances: tuple[float, float, float, float]
@@ -36,7 +36,7 @@ class BoxCoding:
 
 
 def box_coding(model: Any, codes: int, decoded: int) -> BoxCoding | None:
-    """Tells anchors and coding.
+    """Finds the anchors and the coding of boxes by running the arithmetic that decodes them.
 
     Args:
         model: an `openvino.Model` of fixed shapes.
@@ -70,13 +70,13 @@ def box_coding(model: Any, codes: int, decoded: int) -> BoxCoding | None:
 
 
 def _rows(boxes: Floats, anchors: int) -> Floats:
-    """Boxes as [anchors, 4]."""
+    """The boxes of an output as an array [anchors, 4]."""
     matrix = boxes.reshape([size for size in boxes.shape if size != 1] if anchors > 1 else (1, _BOX))
     return matrix.T if matrix.shape[0] == _BOX and matrix.shape[1:] == (anchors,) else matrix.reshape(anchors, _BOX)
 
 
 def _told(decode: Any, anchors: int) -> BoxCoding | None:
-    """The coding of a decoding function, tried on codes that it was not told from."""
+    """The coding of a decoding function, verified on codes that it was not found from; None if it is another."""
     none = np.zeros((anchors, _BOX), np.float32)
     start, steps = decode(none), [decode(none + unit) for unit in np.eye(_BOX, dtype=np.float32)]
     test = np.random.default_rng(0).normal(0, 1, (anchors, _BOX)).astype(np.float32)
@@ -94,7 +94,12 @@ def _told(decode: Any, anchors: int) -> BoxCoding | None:
 
 
 def _read(start: npt.NDArray[np.float64], steps: list[npt.NDArray[np.float64]]) -> BoxCoding | None:
-    """Of boxes as left, top, right, bottom: the anchors, and what each code moves."""
+    """The coding that decoded boxes show.
+
+    Args:
+        start: left, top, right, bottom [anchors, 4] of codes that are all 0, which are the anchors.
+        steps: the boxes [anchors, 4] where one code at a time is 1 and all others are 0.
+    """
     sizes = start[:, 2:] - start[:, :2]
     if not np.isfinite(start).all() or np.any(sizes <= 0) or np.abs(start).max() > _WIDEST:
         return None

@@ -88,7 +88,7 @@ def _follows(result: Any, detection: Any) -> bool:
 
 
 def _layout(operation: Operation) -> SSDLayout:
-    """Cases 1 to 4."""
+    """The layout that the operation's priors and attributes tell (cases 1 to 4)."""
     coding = operation.one_of("code_type", str(operation.attribute("code_type")).rpartition(".")[2].upper(), _CODINGS)
     if not operation.attribute("share_location", True):
         operation.refuse("each class has boxes of its own (share_location is false)")
@@ -136,7 +136,7 @@ def _priors(operation: Operation) -> tuple[Floats, tuple[float, float, float, fl
 
 
 def _form(model: Any) -> dict[str, Any]:
-    """What the file says about its input: Model API's `model_info`, and from what it was converted."""
+    """The form of the input as the file tells it, by Model API's `model_info` and by how it was converted."""
     turned = _said(model, "model_info", "reverse_input_channels").lower() in _YES
     of_tensorflow = _said(model, "conversion_parameters", "framework").lower() in ("tf", "tensorflow")
     reversed_inside = _said(model, "conversion_parameters", "reverse_input_channels").lower() in _YES

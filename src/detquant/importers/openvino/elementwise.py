@@ -29,7 +29,7 @@ def same(op_type: str, **attributes: object) -> Callable[[Writer, Operation], ir
 
 
 def multiply(writer: Writer, operation: Operation) -> ir.Value:
-    """A product; one of integer codes with their scale is DequantizeLinear."""
+    """Writes Mul; a product of integer codes with their scale becomes DequantizeLinear."""
     codes = codes_behind(operation.node)
     if codes is None:
         return same("Mul")(writer, operation)
@@ -53,7 +53,7 @@ def divide(writer: Writer, operation: Operation) -> ir.Value:
 
 
 def floor_mod(writer: Writer, operation: Operation) -> ir.Value:
-    """What is left of a division rounded down: it has the sign of the divisor."""
+    """Writes the remainder of a division rounded down, which has the sign of the divisor."""
     if operation.dtype() not in _FLOATS:
         return writer.add("Mod", *operation.inputs)
     dividend, divisor = operation.inputs
@@ -62,13 +62,13 @@ def floor_mod(writer: Writer, operation: Operation) -> ir.Value:
 
 
 def squared_difference(writer: Writer, operation: Operation) -> ir.Value:
-    """(a - b)^2."""
+    """Writes (a - b)^2 as Sub and Mul."""
     difference = writer.add("Sub", *operation.inputs)
     return writer.add("Mul", difference, difference)
 
 
 def not_equal(writer: Writer, operation: Operation) -> ir.Value:
-    """Not Equal."""
+    """Writes Equal, then Not."""
     return writer.add("Not", writer.add("Equal", *operation.inputs))
 
 
@@ -108,7 +108,7 @@ def minimum(writer: Writer, operation: Operation) -> ir.Value:
 
 
 def _bounded(operation: Operation) -> tuple[ir.Value | None, float | None]:
-    """What is compared with one number, and the number; None where it is not."""
+    """The value that is compared with one number, and the number; None each for other comparisons."""
     floating = np.issubdtype(operation.dtype().numpy(), np.floating)
     for place in (1, 0):
         array = operation.array(place)
@@ -118,7 +118,7 @@ def _bounded(operation: Operation) -> tuple[ir.Value | None, float | None]:
 
 
 def elu(writer: Writer, operation: Operation) -> ir.Value:
-    """Elu."""
+    """Writes Elu with the same alpha."""
     return writer.add("Elu", operation.inputs[0], alpha=float(operation.attribute("alpha", 1.0)))
 
 
@@ -144,13 +144,13 @@ def hsigmoid(writer: Writer, operation: Operation) -> ir.Value:
 
 
 def gelu(writer: Writer, operation: Operation) -> ir.Value:
-    """Gelu, exact or by tanh."""
+    """Writes Gelu, exact or by tanh."""
     mode = str(operation.attribute("approximation_mode", "ERF")).lower()
     return writer.add("Gelu", operation.inputs[0], approximate="tanh" if mode == "tanh" else "none")
 
 
 def selu(writer: Writer, operation: Operation) -> ir.Value:
-    """Selu, whose alpha and lambda are inputs."""
+    """Writes Selu, whose alpha and lambda are inputs in OpenVINO."""
     alpha, gamma = operation.array(1), operation.array(2)
     if alpha is None or gamma is None:
         operation.refuse("its alpha and lambda depend on the image")
@@ -197,5 +197,5 @@ def convert_like(writer: Writer, operation: Operation) -> ir.Value:
 
 
 def identity(writer: Writer, operation: Operation) -> ir.Value:
-    """Nothing."""
+    """Writes no node: the value itself is passed on."""
     return operation.inputs[0]

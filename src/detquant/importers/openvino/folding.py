@@ -52,7 +52,7 @@ def fold(model: Any) -> None:
 
 
 class _Bounds:
-    """One round: which operations may be run."""
+    """The bounds of one round of folding: which operations may be run."""
 
     def __init__(self, model: Any) -> None:
         self._graphs = list(_graphs(model))

@@ -35,7 +35,7 @@ OTHERS = ["detquant", "metadata"]
 
 
 def beside(folder: Path) -> dict[str, str]:
-    """Case 1; empty where there is no such file."""
+    """The entries of the `metadata.yaml` in a folder (case 1); empty where there is no such file."""
     try:
         return as_texts(parse_yaml(read_text(folder / "metadata.yaml", LARGEST)))
     except (OSError, ValueError):
@@ -59,7 +59,7 @@ def as_texts(tree: object) -> dict[str, str]:
 
 
 def inside(model: Any, known: Mapping[str, str]) -> dict[str, str]:
-    """Case 2, as far as it is not known.
+    """The entries in the `rt_info` of a model that are not known already (cases 2 and 3).
 
     Args:
         model: an `openvino.Model`.
@@ -75,7 +75,7 @@ def inside(model: Any, known: Mapping[str, str]) -> dict[str, str]:
 
 
 def _of_input(model: Any) -> dict[str, str]:
-    """Case 3."""
+    """The entry about the input that the Model API's preprocessing comes to (case 3)."""
     said = {key: _model_info(model, key) for key in ("mean_values", "scale_values", "reverse_input_channels")}
     if not any(said.values()) or _is_yes(_model_info(model, "embedded_processing")):
         return {}
@@ -115,7 +115,7 @@ def _of_onnx(model: Any) -> dict[str, str]:
 
 
 def _others(model: Any) -> dict[str, str]:
-    """What a file of detquant has as JSON."""
+    """The entries of detquant's own IRs that are kept as JSON, since XML cannot hold them."""
     if not model.has_rt_info(OTHERS):
         return {}
     text = model.get_rt_info(OTHERS).value

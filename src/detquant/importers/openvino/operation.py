@@ -50,7 +50,7 @@ class Operation:
 
     @property
     def kind(self) -> str:
-        """Its type, such as "Convolution"."""
+        """The type of the operation, such as "Convolution"."""
         return str(self.node.get_type_name())
 
     def attribute(self, name: str, default: Any = None) -> Any:
@@ -79,39 +79,39 @@ class Operation:
         return tuple(int(value) for value in array.ravel())
 
     def rank(self, position: int = 0) -> int:
-        """Of an input."""
+        """The rank of an input, which must be known."""
         shape = self.node.get_input_partial_shape(position)
         if shape.rank.is_dynamic:
             self.refuse("the rank of what it reads is not known")
         return int(shape.rank.get_length())
 
     def shape(self, position: int = 0) -> tuple[int, ...]:
-        """Of an input, which must be known."""
+        """The shape of an input, which must be known."""
         shape = static_dims(self.node.get_input_partial_shape(position))
         if shape is None:
             self.refuse("the shape of what it reads depends on the image")
         return shape
 
     def side(self, axis: int) -> int:
-        """One side of the first input, which must be known."""
+        """The size of one axis of the first input, which must be known."""
         dim = self.node.get_input_partial_shape(0)[axis]
         if dim.is_dynamic:
             self.refuse(f"the size of axis {axis} depends on the image")
         return int(dim.get_length())
 
     def output_shape(self, position: int = 0) -> tuple[int, ...]:
-        """Of an output, which must be known."""
+        """The shape of an output, which must be known."""
         shape = static_dims(self.node.get_output_partial_shape(position))
         if shape is None:
             self.refuse("the shape of what it gives depends on the image")
         return shape
 
     def dtype(self, position: int = 0) -> ir.DataType:
-        """Element type of an output."""
+        """The element type of an output."""
         return element_type(self, self.node.get_output_element_type(position))
 
     def input_dtype(self, position: int = 0) -> ir.DataType:
-        """Element type of an input."""
+        """The element type of an input."""
         return element_type(self, self.node.get_input_element_type(position))
 
     def is_read(self, position: int) -> bool:

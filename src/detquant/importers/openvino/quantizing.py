@@ -133,14 +133,14 @@ def _integers(convert: Any) -> npt.NDArray[Any] | None:
 
 
 def _number(node: Any) -> npt.NDArray[Any] | None:
-    """A constant, perhaps converted."""
+    """The contents of a constant, perhaps behind a Convert; None for any other node."""
     if node.get_type_name() == "Convert":
         node = node.input_value(0).get_node()
     return contents(node)
 
 
 def _from_codes(writer: Writer, operation: Operation, ranges: _Ranges) -> ir.Value | None:
-    """Case 2."""
+    """Writes DequantizeLinear for a FakeQuantize from codes to numbers (case 2); None where it is none."""
     source = operation.source(0)
     if source.get_type_name() != "Convert" or ranges.input_low.size > 1 or ranges.input_high.size > 1:
         return None
@@ -156,7 +156,7 @@ def _from_codes(writer: Writer, operation: Operation, ranges: _Ranges) -> ir.Val
 
 
 def _to_codes(writer: Writer, operation: Operation, ranges: _Ranges) -> ir.Value | None:
-    """Case 3."""
+    """Writes QuantizeLinear for a FakeQuantize from numbers to codes (case 3); None where it is none."""
     if not is_to_codes(operation.node):
         return None
     kind = _BOUNDS[float(ranges.output_low.item()), float(ranges.output_high.item())]
@@ -190,7 +190,7 @@ def _grid(writer: Writer, low: Doubles, high: Doubles, kind: _Kind) -> tuple[ir.
 
 
 def _of_constant(writer: Writer, array: Doubles, ranges: _Ranges) -> ir.Value:
-    """Case 4."""
+    """Writes the constant that FakeQuantize makes of a constant, in 8-bit codes where the levels allow it (case 4)."""
     steps = ranges.levels - 1
     clipped = np.clip(array, np.minimum(ranges.input_low, ranges.input_high), ranges.input_high)
     width = np.where(ranges.input_high == ranges.input_low, 1, ranges.input_high - ranges.input_low)
@@ -210,7 +210,7 @@ def _of_constant(writer: Writer, array: Doubles, ranges: _Ranges) -> ir.Value:
 
 
 def _spelled_out(writer: Writer, x: ir.Value, ranges: _Ranges) -> ir.Value:
-    """Case 5."""
+    """Writes the formula of FakeQuantize step by step (case 5)."""
     steps = ranges.levels - 1
 
     def step(op_type: str, value: ir.Value, array: Doubles) -> ir.Value:

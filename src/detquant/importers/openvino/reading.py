@@ -130,7 +130,7 @@ def _named_in_utf8(path: Path) -> Iterator[Path]:
 
 
 def _nothing(context: Any) -> list[Any]:
-    """In place of an operation whose results nobody takes."""
+    """Converts an operation whose results nobody takes: constants stand for them."""
     from openvino import opset13 as ops
 
     return [ops.constant(np.float32(0)).output(0) for _ in range(_MOST_OUTPUTS)]
@@ -159,7 +159,7 @@ def _with_one_input(model: Any, name: str) -> Any:
 
 
 def _fix_shapes(model: Any, path: Path, imgsz: int | None, metadata: Mapping[str, str]) -> None:
-    """As `detquant.graph.fix_shapes` does, but before OpenVINO's constants are folded."""
+    """Fixes free dimensions of the inputs, as `detquant.graph.fix_shapes` does, before OpenVINO folds constants."""
     wanted = None if imgsz is None else (imgsz, imgsz)
     shapes = {}
     for port in model.inputs:

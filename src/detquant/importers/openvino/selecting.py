@@ -34,19 +34,19 @@ def gather_nd(writer: Writer, operation: Operation) -> ir.Value:
 
 
 def gather_elements(writer: Writer, operation: Operation) -> ir.Value:
-    """GatherElements."""
+    """Writes GatherElements along the same axis."""
     return writer.add("GatherElements", *operation.inputs, axis=int(operation.attribute("axis", 0)))
 
 
 def scatter_nd(writer: Writer, operation: Operation) -> ir.Value:
-    """ScatterND, without a reduction."""
+    """Writes ScatterND; reductions are refused."""
     _plain(operation)
     x, indices, updates = operation.inputs
     return writer.add("ScatterND", x, writer.as_int64(indices), updates)
 
 
 def scatter_elements(writer: Writer, operation: Operation) -> ir.Value:
-    """ScatterElements, without a reduction."""
+    """Writes ScatterElements; reductions are refused."""
     _plain(operation)
     [axis] = operation.ints(3, "axis")
     x, indices, updates = operation.inputs[:3]
@@ -91,7 +91,7 @@ def _axis(operation: Operation) -> int:
 
 
 def cumulative_sum(writer: Writer, operation: Operation) -> ir.Value:
-    """CumSum."""
+    """Writes CumSum along the same axis."""
     flags = {name: int(bool(operation.attribute(name))) for name in ("exclusive", "reverse")}
     return writer.add("CumSum", operation.inputs[0], writer.as_int64(operation.inputs[1]), **flags)
 

@@ -15,7 +15,7 @@ _PAD_MODES = {"constant": "constant", "edge": "edge", "reflect": "reflect"}
 
 
 def concat(writer: Writer, operation: Operation) -> ir.Value:
-    """Concat."""
+    """Writes Concat along the same axis."""
     return writer.add("Concat", *operation.inputs, axis=int(operation.attribute("axis")))
 
 
@@ -38,7 +38,7 @@ def squeeze(writer: Writer, operation: Operation) -> ir.Value:
 
 
 def unsqueeze(writer: Writer, operation: Operation) -> ir.Value:
-    """Unsqueeze."""
+    """Writes Unsqueeze of the axes that the second input names."""
     return writer.add("Unsqueeze", operation.inputs[0], writer.int64(operation.ints(1, "axes")))
 
 
@@ -49,7 +49,7 @@ def transpose(writer: Writer, operation: Operation) -> ir.Value:
 
 
 def split(writer: Writer, operation: Operation) -> list[ir.Value]:
-    """Split, in equal parts."""
+    """Writes Split into equal parts."""
     [axis] = operation.ints(1, "axis")
     count = int(operation.attribute("num_splits"))
     size = operation.side(axis)
@@ -209,7 +209,7 @@ def _turned(writer: Writer, value: ir.Value, rank: int) -> ir.Value:
 
 
 def ranges(writer: Writer, operation: Operation) -> ir.Value:
-    """Range."""
+    """Writes Range in the element type of the result."""
     dtype = operation.dtype()
     bounds = [
         value if operation.input_dtype(position) == dtype else writer.cast(value, dtype)

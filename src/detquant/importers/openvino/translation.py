@@ -86,7 +86,7 @@ class _Translation:
         return value
 
     def output_name(self, port: Any, place: int) -> str:
-        """Of a graph output, given away before any other name can be in its way."""
+        """The name of a graph output, given before any other name can take it."""
         result = port.get_node()
         source = result.input_value(0)
         names = {_plain(name) for name in (*port.get_names(), *source.get_names())}
@@ -130,7 +130,7 @@ class _Translation:
             value.type = ir.TensorType(TYPES[kind]) if kind in TYPES else None
 
     def read(self, port: Any) -> ir.Value:
-        """What was made of another operation's output; constants are written where they are first read."""
+        """The value made of another operation's output; constants are written where they are first read."""
         key = self.key(port)
         if key not in self.values:
             array = contents(port.get_node())

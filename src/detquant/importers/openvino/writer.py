@@ -42,7 +42,7 @@ class Codes:
         return axis
 
     def reshape(self, shape: Sequence[int]) -> Codes:
-        """The same numbers in another shape; the scale's follow where each has its own slice of the first axes.
+        """The constant in another shape; scales follow where each has its own slice of the first axes.
 
         Raises:
             ValueError: the scale varies within what becomes one slice.
@@ -58,19 +58,19 @@ class Codes:
         return Codes(codes, np.array(spread[first]), np.array(zeros[first]))
 
     def values(self) -> npt.NDArray[np.float32]:
-        """What the codes stand for."""
+        """The real numbers that the codes stand for."""
         return (self.codes.astype(np.float32) - self.zero_point.astype(np.float32)) * self.scale
 
 
 @dataclass(slots=True)
 class Writer:
-    """What has been written so far.
+    """The ONNX graph as far as it has been written.
 
     Attributes:
-        nodes: of the graph, in order.
-        constants: its initializers.
-        codes: what is behind values that a DequantizeLinear gives from a constant.
-        taken: names that are given.
+        nodes: nodes of the graph, in order.
+        constants: initializers of the graph.
+        codes: value that a DequantizeLinear gives from a constant -> the constant's codes.
+        taken: names that have been given.
         scope: name of the operation that is being written; its nodes and constants begin with it.
     """
 

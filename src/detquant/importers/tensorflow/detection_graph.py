@@ -42,15 +42,15 @@ def find_detection_graph(graph: GraphNodes) -> DetectionGraph | None:
 
 
 def detection_of(found: DetectionGraph, scores: Any, path: Path) -> Detection:
-    """What the operation says.
+    """The options of the operation, checked.
 
     Args:
-        found: it.
+        found: the operation and its graph.
         scores: the output of an `openvino.Model` that it reads, for its shape.
-        path: of the file, for messages.
+        path: path of the file, for messages.
 
     Raises:
-        ModelError: it makes no sense.
+        ModelError: the options make no sense.
     """
     given, anchors = found.node.attributes, found.graph.constant(found.node, 2)
     try:

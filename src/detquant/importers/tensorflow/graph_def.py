@@ -80,14 +80,14 @@ def _message(name: str) -> Any:
 
 @dataclass(frozen=True)
 class Node:
-    """One operation.
+    """One operation of a TensorFlow graph.
 
     Attributes:
-        name: of it; its outputs are "name:0" and so on.
-        op: its kind, such as "Conv2D".
+        name: name of the operation; its outputs are "name:0" and so on.
+        op: kind of the operation, such as "Conv2D".
         inputs: the names of the operations that it reads, without control inputs.
         ports: which of their outputs it reads.
-        attributes: TensorFlow's, by name.
+        attributes: its attributes as TensorFlow's messages, by name.
     """
 
     name: str
@@ -118,10 +118,10 @@ class GraphNodes:
     """All nodes of a frozen graph or of a function in its library, by name, and who reads whom.
 
     Attributes:
-        nodes: by name.
+        nodes: the nodes, by name.
         functions: the functions of the library, each with its own names.
-        readers: of a node's outputs, by its name.
-        name: of a function; "" for a graph.
+        readers: the nodes that read a node's outputs, by its name.
+        name: name of a function; "" for a graph.
         twice: names that several nodes have.
     """
 
@@ -141,7 +141,7 @@ class GraphNodes:
         return [self.nodes[name] for name in node.inputs if name in self.nodes]
 
     def constant(self, node: Node, position: int) -> npt.NDArray[Any] | None:
-        """What a node reads at a place, if that is a small constant, perhaps on its way into a loop."""
+        """The small constant that a node reads at a place, perhaps through a loop's entry; None for anything else."""
         if position >= len(node.inputs):
             return None
         seen, found = set(), self.nodes.get(node.inputs[position])
@@ -166,7 +166,7 @@ def read_graph(content: bytes) -> GraphNodes | None:
 
 
 def graphs_inside(folder: Path) -> Iterator[GraphNodes]:
-    """All graphs of a SavedModel, with or without variables, as far as they are not damaged."""
+    """Goes through all graphs of a SavedModel that are not damaged, with or without variables."""
     for meta in _metas(folder):
         graph = read_graph(bytes(meta.graph_def))
         if graph is not None:

@@ -53,7 +53,7 @@ def judge(graph: GraphNodes, path: Path) -> None:
 
 
 def _judge_parts(scope: GraphNodes, path: Path) -> None:
-    """Case 5."""
+    """Refuses nodes of one name, and parts of loops that read too little or end nowhere (case 5)."""
     if scope.twice:
         raise ModelError(f"'{path}' is damaged: it has several nodes named '{one_line(scope.twice[0])}'.")
     for node in scope.nodes.values():
@@ -66,7 +66,7 @@ def _judge_parts(scope: GraphNodes, path: Path) -> None:
 
 
 def _judge_circles(scope: GraphNodes, path: Path) -> None:
-    """Case 1."""
+    """Refuses nodes that go in a circle (case 1)."""
     waits = {node.name: len({one.name for one in _before(scope, node)}) for node in scope.nodes.values()}
     ready = deque(name for name, count in waits.items() if not count)
     while ready:
@@ -88,7 +88,7 @@ def _before(scope: GraphNodes, node: Node) -> list[Node]:
 
 
 def _judge_calls(graph: GraphNodes, path: Path) -> None:
-    """Case 2."""
+    """Refuses functions that call themselves, nest too deep or stand for too many nodes (case 2)."""
     functions = {one.name: one for one in graph.functions}
     calls = {name: Counter(_called(one, functions)) for name, one in functions.items()}
     sizes: dict[str, tuple[int, int]] = {}  # nodes and depth, its calls written out
@@ -127,7 +127,7 @@ def _called(scope: GraphNodes, functions: dict[str, GraphNodes]) -> Iterator[str
 
 
 def _judge_loops(scope: GraphNodes, path: Path) -> None:
-    """Case 3."""
+    """Refuses loops that read nothing of what the model is given (case 3)."""
     loops: dict[str, list[Node]] = {}
     for node in scope.nodes.values():
         if node.op in _WHILE:
@@ -162,7 +162,7 @@ def _given(scope: GraphNodes) -> set[str]:
 
 
 def _judge_constants(graph: GraphNodes, path: Path) -> None:
-    """Case 4."""
+    """Refuses constants whose shapes ask for too many bytes (case 4)."""
     asked = 0
     for scope in (graph, *graph.functions):
         for node in scope.nodes.values():

@@ -43,7 +43,7 @@ def find_image(graph: GraphNodes) -> tuple[Node, Triple, Triple] | None:
 
 
 def source_of(graph: GraphNodes, node: Node, place: int = 0) -> Node | None:
-    """What a node reads at a place."""
+    """The node that a node reads at a place; None where there is none."""
     return graph.nodes.get(node.inputs[place]) if place < len(node.inputs) else None
 
 
@@ -63,7 +63,7 @@ def _behind_arithmetic(graph: GraphNodes, node: Node) -> tuple[Triple, Triple] |
 
 
 def _step(graph: GraphNodes, node: Node) -> tuple[int, Doubles, Doubles] | None:
-    """Of one operation by a constant, where it reads x, and its factor and shift; None for any other."""
+    """One operation by a constant: the place at which it reads x, its factor and its shift; None for any other."""
     if node.op == "Identity":
         return 0, np.ones(1), np.zeros(1)
     constants = [graph.constant(node, place) for place in (0, 1)]
@@ -105,7 +105,7 @@ def image_size(graph: GraphNodes) -> tuple[int, int] | None:
 
 
 def image_resize(graph: GraphNodes) -> str:
-    """How they are, a key of `ssd_layout.RESIZES`: TensorFlow 1 goes by the corners of pixels, unless it is told."""
+    """How images are resized, a key of `ssd_layout.RESIZES`: TensorFlow 1 goes by corners of pixels unless told."""
     kinds = {node.op: node.attributes for _, node in _resizing(graph)}
     told = kinds.get("ResizeBilinear")
     if len(kinds) != 1 or told is None or any(name in told and told[name].b for name in _BY_MIDDLES):

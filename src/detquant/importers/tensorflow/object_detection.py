@@ -105,7 +105,7 @@ def find_cut(graph: GraphNodes) -> Cut | None:
 
 
 def _heads(graph: GraphNodes) -> tuple[Node, Node, Node] | None:
-    """Cases 2 and 3: the codes, what they are decoded to, and the scores."""
+    """The nodes that give codes, decoded boxes and scores (cases 2 and 3); None where they are not found."""
     joins = [node for node in graph.nodes.values() if node.op in ("ConcatV2", "Concat") and _joins_heads(graph, node)]
     if len(joins) != 2:
         return None
@@ -139,7 +139,7 @@ def _is_head(graph: GraphNodes, node: Node) -> bool:
 
 
 def _decoded(graph: GraphNodes, codes: Node) -> Node | None:
-    """Case 3, or None if no exponential is reached."""
+    """The node that gives the boxes decoded from codes (case 3); None if no exponential is reached."""
     behind = _reached(graph, [codes])
     exponentials = [node for node in behind.values() if node.op == "Exp"]
     after = _reached(graph, exponentials)
@@ -171,7 +171,7 @@ def _reached(graph: GraphNodes, starts: Iterable[Node], by: Sequence[str] | None
 
 
 def _scores(graph: GraphNodes, head: Node) -> tuple[Node, str, int | None]:
-    """Case 4: the node to take, how scores are made of it, and the background."""
+    """The node that gives scores, what is left to be done to them, and the background's place (case 4)."""
     behind = _reached(graph, [head], (*_RESHAPES, *ARITHMETIC, *_CONVERTERS, "Slice", "StridedSlice"))
     slices = [node for node in behind.values() if node.op in ("Slice", "StridedSlice")]
     background = 0 if any(_leaves_out_first(graph, node) for node in slices) else None

@@ -129,7 +129,7 @@ def _data(folder: Path) -> list[Path]:
 
 
 def _surplus(folder: Path, entry: bytes) -> int:
-    """By how many bytes the length of the string is longer than OpenVINO takes it to be."""
+    """How many bytes longer the length of a string is than OpenVINO takes it to be."""
     fields = _fields(folder, entry)
     files = _data(folder)
     shard, offset = fields.get(_SHARD, 0), fields.get(_OFFSET, 0)
@@ -150,7 +150,7 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _read(index: Path) -> Entries:
-    """All entries of the table."""
+    """Reads all entries of the table."""
     try:
         if index.stat().st_size > _LARGEST:
             raise Damage

@@ -35,14 +35,14 @@ _BYTES = {np.uint8: 0, np.int8: 128}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detection:
-    """What the operator of one file says.
+    """The options of the operator in one file.
 
     Attributes:
         anchors: centre x, centre y, width, height [anchors, 4] in parts of the image.
-        scales: of x, y, w, h.
-        background: whether there is a score for it, the first.
+        scales: factors of the codes of x, y, w, h.
+        background: whether the first score of an anchor is that of the background.
         nms_iou: IoU above which the lesser box is dropped.
-        max_detections: boxes an image.
+        max_detections: most boxes kept in an image.
     """
 
     anchors: npt.NDArray[np.float32] = field(repr=False)
@@ -109,13 +109,13 @@ def detection_from(options: Mapping[str, Any], anchors: npt.NDArray[np.float32],
     """The operator's options, checked.
 
     Args:
-        options: by name.
+        options: the operator's options, by name.
         anchors: y, x, height, width [anchors, 4] in parts of the image.
-        values: scores of an anchor.
+        values: how many scores an anchor has.
 
     Raises:
-        KeyError: one is missing.
-        ValueError: they make no sense.
+        KeyError: an option is missing.
+        ValueError: the options make no sense.
     """
     x, y, w, h = (float(options[name]) for name in _SCALES)
     classes, iou, limit = int(options["num_classes"]), float(options["nms_iou_threshold"]), options["max_detections"]
@@ -135,7 +135,7 @@ def detection_from(options: Mapping[str, Any], anchors: npt.NDArray[np.float32],
 
 
 def _form(images: tuple[FileTensor, ...]) -> Form | None:
-    """Of bytes p that go in as codes: (p - mean) / std."""
+    """The input's form, (p - mean) / std of bytes p, where they go in as codes; None for float inputs."""
     [image] = images
     if image.dtype not in _BYTES or not image.scale:
         return None

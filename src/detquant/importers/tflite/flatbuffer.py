@@ -93,7 +93,7 @@ class FileTensor:
     zero_point: int
 
     def values(self) -> npt.NDArray[np.float32]:
-        """What a constant holds, in its shape.
+        """The real numbers that a constant holds, in its shape.
 
         Raises:
             ValueError: it has too few bytes, or is not of numbers.

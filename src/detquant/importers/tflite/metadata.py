@@ -32,12 +32,12 @@ _LABELS = ("labelmap.txt", "labels.txt", "label_map.txt")
 
 
 def written(path: Path) -> dict[str, str]:
-    """Case 3, the metadata; empty for files of others."""
+    """The metadata that detquant wrote into the file (case 3); empty for other files."""
     return as_texts(_own(path).get(_PROPERTIES))
 
 
 def channels_last(path: Path) -> frozenset[str]:
-    """Case 3, the names of what lies with its channels last."""
+    """Names of inputs and outputs that lie with their channels last, by detquant's own entry (case 3)."""
     return frozenset(name for name, layout in as_texts(_own(path).get(_LAYOUTS)).items() if layout == "NHWC")
 
 
@@ -51,7 +51,7 @@ def _own(path: Path) -> dict[str, Any]:
 
 
 def appended(path: Path) -> dict[str, str]:
-    """What the archive behind a TFLite model says; empty if there is none."""
+    """The metadata in the archive behind a TFLite model; empty where there is none."""
     try:
         check_directory(path)
         with zipfile.ZipFile(path) as archive:

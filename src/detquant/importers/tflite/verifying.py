@@ -55,7 +55,7 @@ _BYTES = {0: 4, 1: 2, 2: 4, 3: 1, 4: 8, 6: 1, 7: 2, 8: 8, 9: 1, 10: 8, 12: 8, 15
 
 
 class _Flaw(Exception):
-    """What is wrong, as the end of a sentence."""
+    """A fault of a file; the message is the end of a sentence about it."""
 
 
 class _Table:
@@ -134,7 +134,7 @@ def verify(path: Path, content: bytes) -> None:
 
 
 def _follow(table: _Table, kind: str, left: list[int]) -> None:
-    """Case 1, for a table and all below it; they nest no deeper than the tables above do."""
+    """Checks a table and all below it (case 1); they nest no deeper than the tables above do."""
     left[0] -= 1
     if left[0] < 0:
         raise _Flaw("it has tables without end")
@@ -166,7 +166,7 @@ def _check_graph(graph: _Table, buffers: list[int], codes: int) -> None:
 
 
 def _check_tensor(tensor: _Table, buffers: list[int]) -> None:
-    """Cases 2 to 4."""
+    """Checks shape, contents and grid of a tensor (cases 2 to 4)."""
     shape, kind, buffer = tensor.numbers(0).tolist(), tensor.number(1, "<b"), tensor.number(2, "<I")
     if any(size < 0 for size in shape):
         raise _Flaw("a tensor has a size below zero")

@@ -122,7 +122,7 @@ def _export(path: Path, program: Program, imgsz: int | None) -> bytes:
 
 
 def _names(program: Program) -> tuple[list[str], list[str], dict[str, str]]:
-    """Names of inputs and outputs, and the metadata."""
+    """Names of the program's inputs and of its outputs, and the metadata."""
     graph, facts = program.graph, _facts(program.extra.get(FACTS))
     inputs, outputs = _texts(facts.get("inputs")), _texts(facts.get("outputs"))
     counts, distinct = (len(graph.inputs), len(graph.outputs)), len({*inputs, *outputs})
@@ -137,7 +137,7 @@ def _names(program: Program) -> tuple[list[str], list[str], dict[str, str]]:
 
 
 def _texts(names: object) -> list[str]:
-    """Names of a file that may stand in a graph."""
+    """The names in a file that can be names in a graph."""
     listed = names if isinstance(names, list) else []
     return [one for one in listed if isinstance(one, str) and one.isprintable() and 0 < len(one) <= _LONGEST_NAME]
 

@@ -58,12 +58,12 @@ _OLD = "serialized_exported_program.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """What an archive holds.
+    """The program that an archive holds.
 
     Attributes:
-        graph: what is computed.
-        tensors: what the graph holds, by the names that it has there; views of the file.
-        extra: what the user put beside it, by name.
+        graph: the operators, inputs and outputs.
+        tensors: weights and constants by their names in the graph; views of the file.
+        extra: files that the user put beside the program, by name.
         torch: version of torch that wrote it.
     """
 
@@ -113,7 +113,7 @@ _OLD_PARTS = {"weights": "state_dict", "constants": "constants"}
 
 
 def _model(entries: Mapping[str, memoryview]) -> tuple[str, str]:
-    """Case 2: the folder of the archive with its slash, and the name of the program."""
+    """The folder of the archive with its slash, and the name of its one program (case 2)."""
     found = [entry for entry in entries if entry.endswith(".json") and entry.split("/")[1:-1] == ["models"]]
     compiled = any("/data/aotinductor/" in entry for entry in entries)
     if len(found) == 1:
@@ -161,7 +161,7 @@ def _tensor(
     folder: str,
     storages: dict[tuple[str, str], Storage],
 ) -> StoredTensor:
-    """Case 3."""
+    """A tensor as a view of the file; one kept as a pickle of an object is refused (case 3)."""
     path, facts = as_text(meta["path_name"]), meta.get("tensor_meta")
     if meta.get("use_pickle") or facts is None:
         raise Flaw(

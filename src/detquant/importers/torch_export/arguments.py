@@ -93,7 +93,7 @@ _ARGUMENTS: Mapping[str, Callable[[Any], Any]] = {
 
 
 def size(value: Any) -> int:
-    """A size of an axis.
+    """Gives back the size of an axis, checked.
 
     Raises:
         Flaw: it is none.
@@ -104,41 +104,41 @@ def size(value: Any) -> int:
 
 
 def whole(value: Any) -> int:
-    """The number of a type."""
+    """Gives back the number of a type in the schema, checked."""
     if type(value) is not int or not 0 <= value < 256:
         raise Flaw("is damaged: it names a type that torch does not have")
     return value
 
 
 def as_dict(value: Any) -> Mapping[str, Any]:
-    """An object of the JSON."""
+    """Gives back an object of the JSON, checked to be one."""
     if not isinstance(value, dict):
         raise TypeError("not an object")
     return value
 
 
 def as_list(value: Any) -> list[Any]:
-    """A list of the JSON."""
+    """Gives back a list of the JSON, checked to be one and not too long."""
     if not isinstance(value, list) or len(value) > _MOST_NUMBERS:
         raise TypeError("not a list, or too long a one")
     return value
 
 
 def as_text(value: Any) -> str:
-    """A text of the JSON."""
+    """Gives back a text of the JSON, checked to be one."""
     if not isinstance(value, str) or len(value) > _LONGEST:
         raise TypeError("not a text, or too long a one")
     return value
 
 
 def only(value: Any) -> tuple[str, Any]:
-    """Of a union: which it is, and what."""
+    """The kind of a union's one member, and its value."""
     [(kind, held)] = as_dict(value).items()
     return kind, held
 
 
 def references(value: Any) -> Iterator[str]:
-    """Names of the values that an argument reads."""
+    """Goes through the names of the values that an argument reads."""
     if isinstance(value, Ref):
         yield value.name
     elif isinstance(value, list):

@@ -80,7 +80,7 @@ class ProgramModule(nn.Module):
         self._last = _last_uses(graph.steps, graph.outputs)
 
     def forward(self, *images: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """The outputs, in order."""
+        """Runs the program; gives its outputs in order."""
         values: dict[str, Any] = dict(self._plain)
         values.update((name, getattr(self, buffer)) for name, buffer in self._buffers_of.items())
         values.update(zip(self._inputs, images, strict=True))
@@ -175,7 +175,7 @@ def _last_uses(steps: Sequence[Step], outputs: Sequence[str]) -> dict[int, list[
 
 
 def _tensors(stored: Mapping[str, StoredTensor]) -> dict[str, torch.Tensor]:
-    """In memory of their own, which views of the same numbers share; not more of it than the file's own numbers ask."""
+    """Copies tensors into memory of their own, shared by views of the same numbers, bounded by the file's size."""
     made: dict[tuple[Any, ...], torch.Tensor] = {}
     found = {}
     left = _COPIES * sum(

@@ -83,7 +83,7 @@ MAY_TRAIN: Mapping[str, str] = {
 
 
 def known(target: str) -> tuple[str, str, str] | None:
-    """Namespace, name and overload of an operator that a program may name; None for all others."""
+    """Splits the name of an operator that a program may use into namespace, name and overload; None for all others."""
     parts = target.split(".")
     if len(parts) != 5 or parts[:2] != ["torch", "ops"]:
         return None

@@ -73,7 +73,7 @@ def _inlined(node: Mapping[str, Any], inputs: list[Any], prefix: str, depth: int
 
 
 def _names(outputs: object) -> list[str]:
-    """Of tensors, one after the other."""
+    """Names of the tensors that a region gives, one after the other."""
     found = [result(*only(one)) for one in as_list(outputs)]
     flat = [name for one in found for name in (one if isinstance(one, tuple) else (one,))]
     return [name for name in flat if name is not None]

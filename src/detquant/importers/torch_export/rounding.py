@@ -16,7 +16,7 @@ _FULL = {ir.DataType.UINT8: (0, 255), ir.DataType.INT8: (-128, 127)}
 
 
 def translations() -> dict[Any, Callable[..., Any]]:
-    """By operator of torch."""
+    """Functions that write torch's rounding operators in ONNX, by the operator."""
     aten = torch.ops.aten
     found: dict[Any, Callable[..., Any]] = {
         aten.fake_quantize_per_tensor_affine.default: _per_tensor,

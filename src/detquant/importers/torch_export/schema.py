@@ -28,13 +28,13 @@ MAJOR = 8
 
 @dataclass(frozen=True, slots=True)
 class ProgramInput:
-    """What a user gives.
+    """An input that the user gives.
 
     Attributes:
-        name: of it.
-        dtype: its number in the schema.
-        sizes: of its axes; None where they were left open.
-        hints: what the open ones were in the example; None where the file does not say.
+        name: name of the input.
+        dtype: number of the element type in the schema.
+        sizes: sizes of the axes; None for those left open.
+        hints: sizes that open axes had in the example; None where the file does not say.
     """
 
     name: str
@@ -135,7 +135,7 @@ def _given(name: str, meta: Mapping[str, Any]) -> ProgramInput:
 
 
 def _check_outputs(signature: Mapping[str, Any]) -> None:
-    """Case 2."""
+    """Refuses a program that changes its own weights or state (case 2)."""
     for kind, _ in map(only, as_list(signature["output_specs"])):
         if kind != "user_output":
             raise Flaw(

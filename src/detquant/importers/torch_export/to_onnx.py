@@ -70,7 +70,7 @@ def to_onnx(module: ProgramModule, examples: tuple[torch.Tensor, ...], inputs: l
 
 
 def _without_sequences(model: ir.Model) -> None:
-    """Case 3, by the exporter's own optimiser, which may fold what is no rounding too."""
+    """Removes lists of tensors by the exporter's own optimiser, which may fold anything but rounding (case 3)."""
     fold = importlib.import_module("onnxscript.optimizer").fold_constants
     fold(model, should_fold=lambda node: False if node.op_type in _ROUNDING else None)
 
@@ -98,7 +98,7 @@ def _cause(error: BaseException) -> str:
 
 
 def keep_weights_in_codes(model: ir.Model) -> None:
-    """Case 2, in place; constants are folded."""
+    """Keeps weights that a pair rounds in their codes, in place (case 2); constants are folded."""
     graph = model.graph
     names = used_names(graph)
     for node in tuple(graph):
