@@ -23,11 +23,11 @@ class Context:
         target: the place to run.
         recipe: the wish, for algorithms that plan anew.
         images: the calibration images as network inputs.
-        ranges: of the network's inputs, as far as they are known beforehand.
+        ranges: ranges of the network's inputs, as far as they are known beforehand.
         damage: what a quantised model costs on these images; None where the heads are not known.
-        measurements: what a clock decides is recalled from here, and remembered here; it is the job's.
-        threads: of the runtime.
-        executor: that work is spread over, or None for threads.
+        measurements: memory of the job for what a clock decides, to recall from and to remember in.
+        threads: number of threads of the runtime.
+        executor: executor that work is spread over, or None for threads.
         progress: called with (what, done, total).
     """
 
@@ -51,8 +51,8 @@ class Algorithm(Protocol):
     """A frozen dataclass whose fields are its options.
 
     Attributes:
-        name: its key among `detquant.algorithms.ALGORITHMS`.
-        stage: what it changes; steps are taken in this order.
+        name: key of the algorithm in `detquant.algorithms.ALGORITHMS`.
+        stage: what the algorithm changes; steps are taken in this order.
     """
 
     name: ClassVar[str]

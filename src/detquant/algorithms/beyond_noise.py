@@ -45,8 +45,8 @@ class Timing:
     """The times of two sides, turn by turn.
 
     Attributes:
-        reference: milliseconds of each turn.
-        candidate: the same.
+        reference: milliseconds that the reference took in each turn.
+        candidate: milliseconds that the candidate took in each turn.
     """
 
     reference: list[float] = field(default_factory=list)
@@ -89,8 +89,8 @@ def time_until_clear(turns: Turns, bar: Bar, most: Callable[[Timing], int]) -> T
     """Times two sides until it is clear on which side of a bar their ratio is, or there have been enough turns.
 
     Args:
-        turns: runs both.
-        bar: for the ratio of candidate to reference; asked after the first turns.
+        turns: runs both sides so many times in turn.
+        bar: gives the ratio of candidate to reference to compare with; asked after the first turns.
         most: turns in all, asked likewise.
     """
     timing = Timing()

@@ -66,7 +66,7 @@ class Damage:
         run_float: runs the float model.
         feeds: the images.
         workers: images that run at a time.
-        executor: that runs them, or None for threads of its own.
+        executor: executor that runs the images, or None for threads of its own.
     """
 
     def __init__(

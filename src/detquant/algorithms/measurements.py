@@ -11,7 +11,7 @@ class Measurements:
     """Measured decisions by the step that made them, as plain values: a job owns them, and keeps them when it is done.
 
     Args:
-        known: of an earlier run with the same inputs, or of a report that the user gives.
+        known: decisions of an earlier run with the same inputs, or of a report that the user gives.
     """
 
     def __init__(self, known: Mapping[str, Any] | None = None) -> None:

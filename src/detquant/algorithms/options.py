@@ -63,7 +63,7 @@ def checked(step: str, kind: type, options: Mapping[str, Any]) -> dict[str, Any]
     Args:
         step: name, for messages.
         kind: dataclass of the algorithm.
-        options: as they were written.
+        options: the options as they were written, by name.
 
     Raises:
         RecipeError: one is unknown, missing, or not what it should be.

@@ -90,7 +90,8 @@ class Placement:
         enough: ratio of latencies, quantised over float, up to which nothing but that convolution is tried.
         gain: a candidate must bring the latency to this share of what it was: each costs size, and a run of small
             gains that are only noise would cost much of it.
-        image_gain: the same for the convolution of the image, which costs no size; a share of the whole, too.
+        image_gain: share of the whole net's latency, to which the convolution of the image in float must bring it; it
+            costs no size.
         runs: turns of each side at most, unless they are short.
     """
 
@@ -171,8 +172,8 @@ def fault(decision: object, operators: Collection[str]) -> str:
     """What is wrong with a decision that comes from a file, in a few words; empty where nothing is.
 
     Args:
-        decision: as `Measurements` would hold it.
-        operators: of the model.
+        decision: a decision, as `Measurements` would hold it.
+        operators: operators of the model.
     """
     if not isinstance(decision, dict) or set(decision) != {"kept_float", "measured"}:
         return "it has other entries than kept_float and measured"

@@ -32,7 +32,7 @@ def with_notes_of(costs: Mapping[str, float | None], qm: QuantModel, step: Speak
     Args:
         costs: by reason: what its operators cost in integers, see `Note`.
         qm: the model as the step has left it.
-        step: whose notes they are.
+        step: the step that leaves the notes.
     """
     for why, cost in costs.items():
         if operators := [name for name, choice in qm.choices.items() if choice.why == why]:
@@ -45,7 +45,7 @@ def choices_so_far(qm: QuantModel, operators: Iterable[str], context: Context) -
 
     Args:
         qm: the model.
-        operators: by name.
+        operators: names of the operators.
         context: the recipe.
     """
     nodes = {node.name: node for node in qm.reference.graph}
@@ -58,7 +58,7 @@ def with_choices(qm: QuantModel, more: Mapping[str, Choice], context: Context) -
 
     Args:
         qm: the model.
-        more: by operator; `Recipe.choice_for` gives one to begin with.
+        more: choices by operator; `Recipe.choice_for` gives one to begin with.
         context: facts and recipe.
 
     Raises:
@@ -88,7 +88,7 @@ def planned(qm: QuantModel, context: Context, observer: str | None) -> Plan:
     Args:
         qm: the model.
         context: facts and recipe.
-        observer: of activations; None for the recipe's.
+        observer: observer of activations; None for the recipe's.
     """
     return plan(qm.reference, observed(observer, context), context.target.capability, qm.choices, context.ranges)
 

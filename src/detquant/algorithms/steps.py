@@ -18,8 +18,8 @@ def require_order(recipe: str, steps: Sequence[Algorithm]) -> None:
     """Refuses steps that would undo one before them.
 
     Args:
-        recipe: its name, for the message.
-        steps: as it gives them.
+        recipe: name of the recipe, for the message.
+        steps: the steps in the recipe's order.
 
     Raises:
         RecipeError: their stages do not ascend.
@@ -38,8 +38,8 @@ def take_steps(qm: QuantModel, steps: Iterable[Algorithm], context: Context) -> 
 
     Args:
         qm: calibrated.
-        steps: in the order of their stages.
-        context: what they may look at.
+        steps: the steps in the order of their stages.
+        context: what the steps may look at.
 
     Raises:
         BrokenStep: one has left a weight off its grid, or beyond the limits of the target.

@@ -35,7 +35,7 @@ class CifarResNet(Stages):
     """Three stages of as many blocks: 6 * blocks + 2 layers, so 3 blocks make a ResNet-20.
 
     Args:
-        blocks: of each stage.
+        blocks: number of blocks of each stage.
         width: channels of the first stage, a multiple of 2; each stage has twice those of the one before.
         classes: number of classes.
     """

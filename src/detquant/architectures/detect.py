@@ -41,7 +41,7 @@ class Detect(nn.Module):
     """Two branches of convolutions on each level: boxes (`cv2`) and classes (`cv3`).
 
     Args:
-        channels: of the three levels, fine to coarse.
+        channels: channels of the three levels, fine to coarse.
         classes: number of classes.
         box_width: channels inside the box branch; None for Ultralytics' rule.
         class_width: channels inside the class branch; None for Ultralytics' rule.

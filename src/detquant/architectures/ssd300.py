@@ -45,7 +45,7 @@ class SSD300(nn.Module):
     """The detector.
 
     Args:
-        blocks: of the trunk's stages; (3, 4, 6) are a ResNet-50's.
+        blocks: number of blocks of the trunk's stages; (3, 4, 6) are a ResNet-50's.
         labels: classes and the background.
     """
 

@@ -43,7 +43,7 @@ class TorchvisionResNet(Stages):
     """A stem of stride 4, then stages, each but the first halving the size.
 
     Args:
-        blocks: of each stage: (2, 2, 2, 2) makes ResNet-18, (3, 4, 6, 3) ResNet-34 or, with bottlenecks, 50.
+        blocks: blocks of each stage; (2, 2, 2, 2) is ResNet-18, (3, 4, 6, 3) ResNet-34 or, with bottlenecks, 50.
         bottleneck: whether a block has three convolutions instead of two.
         classes: number of classes.
     """

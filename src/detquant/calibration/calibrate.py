@@ -34,7 +34,7 @@ def calibrate(
     Args:
         model: prepared float graph.
         plan: the decision.
-        statistics: of the calibration images.
+        statistics: statistics of the calibration images.
         capability: the target's facts.
         before: what calibration made of the same model after another decision, if it did (`QuantModel.calibrated`):
             grids of tensors that are made up in the same way are taken from it, and weights whose operators read the

@@ -47,7 +47,7 @@ class Collector:
             `informativeness` is given, else evenly spread.
         informativeness: how much an image shows, from the model's outputs by name; None where the heads are not known.
         threads: images that run at a time.
-        executor: that runs them, or None for threads of its own.
+        executor: executor that runs the images, or None for threads of its own.
         store: file for statistics, or None.
         progress: called with (what, done, total).
     """

@@ -25,7 +25,7 @@ def converged(plan: Plan, statistics: Statistics, share: float) -> bool:
 
     Args:
         plan: says which tensors make up each grid, and its observer.
-        statistics: of the images so far.
+        statistics: statistics of the images so far.
         share: 0 is never reached.
     """
     if not share or not plan.owned or statistics.images < LEAST or statistics.images % EVERY:

@@ -19,7 +19,7 @@ def with_even_channels(model: ir.Model, feeds: Iterable[Feed], threads: int = 1)
     Args:
         model: prepared float graph.
         feeds: a handful of images as network inputs.
-        threads: of the runtime.
+        threads: number of threads of the runtime.
 
     Returns:
         A copy, and how many SiLUs were rewritten; the model itself where there are none.

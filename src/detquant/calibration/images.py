@@ -15,7 +15,7 @@ class Images:
 
     Args:
         feeds: called with the places of images, gives their feeds one by one; the same ones each time.
-        places: of the images, in the order in which they come.
+        places: places of the images, in the order in which they come.
         informative: places of the few most informative ones, see `detquant.calibration.informativeness`.
     """
 

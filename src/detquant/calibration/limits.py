@@ -61,7 +61,7 @@ class WeightLimits:
 
         Args:
             node: the layer.
-            qtype: of its weight's codes.
+            qtype: type of its weight's codes.
             x: grid of its input, for limit 2; None where it runs in float.
             peaks: largest real value of each input channel, or of all; given where limit 1 must hold.
         """

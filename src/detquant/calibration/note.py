@@ -15,10 +15,10 @@ class Note:
     Attributes:
         step: who says it: an algorithm by its name, or what it is about where no algorithm does ("calibration",
             "input", "ends", "size", "runtime", "data", ...).
-        sentence: for people.
-        stage: of the algorithm: when an earlier stage is gone through again, what the sentence speaks of is no more.
+        sentence: the note itself, for people.
+        stage: stage of the algorithm; the note is dropped when an earlier stage is gone through again.
             None where nothing that is done again changes it.
-        operators: that it speaks of, by name; none where it is about all of them.
+        operators: names of the operators that it speaks of; none where it is about all of them.
         cost: what these cost in integers, as the step has measured it: damage (guard, ranges), share of the latency
             (placement); None where nothing was measured.
     """

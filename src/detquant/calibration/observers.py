@@ -113,7 +113,7 @@ def mse(view: TensorView, steps: int = 57, clipping: float = 1.0) -> Range:
 
     Args:
         view: with a histogram.
-        steps: of the ladder of candidates.
+        steps: number of steps of the ladder of candidates.
         clipping: how many times the error of a value outside the range counts.
     """
     assert view.histogram is not None

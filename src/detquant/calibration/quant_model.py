@@ -24,7 +24,7 @@ class QuantModel:
         plan: the decision.
         params: grid of each root tensor (see `Plan.root`).
         weights: grid of each weight in codes, by the name of the operator that reads it.
-        statistics: of the calibration images on ``reference``; who changes that graph gives others with it.
+        statistics: statistics of the calibration images on ``reference``; who changes that graph gives others with it.
         choices: what algorithms have chosen for single operators, whatever the recipe says.
         observer: finds the ranges of activations, where an algorithm has chosen another than the recipe's.
         notes: what the steps did, a sentence each, for the report.

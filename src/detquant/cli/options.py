@@ -22,7 +22,7 @@ def check_json(path: Path | None, *inputs: str | os.PathLike[str] | None) -> Non
     """Fails before the work if the figures could not be written after it, or would take the place of anything else.
 
     Args:
-        path: of the figures, or None.
+        path: path of the figures, or None.
         inputs: what the command reads; names of what is no file may be among them.
     """
     from detquant.report.files import require_writable_file
@@ -35,9 +35,9 @@ def check_out(folder: Path, names: Collection[str], path: Path | None, *inputs: 
     """The same for a folder of results, and for the figures beside it.
 
     Args:
-        folder: of the results.
-        names: of the results that are known beforehand.
-        path: of the figures, or None.
+        folder: folder of the results.
+        names: names of the results that are known beforehand.
+        path: path of the figures, or None.
         inputs: what the command reads.
     """
     from detquant.errors import OutputError

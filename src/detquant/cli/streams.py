@@ -15,7 +15,7 @@ class Watched:
     """A stream that remembers why it did not take something: without a buffer that is known of the error alone.
 
     Args:
-        stream: that takes what is written here.
+        stream: the stream that is written to.
     """
 
     def __init__(self, stream: TextIO) -> None:

@@ -36,8 +36,8 @@ def explain(error: Exception, arguments: Sequence[str]) -> str:
     """Writes a report of an error that nobody foresaw.
 
     Args:
-        error: as it was caught.
-        arguments: of the command.
+        error: the exception that was caught.
+        arguments: arguments of the command.
 
     Returns:
         A sentence for the user, which names the file.

@@ -54,7 +54,7 @@ def open_dataset(path: str | Path, seed: int = 0) -> Dataset:
         path: an Ultralytics data.yaml, a COCO annotation .json, a .csv of class labels, a folder of images (in
             folders for each class, perhaps), one image, or the name of an embedded data set where nothing else has
             that name.
-        seed: of the order of the calibration images.
+        seed: seed of the order of the calibration images.
 
     Raises:
         DatasetError: the path is none of these, or what it names cannot be used.

@@ -17,7 +17,7 @@ class Skip:
     """A file that was left out.
 
     Attributes:
-        path: of the image.
+        path: path of the image.
         reason: a sentence without its full stop.
     """
 
@@ -30,7 +30,7 @@ class Dataset:
     """Images, their objects if known, and an account of everything left out.
 
     Attributes:
-        name: of the file or folder it was read from.
+        name: name of the file or folder it was read from.
         classes: class names by class_id; None where only images are known.
         calibration: images to find ranges with, in an order of which any first part is a fair sample.
         validation: images to measure on.

@@ -41,8 +41,8 @@ def open_class_folders(path: Path, seed: int = 0) -> Dataset:
     """Reads a folder for which `has_class_folders` holds.
 
     Args:
-        path: of the folder.
-        seed: of the order of the calibration images.
+        path: path of the folder.
+        seed: seed of the order of the calibration images.
 
     Raises:
         DatasetError: there is no class folder.

@@ -15,8 +15,8 @@ def open_folder(path: Path, seed: int = 0) -> Dataset:
     """Takes all images of a folder, or one image, for calibration and for comparing models.
 
     Args:
-        path: of the folder (searched to its depths) or the image.
-        seed: of the order of the calibration images.
+        path: path of the folder (searched to its depths) or the image.
+        seed: seed of the order of the calibration images.
 
     Raises:
         DatasetError: there is no image.

@@ -34,8 +34,8 @@ class Kind:
     """A kind of image file.
 
     Attributes:
-        name: as people call it.
-        size: from the bytes of the file, or of its start.
+        name: name that people use, such as "JPEG".
+        size: finds the size in the bytes of the file, or of its start.
         is_whole: whether its end is there; None where only decoding tells.
         turned: whether it is to be turned by a quarter; None where only decoding tells.
     """

@@ -78,7 +78,7 @@ def read_image(path: Path) -> npt.NDArray[np.uint8]:
     """Reads an image, turned upright if its EXIF says so, or makes the scene that the path names.
 
     Args:
-        path: of the file, or of a scene.
+        path: path of the file, or of a scene.
 
     Returns:
         uint8 [height, width, 3], BGR.
@@ -143,7 +143,7 @@ def iter_images(paths: Iterable[Path], skipped: list[Skip]) -> Iterator[tuple[Pa
     """Reads images one after the other, leaving out those that cannot be read.
 
     Args:
-        paths: of the files.
+        paths: paths of the files.
         skipped: a Skip is appended for each one left out.
 
     Yields:

@@ -37,8 +37,8 @@ def open_label_table(path: Path, seed: int = 0) -> Dataset:
     images that are measured on serve for both.
 
     Args:
-        path: of the .csv file.
-        seed: of the order of the calibration images.
+        path: path of the .csv file.
+        seed: seed of the order of the calibration images.
 
     Raises:
         DatasetError: the table cannot be read, lacks a column, or none of its images exists.

@@ -29,7 +29,7 @@ def read_labels(path: Path, count: int, key_points: int = 0) -> list[Box]:
     """Reads one label file; lines are "class cx cy w h" or "class x1 y1 x2 y2 x3 y3 ..." (a polygon).
 
     Args:
-        path: of the file; an empty one says that there is no object.
+        path: path of the file; an empty one says that there is no object.
         count: number of classes.
         key_points: how many numbers of key points stand behind each box; polygons are then not expected.
 

@@ -62,8 +62,8 @@ def pair_classes(
     """Pairs the classes of a data set with a model's.
 
     Args:
-        name: of the data set.
-        theirs: its class names, by number.
+        name: name of the data set.
+        theirs: class names of the data set, by number.
         ours: the model's, by class_id.
         used: numbers of the data set's classes that have an object or an image; the others may be left unpaired.
         supposed: whether the model's names are not its file's own.

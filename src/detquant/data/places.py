@@ -36,7 +36,7 @@ def find_named(
     """Finds what was written, or None.
 
     Args:
-        name: as written.
+        name: the name as it is written in the file.
         roots: folders that it may be relative to, the likeliest first.
         exists: whether something of the kind is at a place.
         any_parts: whether the last parts count for relative paths too.

@@ -48,7 +48,7 @@ def renumbered(dataset: Dataset, pairing: Pairing, classes: Sequence[str]) -> Da
 
     Args:
         dataset: with objects or labels, and with classes.
-        pairing: of its classes with the model's.
+        pairing: pairing of its classes with the model's.
         classes: the model's. Where places decided, the data set's names are kept for them.
     """
     theirs = dataset.classes or ()

@@ -31,8 +31,8 @@ def open_yolo(path: Path, seed: int = 0) -> Dataset:
     never run.
 
     Args:
-        path: of the YAML file.
-        seed: of the order of the calibration images.
+        path: path of the YAML file.
+        seed: seed of the order of the calibration images.
 
     Raises:
         DatasetError: a key, a folder or every image is missing, or names and nc disagree. What is wrong with train is

@@ -14,7 +14,7 @@ class Embedded(NamedTuple):
     """A file beside this one.
 
     Attributes:
-        file: its name.
+        file: name of the file.
         description: one sentence.
     """
 

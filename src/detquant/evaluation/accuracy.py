@@ -57,8 +57,8 @@ class CocoScorer:
         """Adds what was found in one image; boxes are clipped to it.
 
         Args:
-            image_id: as in the ground truth.
-            detections: in pixels of that image; class_id is the category id.
+            image_id: id of the image in the ground truth.
+            detections: what was found, in pixels of that image; class_id is the category id.
         """
         image = self._images[image_id]
         limit = np.array([image["width"], image["height"]] * 2, np.float32)

@@ -19,7 +19,7 @@ class Agreement:
 
     Attributes:
         f1: 2 matches / (boxes of one + boxes of the other), 0 to 1; 1 where neither finds anything.
-        mean_iou: of the matches, 0 to 1; 0 without one.
+        mean_iou: mean IoU of the matches, 0 to 1; 0 without one.
         matches: pairs of boxes of one class that overlap enough.
         reference_boxes: confident boxes of the reference.
         candidate_boxes: confident boxes of the candidate.
@@ -61,9 +61,9 @@ def agreed(task: str, reference: Sequence[Detections], candidate: Sequence[Detec
     """How far two models of a task say the same of the same images.
 
     Args:
-        task: of both, a key of `detquant.evaluation.scorers.MEASURES`.
+        task: task of both, a key of `detquant.evaluation.scorers.MEASURES`.
         reference: what the model to agree with is sure of, one entry an image.
-        candidate: of the other model for the same images.
+        candidate: guesses of the other model for the same images.
 
     Raises:
         ValueError: the numbers of images differ.
@@ -111,7 +111,7 @@ def same_guess(reference: Sequence[Detections], candidate: Sequence[Detections])
 
     Args:
         reference: the likeliest class of each image.
-        candidate: of the other model for the same images.
+        candidate: guesses of the other model for the same images.
 
     Raises:
         ValueError: the numbers of images differ.

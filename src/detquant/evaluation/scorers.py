@@ -48,7 +48,7 @@ def make_scorer(dataset: Dataset, classes: Sequence[str]) -> Scorer | None:
     """The scorer for what a data set knows of its images.
 
     Args:
-        dataset: as `fit_task` gives it.
+        dataset: the data set, as `fit_task` gives it.
         classes: the model's, by class_id, for where the data set names none.
 
     Returns:

@@ -30,7 +30,7 @@ def sqnr_by_tensor(
         quantized: QDQ graph.
         tensors: name in the float graph -> name of its dequantised value in the QDQ graph.
         feeds: preprocessed images.
-        threads: of the runtime.
+        threads: number of threads of the runtime.
     """
     names, images = list(tensors), tuple(feeds)
     found: dict[str, float] = {}

@@ -59,10 +59,10 @@ class Layer(nn.Module):
     """An operator with a weight, kept in float beside its grid.
 
     Args:
-        function: of data, weight and bias.
+        function: the operator as a function of data, weight and bias.
         weight: real numbers, on the grid.
         bias: real numbers, or None.
-        grid: of the weight, or None where the layer is in float.
+        grid: grid of the weight, or None where the layer is in float.
     """
 
     def __init__(self, function: Function, weight: Array, bias: Array | None, grid: FakeQuantize | None) -> None:
@@ -83,8 +83,8 @@ class Operation(nn.Module):
     """An operator without a weight; its constant inputs are buffers.
 
     Args:
-        function: of all inputs.
-        constants: inputs by place.
+        function: the operator as a function of all inputs.
+        constants: constant inputs, by place.
     """
 
     def __init__(self, function: Function, constants: Mapping[int, Array]) -> None:

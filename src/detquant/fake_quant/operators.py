@@ -29,7 +29,7 @@ class Operator:
 
     Attributes:
         build: makes it.
-        static: inputs, by place, that are read beforehand.
+        static: places of the inputs that are read beforehand.
     """
 
     build: Callable[[Site], Function]

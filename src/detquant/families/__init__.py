@@ -64,7 +64,7 @@ def find_family(signature: Signature, name: str = "auto", classes: tuple[str, ..
     """Tells a model's family: the one named, else the one the file names, else the one its shapes fit.
 
     Args:
-        signature: of the model.
+        signature: signature of the model.
         name: a key of FAMILIES or KINDS, or "auto".
         classes: class names that overrule the file's.
 

@@ -83,8 +83,8 @@ class Family(ABC):
         fed: a sentence on what the graph does to its image, and what it is fed; None where it does nothing.
         classes: class names, by class_id; COCO's for want of any, where `names_supposed`.
         input_name: name of the image input.
-        height: of the network input, pixels.
-        width: of the network input, pixels.
+        height: height of the network input, pixels.
+        width: width of the network input, pixels.
         told: words of a reading that overrule what the family does by itself.
         untold: the form of the input without them; None where none were told.
         takes: kinds of words that it heeds, of `detquant.families.reading.WORDS`.
@@ -118,7 +118,7 @@ class Family(ABC):
         """Makes the family for one model.
 
         Args:
-            signature: of the model.
+            signature: signature of the model.
             classes: class names; by default those in the file's metadata, COCO's for 80, else numbers.
 
         Raises:
@@ -154,7 +154,7 @@ class Family(ABC):
         """Takes from the model what its family needs beside classes and input, what `facts` has written above all.
 
         Args:
-            signature: of the model, known to be of this family.
+            signature: signature of the model, known to be of this family.
 
         Raises:
             ModelError: the metadata is wrong.

@@ -38,7 +38,7 @@ def from_grid(box: Floats, place: Floats, stride: Floats) -> Floats:
     Args:
         box: p [n, 4].
         place: column and row of each cell, [n, 2].
-        stride: of each cell, [n, 1].
+        stride: stride of each cell, [n, 1].
 
     Returns:
         xyxy [n, 4] in pixels of the network input.

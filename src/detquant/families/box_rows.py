@@ -36,7 +36,7 @@ class BoxRows(Family):
     """One output [1, rows, values] or [1, values, rows].
 
     Attributes:
-        strides: of the maps whose cells the rows are; each entry is one usual set.
+        strides: strides of the maps whose cells the rows are; each entry is one usual set.
         per_cell: rows that a cell has.
         has_objectness: whether the fifth value is one.
         usual: the words by which outputs are read where nothing tells otherwise.
@@ -204,7 +204,7 @@ def rows_of_cells(signature: Signature, strides: tuple[tuple[int, ...], ...], pe
     """The ways to read the one output as rows of cells.
 
     Args:
-        signature: of the model.
+        signature: signature of the model.
         strides: sets of strides that are known.
         per_cell: rows of a cell.
 

@@ -46,7 +46,7 @@ class EndToEnd(Family):
         """Makes the family for one model, of as many classes as are named.
 
         Args:
-            signature: of the model.
+            signature: signature of the model.
             classes: class names, whose number counts; by default those in the file's metadata, else COCO's.
 
         Raises:

@@ -58,8 +58,8 @@ def fed_form(form: Form, inside: Inside) -> Form:
     """The form of what goes into a graph: the family's, or another where the graph does a part of it by itself.
 
     Args:
-        form: of what the family's networks read.
-        inside: what the graph does before them.
+        form: form of what the family's networks read.
+        inside: what the graph does to the image before these networks.
     """
     if inside.order not in (_IN_ORDER, _TURNED):
         return form
@@ -82,9 +82,9 @@ def said(form: Form, own: Form, inside: Inside) -> str | None:
     """A sentence on what a graph does to its image and what it is fed; None where it does nothing.
 
     Args:
-        form: of what goes into the graph.
-        own: of what the family's networks read.
-        inside: what the graph does before them.
+        form: form of what goes into the graph.
+        own: form of what the family's networks read.
+        inside: what the graph does to the image before these networks.
     """
     does = _does(inside, faint=_is_faint(own, inside))
     if not does:

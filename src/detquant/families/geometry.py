@@ -14,8 +14,8 @@ class Geometry:
     """How an image was mapped to the network input: x_input = x_image * scale_x + pad_x, y alike.
 
     Attributes:
-        height: of the original image, pixels.
-        width: of the original image, pixels.
+        height: height of the original image, pixels.
+        width: width of the original image, pixels.
         scale_x: input pixels per image pixel.
         scale_y: input pixels per image pixel.
         pad_x: columns before the image in the input.

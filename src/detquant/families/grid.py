@@ -45,7 +45,7 @@ def distance_boxes(distribution: Floats, centre: Floats, stride: Floats) -> Floa
     Args:
         distribution: logits [n, 32], the sides left, top, right, bottom with 8 bins each.
         centre: x and y of each cell's point in input pixels, [n, 2].
-        stride: of each cell, [n, 1].
+        stride: stride of each cell, [n, 1].
 
     Returns:
         xyxy [n, 4] in input pixels.

@@ -31,8 +31,8 @@ class Form(Protocol):
     Attributes:
         resize: a key of RESIZES, or "crop".
         rgb: order of the channels; False means BGR.
-        mean: of the channels in that order, grey levels of 0 to 255.
-        std: likewise; the input is (x - mean) / std.
+        mean: means of the channels in that order, grey levels of 0 to 255.
+        std: standard deviations, as `mean`; the input is (x - mean) / std.
     """
 
     @property
@@ -49,8 +49,8 @@ class Form(Protocol):
 
         Args:
             image: uint8 [h, w, 3], BGR.
-            height: of the input, pixels.
-            width: of the input, pixels.
+            height: height of the input, pixels.
+            width: width of the input, pixels.
 
         Returns:
             float32 [1, 3, height, width], and how the image was mapped.

@@ -16,8 +16,8 @@ def letterbox_centred(image: Pixels, height: int, width: int, pad: int = PAD_GRE
 
     Args:
         image: uint8 [h, w, 3].
-        height: of the result.
-        width: of the result.
+        height: height of the result.
+        width: width of the result.
         pad: the grey, 0 to 255.
 
     Returns:
@@ -34,8 +34,8 @@ def letterbox_top_left(image: Pixels, height: int, width: int) -> tuple[Pixels, 
 
     Args:
         image: uint8 [h, w, 3].
-        height: of the result.
-        width: of the result.
+        height: height of the result.
+        width: width of the result.
 
     Returns:
         uint8 [height, width, 3], and the mapping.
@@ -49,8 +49,8 @@ def stretch(image: Pixels, height: int, width: int) -> tuple[Pixels, Geometry]:
 
     Args:
         image: uint8 [h, w, 3].
-        height: of the result.
-        width: of the result.
+        height: height of the result.
+        width: width of the result.
 
     Returns:
         uint8 [height, width, 3], and the mapping.
@@ -67,8 +67,8 @@ def stretch_from_corner(image: Pixels, height: int, width: int) -> tuple[Pixels,
 
     Args:
         image: uint8 [h, w, 3].
-        height: of the result.
-        width: of the result.
+        height: height of the result.
+        width: width of the result.
 
     Returns:
         uint8 [height, width, 3], and the mapping.
@@ -100,8 +100,8 @@ def as_tensor(
     Args:
         image: uint8 [h, w, 3], BGR.
         rgb: whether to swap the channels.
-        mean: in the order of the result's channels, 0 to 255.
-        std: likewise.
+        mean: means in the order of the result's channels, 0 to 255.
+        std: standard deviations in the same order, 0 to 255.
 
     Returns:
         float32 [1, 3, h, w], contiguous.

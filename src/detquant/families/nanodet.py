@@ -25,7 +25,7 @@ class NanoDet(Family):
     do the two of a stride look alike; then the classes are taken to come first, as in the original export.
 
     Attributes:
-        strides: of the maps, fine to coarse.
+        strides: strides of the maps, fine to coarse.
     """
 
     name = "nanodet"

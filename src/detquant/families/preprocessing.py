@@ -39,8 +39,8 @@ class Preprocessing:
 
     Attributes:
         rgb: order of the channels; False means BGR.
-        mean: of the channels in that order, grey levels of 0 to 255.
-        std: likewise.
+        mean: means of the channels in that order, grey levels of 0 to 255.
+        std: standard deviations of the channels, as `mean`.
         crop: share of the resized image's short side that the network sees.
     """
 
@@ -59,8 +59,8 @@ class Preprocessing:
 
         Args:
             image: uint8 [h, w, 3], BGR.
-            height: of the input, pixels.
-            width: of the input, pixels.
+            height: height of the input, pixels.
+            width: width of the input, pixels.
 
         Returns:
             float32 [1, 3, height, width], and how the image was mapped.

@@ -22,9 +22,9 @@ class Inside:
     """What a graph does to its image before the network, y[c] = slope[c] x[order[c]] + offset[c], and traces of more.
 
     Attributes:
-        order: of the image's channels, as the network reads them.
-        slope: by the network's channels.
-        offset: likewise.
+        order: order of the image's channels, as the network reads them.
+        slope: ``[3]``, slope of each of the network's channels.
+        offset: ``[3]``, offset of each of the network's channels.
         element: type of the input's elements in the file.
         turned: whether its converter turned the channels of the first layer's weights.
         gain: what a filter of the first layer answers an image of 0 to 255 with, at the median; None if not known.

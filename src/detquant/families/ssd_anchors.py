@@ -42,8 +42,8 @@ def grid_anchors(height: int, width: int) -> Floats:
     has five of its scale, by aspect ratio, and a square of the geometric mean of its scale and the next.
 
     Args:
-        height: of the network input, pixels.
-        width: of the network input, pixels.
+        height: height of the network input, pixels.
+        width: width of the network input, pixels.
 
     Returns:
         Centre x, centre y, width, height [anchors, 4] in pixels; read-only, shared between calls.

@@ -39,7 +39,7 @@ def head_names(shapes: Mapping[str, Shape], anchors: int) -> tuple[str, str] | N
     dimensions of 1. Four values are the box; where the classes have four too, the boxes are taken to come first.
 
     Args:
-        shapes: of all outputs.
+        shapes: shapes of all outputs.
         anchors: how many there are.
     """
     values = {name: values_of_an_anchor(shape, anchors) for name, shape in shapes.items()}
@@ -79,7 +79,7 @@ def centre_size_boxes(deltas: Floats, anchors: Floats, variances: tuple[float, .
     Args:
         deltas: t_x, t_y, t_w, t_h [anchors, 4].
         anchors: centre x, centre y, width, height [anchors, 4].
-        variances: of the centre and of the size; or of x, y, w, h.
+        variances: variances of the centre and of the size; or of x, y, w, h.
 
     Returns:
         xyxy [anchors, 4], in the units of the anchors.

@@ -44,10 +44,10 @@ class SSDLayout:
         boxes: name of the output with the codes, [1, anchors, 4].
         classes: name of the output with the scores, [1, anchors, values].
         anchors: centre x, centre y, width, height [anchors, 4] in parts of the input.
-        variances: of x, y, w, h.
+        variances: variances of x, y, w, h.
         coding: one of CODINGS; of corners, each is moved by its variance times its code.
         order: in which order codes speak of x, y, w, h; of corners, "xywh" is left, top, right, bottom.
-        scores: what is left to be done to them, a key of `ssd_heads.CONVERTERS`.
+        scores: what is left to be done to the scores, a key of `ssd_heads.CONVERTERS`.
         background: the class that is none; None if all are.
         best_only: whether an anchor counts for the best of its classes alone.
         clip: whether boxes end at the image's border before they are compared.
@@ -55,8 +55,8 @@ class SSDLayout:
         max_detections: boxes an image.
         resize: how images are brought to the input's size, one of RESIZES.
         rgb: order of the channels; False means BGR.
-        mean: of the channels, grey levels of 0 to 255.
-        std: likewise; the input is (x - mean) / std.
+        mean: means of the channels, grey levels of 0 to 255.
+        std: standard deviations, as `mean`; the input is (x - mean) / std.
     """
 
     boxes: str

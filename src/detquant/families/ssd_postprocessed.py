@@ -60,7 +60,7 @@ class SSDPostprocessed(Family):
         """Makes the family for one model, of as many classes as are named.
 
         Args:
-            signature: of the model.
+            signature: signature of the model.
             classes: class names, whose number counts; by default those in the file's metadata, else COCO's.
 
         Raises:

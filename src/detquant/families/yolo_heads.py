@@ -30,7 +30,7 @@ class YoloHead:
     """One map.
 
     Attributes:
-        output: its name among the graph's outputs.
+        output: name of the map among the graph's outputs.
         anchors: (width, height) of each anchor, pixels of the network input.
         stride: pixels a cell, along x and y.
         scale_x_y: by how much the centre may leave its cell; 1 for not at all (YOLOv4, section 3.4).
@@ -49,7 +49,7 @@ class YoloHeads:
     """All maps of a detector.
 
     Attributes:
-        heads: in the order of the cfg.
+        heads: the maps, in the order of the cfg.
         classes: how many.
         nms: Darknet's nms_kind, for whoever reads the file; decoding here is always greedy.
         resize: how images are brought to the input's size, one of RESIZES.

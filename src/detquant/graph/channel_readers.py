@@ -29,8 +29,8 @@ def channel_readers(value: ir.Value, axis: int = 1) -> set[ir.Node] | None:
     """The nodes that compute something of a value's channels.
 
     Args:
-        value: of static shape.
-        axis: its channels'.
+        value: a value of static shape.
+        axis: axis of its channels.
 
     Returns:
         The nodes; None where the channels cannot be followed, or are given out as they are.

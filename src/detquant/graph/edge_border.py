@@ -19,7 +19,7 @@ def edge_border(
         graph: gets the operators.
         before: the operator in front of which they are put; its name is a part of theirs.
         value: the map.
-        shape: of the map, ``[n, c, h, w]``.
+        shape: shape of the map, ``[n, c, h, w]``.
         pads: rows on top, columns on the left, rows below, columns on the right, as ONNX has them.
         names: `used_names` of the graph.
     """

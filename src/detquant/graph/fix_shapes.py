@@ -54,10 +54,10 @@ def fixed_shape(name: str, dims: list[object], wanted: tuple[int, int] | None, m
     """The shape of one input, by the cases at the top of this file.
 
     Args:
-        name: of the input, for messages.
-        dims: its dimensions; what is not an int is free. Changed.
+        name: name of the input, for messages.
+        dims: dimensions of the input; one that is not an int is free. Changed.
         wanted: height and width in pixels.
-        metadata: of the file.
+        metadata: metadata of the file.
 
     Raises:
         ModelError: a free dimension that nothing fixes, or a size that is not the model's.

@@ -33,7 +33,7 @@ def full_precision(model: ir.Model) -> ir.Model:
     """Make every floating point number of a graph float32, in place.
 
     Args:
-        model: its functions have been put in place; any opset.
+        model: a model of any opset whose functions have been put in place.
     """
     for graph in (model.graph, *model.graph.subgraphs()):
         for value in _values(graph):

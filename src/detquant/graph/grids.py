@@ -41,8 +41,8 @@ class Stored:
     """A constant in codes: a weight, or a bias.
 
     Attributes:
-        codes: as they are stored.
-        grid: what they stand for.
+        codes: the codes, as they are stored.
+        grid: the grid that tells which numbers they stand for.
     """
 
     codes: Array

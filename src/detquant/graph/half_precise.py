@@ -48,7 +48,7 @@ def half_precise(array: Floats, axis: int | None) -> Floats:
 
     Args:
         array: float32, finite or not.
-        axis: of the channels; None where each number stands for itself.
+        axis: axis of the channels; None where each number stands for itself.
     """
     with np.errstate(over="ignore"):
         rounded = array.astype(np.float16).astype(np.float32)

@@ -51,9 +51,9 @@ class ImageArithmetic:
 
     Attributes:
         end: name of the value that the network reads.
-        order: of the image's channels, as the network reads them.
-        slope: by the network's channels.
-        offset: likewise.
+        order: order of the image's channels, as the network reads them.
+        slope: ``[3]``, slope of each of the network's channels.
+        offset: ``[3]``, offset of each of the network's channels.
     """
 
     end: str
@@ -91,7 +91,7 @@ def first_layer_norm(graph: ir.Graph) -> float | None:
     """The median norm of the filters of the one convolution that reads the image; None where there is none such.
 
     Args:
-        graph: of a prepared model.
+        graph: the graph of a prepared model.
     """
     if len(graph.inputs) != 1:
         return None

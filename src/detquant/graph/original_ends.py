@@ -32,9 +32,9 @@ class End:
     """An input or output of a file.
 
     Attributes:
-        dtype: of its elements.
+        dtype: type of its elements.
         channels_last: whether it is an image [1, height, width, channels].
-        shape: its dimensions as the file says; None for what it leaves open.
+        shape: dimensions as the file says; None for one that it leaves open.
     """
 
     dtype: ir.DataType
@@ -94,7 +94,7 @@ def element_of(model: ir.Model, ends: Ends) -> str:
 
     Args:
         model: the file's graph, prepared.
-        ends: of the file.
+        ends: ends of the file.
     """
     return "float32" if len(ends.inputs) != 1 or _reads_codes(model, ends) else next(iter(ends.inputs.values())).element
 
@@ -116,7 +116,7 @@ def with_original_ends(model: ir.Model, ends: Ends) -> ir.Model:
 
     Args:
         model: with float32 ends, images [1, channels, height, width].
-        ends: of the file.
+        ends: ends of the file.
     """
     if ends.plain:
         return model

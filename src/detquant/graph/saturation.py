@@ -49,7 +49,7 @@ def clip_to(graph: ir.Graph, value: ir.Value, grid: QuantParams, names: set[str]
     Args:
         graph: gets the ends of the range as constants.
         value: real.
-        grid: of one scale.
+        grid: a grid of one scale.
         names: `used_names` of the graph, kept up to date.
     """
     ends = [

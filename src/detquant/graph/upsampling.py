@@ -78,7 +78,7 @@ def _factors(chain: list[ir.Node], perm: tuple[int, ...]) -> tuple[int, int] | N
     """How often each row and column comes, or None if the chain does something else.
 
     Args:
-        chain: of moves.
+        chain: the moves, in order.
         perm: the order of axes in which the enlarged map comes out.
     """
     source, given = static_shape(chain[0].inputs[0]), static_shape(chain[-1].outputs[0])

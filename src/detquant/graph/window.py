@@ -42,9 +42,9 @@ def window_of(node: ir.Node, kernel: Sequence[int], shape: Sequence[int], out: S
 
     Args:
         node: the operator.
-        kernel: its height and width.
-        shape: of the input, NCHW.
-        out: of the output, NCHW.
+        kernel: height and width of the window.
+        shape: shape of the input, NCHW.
+        out: shape of the output, NCHW.
 
     Raises:
         ValueError: it is no window over two axes, or its pads are negative; in words that go behind the operator's

@@ -21,7 +21,7 @@ class OwnFile:
     Attributes:
         target: the place that runs it, a key of `detquant.targets.TARGETS`.
         runtime: what people call its runtime.
-        path: of the file.
+        path: path of the file.
         tensors: names of tensors of the file, one for each output of the graph; none where they are its own outputs.
         factors: what the graph multiplies an output by, behind the file, by the output's name.
         decode: an ONNX file behind it, whose outputs are the graph's.
@@ -43,7 +43,7 @@ class ImportedModel:
         model: the graph with all weights in memory.
         path: the file that was named.
         sha256: digest of the file, followed by its external data where there is any, in hexadecimal.
-        size_bytes: bytes of the file and of its external data.
+        size_bytes: size of the file in bytes and of its external data.
         metadata: what the exporter wrote about the model, such as "names", "stride", "imgsz".
         reason: which importer read the file, and why that one.
         own: how the file itself runs; None where it is the graph, or nothing that runs.

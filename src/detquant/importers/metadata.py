@@ -19,7 +19,7 @@ def bounded(metadata: Mapping[str, str]) -> tuple[dict[str, str], int]:
     """The entries as every file can hold them.
 
     Args:
-        metadata: as a file has it.
+        metadata: the entries that a file has.
 
     Returns:
         The entries in their order, and how many were left out.

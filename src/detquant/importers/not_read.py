@@ -39,7 +39,7 @@ def refuse_what_is_not_read(path: Path) -> None:
     """Says what a file is that no importer reads.
 
     Args:
-        path: of the file, or of a folder that is a file to its runtime.
+        path: path of the file, or of a folder that is a file to its runtime.
 
     Raises:
         ModelError: it is of such a kind.

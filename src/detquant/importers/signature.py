@@ -24,7 +24,7 @@ def signature_of(
 
     Args:
         model: the graph.
-        metadata: of the file that it is from.
+        metadata: metadata of the file that it is from.
         element: type of the image's elements in the file, where the graph itself takes float32.
         turned: whether its converter turned the channels of the first layer's weights.
     """

@@ -54,8 +54,8 @@ def convolve(data: Numbers, weights: Numbers, window: Window, groups: int, large
     Args:
         data: whole numbers ``[n, in, h, w]``.
         weights: whole numbers ``[out, in / groups, kh, kw]``.
-        window: of the convolution.
-        groups: of channels.
+        window: window of the convolution.
+        groups: number of groups of channels.
         largest: no ``sum |data| |weights|`` is larger.
 
     Returns:

@@ -17,8 +17,8 @@ def run_alone(nodes: Sequence[ir.Node], given: Mapping[ir.Value, Array]) -> list
     """What the last node gives.
 
     Args:
-        nodes: in order.
-        given: what is read that none of them makes; constants need not be among it.
+        nodes: the nodes, in order.
+        given: arrays that they read and none of them makes; constants need not be among these.
 
     Raises:
         ModelError: the runtime refuses the nodes.

@@ -37,8 +37,8 @@ class Widths:
     """Bits of what the graph says nothing of.
 
     Attributes:
-        multiplier: of the factors of requantisation, 2 to 31, see `detquant.numerics.multipliers`.
-        preactivation: of the codes by which an activation is looked up that has no grid before it, 2 to 16.
+        multiplier: bits of the factors of requantisation, 2 to 31, see `detquant.numerics.multipliers`.
+        preactivation: bits of the codes by which an activation is looked up that has no grid before it, 2 to 16.
 
     Raises:
         RecipeError: they are outside these limits.
@@ -62,10 +62,10 @@ class Draft:
     """What has been read so far.
 
     Attributes:
-        widths: of what the graph says nothing of.
-        operators: in the order in which they run.
-        grids: of all codes, by name.
-        shapes: of all codes, by name.
+        widths: bits of what the graph says nothing of.
+        operators: the operators, in the order in which they run.
+        grids: grids of all codes, by name.
+        shapes: shapes of all codes, by name.
     """
 
     widths: Widths = USUAL
@@ -79,12 +79,12 @@ class Draft:
         self.grids[operator.output], self.shapes[operator.output] = grid, shape
 
     def multipliers(self, node: ir.Node, factors: npt.ArrayLike, most_bits: int = WIDEST_MULTIPLIER) -> Multiplier:
-        """Factors of whole numbers as whole numbers.
+        """Real factors as whole multipliers with shifts.
 
         Args:
-            node: that they are of.
+            node: the node that the factors are of.
             factors: 0 or more. Of those above `SATURATING` nothing is left but the sign.
-            most_bits: that their product with a number leaves room for.
+            most_bits: bits that a multiplier may have, so that its product with a number has room.
 
         Raises:
             UnsupportedOperator: they are too large for multipliers of so few bits, negative or not finite.
@@ -95,7 +95,7 @@ class Draft:
             raise refused(node, f"its {error}") from error
 
     def common_multipliers(self, node: ir.Node, factors: npt.ArrayLike) -> Multiplier:
-        """Factors of the terms of a sum, with one shift, alike."""
+        """Factors of the terms of a sum as whole numbers with one shift in common."""
         real = np.asarray(factors, np.float64)
         try:
             return common_multipliers(real / max(1.0, np.abs(real).max() / SATURATING), self.widths.multiplier)

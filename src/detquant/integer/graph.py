@@ -18,8 +18,8 @@ class Image:
     """An input of the network.
 
     Attributes:
-        codes: what the image's codes are called.
-        grid: what they stand for.
+        codes: name of the image's codes.
+        grid: the grid of these codes.
     """
 
     codes: str
@@ -31,11 +31,11 @@ class IntegerGraph:
     """Operators, each behind those whose codes it reads.
 
     Attributes:
-        operators: in the order in which they run.
+        operators: the operators, in the order in which they run.
         images: the network's inputs, by name.
         outputs: names of the codes that it gives.
-        grids: what codes stand for, by name.
-        shapes: of codes, by name.
+        grids: grids of the codes, by name.
+        shapes: shapes of codes, by name.
     """
 
     operators: tuple[IntegerOperator, ...]

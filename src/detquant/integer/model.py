@@ -21,8 +21,8 @@ class IntegerModel:
     Args:
         qdq: a QDQ graph; what no QuantizeLinear stands behind (decoding, and heads that are kept in float) runs in
             float, all else in integers.
-        widths: of what is not in the graph.
-        threads: of what runs in float.
+        widths: bits of what the graph says nothing of.
+        threads: number of threads for what runs in float.
 
     Attributes:
         network: the integer operators.

@@ -36,8 +36,8 @@ class OnCodes:
     Attributes:
         node: the operator.
         inputs: by place: an activation in codes, stored codes (a weight, a bias), real numbers, or None.
-        outputs: its results in codes, or those of the activation that it takes in.
-        bounds: what the results are cut off at; None for an end that is free.
+        outputs: results in codes: the operator's, or those of the activation that it takes in.
+        bounds: numbers that the results are cut off at; None for an end that is free.
     """
 
     node: ir.Node

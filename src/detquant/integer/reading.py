@@ -47,7 +47,7 @@ def read(network: ir.Model, widths: Widths = USUAL) -> IntegerGraph:
 
     Args:
         network: prepared, of static shapes; its inputs become codes, its outputs are codes. Not changed.
-        widths: of what is not in the graph.
+        widths: bits of what the graph says nothing of.
 
     Raises:
         UnsupportedOperator: an operator runs in float, has no integer counterpart, or could overflow its accumulator.

@@ -76,11 +76,11 @@ def change_grid(draft: Draft, name: str, source: str, output: str, grid: QuantPa
 
 
 def preactivation(nodes: Sequence[ir.Node], value: ir.Value, sink: Codes, largest: float, draft: Draft) -> QuantParams:
-    """The grid of case 4: it spans all numbers whose results are not the same as those of all beyond them.
+    """The grid of codes before an activation (case 4): it spans the numbers whose results the activation tells apart.
 
     Args:
         nodes: the activation.
-        value: what it reads, ``[n, channels, ...]``.
+        value: the value that the first node reads, ``[n, channels, ...]``.
         sink: the codes that it gives.
         largest: no number that the layer gives is larger in size.
         draft: gives the width.
@@ -97,7 +97,7 @@ def chain_behind(value: ir.Value, first: ir.Node | None = None) -> tuple[list[ir
     """The nodes that lead number by number from a value to codes; None where others read what lies between.
 
     Args:
-        value: what they compute from.
+        value: the value that the nodes compute from.
         first: the only reader of it to go by; None for all readers, none of which may then be left out.
     """
     nodes = [] if first is None else [first]

@@ -19,7 +19,7 @@ def windows_of(data: Map, window: Window, fill: int) -> Map:
     Args:
         data: the map.
         window: kernel, strides, dilations, and the pads that its outputs make use of.
-        fill: what padding holds.
+        fill: the number that padding holds.
     """
     if any(map(any, window.pads)):
         data = np.pad(data, ((0, 0), (0, 0), *window.pads), constant_values=fill)

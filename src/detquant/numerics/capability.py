@@ -71,14 +71,14 @@ class Capability:
     """Facts about a runtime's integer kernels.
 
     Attributes:
-        name: of the target.
+        name: name of the target.
         kernels: operator -> its integer kernel between Q and DQ.
         dynamic_ops: layers with a kernel that takes 8-bit weights and rounds a real activation as it runs.
         weight_only: layers whose weights may be 8-bit codes though they run in float: the runtime turns them into
             floats once, as it loads, so this costs no time.
         fused: operators that the runtime folds into an integer kernel before them, such as Relu after Conv;
             no grid stands between the two.
-        fused_after_add: the same for an integer Add, as at the end of a residual block.
+        fused_after_add: operators that are folded into an integer Add before them, as at the end of a residual block.
         fused_activations: composite activations (silu, ...) that run inside the integer kernel of the layer before
             them: their one grid is at their output, and none stands between the two.
         activation_steps: composite activations (silu, ...) that run as several integer operators, each with

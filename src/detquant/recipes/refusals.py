@@ -31,7 +31,7 @@ def require_choices(recipe: Recipe, choices: Mapping[str, Choice], operators: Co
 
     Args:
         recipe: the wish.
-        choices: by operator.
+        choices: choices by operator.
         operators: names of the model's.
 
     Raises:

@@ -27,8 +27,8 @@ def load_table(kind: str, name: str, *folders: str) -> Mapping[str, Any]:
     """The table of a file that comes with detquant, or of a user's.
 
     Args:
-        kind: what it should be, for messages.
-        name: of a built-in one, or a path that ends in .toml.
+        kind: what the table should be, for messages.
+        name: name of a built-in one, or a path that ends in .toml.
         folders: where the built-in ones are, below ``recipes/builtin``.
 
     Raises:

@@ -76,11 +76,11 @@ class Target(ABC):
     Attributes:
         name: key in TARGETS.
         title: what it is and what its artefact is, in a few words.
-        extra: of detquant that installs its runtime; None where the core has it.
+        extra: the extra of detquant that installs its runtime; None where the core has it.
         package: the runtime's distribution, whose version is told.
-        capability: of its integer kernels.
+        capability: capability of its integer kernels.
         writes: names of all files that an artefact of it may have.
-        precisions: of float artefacts.
+        precisions: precisions of float artefacts.
         float_only: why it takes no integer model; None where it does.
         integer_only: why it takes no float model; None where it does.
         variant_of: the target that it is another form of, as fast in the same runtime; None where it is none.
@@ -178,8 +178,8 @@ class Target(ABC):
         """What the vendor's own compiler adds to an artefact where it is at hand, and sentences on what is left to do.
 
         Args:
-            artefact: of `lower` or `lower_float`, shown to compute what it should.
-            family: of the model.
+            artefact: artefact of `lower` or `lower_float`, shown to compute what it should.
+            family: family of the model.
         """
         return artefact, ()
 
@@ -192,8 +192,8 @@ class Target(ABC):
 
         Args:
             own: the file.
-            graph: as it was imported, of static shapes.
-            threads: of the runtime.
+            graph: the graph as it was imported, of static shapes.
+            threads: number of threads of the runtime.
 
         Returns:
             None where such files are none of this place's.

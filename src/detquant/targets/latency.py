@@ -59,7 +59,7 @@ def time_alternately(calls: Mapping[str, Callable[[], object]], runs: int = 20, 
     """Times calls that take turns.
 
     Args:
-        calls: by name.
+        calls: functions to time, by name.
         runs: timed calls of each, at least 1.
         warmup: calls of each before, which are not timed.
     """
@@ -72,7 +72,7 @@ def time_turns(
     """The same, turn by turn: the seconds of each call.
 
     Args:
-        calls: by name.
+        calls: functions to time, by name.
         runs: timed calls of each, at least 1.
         warmup: calls of each before, which are not timed.
         clock: tells seconds.

@@ -110,8 +110,8 @@ class OpenVino(Target):
         """A compiled model on one stream.
 
         Args:
-            artefact: of this target.
-            threads: of the plugin.
+            artefact: artefact of this target.
+            threads: number of threads of the plugin.
             compute: precision of the float parts, "f32" or "bf16".
 
         Raises:
@@ -136,7 +136,7 @@ class Compiled:
     """A model that OpenVINO has compiled.
 
     Attributes:
-        names: of its outputs, in order.
+        names: names of its outputs, in order.
     """
 
     def __init__(self, compiled: Any, names: Sequence[str]) -> None:

@@ -63,10 +63,10 @@ class OwnIr:
     """A compiled file.
 
     Args:
-        compiled: as OpenVINO runs it, feeds and results by name.
-        model: what was compiled.
-        names: of its outputs, in order.
-        graph: as it was imported.
+        compiled: the model that OpenVINO has compiled, with feeds and results by name.
+        model: the `openvino.Model` that was compiled.
+        names: names of its outputs, in order.
+        graph: the graph that was imported from the file.
 
     Raises:
         TargetError: what it takes and gives is not what the graph does.

@@ -39,11 +39,11 @@ def for_converter(graph: ir.Model) -> ir.Model:
 
 
 def write(model: Any, metadata: Mapping[str, str]) -> None:
-    """Adds cases 2 and 3 to an `openvino.Model`.
+    """Adds the entries that XML cannot hold, and detquant's own (cases 2 and 3), to an `openvino.Model`.
 
     Args:
-        model: as the converter gives it; gets the entries.
-        metadata: of the graph.
+        model: the model that the converter gives; the entries are added to it.
+        metadata: metadata of the graph.
     """
     others = _others(metadata)
     for key, text in metadata.items():

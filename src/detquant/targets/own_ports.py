@@ -25,11 +25,11 @@ class Port:
     """An input or output of a file.
 
     Attributes:
-        name: of it.
-        shape: as the file has it.
-        dtype: of its numbers.
-        scale: of the codes that they are; 0 where they are what they are.
-        zero_point: of these codes.
+        name: its name.
+        shape: dimensions, as the file has them.
+        dtype: element type of its numbers.
+        scale: scale of the codes that they are; 0 where they are what they are.
+        zero_point: zero point of these codes.
     """
 
     name: str
@@ -66,8 +66,8 @@ def paired(ports: Iterable[Port], values: Iterable[ir.Value], what: str) -> list
     """The graph's names with the file's ports: by name where all agree, else in order.
 
     Args:
-        ports: of the file.
-        values: of the graph, of static shapes.
+        ports: ports of the file.
+        values: values of the graph, of static shapes.
         what: "inputs" or "outputs", for messages.
 
     Raises:

@@ -32,7 +32,7 @@ def read_bytes(path: str | Path, limit: int) -> bytes:
     """The bytes of a regular file.
 
     Args:
-        path: of the file; links are followed.
+        path: path of the file; links are followed.
         limit: bytes that it may have.
 
     Raises:
@@ -48,7 +48,7 @@ def read_start(path: str | Path, limit: int, count: int) -> bytes:
     """The first bytes of a regular file, such as hold a header.
 
     Args:
-        path: of the file; links are followed.
+        path: path of the file; links are followed.
         limit: bytes that it may have.
         count: bytes to read at most.
 

@@ -21,7 +21,7 @@ def read_text(path: str | Path, limit: int) -> str:
     """The text of a regular file.
 
     Args:
-        path: of the file.
+        path: path of the file.
         limit: bytes that it may have.
 
     Raises:

@@ -28,7 +28,7 @@ def parse_json(text: str, once: Collection[str] = ()) -> Any:
     """The value of a JSON text.
 
     Args:
-        text: of the file.
+        text: text of the file.
         once: keys that the outermost object may have once only: of a key that stands there twice, the first value would
             be lost without a word.
 

@@ -31,7 +31,7 @@ class Source:
 
     Attributes:
         address: https.
-        megabytes: of the file as it travels, a megabyte being a million bytes; None where it is not known.
+        megabytes: size of the file as it travels, in millions of bytes; None where it is not known.
         sha256: all 64 hex digits, or None where they are not known for certain.
         sha256_start: the first digits, where the publisher puts them into the name of the file.
     """
@@ -66,7 +66,7 @@ class Entry:
         kind: what it is.
         licence: an SPDX name where there is one.
         page: where the publisher speaks of it.
-        sources: its files: any number of plain ones, or one archive.
+        sources: files of the entry: any number of plain ones, or one archive.
         accuracy: None where the publisher gives no figure.
         note: a sentence that whoever fetches it should read; None where there is none.
     """

@@ -52,8 +52,8 @@ class Answer:
 
     Attributes:
         status: 200, or 206 for the rest of a file.
-        start: of the body within the file, in bytes; -1 if the server does not say which part it is.
-        total: of the file in bytes; None if the server does not say.
+        start: start of the body within the file, in bytes; -1 if the server does not say which part it is.
+        total: size of the file in bytes; None if the server does not say.
         validator: names the state of the file: an ETag or a date; empty if the server gives neither.
     """
 
@@ -105,10 +105,10 @@ def connect(
     """Asks for a file.
 
     Args:
-        address: of the file.
-        headers: of the request.
+        address: address of the file.
+        headers: headers of the request.
         timeout: seconds without a byte.
-        schemes: that are spoken.
+        schemes: schemes of addresses that are allowed.
 
     Yields:
         The answer, its status 200 or 206.

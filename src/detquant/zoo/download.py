@@ -28,8 +28,8 @@ class Downloaded:
 
     Attributes:
         file: its name.
-        size_bytes: of the file.
-        sha256: of the file.
+        size_bytes: size of the file in bytes.
+        sha256: SHA-256 of the file.
         checked: how, for people; None where no checksum is known.
         already: it was here before, and nothing was fetched.
     """
@@ -56,7 +56,7 @@ def download(
         file: where to; one that is there already is checked and kept.
         progress: is told the kilobytes that came, and of how many.
         timeout: seconds without a byte after which the server is given up.
-        schemes: that are spoken; https.
+        schemes: schemes of addresses that are allowed; https by default.
 
     Returns:
         What is here now.
@@ -109,7 +109,7 @@ def _keep(answer: Answer, start: int, source: Source, partial: Partial, progress
     """Writes the body of an answer behind what is there, or in its place.
 
     Args:
-        answer: of the server.
+        answer: answer of the server.
         start: the first byte that was asked for.
         source: what is fetched.
         partial: takes the body.

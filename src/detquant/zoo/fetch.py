@@ -28,7 +28,7 @@ class Fetched:
     Attributes:
         entry: what was asked for.
         path: a file; or a folder, of an archive or of several files.
-        files: that came, or were here before.
+        files: files that came, or were here before.
     """
 
     entry: Entry
@@ -50,10 +50,10 @@ def fetch(
     Args:
         entry: what to fetch.
         out: folder for it; a single file goes there, anything else into a folder of the entry's name in it.
-        sha256: of the file, where the entry has none.
+        sha256: SHA-256 of the file, where the entry has none.
         progress: is told what came.
         timeout: seconds without a byte after which a server is given up.
-        schemes: that are spoken; https.
+        schemes: schemes of addresses that are allowed; https by default.
 
     Raises:
         FetchError: it cannot be had, or is not what was meant.

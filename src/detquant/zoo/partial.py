@@ -32,7 +32,7 @@ class Partial:
         """What a download can go on from.
 
         Args:
-            address: that it comes from.
+            address: address that the file comes from.
 
         Returns:
             How many bytes are here, and the state of the file on the server that they belong to; 0 and an empty

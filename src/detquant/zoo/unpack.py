@@ -38,7 +38,7 @@ def unpack(archive: Path, folder: Path, *, record: str = "", record_name: str | 
         archive: the file.
         folder: to make; it must not be there.
         record: is written into it as one more file, so that what is in the folder can be told later.
-        record_name: of that file; None for none.
+        record_name: name of that file; None for none.
 
     Raises:
         FetchError: the archive is broken, or holds what it should not.

@@ -34,8 +34,8 @@ def open_coco(path: Path, seed: int = 0, images: Path | None = None) -> Dataset:
     validation images do.
 
     Args:
-        path: of the JSON file.
-        seed: of the order of the calibration images.
+        path: path of the JSON file.
+        seed: seed of the order of the calibration images.
         images: their folder, if it is elsewhere.
 
     Raises:

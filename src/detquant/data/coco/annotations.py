@@ -27,7 +27,7 @@ class Annotated:
     """What an annotation file says about the images that are there.
 
     Attributes:
-        paths: of the images.
+        paths: paths of the images.
         ground_truth: COCO-format dict with those images in that order and contiguous category ids.
         skipped: images that were left out.
         notes: sentences on what was found or mended.
@@ -48,8 +48,8 @@ def read_annotations(
 
     Args:
         content: from `load_coco`.
-        path: of the file, for messages.
-        folder: of the images.
+        path: path of the file, for messages.
+        folder: folder of the images.
         wanted: which images to take, by the name that the file gives them.
 
     Raises:

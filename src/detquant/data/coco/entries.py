@@ -37,8 +37,8 @@ class ListedImage:
     """An image as the file tells it.
 
     Attributes:
-        id: its id.
-        name: of its file, as written.
+        id: id of the entry.
+        name: name of its file, as written.
         size: height and width; None where none is told, or none that can be.
         odd_size: whether a size is told that cannot be.
     """
@@ -58,7 +58,7 @@ class Annotation:
         category: id of its category.
         box: four numbers in the file's form; of an outline x y width height. None where there is neither.
         outlined: whether the box is the extent of its outline.
-        area: as told.
+        area: the area that the file tells.
         crowd: 1 for a group.
     """
 
@@ -74,7 +74,7 @@ class Entries:
     """Reads entries of one file.
 
     Args:
-        path: of the file, for messages.
+        path: path of the file, for messages.
     """
 
     def __init__(self, path: Path) -> None:

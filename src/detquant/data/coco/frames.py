@@ -54,7 +54,7 @@ class Reading:
     """What the boxes of a file mean.
 
     Attributes:
-        form: of `FORMS`.
+        form: key of `FORMS`.
         in_parts: whether they are parts of the image, from 0 to 1.
         sizes_wrong: whether they are in pixels of the image itself, although the file tells another size.
         outside: how many stick out of their images.
@@ -75,8 +75,8 @@ def read_boxes(boxes: Boxes, name: str) -> Reading:
     """Finds out what the boxes mean.
 
     Args:
-        boxes: of the images that are there.
-        name: of the file, for the message.
+        boxes: boxes of the images that are there.
+        name: name of the file, for the message.
 
     Raises:
         DatasetError: they are parts of the image, in no form or in more than one.

@@ -26,8 +26,8 @@ class Picture:
     """An image that is there.
 
     Attributes:
-        number: its id in the ground truth.
-        path: of the file.
+        number: id of the image in the ground truth.
+        path: path of the file.
         size: height and width of the file, upright.
         told: what the annotations say they are; `size` where they do not say.
         turn: how the camera was held, 5 to 8 as EXIF has it, where the annotations are of the image before it is
@@ -56,7 +56,7 @@ class Pictures:
 
     Attributes:
         by_id: by the ids that the file gives them; a file listed under two ids is one picture.
-        skipped: those that are not there or cannot be read.
+        skipped: images that are not there or cannot be read.
         notes: sentences.
     """
 
@@ -69,9 +69,9 @@ def find_pictures(listed: Sequence[ListedImage], path: Path, folder: Path) -> Pi
     """Finds the listed images in a folder and reads their sizes.
 
     Args:
-        listed: of one file.
-        path: of that file, for messages.
-        folder: of the images.
+        listed: entries of one file.
+        path: path of that file, for messages.
+        folder: folder of the images.
 
     Raises:
         DatasetError: an id stands for two images, or none can be used.

@@ -22,9 +22,9 @@ def crop(split: Split, index: int, number: int, seed: int = 0, *, size: int = SI
 
     Args:
         split: one of `SPLITS`.
-        index: of the scene.
-        number: of the object in it, from 0.
-        seed: of the data set.
+        index: index of the scene.
+        number: number of the object in it, from 0.
+        seed: seed of the data set.
         size: height and width, px.
 
     Returns:
@@ -48,8 +48,8 @@ def crops(
 
     Args:
         split: one of `SPLITS`.
-        count: of crops.
-        seed: of the data set.
+        count: number of crops.
+        seed: seed of the data set.
         size: height and width of each, px.
         context: what is seen around the object's box, in parts of its longer side; half of it on each side.
 

@@ -34,7 +34,7 @@ def open_scenes(seed: int = 0, *, calibration: int = 500, validation: int = 300)
     The pictures are always those of seed 0, so that figures can be compared.
 
     Args:
-        seed: of the order of the calibration images.
+        seed: seed of the order of the calibration images.
         calibration: number of images to find ranges with.
         validation: number of images to measure on.
     """
@@ -54,7 +54,7 @@ def open_crops(seed: int = 0, *, calibration: int = 100, validation: int = 150) 
     The pictures are always those of seed 0, so that figures can be compared.
 
     Args:
-        seed: of the order of the calibration images.
+        seed: seed of the order of the calibration images.
         calibration: number of scenes whose objects are there to find ranges with.
         validation: number of scenes whose objects are measured on.
     """
@@ -89,7 +89,7 @@ def ground_truth(split: Split, images: int, seed: int = 0) -> dict[str, Any]:
     Args:
         split: one of `SPLITS`.
         images: how many.
-        seed: of the pictures.
+        seed: seed of the pictures.
 
     Returns:
         COCO-format dict; image ids are counted from 1, `category_id` is the index into `CLASSES`.

@@ -43,8 +43,8 @@ def export_scenes(
 
     Args:
         folder: to make; an empty one is taken.
-        images: of the train split.
-        seed: of the pictures.
+        images: number of images of the train split.
+        seed: seed of the pictures.
         validation: images of the val split.
         progress: called with (what, done, total).
 

@@ -66,8 +66,8 @@ def layout(split: Split, index: int, seed: int = 0) -> Layout:
 
     Args:
         split: one of `SPLITS`.
-        index: of the image, from 0.
-        seed: of the data set.
+        index: index of the image, from 0.
+        seed: seed of the data set.
 
     Raises:
         DatasetError: there is no such scene.

@@ -26,10 +26,10 @@ class Sun:
     """The light of a scene; all its shadows fall the same way.
 
     Attributes:
-        angle: of the direction in which shadows fall.
-        length: of a shadow, in parts of an item's size.
-        strength: of shadows, 0 (none) to 1 (black).
-        softness: of the shadow's edge, px.
+        angle: angle of the direction in which shadows fall.
+        length: length of a shadow, in parts of an item's size.
+        strength: strength of shadows, 0 (none) to 1 (black).
+        softness: softness of the shadow's edge, px.
         relief: how rounded items look, 0 (flat) to 1.
     """
 

@@ -34,8 +34,8 @@ def scene(split: Split, index: int, seed: int = 0) -> Scene:
 
     Args:
         split: one of `SPLITS`; no two share a scene.
-        index: of the image in the split, from 0 without end.
-        seed: of the data set.
+        index: index of the image in the split, from 0 without end.
+        seed: seed of the data set.
 
     Raises:
         DatasetError: there is no such scene.

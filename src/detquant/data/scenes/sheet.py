@@ -21,9 +21,9 @@ def contact_sheet(rows: int = 3, columns: int = 5, seed: int = 0, split: Split =
     """Draws the first scenes of a split with their boxes and class names.
 
     Args:
-        rows: of pictures.
-        columns: of pictures.
-        seed: of the data set.
+        rows: number of rows of pictures.
+        columns: number of columns of pictures.
+        seed: seed of the data set.
         split: one of `SPLITS`.
 
     Returns:

@@ -68,9 +68,9 @@ def stroke(contours: Contours, where: Window, thickness: float) -> npt.NDArray[n
     """The sub-pixels near the edge of an outline, on both sides of it.
 
     Args:
-        contours: as of `silhouette`.
+        contours: outlines as `silhouette` takes them.
         where: the window.
-        thickness: of the line inside the outline, px.
+        thickness: thickness of the line inside the outline, px.
 
     Returns:
         uint8 [FINE * height, FINE * width]; 255 on the line, 0 elsewhere.

@@ -25,9 +25,9 @@ def stream(split: Split, index: int, part: Part, seed: int = 0) -> np.random.Gen
 
     Args:
         split: one of `SPLITS`.
-        index: of the image, from 0.
-        part: of the work.
-        seed: of the whole data set, from 0.
+        index: index of the image, from 0.
+        part: part of the work.
+        seed: seed of the whole data set, from 0.
 
     Raises:
         DatasetError: the split is unknown, or a number is negative.

@@ -23,8 +23,8 @@ class Record:
     """An object of a class that is not here: its name, what it would have been made of, and its state.
 
     Attributes:
-        name: of the class, in full.
-        args: that the class would have been called with.
+        name: name of the class, in full.
+        args: arguments that the class would have been called with.
         state: the object's attributes; empty where there are none.
     """
 
@@ -79,7 +79,7 @@ class StoredTensor:
 
     Attributes:
         storage: where its numbers are.
-        offset: of the first, in numbers.
+        offset: place of the first number in the storage, in numbers.
         shape: sizes.
         strides: steps, in numbers.
     """

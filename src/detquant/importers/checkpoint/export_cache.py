@@ -31,7 +31,7 @@ def remembered(content: bytes, facts: object, make: Callable[[], bytes]) -> byte
     """The export of a checkpoint: as it was kept, else made now and kept.
 
     Args:
-        content: of the checkpoint.
+        content: bytes of the checkpoint.
         facts: what else the export depends on, as far as it varies; fit for JSON.
         make: exports.
     """

@@ -48,7 +48,7 @@ def find_state_dict(tree: object) -> dict[str, StoredTensor] | None:
     """The state dict of a checkpoint: the whole of it, or under one of the names that are in use.
 
     Args:
-        tree: as from `parse_checkpoint`.
+        tree: a checkpoint's content, from `parse_checkpoint`.
 
     Returns:
         Tensors by name, without what DataParallel puts before the names; None if there are none.

@@ -79,11 +79,11 @@ def export(
 
     Args:
         path: for the sentences only.
-        content: of the checkpoint.
+        content: bytes of the checkpoint.
         network: what the weights are of.
         tensors: the state dict.
-        side: of the square input, pixels; by default the network's.
-        names: of a detector's classes; without any, the file has no metadata.
+        side: side of the square input, pixels; by default the network's.
+        names: names of a detector's classes; without any, the file has no metadata.
 
     Raises:
         ModelError: the weights are not those of the network, or it cannot have that side.
@@ -105,8 +105,8 @@ def imported(path: Path, content: bytes, exported: bytes, reason: str, facts: Ma
     """A model whose file is the checkpoint and whose graph was exported from it.
 
     Args:
-        path: of the checkpoint.
-        content: of the checkpoint.
+        path: path of the checkpoint.
+        content: bytes of the checkpoint.
         exported: the ONNX file.
         reason: what the checkpoint is, and how that was told.
         facts: added to the metadata.

@@ -43,7 +43,7 @@ def build(sections: Sequence[Section]) -> tuple[Network, YoloHeads]:
     """Builds the graph, without the numbers of its parameters; sizes in the cfg cost no memory.
 
     Args:
-        sections: of a cfg, [net] first.
+        sections: sections of a cfg, [net] first.
 
     Returns:
         The network, and what its [yolo] sections say.

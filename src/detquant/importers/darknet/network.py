@@ -28,7 +28,7 @@ class Parameter:
 
     Attributes:
         value: the initializer, without contents until the file is read.
-        shape: of it.
+        shape: its shape.
         layer: in Darknet's count, from 0.
         is_variance: whether it is BatchNorm's variance.
     """
@@ -81,7 +81,7 @@ class Network:
         """Adds a node of the layer that is being built.
 
         Args:
-            section: of the layer.
+            section: section of the layer.
             op_type: ONNX's.
             name: within the layer.
             inputs: None where an optional one is left out.

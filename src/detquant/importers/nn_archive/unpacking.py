@@ -34,7 +34,7 @@ def unpacked(path: Path, place: Path) -> Path:
     """The folder that an archive becomes.
 
     Args:
-        path: of the archive.
+        path: path of the archive.
         place: a temporary folder; one is made in it.
 
     Raises:

@@ -33,8 +33,8 @@ class Reader:
     """Checks the tensors of a file one after the other.
 
     Attributes:
-        digest: of the external data that was read.
-        size_bytes: of it.
+        digest: digest of the external data that was read.
+        size_bytes: its size in bytes.
     """
 
     def __init__(self, path: Path, content: bytes) -> None:

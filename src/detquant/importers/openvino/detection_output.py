@@ -37,7 +37,7 @@ def without_detection_output(model: Any, path: Path) -> tuple[Any, SSDLayout] | 
 
     Args:
         model: an `openvino.Model` of fixed shapes, folded.
-        path: of its file, for messages.
+        path: path of its file, for messages.
 
     Returns:
         None for a model without a DetectionOutput.

@@ -30,7 +30,7 @@ def to_onnx(model: Any, path: Path, metadata: Mapping[str, str], *, own_ends: bo
 
     Args:
         model: with fixed input shapes.
-        path: of its file, for messages.
+        path: path of its file, for messages.
         metadata: goes into the graph.
         own_ends: whether inputs and outputs keep the element types and the layout of the file.
 

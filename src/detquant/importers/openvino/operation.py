@@ -39,7 +39,7 @@ class Operation:
     Attributes:
         node: OpenVINO's own.
         inputs: what was translated of its inputs, in order.
-        path: of the file, for messages.
+        path: path of the file, for messages.
         made: gives what was made of any output of OpenVINO's graph that comes before this node.
     """
 

@@ -41,7 +41,7 @@ class Part:
     Attributes:
         outputs: the only ones.
         image: becomes the one input, float32; None to leave the inputs as they are.
-        shape: of it; None for a dimension that is left open.
+        shape: its shape; None for a dimension that is left open.
         beyond: kind of an operation behind the outputs that the frontend does not know.
     """
 
@@ -62,12 +62,12 @@ def read(
     """Reads a file with one of OpenVINO's frontends.
 
     Args:
-        path: of the file, or of the folder of a SavedModel.
+        path: path of the file, or of the folder of a SavedModel.
         framework: "ir", "tf" or "tflite".
         imgsz: side of the input in pixels, for models that leave it open.
         metadata: may have "imgsz", see `detquant.graph.fix_shapes`.
         shown: what the user named, for messages; by default the path.
-        part: of the graph; by default all of it.
+        part: part of the graph; by default all of it.
 
     Returns:
         An `openvino.Model` with fixed input shapes.

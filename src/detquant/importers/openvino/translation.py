@@ -30,7 +30,7 @@ def translate(model: Any, path: Path) -> ir.Model:
 
     Args:
         model: an `openvino.Model` whose inputs have fixed shapes.
-        path: of its file, for messages.
+        path: path of its file, for messages.
 
     Returns:
         The same function, in opset 21.

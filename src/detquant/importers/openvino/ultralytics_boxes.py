@@ -23,7 +23,7 @@ def boxes_in_pixels(model: ir.Model, metadata: Mapping[str, str]) -> dict[str, n
 
     Args:
         model: with one image input [1, 3, height, width].
-        metadata: of the file, which tells whose export it is.
+        metadata: metadata of the file, which tells whose export it is.
 
     Returns:
         What outputs are multiplied by, by name; nothing where they stay.

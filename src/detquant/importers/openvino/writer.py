@@ -22,7 +22,7 @@ class Codes:
     Attributes:
         codes: int8 or uint8.
         scale: float32, broadcasts against the codes.
-        zero_point: of the type of the codes, in the shape of the scale.
+        zero_point: zero point of the type of the codes, in the shape of the scale.
     """
 
     codes: npt.NDArray[Any]

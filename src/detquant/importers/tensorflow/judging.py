@@ -39,7 +39,7 @@ def judge(graph: GraphNodes, path: Path) -> None:
 
     Args:
         graph: with its functions.
-        path: of its file, for messages.
+        path: path of its file, for messages.
 
     Raises:
         ModelError: it is one of them.

@@ -54,16 +54,16 @@ class Cut:
 
     Attributes:
         image: the network's input, [1, height, width, 3].
-        size: its height and width in pixels; None where the graph keeps the aspect of images.
+        size: height and width of the image in pixels; None where the graph keeps the aspect of images.
         resize: how images are brought to it.
-        codes: of the boxes, [1, anchors, 4].
+        codes: codes of the boxes, [1, anchors, 4].
         scores: [1, anchors, values].
         decoded: the boxes that the graph makes of its codes.
         converter: what is left to be done to the scores: "none", "sigmoid" or "softmax".
         background: the class that is none; None if all are.
         nms_iou: IoU above which the graph drops the lesser box.
-        mean: of the channels, grey levels of 0 to 255.
-        std: likewise; the input is (x - mean) / std.
+        mean: means of the channels, grey levels of 0 to 255.
+        std: standard deviations, as `mean`; the input is (x - mean) / std.
     """
 
     image: str
@@ -225,7 +225,7 @@ def raw_heads(model: Any, cut: Cut, path: Path) -> tuple[Any, dict[str, str]]:
     Args:
         model: an `openvino.Model` of `part_of` the graph.
         cut: where it was cut.
-        path: of the file, for messages.
+        path: path of the file, for messages.
 
     Returns:
         The model with its heads for outputs, and entries for the metadata.

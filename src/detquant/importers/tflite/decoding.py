@@ -29,7 +29,7 @@ def with_decoding(network: ir.Model, path: Path) -> ir.Model | None:
 
     Args:
         network: the file's graph, whose outputs are real.
-        path: of the file.
+        path: path of the file.
 
     Returns:
         One graph with the metadata of the decoding; None where there is no decoding that belongs to the file.

@@ -151,8 +151,8 @@ def with_detection_told(
     Args:
         model: an `openvino.Model` whose outputs are codes and scores.
         detection: the operator.
-        path: of the file, for messages.
-        metadata: of the file.
+        path: path of the file, for messages.
+        metadata: metadata of the file.
         form: what goes into the network, where the file tells; else the graph does, see `detquant.families.tf_input`.
     """
     codes, scores = (port.get_node().input_value(0) for port in model.outputs)

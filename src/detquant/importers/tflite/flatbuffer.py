@@ -77,12 +77,12 @@ class FileTensor:
     """A tensor of a file.
 
     Attributes:
-        name: of it.
-        shape: of it.
+        name: its name.
+        shape: its shape.
         dtype: float32, uint8 or int8; None for others.
-        data: its bytes, none for one that is computed.
-        scale: of its grid; 0 where it has none, or several.
-        zero_point: likewise.
+        data: bytes of a constant; empty for a tensor that is computed.
+        scale: scale of its grid; 0 where it has none, or several.
+        zero_point: zero point of its grid; 0 where it has none, or several.
     """
 
     name: str
@@ -125,8 +125,8 @@ def custom_operators(content: bytes, name: str) -> list[CustomOperator]:
     """The operators of one kind in the first graph of a file.
 
     Args:
-        content: of the file.
-        name: of the kind.
+        content: bytes of the file.
+        name: name of the kind.
 
     Raises:
         DAMAGE: the file is damaged.

@@ -114,7 +114,7 @@ def verify(path: Path, content: bytes) -> None:
 
     Args:
         path: for the sentence.
-        content: of the file.
+        content: bytes of the file.
 
     Raises:
         ModelError: for the cases at the top of this file.

@@ -77,7 +77,7 @@ def read_program(content: bytes) -> Program:
     """The program in an archive.
 
     Args:
-        content: of the file.
+        content: bytes of the file.
 
     Raises:
         Flaw: for the cases at the top of this file, or those of `schema`.

@@ -54,14 +54,14 @@ class ProgramModule(nn.Module):
     """A program that can be called.
 
     Args:
-        program: as it was read.
+        program: the program that was read from a file.
 
     Raises:
         Flaw: an operator does not exist in this torch, or is given what it does not take; or the program is one of
             the training.
 
     Attributes:
-        dtypes: of the inputs, in order.
+        dtypes: element types of the inputs, in order.
     """
 
     def __init__(self, program: Program) -> None:

@@ -48,7 +48,7 @@ class Graph:
     """A program without its numbers.
 
     Attributes:
-        inputs: that a user gives, in order.
+        inputs: inputs that a user gives, in order.
         held: names of the tensors that it holds, by the names that the graph has for them; the second is where they
             are: "weights" or "constants".
         plain: inputs that are plain values, by name.
@@ -67,7 +67,7 @@ def read_graph(program: object) -> Graph:
     """The graph of a program.
 
     Args:
-        program: its JSON, parsed.
+        program: the program's JSON, parsed.
 
     Raises:
         Flaw: for the cases at the top of this file.

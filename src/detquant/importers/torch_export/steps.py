@@ -71,9 +71,9 @@ def renamed(step: Step, prefix: str, names: Mapping[str, str]) -> Step:
     """The step with other names.
 
     Args:
-        step: of an inner graph.
-        prefix: of the names that are its own.
-        names: of what comes from outside, by its name inside.
+        step: step of an inner graph.
+        prefix: prefix of the names that are its own.
+        names: names of what comes from outside, by its name inside.
     """
 
     def named(value: Any) -> Any:

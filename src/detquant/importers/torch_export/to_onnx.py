@@ -35,7 +35,7 @@ def to_onnx(module: ProgramModule, examples: tuple[torch.Tensor, ...], inputs: l
 
     Args:
         module: the program.
-        examples: of its inputs; only shapes and types count.
+        examples: examples of its inputs; only shapes and types count.
         inputs: names.
         outputs: names.
 

@@ -17,7 +17,7 @@ class IntegerOperator:
     """What all have.
 
     Attributes:
-        name: of the graph's node.
+        name: name of the graph's node.
         inputs: names of the codes that it reads.
         output: name of the codes that it gives.
         low: smallest code that it gives: of the type, or of a bound that the operator takes in.

@@ -19,7 +19,7 @@ class Sum(IntegerOperator):
 
     Attributes:
         multiplier: one for each term, one shift for all.
-        offset: what the zero points come to, in steps of ``2^-S``.
+        offset: sum that the zero points come to, in steps of ``2^-S``.
     """
 
     multiplier: Multiplier
@@ -60,8 +60,8 @@ class Mean(IntegerOperator):
         multiplier: one, or ``[h, w]`` where windows at the border hold fewer pixels.
         zero_in: code that stands for zero in what is read; padding has it.
         zero_out: code that stands for zero in what is given.
-        window: of a pooling; None where axes are summed.
-        axes: that are summed, where there is no window.
+        window: window of a pooling; None where axes are summed.
+        axes: axes that are summed, where there is no window.
         keep: whether these stay, of length 1.
     """
 

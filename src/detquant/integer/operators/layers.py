@@ -61,7 +61,7 @@ class Convolution(Layer):
 
     Attributes:
         window: kernel, strides, dilations, pads.
-        groups: of channels.
+        groups: number of groups of channels.
         stuffing: rows and columns that each pixel of the input takes up, zeros behind it; (1, 1) but for transposed
             convolutions.
     """

@@ -55,7 +55,7 @@ class Move(IntegerOperator):
 
     Attributes:
         kind: ONNX's name of the operator.
-        shape: of what is given.
+        shape: shape of what is given.
         addresses: for each number that is given, its place in what is read, flat; -1 for the fill; None where all
             stay in their order.
         fill: code that padding has.

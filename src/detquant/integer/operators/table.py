@@ -17,7 +17,7 @@ class Table(IntegerOperator):
     Attributes:
         entries: the code of each code, from the smallest on: ``[codes]``, or ``[channels, codes]``.
         first: the code of the first entry.
-        axis: of the channels, where each has a table of its own.
+        axis: axis of the channels, where each channel has a table of its own.
         bits: width of the codes that are looked up.
     """
 

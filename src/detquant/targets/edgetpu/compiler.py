@@ -34,7 +34,7 @@ def compile_model(model: str, content: bytes, timeout: float = TIMEOUT) -> tuple
 
     Args:
         model: name of the file.
-        content: of the file.
+        content: bytes of the file.
         timeout: seconds.
 
     Returns:

@@ -18,13 +18,13 @@ SHOWN = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """What runs where.
+    """How a file is split between the Edge TPU and the CPU.
 
     Attributes:
         mapped: operators on the Edge TPU, by kind.
-        left: those on the CPU, by kind.
+        left: number of operators on the CPU, by kind.
         reasons: what keeps operators off the chip, a sentence -> how many.
-        parameter_bytes: of weights and biases that the chip reads.
+        parameter_bytes: bytes of weights and biases that the chip reads.
     """
 
     mapped: Mapping[str, int]

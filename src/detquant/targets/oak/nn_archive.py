@@ -26,9 +26,9 @@ def nn_archive(model: str, content: bytes, family: Family, signature: Signature)
 
     Args:
         model: file name of the model within the archive.
-        content: its bytes.
-        family: of the model.
-        signature: of the model.
+        content: bytes of the model's file.
+        family: family of the model.
+        signature: signature of the model.
     """
     config = json.dumps(archive_config(model, family, signature), indent=2).encode()
     packed = io.BytesIO()

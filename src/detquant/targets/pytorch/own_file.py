@@ -20,9 +20,9 @@ class OwnProgram:
     """A program that is open.
 
     Args:
-        module: of torch, whose inputs and outputs are the graph's, in its order.
-        graph: as it was imported.
-        threads: of torch.
+        module: a torch module whose inputs and outputs are the graph's, in its order.
+        graph: the graph that was imported from the file.
+        threads: number of threads that torch has.
     """
 
     def __init__(self, module: Any, graph: ir.Model, threads: int) -> None:

@@ -36,10 +36,10 @@ class Tensor:
     """A tensor of the file.
 
     Attributes:
-        index: its place in the file.
-        shape: as it lies there.
+        index: place among the tensors of the file.
+        shape: dimensions, as the tensor lies in the file.
         dtype: numpy's name of its type.
-        grid: of int8 codes and int32 biases; None for numbers that are what they are.
+        grid: grid of int8 codes and int32 biases; None for numbers that are what they are.
     """
 
     index: int
@@ -94,10 +94,10 @@ class File:
         """An operator, after all that were added before.
 
         Args:
-            name: of the builtin, such as "CONV_2D".
-            inputs: what it reads.
-            outputs: what it writes.
-            options: its attributes.
+            name: name of the builtin, such as "CONV_2D".
+            inputs: tensors that it reads.
+            outputs: tensors that it writes.
+            options: attributes of the operator.
             special: what it does that needs a newer version, see `versions.SPECIAL`.
         """
         int8 = any(t.dtype == "int8" for t in (*inputs, *outputs))
@@ -133,8 +133,8 @@ class File:
         """The file.
 
         Args:
-            inputs: of the signature, by name.
-            outputs: of the signature, by name.
+            inputs: inputs of the signature, by name.
+            outputs: outputs of the signature, by name.
             metadata: kept as JSON under the name "detquant".
 
         Raises:

@@ -26,7 +26,7 @@ class OwnTfLite:
     Args:
         interpreter: with its tensors allocated, its input of the size that the graph takes.
         own: the file.
-        graph: as it was imported.
+        graph: the graph that was imported from the file.
 
     Raises:
         TargetError: what it takes and gives is not what the graph does.

@@ -23,8 +23,8 @@ def weight(
 
     Args:
         site: the operator.
-        place: of the input.
-        order: its axes, as the kernel wants them.
+        place: place of the input.
+        order: axes of the constant, as the kernel wants them.
         shape: to bring it into afterwards; the channels stay where they are or become the last axis.
         by_channel: whether a kernel that rounds as it runs wants a scale for each channel, the last axis, always.
     """

@@ -17,11 +17,11 @@ class Held:
     """A tensor.
 
     Attributes:
-        name: of it.
-        shape: as it lies there.
+        name: its name.
+        shape: dimensions, as the tensor lies in the file.
         dtype: numpy's name of its type.
-        zero_point: of its codes; 0 where it has none.
-        data: its bytes where it is constant, else None.
+        zero_point: zero point of its codes; 0 where it has none.
+        data: bytes of a constant, else None.
     """
 
     name: str
@@ -41,10 +41,10 @@ class Operator:
     """An operator.
 
     Attributes:
-        kind: its builtin name.
+        kind: builtin name of the operator.
         inputs: what it reads, constants too.
         outputs: what it writes.
-        options: its attributes by name, as the schema calls them.
+        options: attributes by name, as the schema calls them.
     """
 
     kind: str

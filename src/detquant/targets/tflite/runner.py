@@ -30,14 +30,14 @@ class Opened:
 
     Args:
         interpreter: with its tensors allocated.
-        content: of the file.
+        content: bytes of the file.
         real: whether codes that the file takes and gives stand for real values, which are to go in and out here.
         decode: what makes the model's outputs of the file's, where these are not the same.
 
     Attributes:
-        content: of the file.
+        content: bytes of the file.
         images: names of its inputs.
-        grids: of those inputs and outputs that are codes for real values.
+        grids: grids of those inputs and outputs that are codes for real values.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Opened:
         """Outputs by name for inputs by name.
 
         Args:
-            feeds: as the ONNX model takes them; maps NCHW.
+            feeds: arrays by name, as the ONNX model takes them; maps are NCHW.
         """
         results = self._signature(**{name: self._stored(name, array) for name, array in feeds.items()})
         found = {name: self._real(name, np.asarray(results[name])) for name in self._outputs}

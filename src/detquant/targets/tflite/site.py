@@ -26,11 +26,11 @@ class Site:
     """One operator.
 
     Attributes:
-        node: in the graph.
+        node: the node of the graph.
         codes: what it reads and writes where it runs on codes; None where it runs in float.
         on_the_fly: whether its weight is codes and its input real, which the kernel rounds as it runs.
-        attributes: of the node.
-        bounds: of the activation that it takes in.
+        attributes: attributes of the node.
+        bounds: bounds of the activation that it takes in.
         half: whether float weights are stored in float16.
         unbounded: results on codes that still have to be brought within the bounds: from which tensor into which.
     """

@@ -70,9 +70,9 @@ def version_of(operator: str, *, int8: bool, rank: int, special: str | None = No
     """The version to ask for, and the first runtime that has it.
 
     Args:
-        operator: its builtin name.
+        operator: builtin name of the operator.
         int8: whether it reads or writes codes.
-        rank: of its data.
+        rank: rank of its data.
         special: a second word of SPECIAL.
     """
     table, default = (INT8, (2, "1.14.0")) if int8 else (FLOAT, (1, "1.12.0"))

@@ -29,9 +29,9 @@ def window_of(site: Site, kernel: Shape, shape: Shape, out: Shape) -> Window:
 
     Args:
         site: the operator.
-        kernel: its height and width.
-        shape: of the input, NCHW.
-        out: of the output, NCHW.
+        kernel: height and width of the window.
+        shape: shape of the input, NCHW.
+        out: shape of the output, NCHW.
 
     Raises:
         UnsupportedOperator: it is no window over two axes.
