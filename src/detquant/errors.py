@@ -80,7 +80,7 @@ class MissingExtra(DetquantError):
 
 
 LIKENESS = 0.65
-"""From which on one name is taken for another misspelt, of 1 for the same; "nope" and "opencv" have 0.6."""
+"""Likeness from which one name is taken for another misspelt; equal ones have 1, "nope" and "opencv" 0.6."""
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], renamed: Mapping[str, str] | None = None) -> str:

@@ -29,7 +29,7 @@ from detquant.recipes import Stage
 
 ON = "detquant.round"
 FIRST_LOOK = 4
-"""Images that tell whether much is lost."""
+"""Number of images on which it is first seen whether much is lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,7 @@ class Bottleneck(nn.Module):
         self.shortcut = shortcut
 
     def forward(self, x: Tensor) -> Tensor:
-        """Keeps the shape."""
+        """[b, channels, h, w] to the same shape."""
         y = self.cv2(self.cv1(x))
         return x + y if self.shortcut else y
 

@@ -25,7 +25,7 @@ class CifarBlock(PlainBlock):
         self.padding = (channels - channels_in) // 2
 
     def shortcut(self, x: Tensor) -> Tensor:
-        """As in `PlainBlock`."""
+        """Option A: every second pixel, and channels of zeros beside; shapes as in `PlainBlock.shortcut`."""
         if self.stride == 1:
             return x
         return functional.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, self.padding, self.padding))

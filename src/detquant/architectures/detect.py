@@ -67,7 +67,7 @@ class Detect(nn.Module):
         return maps if self.training else self.decode(maps)
 
     def decode(self, maps: Sequence[Tensor]) -> Tensor:
-        """What an exported model gives.
+        """Decodes raw maps into the output of an exported model.
 
         Args:
             maps: raw maps, as from `forward` in training.

@@ -127,13 +127,13 @@ def quiet() -> Iterator[None]:
 
 
 def _fold_constants(model: ir.Model) -> None:
-    """Case 1; onnxscript's other passes would fold BatchNorm too."""
+    """Folds constants (case 1); onnxscript's other passes would fold BatchNorm too."""
     # by name, for it comes with the extra
     importlib.import_module("onnxscript.optimizer").fold_constants(model)
 
 
 def _drop_zero_biases(graph: ir.Graph) -> None:
-    """Case 3."""
+    """Drops biases that are all 0 (case 3)."""
     for node in graph:
         if node.op_type == "Conv" and len(node.inputs) == 3:
             bias = node.inputs[2]
@@ -145,14 +145,14 @@ def _drop_zero_biases(graph: ir.Graph) -> None:
 
 
 def _drop_notes(graph: ir.Graph) -> None:
-    """Case 5, for values."""
+    """Drops the exporter's notes on values (case 5)."""
     made = [value for node in graph for value in node.outputs]
     for value in (*graph.inputs, *graph.initializers.values(), *made):
         value.metadata_props.clear()
 
 
 def _name_nodes(graph: ir.Graph) -> None:
-    """Case 4; what a module does more than once is numbered: /model.9/m/MaxPool, /model.9/m/MaxPool_1."""
+    """Names nodes after their modules (case 4), numbered where one does a thing again: /model.9/m/MaxPool_1."""
     seen: Counter[str] = Counter()
     for node in graph:
         # "['', 'model.0', 'model.0.conv', 'conv2d']": the modules from the outermost in, then the operator

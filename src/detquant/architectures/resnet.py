@@ -50,7 +50,7 @@ class BasicBlock(PlainBlock):
         self.downsample = projection(channels_in, channels, stride)
 
     def shortcut(self, x: Tensor) -> Tensor:
-        """As in `PlainBlock`."""
+        """A 1x1 convolution where shapes differ; see `PlainBlock.shortcut` for the shapes."""
         return x if self.downsample is None else self.downsample(x)
 
 
@@ -58,7 +58,7 @@ class Stages(nn.Module):
     """A network with stages of blocks, "layer1" and so on, each but the first halving the size."""
 
     def add_stages(self, block: Block, reads: int, widths: Sequence[int], blocks: Sequence[int]) -> int:
-        """Adds them.
+        """Adds the stages to the network, as modules "layer1" and so on.
 
         Args:
             block: makes one.

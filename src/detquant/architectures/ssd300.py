@@ -42,7 +42,7 @@ class Trunk(nn.Module):
 
 
 class SSD300(nn.Module):
-    """The detector.
+    """The detector SSD300 with a ResNet for its trunk.
 
     Args:
         blocks: number of blocks of the trunk's stages; (3, 4, 6) are a ResNet-50's.
@@ -89,5 +89,5 @@ def _head(width: int, values: int) -> nn.Conv2d:
 
 
 def _joined(heads: nn.ModuleList, maps: Sequence[Tensor], values: int) -> Tensor:
-    """What the heads tell of all maps, [b, values, boxes]: of a map box by box, of a box cell by cell."""
+    """Outputs of the heads, [b, values, boxes]: map after map, within it anchor after anchor, then cell after cell."""
     return torch.cat([head(x).reshape(x.shape[0], values, -1) for head, x in zip(heads, maps, strict=True)], 2)

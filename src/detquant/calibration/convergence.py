@@ -15,9 +15,9 @@ from detquant.calibration.statistics import Statistics
 from detquant.recipes import Plan
 
 LEAST = 16
-"""Images without which nothing is said."""
+"""Fewest images after which ranges can count as converged."""
 EVERY = 8
-"""Images between two looks."""
+"""Number of images between two checks."""
 
 
 def converged(plan: Plan, statistics: Statistics, share: float) -> bool:

@@ -29,7 +29,7 @@ PAIR_LIMIT = 32767.0
 PEAK_MARGIN = 1.1
 BIAS_LIMIT = float(1 << 30)
 PAIRS_OF = 8
-"""Bits of weights whose products can overflow in pairs."""
+"""Width of weights whose products can overflow in pairs, bits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

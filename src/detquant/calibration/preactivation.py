@@ -17,10 +17,10 @@ from detquant.recipes.plan import SCORES
 Function = Callable[[Floats], Floats]
 
 LOGIT = -7.0
-"""Of a score of 0.0009."""
+"""Smallest logit that is represented: that of a score of 0.0009."""
 
 HIGHEST = 16.0
-"""One outlying channel must not make the flat side of all others look negligible."""
+"""Upper end up to which a range counts: one outlying channel must not make the flat side of others negligible."""
 
 
 def silu(x: Floats) -> Floats:

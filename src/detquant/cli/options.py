@@ -32,7 +32,7 @@ def check_json(path: Path | None, *inputs: str | os.PathLike[str] | None) -> Non
 
 
 def check_out(folder: Path, names: Collection[str], path: Path | None, *inputs: str | os.PathLike[str] | None) -> None:
-    """The same for a folder of results, and for the figures beside it.
+    """Fails before the work if a folder of results, or the figures beside it, could not be written after it.
 
     Args:
         folder: folder of the results.

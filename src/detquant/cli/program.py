@@ -16,7 +16,7 @@ RESUMABLE = ("quantize", "demo", "fetch", "workflow")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command.
+    """Runs the command line.
 
     Args:
         arguments: without the program's name; by default those of the process.
@@ -64,7 +64,7 @@ def _unsent(error: OSError) -> int:
 
 
 def _say(message: str, code: int) -> int:
-    """One line on stderr, whatever the message was made from; where stderr takes none, the code has to do."""
+    """Prints one line on stderr, whatever the message was made from; where stderr takes none, the code has to do."""
     line = " ".join(line.strip() for line in message.splitlines())
     try:
         print("detquant:", line, file=sys.stderr, flush=True)

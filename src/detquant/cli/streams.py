@@ -23,7 +23,7 @@ class Watched:
         self.failed: OSError | None = None
 
     def write(self, text: str) -> int:
-        """As the stream's."""
+        """Writes text to the stream; an error is kept in `failed` and raised."""
         try:
             return self._stream.write(text)
         except OSError as error:

@@ -24,7 +24,7 @@ WHAT = {
     MemoryError: "There is not enough memory for this: give fewer or smaller images, or a machine that has more",
     RecursionError: "Something in these files is nested too deeply to be read",
 }
-"""What is said of errors that need not be a fault of detquant's."""
+"""Sentences on errors that need not be a fault of detquant's."""
 
 
 def is_shown() -> bool:

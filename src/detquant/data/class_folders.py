@@ -77,7 +77,7 @@ def calibration_folder(path: Path) -> Path | None:
 
 
 def _class_names(folder: Path) -> tuple[str, ...]:
-    """Names of the subfolders that hold images, sorted; by their numbers, where all are numbers."""
+    """Names of the subfolders that hold images, sorted; by number, where all are numbers."""
     names = sorted(name for name in _entries(folder) if os.path.isdir(folder / name) and _has_image(folder / name))
     return tuple(sorted(names, key=int) if all(map(_NUMBER.fullmatch, names)) else names)
 
@@ -96,7 +96,7 @@ def _has_image(folder: Path) -> bool:
 
 
 def _entries(folder: Path) -> list[str]:
-    """What is in a folder; nothing where it is none, or closed to us."""
+    """Names of the entries of a folder; none where it is no folder, or closed to us."""
     try:
         return os.listdir(folder)
     except OSError:

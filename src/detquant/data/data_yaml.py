@@ -10,7 +10,7 @@ from detquant.errors import DatasetError
 from detquant.untrusted import parse_yaml, printable, read_text, shown
 
 LARGEST = 1 << 21
-"""Bytes of a data.yaml; the 22 thousand names of ImageNet-21k take half a million."""
+"""Most bytes of a data.yaml; the 22 thousand names of ImageNet-21k take half a million."""
 
 MOST_CLASSES = 100_000
 _MOST_KEY_POINTS = 1000

@@ -30,7 +30,7 @@ UNREAD = frozenset(
 """Suffixes of images that are not looked for; what a list names is decoded whatever its suffix."""
 
 MOST_PIXELS = 1 << 28
-"""Of one image, 16384 x 16384: 0.8 GB once decoded."""
+"""Most pixels of one image, 16384 x 16384: 0.8 GB once decoded."""
 
 LARGEST_FILE = 1 << 30
 _HEADER = 1 << 16  # bytes; cameras put a preview before the size
@@ -48,7 +48,7 @@ def find_images(folder: Path) -> list[Path]:
 
 
 def no_images(folder: Path) -> str:
-    """What a folder without an image has instead, to stand behind "no image": suffixes found, and those read."""
+    """A clause to stand behind "no image": the suffixes found in the folder, and those that are read."""
     suffixes = Counter(
         Path(name).suffix.lower() or "no suffix" for _, _, names in os.walk(folder) for name in names if name[0] != "."
     )
@@ -115,10 +115,10 @@ def image_size(path: Path) -> tuple[int, int]:
 
 
 def header_size(path: Path) -> tuple[int, int]:
-    """As `image_size`, reading no more than the start of the file where that tells; its end may be missing.
+    """Height and width as `image_size` gives them, from the start of the file where that tells; its end may be missing.
 
     Raises:
-        DatasetError: as `image_size`.
+        DatasetError: the image cannot be read, as for `image_size`.
     """
     try:
         start = read_start(path, LARGEST_FILE, _HEADER)

@@ -25,7 +25,7 @@ CLASS_COLUMNS = ("class_index", "class_id", "label", "class")
 SEPARATORS = (",", ";", "\t")
 
 LARGEST = 1 << 28
-"""Bytes of a table; ImageNet's 1.3 million images take 50 MB."""
+"""Most bytes of a table; ImageNet's 1.3 million images take 50 MB."""
 
 _DIGITS = 7
 

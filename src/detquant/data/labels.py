@@ -10,7 +10,7 @@ from detquant.untrusted import read_text, shown
 # Labels are written with few digits, so a box that touches the border may stick out a little.
 TOLERANCE = 0.01
 LARGEST = 1 << 24
-"""Bytes of a label file; a hundred thousand objects fit."""
+"""Most bytes of a label file; a hundred thousand objects fit."""
 
 Box = tuple[int, float, float, float, float]
 

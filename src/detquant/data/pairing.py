@@ -41,10 +41,10 @@ _TRAINED = "give the data set that the model was trained for."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairing:
-    """What the classes of a data set are to a model.
+    """How the classes of a data set correspond to a model's.
 
     Attributes:
-        numbers: the model's class of each; None where it has none.
+        numbers: the model's class for each class of the data set; None where it has none.
         by_name: whether names decided.
         note: how they were paired, in a sentence.
         warning: what a user should check; None where nothing is in doubt.
@@ -187,7 +187,7 @@ def _by_place(name: str, theirs: Sequence[str], ours: Sequence[str], used: Colle
 
 
 def _shift(theirs: int, ours: int, used: Collection[int]) -> int | None:
-    """By how much the data set's numbers exceed the model's; its first or last classes may have no object."""
+    """How many first classes of the data set the model leaves out; None where it leaves out no first or last ones."""
     if theirs == ours:
         return 0
     first, last = min(used), theirs - 1 - max(used)

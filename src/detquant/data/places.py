@@ -19,10 +19,10 @@ _COMMON = frozenset({"data", "dataset", "datasets", "images", "imgs", "jpegimage
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Where something is.
+    """The place of something that a file names.
 
     Attributes:
-        path: here.
+        path: its place on this machine.
         by_parts: whether only the last parts of what was written are those of `path`.
     """
 

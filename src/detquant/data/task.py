@@ -64,7 +64,7 @@ def renumbered(dataset: Dataset, pairing: Pairing, classes: Sequence[str]) -> Da
 
 
 def _numbered(dataset: Dataset, classes: Sequence[str], supposed: bool) -> Dataset:
-    """The same with the model's numbers, and what is to be said of that."""
+    """The data set with the model's class numbers, and with sentences on how they were found."""
     if dataset.classes is None:
         return _checked(dataset, classes)
     pairing = pair_classes(dataset.name, dataset.classes, classes, _used(dataset), supposed=supposed)
@@ -74,7 +74,7 @@ def _numbered(dataset: Dataset, classes: Sequence[str], supposed: bool) -> Datas
 
 
 def _measured_classes(dataset: Dataset, count: int) -> list[str]:
-    """Over how many classes the AP will be, where not over all."""
+    """A sentence on how many classes the AP is over, where not over all."""
     measured = len(_used(dataset)) if dataset.ground_truth is not None else 0
     return [f"AP is the mean over the {measured} of {count} classes that have objects."] if 0 < measured < count else []
 
@@ -116,7 +116,7 @@ def _with_labels(dataset: Dataset, pairing: Pairing, classes: tuple[str, ...], f
 
 
 def _left_out(dataset: Dataset, what: str, lost: Sequence[int]) -> list[str]:
-    """That objects or images of classes without a number are left out, if any are."""
+    """Sentences on objects or images left out because their classes have no number; none if there are none."""
     if not lost:
         return []
     names = [(dataset.classes or ())[number] for number in sorted(set(lost))]

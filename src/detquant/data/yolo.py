@@ -20,7 +20,7 @@ from detquant.errors import DatasetError
 from detquant.untrusted import is_file, one_line, read_text, shown
 
 LARGEST_LIST = 1 << 28
-"""Bytes of a .txt list; two million paths fit."""
+"""Most bytes of a .txt list; two million paths fit."""
 
 
 def open_yolo(path: Path, seed: int = 0) -> Dataset:

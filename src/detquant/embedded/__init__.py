@@ -32,7 +32,7 @@ MODELS = {
         "A ResNet-20 of 0.27 million parameters for the embedded crops: 32x32, 10 classes, BatchNorm not folded.",
     ),
 }
-"""By the name that stands for a path where no file has that name."""
+"""Embedded models by the name that stands for a path where no file has that name."""
 
 
 def embedded_model(name: str) -> Path:

@@ -13,7 +13,7 @@ from detquant.numerics import ratio_db
 from detquant.numerics.arrays import Array
 
 CHUNK = 48
-"""Tensors looked at in one run: keeps memory bounded."""
+"""Number of tensors that are compared in one run, so that memory stays bounded."""
 
 
 def sqnr_by_tensor(

@@ -12,7 +12,7 @@ from detquant.fake_quant.site import Site
 
 Shape = tuple[int, ...]
 Build = Callable[[Site, Shape], Function]
-"""From a node and the shape of its weight to the function."""
+"""Makes the function of an operator from its node and the shape of its weight."""
 
 
 def _convolution(site: Site, weight: Shape) -> Function:

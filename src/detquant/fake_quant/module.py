@@ -44,7 +44,7 @@ def as_module(model: ir.Model) -> fx.GraphModule:
 
 
 class _Writer:
-    """One graph on its way: what each value has become, and the modules by their paths."""
+    """The writing of one graph as a module: what each value has become, and the modules by their paths."""
 
     def __init__(self) -> None:
         self.root, self.graph = nn.Module(), fx.Graph()
@@ -53,7 +53,7 @@ class _Writer:
         self.leaves, self.names = set[str](), {IMAGE}
 
     def write(self, graph: ir.Graph) -> fx.GraphModule:
-        """Node after node."""
+        """Writes the graph, node after node; gives the module."""
         for value in graph.inputs:
             self.made[value] = self.graph.placeholder(re.sub(r"\W", "_", value.name or "image"))
         for node in graph:
@@ -105,7 +105,7 @@ class _Writer:
         return parent.get_submodule(name)
 
     def read(self, node: ir.Node, place: int) -> fx.Node:
-        """What an input has become."""
+        """The fx node that an input of a node has become."""
         value = node.inputs[place]
         if value is None or value not in self.made:
             raise Site(node).refused(f"its input '{value.name if value else place}' is not computed before it")
@@ -140,13 +140,13 @@ def _module(node: ir.Node, held: Mapping[int, Array]) -> tuple[nn.Module, tuple[
 
 
 def _held(value: ir.Value | None) -> Array | None:
-    """What is known of a value beforehand: a constant, in real numbers if it is kept in codes."""
+    """The contents of a constant, as real numbers if it is kept in codes; None for a value that is computed."""
     known = constant_of(value)
     return None if known is None else np.array(known)
 
 
 def _grid(node: ir.Node) -> FakeQuantize:
-    """What rounds as a Q or DQ does."""
+    """The module that rounds as a QuantizeLinear or DequantizeLinear does."""
     grid = grid_of(node)
     if grid is None:
         raise Site(node).refused("its scale or zero point is computed, of blocks, or of no integer type")

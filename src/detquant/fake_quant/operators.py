@@ -129,7 +129,7 @@ def _resize(site: Site) -> Function:
 
 
 def border(window: Window) -> list[int]:
-    """Its pads as torch wants them: the last axis first."""
+    """The pads of a window in torch's order: the last axis first."""
     rows, columns = window.pads
     return [*columns, *rows]
 

@@ -21,7 +21,7 @@ class Site:
     node: ir.Node
 
     def static(self, place: int) -> np.ndarray[Any, Any] | None:
-        """What a constant input holds; None where it is left out."""
+        """The contents of a constant input; None where it is left out."""
         inputs = self.node.inputs
         value = inputs[place] if place < len(inputs) else None
         if value is None:
@@ -32,7 +32,7 @@ class Site:
         return array
 
     def numbers(self, place: int, attribute: str = "") -> list[int] | None:
-        """Integers that an input holds, or an attribute."""
+        """Integers that a constant input holds, or else an attribute."""
         found = self.static(place)
         if found is not None:
             return [int(number) for number in found.reshape(-1)]
@@ -40,33 +40,33 @@ class Site:
         return list(given.as_ints()) if given is not None else None
 
     def integer(self, name: str, default: int) -> int:
-        """An attribute of this type."""
+        """An integer attribute."""
         return self.node.attributes.get_int(name, default)
 
     def real(self, name: str, default: float) -> float:
-        """An attribute of this type."""
+        """A float attribute."""
         return self.node.attributes.get_float(name, default)
 
     def text(self, name: str, default: str) -> str:
-        """An attribute of this type."""
+        """A text attribute."""
         return self.node.attributes.get_string(name, default)
 
     def shape(self, place: int = 0) -> tuple[int, ...]:
-        """Of an input."""
+        """The shape of an input, which must be known."""
         found = static_shape(self.node.inputs[place])
         if found is None:
             raise self.refused("the shape of its input is not known")
         return found
 
     def gives(self) -> tuple[int, ...]:
-        """Shape of the first output."""
+        """The shape of the first output, which must be known."""
         found = static_shape(self.node.outputs[0])
         if found is None:
             raise self.refused("the shape of its output is not known")
         return found
 
     def window(self, kernel: Sequence[int]) -> Window:
-        """Of a convolution or a pooling.
+        """The window of a convolution or a pooling.
 
         Raises:
             UnsupportedOperator: it is no window over height and width.

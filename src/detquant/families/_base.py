@@ -23,7 +23,7 @@ from detquant.families.signature import Inside, Outputs, Signature, shapes_text
 from detquant.numerics.arrays import Floats, Ints, Pixels
 
 CONFIDENCE = 0.25
-"""From which a detection is shown to people, and counts where models are compared without labels."""
+"""Confidence from which a detection is shown to people, and counts where models are compared without labels."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +54,7 @@ class Detections:
 
     @classmethod
     def empty(cls) -> Self:
-        """No objects."""
+        """Detections without any object."""
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
 
     def select(self, which: npt.NDArray[Any]) -> Detections:
@@ -165,7 +165,7 @@ class Family(ABC):
         return found.above(CONFIDENCE)
 
     def facts(self) -> dict[str, str]:
-        """What a file made from this model must carry in its metadata for the family to be made again from it."""
+        """The metadata that a file made from this model must carry, so that the family can be made again from it."""
         return {}
 
     @property
@@ -179,7 +179,7 @@ class Family(ABC):
         return words_of_form(getattr(type(self), "form", None) or self.untold or self.form)
 
     def read_as(self, reading: Reading) -> Self:
-        """The same model, fed and read as the words say.
+        """A copy of the family that is fed and read as the words say.
 
         Raises:
             ModelError: the family does not heed such words.

@@ -33,7 +33,7 @@ Way = tuple[int, int, bool]
 
 
 class BoxRows(Family):
-    """One output [1, rows, values] or [1, values, rows].
+    """A detector with one output, [1, rows, values] or [1, values, rows].
 
     Attributes:
         strides: strides of the maps whose cells the rows are; each entry is one usual set.
@@ -90,11 +90,11 @@ class BoxRows(Family):
 
     @property
     def own_reading(self) -> Reading:
-        """The same as if no words had been told."""
+        """The words of the family and those that the values show, whatever words were told."""
         return {**super().own_reading, **self.usual, **self.shown}
 
     def read_as(self, reading: Reading) -> Self:
-        """The same model, fed and read as the words say; a class that is none is left out."""
+        """A copy of the family, fed and read as the words say; a class that stands for background is left out."""
         changed = super().read_as(reading)
         word = reading.get("classes")
         if word in BACKGROUND and self.told.get("classes") not in BACKGROUND:
@@ -165,7 +165,7 @@ class BoxRows(Family):
         return cells(self.height, self.width, strides)
 
     def _plain(self, matrix: Floats) -> Floats:
-        """The same, if all behind the box can be scores."""
+        """The rows as they are; refused where what is behind the box cannot be scores."""
         largest = float(np.nan_to_num(matrix[:, BOX:]).max(initial=0))
         if largest > NO_SCORE:
             raise ModelError(
@@ -176,7 +176,7 @@ class BoxRows(Family):
         return matrix
 
     def _shown(self, matrix: Floats) -> Reading:
-        """Case 2; where several rows share a cell, exporters do not agree on their order."""
+        """The words that the values show (case 2); where rows share a cell, exporters do not agree on their order."""
         size = self.width, self.height
         if self._strides() is None:
             return told_by_values(matrix, None, self.usual, size)

@@ -29,11 +29,11 @@ SMALL_SIDE = 64  # of CIFAR's kind: the images are as small as the input, and no
 KNOWN_COUNTS = (1000, WITH_BACKGROUND, 21841, 21843)
 """Outputs of classifiers of ImageNet and ImageNet-21k."""
 SMALL_COUNTS = (10, 100)
-"""Those of CIFAR-10 and CIFAR-100, where the input is small too."""
+"""Outputs of classifiers of CIFAR-10 and CIFAR-100, where the input is small too."""
 
 
 class Classifier(Family):
-    """One vector of scores, [1, classes] or [1, classes, 1, 1], as logits or probabilities."""
+    """A classifier: one vector of scores, [1, classes] or [1, classes, 1, 1], as logits or probabilities."""
 
     name = "classifier"
     task = "classify"

@@ -89,7 +89,7 @@ class EndToEnd(Family):
 
     @property
     def own_reading(self) -> Reading:
-        """The same as if no words had been told."""
+        """The words of the family and those that the values show, whatever words were told."""
         return {**super().own_reading, **self.usual, **self.shown}
 
     def heeds(self, kind: str, word: str) -> bool:

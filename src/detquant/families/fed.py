@@ -34,7 +34,7 @@ from detquant.families.signature import Inside
 from detquant.numerics.arrays import Doubles
 
 KEY = "detquant.input"
-"""Metadata: how an image goes into this very file, where that is not as its family has it, as JSON."""
+"""Key of the metadata that says as JSON how an image goes into the file, where that is not as its family has it."""
 
 PIXELS, SIGNED = (0.0, 1.0), (128.0, 1.0)
 RANGES = {
@@ -43,10 +43,10 @@ RANGES = {
     (127.5, 127.5): "-1 to 1",
     SIGNED: "-128 to 127",
 }
-"""What is fed by mean and std, in words."""
+"""Ranges that can be fed, in words, by (mean, std)."""
 UNIT, CENTRED = (0.0, 255.0), (127.5, 127.5)
 _GREY_LEVEL, _PART = 1.0, 0.02
-"""By which a mean and, as a share, a standard deviation may be off: 1/256 is 1/255, and 123.68 is 123.675."""
+"""How far a mean and, as a share, a standard deviation may be off: 1/256 is 1/255, and 123.68 is 123.675."""
 _NOTHING = 1e-3
 _CLEAR = 0.04
 """Difference of red and blue, as a share of a mean, that tells which is which."""
@@ -108,7 +108,7 @@ def _is_idle(inside: Inside) -> bool:
 
 
 def _by_family(form: Form, inside: Inside) -> tuple[float, float] | None:
-    """Case 1."""
+    """The range to feed by the family's preprocessing, a key of RANGES (case 1); None where it is none of these."""
     std = np.asarray(form.std) * inside.slope
     mean = np.asarray(form.mean) + np.asarray(form.std) * inside.offset
     for known in RANGES:
@@ -118,7 +118,7 @@ def _by_family(form: Form, inside: Inside) -> tuple[float, float] | None:
 
 
 def _by_arithmetic(inside: Inside) -> tuple[float, float] | None:
-    """Case 2, by the numbers that become 0."""
+    """The range to feed by the numbers that the arithmetic makes 0 (case 2); None where nothing tells."""
     slope = np.abs(inside.slope)
     middle = -np.asarray(inside.offset) / inside.slope
     far = float(middle[np.abs(middle).argmax()])
@@ -148,7 +148,7 @@ def _with(form: Form, rgb: bool, mean: Triple, std: Triple) -> Form:
 
 
 def _does(inside: Inside, *, faint: bool) -> list[str]:
-    """What the graph does to its image, in words."""
+    """Clauses on what the graph does to its image."""
     middle, scale = -np.asarray(inside.offset) / inside.slope, 1 / np.asarray(inside.slope)
     return [
         *([f"takes {inside.element}"] if inside.element != "float32" else []),

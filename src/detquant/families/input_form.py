@@ -21,8 +21,8 @@ RESIZES: Mapping[str, Resize] = {
     "stretch": stretch,
     "stretch-from-corner": stretch_from_corner,
 }
-"""By name: centred on grey 114 (Ultralytics) or 128 (Darknet), in the top left corner (YOLOX), aspect not kept (by
-pixels' middles as OpenCV does, or by their corners as TensorFlow 1)."""
+"""Ways to resize by name: centred on grey 114 (Ultralytics) or 128 (Darknet), in the top left corner (YOLOX), aspect
+not kept (by pixels' middles as OpenCV does, or by their corners as TensorFlow 1)."""
 
 
 class Form(Protocol):
@@ -68,6 +68,6 @@ class WholeImage:
     std: Triple = (1.0, 1.0, 1.0)
 
     def __call__(self, image: Pixels, height: int, width: int) -> tuple[Floats, Geometry]:
-        """As `Form` says."""
+        """Makes a network input that shows all of the image; see `Form.__call__`."""
         canvas, geometry = RESIZES[self.resize](image, height, width)
         return as_tensor(canvas, rgb=self.rgb, mean=self.mean, std=self.std), geometry

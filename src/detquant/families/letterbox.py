@@ -82,7 +82,7 @@ def stretch_from_corner(image: Pixels, height: int, width: int) -> tuple[Pixels,
 
 
 def _between(side: int, cells: int) -> tuple[Ints, Ints, Floats]:
-    """Of each cell of a result the pixels before and behind it, and its way from the one to the other."""
+    """For each cell of a result the pixels before and behind it, and its way from the one to the other, 0 to 1."""
     place = np.arange(cells) * (side / cells)
     before = place.astype(np.int64)
     return before, np.minimum(before + 1, side - 1), (place - before).astype(np.float32)

@@ -77,7 +77,7 @@ class Preprocessing:
         return as_tensor(window, rgb=self.rgb, mean=self.mean, std=self.std), place
 
     def to_json(self) -> str:
-        """For a file's metadata."""
+        """The settings as the entry for a file's metadata."""
         return json.dumps(asdict(self))
 
 
@@ -88,7 +88,7 @@ PREPROCESSING = {
     "tensorflow": Preprocessing(mean=(127.5,) * 3, std=(127.5,) * 3, crop=0.875),
     "caffe": Preprocessing(rgb=False, mean=(104.0, 117.0, 123.0), std=(1.0,) * 3, crop=227 / 256),
 }
-"""By name: 0 to 1 (Ultralytics); torchvision's, also for whole images (CIFAR); TensorFlow's -1 to 1; Caffe's."""
+"""Settings by name: Ultralytics' 0 to 1, torchvision's and for whole images (CIFAR), TensorFlow's -1 to 1, Caffe's."""
 
 
 def chosen_preprocessing(text: str) -> Preprocessing:

@@ -16,7 +16,7 @@ from detquant.errors import ModelError, nearest_name
 KEY = "detquant.reading"
 
 Reading = Mapping[str, str]
-"""Kind to word."""
+"""A reading: kind of statement -> the word that was told."""
 
 WORDS: Mapping[str, Mapping[str, str]] = {
     "channels": {

@@ -17,7 +17,7 @@ from detquant.families.reading import Reading
 from detquant.families.signature import Signature
 
 QUERIES = 1000
-"""More are no queries."""
+"""Most rows of a head that can be queries."""
 
 
 class RTDETR(BoxRows):

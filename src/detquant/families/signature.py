@@ -67,10 +67,10 @@ class Signature:
         return self.sample() if self.sample else {}
 
     def naming(self, classes: tuple[str, ...] | None) -> Signature:
-        """The same with these class names as those of the file, for families that count classes by their names.
+        """The signature with other class names, for families that count classes by their names.
 
         Args:
-            classes: None to leave the file's.
+            classes: names by class_id; None to leave those of the file.
         """
         if classes is None:
             return self

@@ -43,7 +43,7 @@ class SSD300(Family):
         self.converter = find_converter(signature, len(default_boxes()), "softmax")
 
     def facts(self) -> dict[str, str]:
-        """What the graph has told, for graphs that tell it no more."""
+        """How values become scores, for graphs made from this one that tell it no more."""
         return {CONVERTER_KEY: self.converter}
 
     @classmethod

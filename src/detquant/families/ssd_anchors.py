@@ -28,7 +28,7 @@ RATIOS: tuple[tuple[int, ...], ...] = ((2,), (2, 3), (2, 3), (2, 3), (2,), (2,))
 
 
 def count_grid_anchors(height: int, width: int) -> int:
-    """How many `grid_anchors` gives."""
+    """How many anchors `grid_anchors` gives for an input of this size, pixels."""
     shapes = _layer_shapes()
     return sum(rows * columns * len(shapes[layer]) for layer, (rows, columns) in enumerate(_maps(height, width)))
 

@@ -51,7 +51,7 @@ def head_names(shapes: Mapping[str, Shape], anchors: int) -> tuple[str, str] | N
 
 
 def find_converter(signature: Signature, anchors: int, default: str) -> str:
-    """What is left to be done to the classes' output: a key of CONVERTERS."""
+    """How the classes' output becomes scores: a key of CONVERTERS."""
     names = head_names(signature.outputs, anchors)
     if names and signature.ends.get(names[1]) in ("Sigmoid", "Softmax"):
         return "none"
@@ -74,7 +74,7 @@ def head_rows(outputs: Outputs, anchors: int) -> tuple[Floats, Floats]:
 
 
 def centre_size_boxes(deltas: Floats, anchors: Floats, variances: tuple[float, ...]) -> Floats:
-    """The formula at the top of this file.
+    """Boxes as corners from codes and anchors, by the formula at the top of this file.
 
     Args:
         deltas: t_x, t_y, t_w, t_h [anchors, 4].

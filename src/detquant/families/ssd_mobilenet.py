@@ -47,7 +47,7 @@ class SSDMobileNet(Family):
         self.form = tf_form(signature)
 
     def facts(self) -> dict[str, str]:
-        """What the graph has told, for graphs that tell it no more."""
+        """Input range and how values become scores, for graphs made from this one that tell them no more."""
         return {**input_range(self.form), CONVERTER_KEY: self.converter}
 
     @classmethod

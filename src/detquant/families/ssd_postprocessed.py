@@ -82,7 +82,7 @@ class SSDPostprocessed(Family):
         return {"labels": f"from-{self.label_base}", **super().reading}
 
     def read_as(self, reading: Reading) -> Self:
-        """The same model, fed and read as the words say."""
+        """A copy of the family that is fed and read as the words say."""
         changed = super().read_as(reading)
         if "labels" in reading:
             changed.label_base = int(reading["labels"] == "from-1")
@@ -90,7 +90,7 @@ class SSDPostprocessed(Family):
         return changed
 
     def facts(self) -> dict[str, str]:
-        """What the graph has told, for graphs that tell it no more."""
+        """Input range and number of the first class, for graphs made from this one that tell them no more."""
         return {**input_range(self.form), BASE_KEY: str(self.label_base)}
 
     @classmethod
@@ -125,7 +125,7 @@ class SSDPostprocessed(Family):
 
 
 def find_roles(shapes: Mapping[str, Shape]) -> Roles | None:
-    """Case 1 at the top of this file, or None if the shapes are others."""
+    """Finds out which output is which (case 1); None if the shapes are others."""
     if len(shapes) != 4 or any(is_dynamic(shape) for shape in shapes.values()):
         return None
     boxes = [name for name, shape in shapes.items() if len(shape) == 3 and shape[::2] == (1, 4)]
@@ -146,13 +146,13 @@ def _says_class(name: str) -> bool:
 
 
 def _label_base(signature: Signature, roles: Roles) -> int:
-    """Case 2."""
+    """The number of the first class, 0 or 1 (case 2)."""
     said = signature.metadata.get(BASE_KEY, "")
     return int(said) if said in ("0", "1") else int("detection_classes" in roles.classes.lower())
 
 
 def _classes_by_label(count: int, base: int) -> Ints:
-    """Case 3: the class_id of each label, -1 for holes and, at the end, for all that is out of range."""
+    """The class_id of each label (case 3); -1 for holes and, at the end, for all that is out of range."""
     slots = HIGHEST_ID if count == len(COCO_NAMES) else count
     table = np.full(slots + base + 1, -1, np.int64)
     table[ids_of_classes(count, slots) - 1 + base] = np.arange(count)

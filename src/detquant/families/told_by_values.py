@@ -17,15 +17,15 @@ from detquant.numerics.arrays import Floats
 PLAIN_RISE, NO_RISE = 0.8, 0.3
 """Correlation with the place of the cell that shows that a number rises with it, and that shows that it does not."""
 OF_ONE = (0.5, 1.5)
-"""Within these a slope, relative to the one expected, counts as that one."""
+"""Bounds of a slope, relative to the expected one, within which it counts as that one."""
 LARGEST_PART = 2.0
-"""No part of a side is beyond this; boxes may stick out of the picture."""
+"""Largest coordinate in parts of a side; boxes may stick out of the picture."""
 LONGEST_DISTANCE = 64.0  # cells; distributions over distances have 16 bins as a rule
 OUTSIDE = 0.01
-"""By so much a chance may be off 0 to 1, by rounding."""
+"""How far a probability may be off 0 to 1 by rounding."""
 BOX = 4
 NO_SCORE = 100.0
-"""No logit of a class is above this; places of key points are."""
+"""Number above which there are no logits of classes, but places of key points."""
 
 
 def told_by_values(matrix: Floats, place: Floats | None, usual: Reading, size: tuple[int, int]) -> Reading:

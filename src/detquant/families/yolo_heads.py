@@ -27,7 +27,7 @@ BOX_AND_OBJECT = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class YoloHead:
-    """One map.
+    """One raw map of a YOLO and how it is decoded.
 
     Attributes:
         output: name of the map among the graph's outputs.
@@ -46,11 +46,11 @@ class YoloHead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class YoloHeads:
-    """All maps of a detector.
+    """All raw maps of a YOLO and what they have in common.
 
     Attributes:
         heads: the maps, in the order of the cfg.
-        classes: how many.
+        classes: number of classes.
         nms: Darknet's nms_kind, for whoever reads the file; decoding here is always greedy.
         resize: how images are brought to the input's size, one of RESIZES.
     """

@@ -82,7 +82,7 @@ class YOLOv4(Family):
         return np.concatenate([self._head_boxes(outputs, head) for head in self.layout.heads])
 
     def _head_boxes(self, outputs: Outputs, head: YoloHead) -> Floats:
-        """The formula at the top of this file, for one head: [anchors * rows * columns, 4]."""
+        """Boxes of one map, [anchors * rows * columns, 4], by the formula at the top of this file."""
         box = self._by_anchor(outputs, head)[:, :4]
         rows, columns = box.shape[2:]
         place = np.stack(np.meshgrid(np.arange(columns), np.arange(rows))).astype(np.float32)  # [2, rows, columns]
@@ -94,7 +94,7 @@ class YOLOv4(Family):
         return _cells(np.concatenate([centre - half, centre + half], axis=1))
 
     def _by_anchor(self, outputs: Outputs, head: YoloHead) -> Floats:
-        """One head as [anchors, 5 + classes, rows, columns]."""
+        """One map as an array [anchors, 5 + classes, rows, columns]."""
         array = np.asarray(outputs[head.output], np.float32)
         anchors, values = len(head.anchors), BOX_AND_OBJECT + self.num_classes
         if not head.channels_last:
@@ -121,5 +121,5 @@ def _fits(head: YoloHead, shape: Shape, layout: YoloHeads, height: int, width: i
 
 
 def _cells(maps: Floats) -> Floats:
-    """[anchors, values, rows, columns] as [anchors * rows * columns, values]."""
+    """Values [anchors, values, rows, columns] as one row a cell, [anchors * rows * columns, values]."""
     return maps.transpose(0, 2, 3, 1).reshape(-1, maps.shape[1])

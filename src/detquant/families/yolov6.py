@@ -28,7 +28,7 @@ class YOLOv6(YOLOX):
 
     @classmethod
     def find_rows(cls, signature: Signature) -> Way | None:
-        """As YOLOX has them, where the fifth value is 1 throughout or the file says that it is this family."""
+        """Finds rows as YOLOX has them, if their fifth value is always 1 or the file says that it is this family."""
         way = find_objectness(signature, cls.strides)
         said = signature.metadata.get("detquant.family") == cls.name
         return way if way and (said or fifth_is_one(signature, way)) else None

@@ -59,6 +59,6 @@ class YOLOv8Maps(Family):
         return np.concatenate([centre - distance[:, :2], centre + distance[:, 2:]], axis=1) * stride
 
     def _rows(self, outputs: Outputs) -> Floats:
-        """All cells, finest map first, [cells, 5 + classes]."""
+        """The cells of all maps, finest map first, [cells, 5 + classes]."""
         maps = sorted(outputs.values(), key=lambda one: -one.shape[-1] * one.shape[-2])
         return np.concatenate([np.asarray(one, np.float32).reshape(one.shape[1], -1).T for one in maps])

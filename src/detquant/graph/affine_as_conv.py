@@ -37,7 +37,7 @@ _FORMS: dict[tuple[str, int], Callable[[Doubles], _Affine]] = {
     ("Mul", 1): lambda c: (c, np.zeros_like(c)),
     ("Div", 0): lambda c: (1 / c, np.zeros_like(c)),
 }
-"""Slope and offset of what an operator does to the map at this place, given its constant."""
+"""Slope and offset that an operator applies to its map, from its constant; by its type and the map's place."""
 
 
 def affine_as_conv(model: ir.Model) -> ir.Model:

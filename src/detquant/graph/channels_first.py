@@ -36,7 +36,7 @@ _UNARY = (
 _BY_AXIS = {"Slice": (3,), "Pad": (1,), "Resize": (2, 3), "Split": (), **dict.fromkeys(_REDUCED, (1,))}
 """Operators of case 3, with the positions of the constants that speak of axes."""
 _NAMING = {"Slice": 3, **dict.fromkeys(_REDUCED, 1)}
-"""Those whose constant numbers the axes; the others have a number for each axis."""
+"""Operators of case 3 whose constant numbers the axes; the others have a number for each axis."""
 _BINARY = ("Add", "Sub", "Mul", "Div", "Min", "Max", "Pow", "PRelu")
 
 

@@ -17,9 +17,9 @@ from detquant.graph.values import constant, new_initializer, used_names
 
 NARROW = {"int8": (ml_dtypes.int4, -8, 7), "uint8": (ml_dtypes.uint4, 0, 15)}
 CODES = {"DequantizeLinear": 0, "QLinearConv": 3, "QLinearMatMul": 3, "ConvInteger": 1, "MatMulInteger": 1}
-"""Operators that read codes, and at which place the weight's are."""
+"""Operators that read codes, with the place of the weight's codes among their inputs."""
 LEAST = 512
-"""Codes below which a Cast and its names take more than they save."""
+"""Number of codes below which a Cast and its names take more than they save."""
 
 
 def with_four_bit_storage(qdq: ir.Model) -> ir.Model:

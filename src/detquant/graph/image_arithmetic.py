@@ -42,7 +42,7 @@ TOLERANCE = 1e-3
 _ROUNDING = 1e-6
 CHANNELS = 3
 _LONGEST, _LARGEST = 64, 1 << 24
-"""Values that are followed, and pixels of an image, at most; files come from anyone."""
+"""Most values that are followed, and most pixels of an image; files come from anyone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 CHANNELS = (1, 3, 4)
 FEWEST_ROWS = 8
-"""[1, 2, 4, 4] is a map of two channels, and no image of two rows."""
+"""Fewest rows of an image: [1, 2, 4, 4] is a map of two channels, and no image of two rows."""
 
 
 def channels_are_last(dims: Sequence[object]) -> bool:

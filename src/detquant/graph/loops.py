@@ -26,9 +26,9 @@ except ImportError:  # on Windows, where the clock alone ends a run
     resource = None
 
 LONGEST = 60.0
-"""Seconds of one run; detectors take some hundredths."""
+"""Most seconds that one run may take; detectors take some hundredths."""
 MOST_BYTES = 8 << 30
-"""That one run may take on top of what was taken before."""
+"""Most bytes of memory that one run may take on top of what was taken before."""
 
 _EVERY = 0.05
 _LOOPS = (b"Loop", b"Scan", b"SequenceMap")

@@ -43,7 +43,7 @@ from detquant.graph.values import static_shape
 from detquant.untrusted import one_line
 
 MOST_VALUES = 1 << 30
-"""Numbers of one value: 4 GB in float32, some ten times what a large detector has on a large image."""
+"""Most numbers of one value: 4 GB in float32, some ten times what a large detector has on a large image."""
 
 Pass = Callable[[ir.Model], ir.Model]
 

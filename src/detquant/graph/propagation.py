@@ -20,7 +20,7 @@ import onnx_ir as ir
 from detquant.graph.values import is_op, static_shape
 
 MOST_ENTRIES = 1 << 21
-"""Of all values together: some tenths of a second; the shapes of a detector are some thousand."""
+"""Most entries of all values together, which take some tenths of a second; a detector has some thousand."""
 
 # Operators of the standard that propagate data.
 _PROPAGATE = ("Add", "Cast", "Concat", "Gather", "Mul", "Shape", "Size", "Slice", "Squeeze", "Sub", "Unsqueeze")

@@ -56,9 +56,9 @@ _CODES = {
     "QLinearConv": (3, 8),
     "QLinearMatMul": (3,),
 }
-"""By operator the inputs that are codes of weights, where they are constant."""
+"""Inputs that are codes of weights where they are constant, by operator."""
 _GRID = {"QuantizeLinear": (1, 2), "DequantizeLinear": (1, 2), "QLinearConv": (1, 2, 4, 5, 6, 7)}
-"""By operator the inputs that are scales and zero points."""
+"""Inputs that are scales and zero points, by operator."""
 
 
 def _parameters(value: ir.Value) -> int:

@@ -24,7 +24,7 @@ _MOVES = ("Unsqueeze", "Squeeze", "Reshape", "Transpose", "Tile")
 _LAYOUTS = ((0, 1, 2, 3), (0, 2, 3, 1))
 _LONGEST = 16
 _LARGEST = 1 << 24
-"""Values of a map that is tried."""
+"""Most values of a map on which a chain is tried."""
 
 
 def find_upsampling(model: ir.Model) -> ir.Model:

@@ -31,7 +31,7 @@ IMPORTERS = {
 }
 
 OF_FOLDERS = ("openvino", "tensorflow")
-"""Those that take a folder too: an exported IR, a SavedModel."""
+"""Importers that take a folder too: an exported IR, a SavedModel."""
 
 # Someone who names a file of their own that is not there is told of it, not of ours.
 _LIKENESS = 0.8

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 LARGEST = 4 << 30
-"""Bytes of a file of a model that are read; the largest detectors have some hundred million."""
+"""Most bytes of a model's file that are read; the largest detectors have some hundred million."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 LONGEST = 1 << 20
-"""Characters of an entry that are kept; names of tens of thousands of classes fit."""
+"""Most characters of an entry that are kept; names of tens of thousands of classes fit."""
 
 MOST = 8 << 20
-"""Characters of all entries."""
+"""Most characters of all entries together."""
 
 
 def bounded(metadata: Mapping[str, str]) -> tuple[dict[str, str], int]:

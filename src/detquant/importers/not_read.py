@@ -27,10 +27,10 @@ KINDS = {
     ".torchscript": ("a program of TorchScript", "the ONNX file or checkpoint that it was made from"),
     **dict.fromkeys((".xz", ".gz", ".bz2", ".zst", ".zip", ".7z"), ("packed", "the model that is in it, unpacked")),
 }
-"""By the end of the name: what such a file is, and what to give instead."""
+"""What a file is and what to give instead, by the end of its name."""
 
 ARCHIVES = (".tar.xz", ".tar.gz")
-"""Of the packed ones, those that `nn_archive` looks into."""
+"""Ends of names of packed files that `nn_archive` looks into."""
 
 STATE, PROGRAM = "state_dict.pth", "model.pt2"
 

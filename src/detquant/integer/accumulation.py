@@ -20,7 +20,7 @@ Numbers = npt.NDArray[Any]
 
 EXACT_FLOAT32, EXACT_FLOAT64 = 1 << 24, 1 << 53
 AT_ONCE = 1 << 24
-"""Numbers of unfolded windows that lie in memory at a time."""
+"""Most numbers of unfolded windows that lie in memory at a time."""
 
 
 def exact_type(largest: int) -> type[np.floating]:
@@ -37,7 +37,7 @@ def exact_type(largest: int) -> type[np.floating]:
 
 
 def matrix_product(data: Numbers, matrix: Numbers, largest: int) -> Ints:
-    """``data @ matrix``.
+    """The exact product ``data @ matrix``, int64.
 
     Args:
         data: whole numbers ``[..., in]``.

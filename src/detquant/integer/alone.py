@@ -14,7 +14,7 @@ OPSET = 21
 
 
 def run_alone(nodes: Sequence[ir.Node], given: Mapping[ir.Value, Array]) -> list[Array]:
-    """What the last node gives.
+    """Runs nodes of a graph by themselves; gives the outputs of the last one.
 
     Args:
         nodes: the nodes, in order.

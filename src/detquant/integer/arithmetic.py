@@ -18,12 +18,12 @@ from detquant.numerics.multipliers import LARGEST_SHIFT
 
 
 def add(operator: OnCodes, draft: Draft) -> None:
-    """Add of two activations."""
+    """Reads Add of two activations as a sum with multipliers."""
     _sum(operator, draft, (1.0, 1.0))
 
 
 def subtract(operator: OnCodes, draft: Draft) -> None:
-    """Sub of two activations."""
+    """Reads Sub of two activations as a sum whose second multiplier is negative."""
     _sum(operator, draft, (1.0, -1.0))
 
 
@@ -47,7 +47,7 @@ def _sum(operator: OnCodes, draft: Draft, signs: tuple[float, float]) -> None:
 
 
 def multiply(operator: OnCodes, draft: Draft) -> None:
-    """Mul of two activations."""
+    """Reads Mul of two activations as a product with one multiplier."""
     node, (first, second), [sink] = operator.node, operator.activations, operator.outputs
     factor = np.float64(first.grid.scale) * np.float64(second.grid.scale) / np.float64(sink.grid.scale)
     low, high = limits(sink.grid, operator.bounds)
@@ -65,7 +65,7 @@ def multiply(operator: OnCodes, draft: Draft) -> None:
 
 
 def average_pool(operator: OnCodes, draft: Draft) -> None:
-    """AveragePool: windows at the border hold fewer pixels, unless padding counts."""
+    """Reads AveragePool as means; windows at the border hold fewer pixels, unless padding counts."""
     node = operator.node
     shape, out = shape_of(node, node.inputs[0]), shape_of(node, node.outputs[0])
     around = window(node, node.attributes.get_ints("kernel_shape", ()))
@@ -77,14 +77,14 @@ def average_pool(operator: OnCodes, draft: Draft) -> None:
 
 
 def global_average_pool(operator: OnCodes, draft: Draft) -> None:
-    """GlobalAveragePool: over all places, which stay as axes of length 1."""
+    """Reads GlobalAveragePool as means over all places, which stay as axes of length 1."""
     shape = shape_of(operator.node, operator.node.inputs[0])
     axes = tuple(range(2, len(shape)))
     _mean(operator, draft, np.float64(np.prod([shape[axis] for axis in axes])), axes=axes)
 
 
 def reduce_mean(operator: OnCodes, draft: Draft) -> None:
-    """ReduceMean over the axes that are named, or all."""
+    """Reads ReduceMean as means over the axes that are named, or over all."""
     node = operator.node
     shape, given = shape_of(node, node.inputs[0]), operator.inputs[1] if len(operator.inputs) > 1 else None
     named = given if isinstance(given, np.ndarray) else np.array(node.attributes.get_ints("axes", ()), np.int64)

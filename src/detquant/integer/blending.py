@@ -26,7 +26,7 @@ BLEND_BITS = 10
 
 
 def resize(operator: OnCodes, draft: Draft) -> None:
-    """Resize of height and width."""
+    """Reads Resize of height and width as a move or as two matrices."""
     if operator.node.attributes.get_string("mode", "nearest") == "nearest":
         move(operator, draft)
         return
@@ -56,7 +56,7 @@ def resize(operator: OnCodes, draft: Draft) -> None:
 def _weights(
     operator: OnCodes, shape: tuple[int, ...], out: tuple[int, ...], axis: int, bits: int
 ) -> npt.NDArray[np.int32]:
-    """What each pixel along an axis is mixed from: ``[out, in]``, in steps of ``2^-bits``."""
+    """Weights of the input pixels in each output pixel along an axis: ``[out, in]``, in steps of ``2^-bits``."""
     node, size, other = operator.node, shape[axis], 5 - axis
     one_by_one = np.eye(size, dtype=np.float32).reshape(size, 1, *((size, 1) if axis == 2 else (1, size)))
     maps = np.ascontiguousarray(np.broadcast_to(one_by_one, (size, 1, *shape[2:])))

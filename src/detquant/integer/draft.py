@@ -34,7 +34,7 @@ SATURATING = 2.0**17
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Widths:
-    """Bits of what the graph says nothing of.
+    """Bits that integer operators use where the graph does not say.
 
     Attributes:
         multiplier: bits of the factors of requantisation, 2 to 31, see `detquant.numerics.multipliers`.
@@ -59,7 +59,7 @@ USUAL = Widths()
 
 @dataclass(slots=True)
 class Draft:
-    """What has been read so far.
+    """The integer graph as far as it has been read.
 
     Attributes:
         widths: bits of what the graph says nothing of.
@@ -74,7 +74,7 @@ class Draft:
     shapes: dict[str, Shape] = field(default_factory=dict)
 
     def add(self, operator: IntegerOperator, grid: QuantParams, shape: Shape) -> None:
-        """An operator behind all others, and what its codes stand for."""
+        """Adds an operator behind all others, with the grid and the shape of its codes."""
         self.operators.append(operator)
         self.grids[operator.output], self.shapes[operator.output] = grid, shape
 
@@ -104,7 +104,7 @@ class Draft:
 
 
 def name_of(codes: Codes) -> str:
-    """What an activation's codes are called."""
+    """The name of an activation's codes."""
     return codes.value.name or ""
 
 

@@ -27,7 +27,7 @@ BEYOND_ANY_ACCUMULATOR = 1 << 40
 
 
 def convolution(operator: OnCodes, draft: Draft) -> None:
-    """Conv over height and width."""
+    """Reads Conv over height and width as an integer layer."""
     node = operator.node
     weights, scale = _weights(operator, 0)
     facts = _facts(operator, draft, weights, scale, _bias(operator, scale))
@@ -37,7 +37,7 @@ def convolution(operator: OnCodes, draft: Draft) -> None:
 
 
 def transposed_convolution(operator: OnCodes, draft: Draft) -> None:
-    """ConvTranspose: a convolution by the turned kernel over a map with zeros between its pixels.
+    """Reads ConvTranspose as a convolution by the turned kernel over a map with zeros between its pixels.
 
     ``pad`` rows of the result are cut off, so ``dilation (k - 1) - pad`` rows of zeros come before the map.
     """
@@ -71,7 +71,7 @@ def transposed_convolution(operator: OnCodes, draft: Draft) -> None:
 
 
 def gemm(operator: OnCodes, draft: Draft) -> None:
-    """Gemm whose first matrix is as it is; alpha goes into the scale, beta into the bias."""
+    """Reads Gemm with an untransposed first matrix; alpha goes into the scale, beta into the bias."""
     node, words = operator.node, operator.node.attributes
     if words.get_int("transA", 0):
         raise refused(node, "it turns its first matrix")
@@ -84,7 +84,7 @@ def gemm(operator: OnCodes, draft: Draft) -> None:
 
 
 def matmul(operator: OnCodes, draft: Draft) -> None:
-    """MatMul by a matrix that is stored."""
+    """Reads MatMul by a stored matrix as an integer layer."""
     node = operator.node
     if operator.weight is None or operator.weight.codes.ndim != 2:
         raise refused(node, "its second matrix is computed, or of more than two axes")
@@ -135,7 +135,7 @@ def _is_accumulators(grid: QuantParams, scale: Doubles) -> bool:
 
 
 def _facts(operator: OnCodes, draft: Draft, weights: Numbers, scale: Doubles, bias: Ints | None) -> dict[str, Any]:
-    """What all layers hold, for weights ``[out, ...]``."""
+    """The fields that all integer layers have, for weights ``[out, ...]``."""
     node, [source], [sink] = operator.node, operator.activations, operator.outputs
     channels, weight = len(weights), operator.weight
     whole = np.broadcast_to(np.int64(0) if bias is None else bias, (channels,))

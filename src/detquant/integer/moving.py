@@ -31,7 +31,7 @@ MOVES = frozenset(
 
 
 def move(operator: OnCodes, draft: Draft) -> None:
-    """What addresses an operator reads is found by moving the addresses themselves."""
+    """Reads an operator that moves numbers, by running it on the addresses of its input."""
     node, [source] = operator.node, operator.activations
     if node.inputs[0] is None or not isinstance(operator.inputs[0], Codes):
         raise refused(node, "what it moves is a constant")
@@ -62,14 +62,14 @@ def _fill(operator: OnCodes, grid: QuantParams) -> int:
 
 
 def _padding_with(node: ir.Node, given: dict[ir.Value, npt.NDArray[Any]]) -> ir.Node:
-    """The same Pad, putting -1 around."""
+    """A copy of a Pad node that puts -1 around."""
     around = ir.Value(name="around")
     given[around] = np.array(-1, np.int32)
     return ir.Node("", "Pad", [*node.inputs[:2], around, *node.inputs[3:]], list(node.attributes.values()))
 
 
 def max_pool(operator: OnCodes, draft: Draft) -> None:
-    """MaxPool over height and width."""
+    """Reads MaxPool over height and width."""
     node, [source] = operator.node, operator.activations
     if len(node.outputs) > 1:
         raise refused(node, "it gives the places of its maxima")
@@ -88,7 +88,7 @@ def max_pool(operator: OnCodes, draft: Draft) -> None:
 
 
 def concat(operator: OnCodes, draft: Draft) -> None:
-    """Concat: all on the grid of the result."""
+    """Reads Concat, with all parts brought to the grid of the result."""
     node, [sink] = operator.node, operator.outputs
     out = shape_of(node, node.outputs[0])
     inputs, constants = [], {}
@@ -113,7 +113,7 @@ def concat(operator: OnCodes, draft: Draft) -> None:
 
 
 def _on_grid(draft: Draft, node: ir.Node, place: int, codes: Codes, grid: QuantParams) -> str:
-    """The name of the codes on this grid."""
+    """The name of the codes on another grid; a table is added where there are none yet."""
     name = name_of(codes)
     if is_same(codes.grid, grid):
         return name
@@ -132,7 +132,7 @@ def _give(
     sink: Codes,
     shape: tuple[int, ...],
 ) -> None:
-    """An operator that keeps the grid that it reads, and a table behind it where another one is asked for."""
+    """Adds an operator that keeps its input's grid, and a table behind it where another grid is asked for."""
     name, output = operator.node.name or "", name_of(sink)
     same = is_same(grid, sink.grid)
     bounds: Bounds = operator.bounds if same else FREE

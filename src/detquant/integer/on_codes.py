@@ -31,7 +31,7 @@ BEYOND = 3e38
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OnCodes:
-    """An operator on codes.
+    """An operator that reads and writes codes.
 
     Attributes:
         node: the operator.
@@ -47,12 +47,12 @@ class OnCodes:
 
     @property
     def activations(self) -> tuple[Codes, ...]:
-        """What it reads that is computed."""
+        """The codes that it reads and that are computed."""
         return tuple(one for one in self.inputs if isinstance(one, Codes))
 
     @property
     def weight(self) -> Stored | None:
-        """Its weight, if it has one."""
+        """The weight of the operator, if it has one."""
         place = OPS.get(self.node.op_type, UNKNOWN).weight_input
         found = self.inputs[place] if place is not None and place < len(self.inputs) else None
         return found if isinstance(found, Stored) else None
@@ -74,7 +74,7 @@ def on_codes(node: ir.Node, activation: ir.Node | None = None) -> OnCodes | None
 
 
 def inputs_on_codes(node: ir.Node) -> tuple[Codes | Stored | Array | None, ...] | None:
-    """What an operator reads, if it reads codes and nothing that is computed in float; see `OnCodes.inputs`."""
+    """The inputs of an operator that reads codes and no computed floats; None for others. See `OnCodes.inputs`."""
     if node.domain not in ONNX_DOMAINS:
         return None
     traits = OPS.get(node.op_type, UNKNOWN)
@@ -93,7 +93,7 @@ def inputs_on_codes(node: ir.Node) -> tuple[Codes | Stored | Array | None, ...] 
 
 
 def _read(value: ir.Value | None) -> Codes | Stored | Array | None:
-    """What an input is: codes that are computed or stored, or real numbers; None where it is computed in float."""
+    """An input as computed codes, stored codes or constant real numbers; None where it is computed in float."""
     return source_of(value) or stored_codes(value) or constant(value)
 
 
@@ -107,7 +107,7 @@ def activation_behind(node: ir.Node) -> ir.Node | None:
 
 
 def bounds(node: ir.Node) -> Bounds:
-    """What a Relu or Clip keeps its values between."""
+    """The bounds within which a Relu or Clip keeps its values."""
     if node.op_type == "Relu":
         return 0.0, None
     given = [scalar(value) for value in node.inputs[1:3]]

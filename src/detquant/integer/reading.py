@@ -27,7 +27,7 @@ LAYERS: Mapping[str, Build] = {
     "MatMul": layers.matmul,
 }
 OF_TWO: Mapping[str, Build] = {"Add": arithmetic.add, "Mul": arithmetic.multiply, "Sub": arithmetic.subtract}
-"""Of two activations; where one is a constant, they are tables."""
+"""Operators of two activations; where one of the two is a constant, they are tables."""
 
 BUILDERS: Mapping[str, Build] = {
     **LAYERS,
@@ -61,7 +61,7 @@ def read(network: ir.Model, widths: Widths = USUAL) -> IntegerGraph:
 
 
 class _Reader:
-    """One graph, being read."""
+    """The reading of one graph."""
 
     def __init__(self, draft: Draft) -> None:
         self.draft = draft
@@ -69,7 +69,7 @@ class _Reader:
         self.done: set[ir.Node] = set()
 
     def image(self, value: ir.Value) -> None:
-        """An input of the network, which is rounded to codes first."""
+        """Adds an input of the network, which is rounded to codes first."""
         sink, name = sink_of(value), value.name or ""
         if sink is None:
             raise UnsupportedOperator(
@@ -83,7 +83,7 @@ class _Reader:
         self.draft.shapes[name_of(sink)] = shape_of(quantize, value)
 
     def node(self, node: ir.Node) -> None:
-        """An operator, or what stands between operators."""
+        """Reads an operator, or what stands between operators."""
         if node in self.done or is_op(node, "Constant", "DequantizeLinear"):
             return
         if is_op(node, "QuantizeLinear"):
@@ -141,7 +141,7 @@ class _Reader:
         return True
 
     def _rounded_again(self, node: ir.Node) -> None:
-        """Codes that become codes of another grid, with nothing between."""
+        """Adds a change of grid where codes become codes of another grid with nothing between."""
         source, grid = source_of(node.inputs[0]), grid_of(node)
         if node.outputs[0].name in self.draft.grids:
             return  # the operator before it gives these codes
@@ -151,7 +151,7 @@ class _Reader:
         tables.change_grid(self.draft, node.name or output, name_of(source), output, grid)
 
     def graph(self, graph: ir.Graph) -> IntegerGraph:
-        """What has been read."""
+        """The integer graph that has been read."""
         draft, outputs = self.draft, tuple(value.name or "" for value in graph.outputs)
         for name in outputs:
             if name not in draft.grids:
@@ -162,7 +162,7 @@ class _Reader:
 
 
 def _why_float(node: ir.Node) -> str:
-    """What keeps an operator from running on codes."""
+    """A clause on what keeps an operator from running on codes."""
     if inputs_on_codes(node) is None:
         return "what it reads, or its weight, is real numbers"
     return "what it gives is read in float, or goes to several grids"

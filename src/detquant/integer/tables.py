@@ -44,7 +44,7 @@ LADDER = 4096
 
 
 def table(operator: OnCodes, draft: Draft) -> None:
-    """Cases 1 and 2, of one node."""
+    """Reads one operator of a number as a table (cases 1 and 2)."""
     node, [source], [sink] = operator.node, operator.activations, operator.outputs
     place = next(k for k, one in enumerate(operator.inputs) if one is source)
     value = node.inputs[place]
@@ -53,12 +53,12 @@ def table(operator: OnCodes, draft: Draft) -> None:
 
 
 def look_up_chain(nodes: Sequence[ir.Node], value: ir.Value, source: Codes, sink: Codes, draft: Draft) -> None:
-    """Case 1, of several nodes that lead from one value to codes."""
+    """Reads several nodes that lead from one value to codes as one table (case 1)."""
     _look_up(draft, nodes[0], nodes, value, source, sink, FREE)
 
 
 def change_grid(draft: Draft, name: str, source: str, output: str, grid: QuantParams, bounds: Bounds = FREE) -> None:
-    """Case 3: the same numbers on another grid."""
+    """Adds a table that brings codes to another grid (case 3)."""
     old = draft.grids[source]
     low, high = limits(grid, bounds)
     entries = np.clip(quantize(dequantize(_codes(old), old), grid), low, high).astype(np.int32)

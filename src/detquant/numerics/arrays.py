@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.generic]
-"""Of any type that numpy has."""
+"""An array of any type that numpy has."""
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]

@@ -24,7 +24,7 @@ MULTIPLIER_BITS = 24
 WIDEST_MULTIPLIER = 31
 LARGEST_SHIFT = 62
 LARGEST_COMMON_SHIFT = 46
-"""Zero points of 16 bits, moved up by this much, are int64 still."""
+"""Largest shift in common: zero points of 16 bits, moved up by this much, are int64 still."""
 ACCUMULATOR_BITS = 32
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from detquant.numerics.arrays import Array
 
 CEILING_DB = 120.0
-"""What an exact copy is given, so that the figure stays finite and sortable."""
+"""Ratio that an exact copy is given, dB, so that the figure stays finite and sortable."""
 
 
 def ratio_db(signal: float, noise: float) -> float:

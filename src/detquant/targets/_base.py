@@ -22,14 +22,14 @@ from detquant.numerics import Capability
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 
 _INTEGERS = re.compile(r"(u?int|[iuqw])[1-9][0-9]?(a[1-9][0-9]?)?([-_].*)?", re.IGNORECASE)
-"""What people call integers: int8, uint8, i8, w8a8, w8a8-lapq."""
+"""Names that people have for integer precisions: int8, uint8, i8, w8a8, w8a8-lapq."""
 
 
 class Runner(Protocol):
-    """An open model."""
+    """A model that is open on a runtime."""
 
     def run(self, feeds: Arrays) -> Arrays:
-        """Outputs by name for inputs by name."""
+        """Runs the model once: outputs by name for inputs by name."""
         ...
 
 
@@ -59,7 +59,7 @@ class Artefact:
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of all files."""
+        """The size of all files together, bytes."""
         return sum(map(len, self.files.values()))
 
     def digest(self) -> str:
@@ -105,7 +105,7 @@ class Target(ABC):
 
     @property
     def untimed(self) -> str | None:
-        """Why a clock says nothing about integers here; None where it does."""
+        """Why measured latency says nothing about integers here; None where it does."""
         return self.emulates if self.runs_here else "the target does not run here"
 
     def rewrite(self, model: ir.Model) -> ir.Model:
@@ -114,7 +114,7 @@ class Target(ABC):
 
     @abstractmethod
     def lower(self, qdq: ir.Model) -> Artefact:
-        """Files for this place; pure, needs no vendor tool."""
+        """The files for this place; pure, needs no vendor tool."""
 
     def lower_float(self, model: ir.Model, precision: str) -> Artefact:
         """Files of a float graph for this place.
@@ -175,7 +175,7 @@ class Target(ABC):
         return family
 
     def finish(self, artefact: Artefact, family: Family) -> tuple[Artefact, tuple[str, ...]]:
-        """What the vendor's own compiler adds to an artefact where it is at hand, and sentences on what is left to do.
+        """The artefact with what the vendor's compiler adds, where it is at hand, and sentences on what is left to do.
 
         Args:
             artefact: artefact of `lower` or `lower_float`, shown to compute what it should.
@@ -184,7 +184,7 @@ class Target(ABC):
         return artefact, ()
 
     def remarks(self, runner: Runner) -> tuple[str, ...]:
-        """What the runtime itself says of a model of this place that is open, one sentence each."""
+        """Sentences of the runtime itself about an open model of this place."""
         return ()
 
     def open_own(self, own: OwnFile, graph: ir.Model, threads: int = 1) -> Runner | None:

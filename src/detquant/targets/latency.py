@@ -37,7 +37,7 @@ class Latency:
 
     @classmethod
     def of(cls, seconds: Sequence[float]) -> Latency:
-        """From the times of single runs, in seconds; at least one."""
+        """The latency that the times of single runs make, given in seconds; at least one."""
         low, middle, high = np.percentile(np.asarray(seconds) * 1e3, [10, 50, 90]).tolist()
         return cls(median_ms=middle, p10_ms=low, p90_ms=high, runs=len(seconds))
 
@@ -69,7 +69,7 @@ def time_alternately(calls: Mapping[str, Callable[[], object]], runs: int = 20, 
 def time_turns(
     calls: Mapping[str, Callable[[], object]], runs: int, warmup: int, clock: Callable[[], float] = time.perf_counter
 ) -> dict[str, list[float]]:
-    """The same, turn by turn: the seconds of each call.
+    """Times calls that take turns; gives the seconds of each call in each turn.
 
     Args:
         calls: functions to time, by name.
@@ -90,13 +90,13 @@ def time_turns(
 
 
 def in_turn(names: Sequence[str], turn: int) -> list[str]:
-    """The names, each `turn` beginning with the next one: whoever runs first has the colder cache."""
+    """Goes through the names, each `turn` beginning with the next one: whoever runs first has the colder cache."""
     start = turn % len(names) if names else 0
     return [*names[start:], *names[:start]]
 
 
 def stopwatch(call: Callable[[], T], clock: Callable[[], float] = time.perf_counter) -> tuple[T, float]:
-    """What a call gives, and how many seconds it took."""
+    """Runs a call; gives its result and the seconds that it took."""
     start = clock()
     result = call()
     return result, clock() - start

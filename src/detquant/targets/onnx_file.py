@@ -24,11 +24,11 @@ class OnnxFile(Target):
         return nearest_as_concat(expectation_as_ratio(model))
 
     def lower(self, qdq: ir.Model) -> Artefact:
-        """``model.onnx``."""
+        """The graph as it is, in ``model.onnx``."""
         return Artefact({FILE: as_bytes(qdq)})
 
     def lower_float(self, model: ir.Model, precision: str) -> Artefact:
-        """The same; in fp16 between inputs and outputs that stay float32.
+        """The float graph in ``model.onnx``; in fp16 its inputs and outputs stay float32.
 
         Raises:
             TargetError: the place does not take that precision.

@@ -47,7 +47,7 @@ class OpenCv(OnnxFile):
     capability = CAPABILITY
 
     def remarks(self, runner: Runner) -> tuple[str, ...]:
-        """What is as fast as float, of models that may not be."""
+        """A sentence on weights alone in codes, for models whose rounded activations may cost time."""
         return (WEIGHTS_ALONE,) if isinstance(runner, Net) and runner.rounds else ()
 
     def open_own(self, own: OwnFile, graph: ir.Model, threads: int = 1) -> Runner | None:

@@ -83,7 +83,7 @@ class OpenVino(Target):
         return save(read(with_four_bit_storage(without_repeated_grids(qdq))))
 
     def lower_float(self, model: ir.Model, precision: str) -> Artefact:
-        """The same of a float graph; fp16 halves the file, and the plugin computes in what it is told when opened."""
+        """The IR of a float graph; fp16 halves the file, and the plugin computes in what it is told when opened."""
         self.require(precision)
         return save(read(model), fp16=precision == "fp16")
 
@@ -99,7 +99,7 @@ class OpenVino(Target):
         return (ran, *[said for end, said in TILES.items() if end in ends][-1:])
 
     def open_float(self, model: ir.Model, threads: int = 1) -> Iterator[tuple[str, Artefact, Runner]]:
-        """In float32, in bfloat16 where the processor has it (OpenVINO's default there), and from a file of fp16."""
+        """Opens the graph in float32, in bfloat16 where the processor has it (the default there), and in fp16 files."""
         full, half = self.lower_float(model, "fp32"), self.lower_float(model, "fp16")
         yield "fp32", full, self.open(full, threads)
         if "BF16" in _openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):

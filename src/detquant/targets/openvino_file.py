@@ -60,7 +60,7 @@ def _fitting(port: Any, shape: tuple[int, ...]) -> list[int]:
 
 
 class OwnIr:
-    """A compiled file.
+    """An IR of the user that OpenVINO has compiled.
 
     Args:
         compiled: the model that OpenVINO has compiled, with feeds and results by name.
@@ -69,7 +69,7 @@ class OwnIr:
         graph: the graph that was imported from the file.
 
     Raises:
-        TargetError: what it takes and gives is not what the graph does.
+        TargetError: inputs or outputs of the file are not those of the graph.
     """
 
     def __init__(self, compiled: Runner, model: Any, names: Sequence[str], graph: ir.Model) -> None:

@@ -54,5 +54,5 @@ def write(model: Any, metadata: Mapping[str, str]) -> None:
 
 
 def _others(metadata: Mapping[str, str]) -> dict[str, str]:
-    """Case 2; the key that these entries are kept under is one of them."""
+    """The entries that XML cannot hold (case 2), and an entry under the key that these are kept under."""
     return {key: text for key, text in metadata.items() if _NO_XML.search(key + text) or key == _KEY}

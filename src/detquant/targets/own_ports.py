@@ -39,7 +39,7 @@ class Port:
     zero_point: int = 0
 
     def stored(self, array: Array) -> Array:
-        """What the graph takes, as the file takes it."""
+        """The graph's array in the layout and the numbers of the file."""
         if array.shape != self.shape:
             array = np.ascontiguousarray(array.transpose(TO_LAST))
         if array.dtype == self.dtype:
@@ -52,7 +52,7 @@ class Port:
         return codes.clip(limits.min, limits.max).astype(self.dtype)
 
     def real(self, array: Array, shape: Sequence[int]) -> Array:
-        """What the file gives, as the graph gives it."""
+        """The file's array in the graph's layout and shape, as real numbers."""
         if self.scale and np.issubdtype(self.dtype, np.integer):
             array = (array.astype(np.float32) - np.float32(self.zero_point)) * np.float32(self.scale)
         elif np.issubdtype(self.dtype, np.floating):

@@ -36,7 +36,7 @@ FILE = "model.onnx"
 
 
 class TensorRt(Target):
-    """NVIDIA TensorRT, explicit quantisation."""
+    """NVIDIA TensorRT with explicit quantisation."""
 
     name = "tensorrt"
     title = "TensorRT: QDQ ONNX, symmetric; checked here, not run"
@@ -59,11 +59,11 @@ class TensorRt(Target):
         return Artefact({FILE: as_bytes(model)})
 
     def open(self, artefact: Artefact, threads: int = 1) -> OrtRunner:
-        """The same graph in ONNX Runtime."""
+        """The same graph, opened in ONNX Runtime."""
         return OrtRunner(artefact.files[FILE], threads)
 
     def remarks(self, runner: Runner) -> tuple[str, ...]:
-        """That another runtime stood in, and how to go on."""
+        """Sentences on another runtime having stood in, and on how to go on."""
         return (
             "TensorRT was not run: accuracy is that of the same graph in ONNX Runtime on this machine, and so is the "
             f"latency, which says nothing about a GPU. There:  trtexec --onnx={FILE} --int8 --fp16",

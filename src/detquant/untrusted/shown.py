@@ -4,7 +4,7 @@ from __future__ import annotations
 
 LONGEST = 60
 _BYTE = 0xDC00
-"""What Python adds to a byte that it could not decode."""
+"""Number that Python adds to a byte that it could not decode."""
 _ESCAPED = range(0xDC80, 0xDD00)
 
 

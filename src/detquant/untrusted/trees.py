@@ -45,7 +45,10 @@ def parse_json(text: str, once: Collection[str] = ()) -> Any:
 
 
 def _with_keys_once(text: str, once: Collection[str]) -> Any:
-    """As `json.loads`. Objects are closed from the inside out, so what was found last is of the outermost."""
+    """Parses as `json.loads` does; a key of `once` that the outermost object has twice is refused.
+
+    Objects are closed from the inside out, so what was found last is of the outermost.
+    """
     twice: list[str] = []
 
     def closed(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -81,7 +84,7 @@ def parse_yaml(text: str) -> Any:
 
 
 def _in_words(error: Exception) -> str:
-    """What a parser says, but of `int`, which refuses thousands of digits in words for programmers."""
+    """The message of a parser, but for `int`, which refuses thousands of digits in words for programmers."""
     if "set_int_max_str_digits" in str(error):
         return f"it has a number of more than {sys.get_int_max_str_digits()} digits"
     return one_line(str(error), 160) or type(error).__name__

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 ENTRIES: dict[str, Entry] = {entry.name: entry for entry in (*MODELS, *DATA_SETS)}
-"""By the name that `detquant fetch` takes."""
+"""Entries of the zoo by the name that `detquant fetch` takes."""
 
 
 def find(name: str) -> Entry:
@@ -47,12 +47,12 @@ def find(name: str) -> Entry:
 
 
 def zoo_figures() -> dict[str, Any]:
-    """All entries as plain values."""
+    """All entries of the zoo as plain values."""
     return {"entries": [asdict(entry) for entry in ENTRIES.values()]}
 
 
 def fetch_figures(fetched: Fetched) -> dict[str, Any]:
-    """What came, as plain values."""
+    """The fetched files as plain values."""
     entry = fetched.entry
     about = {"name": entry.name, "licence": entry.licence, "page": entry.page, "note": entry.note}
     return {**about, "path": str(fetched.path), "files": [asdict(one) for one in fetched.files]}

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 UNKNOWN = 2_000_000_000
-"""Bytes that a file may have whose size is not known; those of the zoo have some ten million."""
+"""Most bytes of a file whose size is not known; those of the zoo have some ten million."""
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 
@@ -30,7 +30,7 @@ class Source:
     """One file, where its publisher keeps it.
 
     Attributes:
-        address: https.
+        address: address of the file, https.
         megabytes: size of the file as it travels, in millions of bytes; None where it is not known.
         sha256: all 64 hex digits, or None where they are not known for certain.
         sha256_start: the first digits, where the publisher puts them into the name of the file.
@@ -48,12 +48,12 @@ class Source:
 
     @property
     def most_bytes(self) -> int:
-        """Of the file as it may come: its size and a little more, for publishers add to files; else `UNKNOWN`."""
+        """Most bytes that the file may have: its size and a little more, for publishers add to it; else `UNKNOWN`."""
         return UNKNOWN if self.megabytes is None else int(self.megabytes * 1.25e6) + 1_000_000
 
     @property
     def is_archive(self) -> bool:
-        """Whether it is to be unpacked."""
+        """Whether the file is an archive that is to be unpacked."""
         return self.file.lower().endswith(ARCHIVES)
 
 

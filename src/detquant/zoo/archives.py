@@ -29,7 +29,7 @@ BROKEN = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError),
     *(ValueError, OverflowError, LookupError, TypeError, AttributeError, RecursionError),
 )
-"""What the modules raise for archives that are broken, each in its own place."""
+"""Exceptions that Python's modules raise for archives that are broken, each in its own place."""
 
 MOST_MEMBERS = 500_000  # COCO's largest has 118 thousand
 
@@ -44,7 +44,7 @@ _PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """What an archive says about one of its members; `fault` is empty for a plain file or folder."""
+    """A member of an archive as the archive tells it; `fault` is empty for a plain file or folder."""
 
     name: str
     size: int
@@ -56,7 +56,7 @@ class Archive(Protocol):
     """What zip and tar have in common."""
 
     def members(self) -> Iterator[Member]:
-        """One after the other, as they are listed."""
+        """Goes through the members, as they are listed."""
         ...
 
     def open(self, member: Member) -> IO[bytes]:
@@ -85,7 +85,7 @@ def open_archive(archive: Path, stack: ExitStack) -> Archive:
 
 
 def check_directory(archive: Path) -> None:
-    """Case 1, for all who are about to open a zip: `zipfile` makes an object of each entry first of all.
+    """Refuses a zip that lists too many entries (case 1), before `zipfile` makes an object of each of them.
 
     Raises:
         BadZipFile: it says that it lists more than any archive does.
@@ -139,7 +139,7 @@ class _Tar:
 
 
 class _Bounded(io.RawIOBase):
-    """Case 3."""
+    """A stream that refuses to read too much at once (case 3)."""
 
     def __init__(self, stream: Any) -> None:
         super().__init__()

@@ -12,7 +12,7 @@ from detquant.zoo._base import Entry, Source
 
 
 def sha256_of(file: Path) -> str:
-    """64 hex digits."""
+    """The SHA-256 of a file, 64 hex digits."""
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 

@@ -75,7 +75,7 @@ class Answer:
         self.validator = tag if tag.startswith('"') else response.headers.get("Last-Modified", "")
 
     def chunks(self) -> Iterator[bytes]:
-        """The body.
+        """Yields the body of the answer, piece by piece.
 
         Raises:
             Cut: it ended before its time.

@@ -18,15 +18,15 @@ from detquant.zoo.unpack import unpack
 
 _LARGEST_RECORD = 1 << 16
 RECORD = ".fetched.json"
-"""In an unpacked folder: the archive that it was, which is not kept."""
+"""File in an unpacked folder that tells the archive it was made from, which is not kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """What is here now.
+    """A model or data set that is here now.
 
     Attributes:
-        entry: what was asked for.
+        entry: the entry that was asked for.
         path: a file; or a folder, of an archive or of several files.
         files: files that came, or were here before.
     """

@@ -29,7 +29,7 @@ class Partial:
         self._record = file.with_name(f"{file.name}.partial.json")
 
     def beginning(self, address: str) -> tuple[int, str]:
-        """What a download can go on from.
+        """The beginning of the file that a download can go on from.
 
         Args:
             address: address that the file comes from.
@@ -49,7 +49,7 @@ class Partial:
         return size > 0 and self._read(address).get("total") == size
 
     def begin(self, address: str, validator: str, total: int | None) -> None:
-        """Starts anew.
+        """Begins the download anew.
 
         Raises:
             OutputError: the folder cannot be written, or a file that detquant did not write has the name.
@@ -77,12 +77,12 @@ class Partial:
             yield file.write
 
     def discard(self) -> None:
-        """Forgets all of it."""
+        """Removes the partial file and what is known of it."""
         self.path.unlink(missing_ok=True)
         self._record.unlink(missing_ok=True)
 
     def finish(self) -> None:
-        """Gives the file its name.
+        """Gives the complete file its final name.
 
         Raises:
             OutputError: it cannot be renamed.

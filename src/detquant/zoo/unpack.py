@@ -24,7 +24,7 @@ from detquant.zoo.archives import BROKEN, MOST_MEMBERS, Archive, Member, open_ar
 from detquant.zoo.partial import writing
 
 MOST_GROWTH = 100
-"""Unpacked to packed: text is near 10, the annotations of COCO near 5."""
+"""Largest ratio of unpacked to packed size: text is near 10, the annotations of COCO near 5."""
 
 _SMALL = 1 << 20  # tiny archives of zeros are harmless
 _CHUNK = 1 << 20

@@ -18,7 +18,7 @@ from detquant.untrusted import is_file, one_line, parse_json, read_text
 __all__ = ["LARGEST", "Annotated", "load_coco", "open_coco", "read_annotations"]
 
 LARGEST = 1 << 29
-"""Bytes of an annotation file; COCO's largest, of 118 thousand images, has 470 MB."""
+"""Most bytes of an annotation file; COCO's largest, of 118 thousand images, has 470 MB."""
 
 _LISTS = ("images", "annotations", "categories")
 _HOW_MANY_TO_TRY = 20

@@ -24,7 +24,7 @@ _BACKGROUND = frozenset({"background", "__background__", "_background_"})
 
 @dataclass(frozen=True, slots=True)
 class Annotated:
-    """What an annotation file says about the images that are there.
+    """The annotations of the images that are there, in detquant's form.
 
     Attributes:
         paths: paths of the images.
@@ -100,7 +100,7 @@ def read_annotations(
 
 
 def _categories(listed: Sequence[Category], path: Path) -> list[Category]:
-    """In the order of their ids; in the file's own, where these are words."""
+    """The categories in the order of their ids; in that of the file, where ids are words."""
     twice = [one for one, times in Counter(category.id for category in listed).items() if times > 1]
     if twice:
         raise DatasetError(f"{path} uses a category id twice ({shown(twice[0])}): each category needs its own 'id'.")

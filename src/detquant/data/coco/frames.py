@@ -24,7 +24,7 @@ FORMS: dict[str, Callable[[Array], Array]] = {
     "x1 y1 x2 y2": lambda box: box,
     "cx cy width height": lambda box: np.concatenate([box[:, :2] - box[:, 2:] / 2, box[:, :2] + box[:, 2:] / 2], 1),
 }
-"""Left, top, right, bottom [n, 4] from four numbers [n, 4]."""
+"""Functions from four numbers [n, 4] to left, top, right, bottom [n, 4], by the form of a box."""
 
 # Annotators draw a little over the edge.
 _TOLERANCE = 0.01
@@ -51,7 +51,7 @@ class Boxes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What the boxes of a file mean.
+    """How the numbers of a file's boxes are to be read.
 
     Attributes:
         form: key of `FORMS`.
@@ -67,7 +67,7 @@ class Reading:
 
     @property
     def usual(self) -> bool:
-        """Whether it is what the format says."""
+        """Whether boxes are as the format says: left, top, width and height in pixels."""
         return self.form == USUAL and not self.in_parts
 
 

@@ -32,7 +32,7 @@ def extent(segmentation: object) -> Extent | None:
 
 
 def _of_points(polygons: list[object]) -> Extent | None:
-    """Of lists of x y x y ..., or of one such list."""
+    """The extent of polygons: of lists of x y x y ..., or of one such list."""
     xs: list[float] = []
     ys: list[float] = []
     for polygon in polygons if any(isinstance(one, list) for one in polygons) else [polygons]:
@@ -78,7 +78,7 @@ def _decoded(text: str) -> list[int]:
 
 
 def _of_runs(runs: Sequence[int], height: int, width: int) -> Extent | None:
-    """Of runs outside and inside by turns, down the columns of a mask."""
+    """The extent of a mask given as runs outside and inside by turns, down its columns."""
     ends = list(accumulate(runs))
     if ends[-1] > height * width:
         return None

@@ -46,7 +46,7 @@ class Picture:
         return self.size[::-1] if self.turn > 1 else self.size
 
     def entry(self) -> dict[str, Any]:
-        """As COCO has it."""
+        """The image as an entry of COCO's "images"."""
         return {"id": self.number, "file_name": self.path.name, "height": self.size[0], "width": self.size[1]}
 
 

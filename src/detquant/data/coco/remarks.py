@@ -6,11 +6,11 @@ from detquant.data.coco.frames import USUAL, Boxes, Reading
 from detquant.data.coco.pictures import Pictures
 
 _MANY = 0.1
-"""Of the boxes; so many do not stick out of their images by chance."""
+"""Share of the boxes from which it is no chance that they stick out of their images."""
 
 
 def counted(count: int, what: str) -> list[str]:
-    """How many there are of something, where there are any."""
+    """A phrase with a count, such as "3 boxes"; none for 0."""
     return [f"{count} {what}"] if count else []
 
 

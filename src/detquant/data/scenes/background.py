@@ -42,7 +42,7 @@ def to_bytes(picture: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
 
 
 def choose(table: Mapping[str, Texture], rng: np.random.Generator) -> Texture:
-    """One texture of a table, each as likely."""
+    """Draws one texture of a table, each as likely as the others."""
     return list(table.values())[int(rng.integers(len(table)))]
 
 

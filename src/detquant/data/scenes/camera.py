@@ -28,7 +28,7 @@ def photograph(picture: Picture, rng: np.random.Generator) -> Picture:
 
 
 def _vignette(picture: Picture, rng: np.random.Generator) -> Picture:
-    """Darker towards the corners."""
+    """Darkens a picture towards its corners."""
     height, width = picture.shape[:2]
     y, x = (np.linspace(-1, 1, side, dtype=np.float32) ** 2 for side in (height, width))
     gain = np.float32(1) - np.float32(rng.uniform(0.05, 0.18)) * (y[:, None] + x)
@@ -40,7 +40,7 @@ def _defocus(picture: Picture, rng: np.random.Generator) -> Picture:
 
 
 def _motion(picture: Picture, rng: np.random.Generator) -> Picture:
-    """A mean along a short line."""
+    """Blurs a picture by a mean along a short line."""
     half = int(rng.integers(1, 4))
     kernel = np.zeros((2 * half + 1, 2 * half + 1), np.float32)
     angle = rng.uniform(0, np.pi)
@@ -50,7 +50,7 @@ def _motion(picture: Picture, rng: np.random.Generator) -> Picture:
 
 
 def _exposure(picture: Picture, rng: np.random.Generator) -> Picture:
-    """Gain, contrast, gamma and a cast of colour, as one table a channel."""
+    """Changes gain, contrast, gamma and cast of colour, by one table a channel."""
     levels = np.arange(256) / 255
     gamma, contrast, gain = rng.uniform(0.75, 1.35), rng.uniform(0.75, 1.2), rng.uniform(0.8, 1.15)
     cast = rng.uniform(0.9, 1.1, 3)
@@ -60,7 +60,7 @@ def _exposure(picture: Picture, rng: np.random.Generator) -> Picture:
 
 
 def _noise(picture: Picture, rng: np.random.Generator) -> Picture:
-    """Sensor noise, the same in all channels or not."""
+    """Adds sensor noise, the same in all channels or not."""
     channels = 3 if rng.random() < 0.4 else 1
     noise = rng.standard_normal((*picture.shape[:2], channels), np.float32)
     noise *= np.float32(np.exp(rng.uniform(np.log(1.5), np.log(13.0))))
@@ -68,7 +68,7 @@ def _noise(picture: Picture, rng: np.random.Generator) -> Picture:
 
 
 def _jpeg(picture: Picture, rng: np.random.Generator) -> Picture:
-    """Through a JPEG file and back."""
+    """Takes a picture through a JPEG file and back."""
     _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(28, 90))])
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
 

@@ -29,7 +29,7 @@ _NOTES = ("The images are made while they are read; there are no files.",)
 
 
 def open_scenes(seed: int = 0, *, calibration: int = 500, validation: int = 300) -> Dataset:
-    """The embedded data set.
+    """Opens the embedded data set of scenes.
 
     The pictures are always those of seed 0, so that figures can be compared.
 

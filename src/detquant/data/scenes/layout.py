@@ -62,7 +62,7 @@ class Layout:
 
 
 def layout(split: Split, index: int, seed: int = 0) -> Layout:
-    """Throws the objects of one scene.
+    """The layout that the items make.
 
     Args:
         split: one of `SPLITS`.

@@ -41,7 +41,7 @@ class Sun:
 
 
 def make_sun(rng: np.random.Generator) -> Sun:
-    """Bright, hazy or none."""
+    """Draws a light that is bright, hazy or none."""
     strength = float(rng.uniform(0.25, 0.7)) if rng.random() < 0.7 else 0.0
     return Sun(
         float(rng.uniform(0, 2 * np.pi)),

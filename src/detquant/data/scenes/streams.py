@@ -17,7 +17,7 @@ _PARTS: tuple[Part, ...] = get_args(Part)
 
 
 PAINT = 2
-"""Raised when scenes come to look different: what was measured on the old ones is not theirs."""
+"""Version of how scenes look, raised when it changes: what was measured on the old ones is not theirs."""
 
 
 def stream(split: Split, index: int, part: Part, seed: int = 0) -> np.random.Generator:

@@ -21,12 +21,12 @@ def _plain(height: int, width: int, rng: np.random.Generator) -> Field:
 
 
 def _gradient(height: int, width: int, rng: np.random.Generator) -> Field:
-    """From one colour at one side to another at the other."""
+    """A field that rises from one side to the other."""
     return _stretched(_slope(height, width, rng.uniform(0, 2 * np.pi)))
 
 
 def _radial(height: int, width: int, rng: np.random.Generator) -> Field:
-    """From a point within towards the rim."""
+    """A field that rises from a point within towards the rim."""
     y, x = np.ogrid[:height, :width]
     cy, cx = rng.uniform(0.2, 0.8, 2) * (height, width)
     return _stretched(np.asarray(np.sqrt((y - cy) ** 2 + (x - cx) ** 2), np.float32))

@@ -20,7 +20,7 @@ from detquant.importers.openvino.branches import inline_branches
 from detquant.importers.openvino.quantizing import integer_converts
 
 LIMIT = 64 << 20
-"""Bytes of a result that may be computed from less."""
+"""Most bytes of a result that is computed from less."""
 
 _AT_ONCE = 8
 # The key under which ConstantFolding finds that it should leave a node alone.

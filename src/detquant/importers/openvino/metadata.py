@@ -23,7 +23,7 @@ from detquant.families.input_form import Triple, WholeImage
 from detquant.untrusted import parse_json, parse_yaml, read_text
 
 LARGEST = 1 << 20
-"""Bytes of metadata that are read; names of thousands of classes fit."""
+"""Most bytes of metadata that are read; names of thousands of classes fit."""
 
 _INFO = "model_info"
 _LABELS = [_INFO, "labels"]
@@ -31,7 +31,7 @@ _NUMBER = re.compile(r"-?\d{1,9}(?:\.\d{1,9})?")
 _LONGEST = 200
 _OF_ONNX = "framework"
 OTHERS = ["detquant", "metadata"]
-"""Where detquant's IRs have the entries that XML cannot hold."""
+"""Path in an IR of detquant's to the entries that XML cannot hold."""
 
 
 def beside(folder: Path) -> dict[str, str]:

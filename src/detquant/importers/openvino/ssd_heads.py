@@ -7,7 +7,7 @@ from typing import Any
 from detquant.families.ssd_layout import KEY, SSDLayout
 
 BOXES, CLASSES = "box_codes", "class_scores"
-"""Names of the outputs."""
+"""Names of the outputs that give codes of boxes and scores of classes."""
 
 _BOX = 4
 

@@ -30,7 +30,7 @@ _SHAPES = ("Shape", "ShapeN", "Size", "Rank")
 _WHILE = ("While", "StatelessWhile")
 _ENTER = "Enter"
 _PARTS = {"Enter": 1, "Exit": 1, "LoopCond": 1, "Merge": 2, "NextIteration": 1, "Switch": 2}
-"""How many values each reads; the frontend counts on it."""
+"""How many values each operation of a loop reads; the frontend counts on it."""
 _ITEM = 4  # bytes of a number, more or less
 
 

@@ -38,7 +38,7 @@ _MAGIC = struct.pack("<Q", 0xDB4775248B80FB57)
 _LARGEST = 256 << 20
 _DTYPE, _SHAPE, _SHARD, _OFFSET, _SIZE = 1, 2, 3, 4, 5  # fields of tensorflow.BundleEntryProto
 _ITEMS = {1: 4, 2: 8, 3: 4, 4: 1, 5: 2, 6: 1, 9: 8, 10: 1, 14: 2, 17: 2, 19: 2, 22: 4, 23: 8}
-"""Bytes of a number, by TensorFlow's DataType."""
+"""Size of a number in bytes, by TensorFlow's DataType."""
 
 Entries = list[tuple[bytes, bytes]]
 

@@ -18,7 +18,7 @@ from flatbuffers.number_types import UOffsetTFlags
 from flatbuffers.table import Table
 
 DAMAGE = (struct.error, IndexError, TypeError, ValueError, OverflowError, MemoryError, RecursionError, StopIteration)
-"""What reading a damaged file raises."""
+"""Exceptions that reading a damaged file raises."""
 
 _MOST_RECORDS, _LONGEST_NAME = 1_000_000, 4096
 

@@ -33,7 +33,7 @@ from detquant.untrusted import parse_json
 __all__ = ["FACTS", "load", "matches", "open_program"]
 
 FACTS = "detquant.json"
-"""What detquant puts beside a program: names of its inputs and outputs, and the metadata of its model."""
+"""File that detquant puts beside a program: names of its inputs and outputs, and the metadata of its model."""
 
 _LONGEST_NAME = 200
 _OF_OTHERS = ("metadata.json", "config.txt")

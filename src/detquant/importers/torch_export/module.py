@@ -27,7 +27,7 @@ from detquant.importers.torch_export.schema import ProgramInput
 from detquant.importers.torch_export.steps import Step
 
 MOST_VALUES = 1 << 28
-"""Numbers in one tensor; the largest map of a detector has some ten million."""
+"""Most numbers in one tensor; the largest map of a detector has some ten million."""
 
 _DTYPES = {
     1: torch.uint8,

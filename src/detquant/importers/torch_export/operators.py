@@ -49,7 +49,7 @@ NAMES: Mapping[str, frozenset[str]] = {
         ["quantize_per_tensor", "dequantize_per_tensor", "quantize_per_channel", "dequantize_per_channel"]
     ),
 }
-"""By namespace; of each there may also be the form that changes its first tensor, whose name ends in "_"."""
+"""Names of operators by namespace; each may also have a form that changes its first tensor, whose name ends in "_"."""
 
 IGNORED = frozenset(
     f"torch.ops.aten.{name}"
@@ -58,10 +58,10 @@ IGNORED = frozenset(
         *("sym_constrain_range.default", "sym_constrain_range_for_size.default"),
     )
 )
-"""What only makes sure of something: sizes are fixed here."""
+"""Operators that only make sure of something, which is left out: sizes are fixed here."""
 
 SIZES = frozenset(f"torch.ops.aten.sym_{name}" for name in ("size.int", "numel.default", "stride.int"))
-"""What gives a whole number of a tensor's shape."""
+"""Operators that give a whole number of a tensor's shape."""
 
 OF_NUMBERS: Mapping[str, Callable[..., Any]] = {
     **{
@@ -73,7 +73,7 @@ OF_NUMBERS: Mapping[str, Callable[..., Any]] = {
     "torch.sym_float": float,
     "torch.sym_int": int,
 }
-"""What computes sizes from sizes; powers and shifts are not among them, for they can make numbers without end."""
+"""Operators that compute sizes from sizes; powers and shifts are left out, for they can make numbers without end."""
 
 MAY_TRAIN: Mapping[str, str] = {
     **dict.fromkeys(("batch_norm", "native_batch_norm"), "training"),

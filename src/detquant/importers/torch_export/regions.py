@@ -15,7 +15,7 @@ from detquant.importers.torch_export.arguments import Ref, argument, as_dict, as
 from detquant.importers.torch_export.steps import Step, read_step, renamed, result
 
 MOST_STEPS = 50_000
-"""YOLOv8x has two thousand."""
+"""Most steps of a program; YOLOv8x has two thousand."""
 
 _DEEPEST = 8
 _GRAD, _AUTOCAST = (f"torch.ops.higher_order.wrap_with_{name}" for name in ("set_grad_enabled", "autocast"))

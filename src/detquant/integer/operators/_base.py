@@ -14,14 +14,14 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class IntegerOperator:
-    """What all have.
+    """An operator on codes; the base of all of them.
 
     Attributes:
         name: name of the graph's node.
         inputs: names of the codes that it reads.
         output: name of the codes that it gives.
         low: smallest code that it gives: of the type, or of a bound that the operator takes in.
-        high: largest code.
+        high: largest code that it gives, likewise.
     """
 
     name: str
@@ -31,7 +31,7 @@ class IntegerOperator:
     high: int
 
     def run(self, *codes: CodeArray) -> CodeArray:
-        """Codes for codes."""
+        """Computes the codes that it gives from the codes that it reads."""
         raise NotImplementedError
 
     def saturated(self, numbers: npt.NDArray[np.integer]) -> CodeArray:

@@ -73,7 +73,7 @@ class Mean(IntegerOperator):
     keep: bool = True
 
     def run(self, *codes: CodeArray) -> CodeArray:
-        """Codes of the means."""
+        """The codes of the means."""
         centred = codes[0].astype(np.int64) - self.zero_in
         if self.window is None:
             sums = centred.sum(axis=self.axes, keepdims=self.keep)

@@ -20,12 +20,12 @@ MEMORY = re.compile(r"^O(?:n|ff)-chip memory used .*$", re.MULTILINE)
 
 
 def command(model: str) -> str:
-    """What a user types."""
+    """The command that compiles a model, for users to type."""
     return f"{PROGRAM} -s {model}"
 
 
 def compiled_name(model: str) -> str:
-    """What the compiler calls its result."""
+    """The name that the compiler gives to its result."""
     return f"{Path(model).stem}_edgetpu.tflite"
 
 
@@ -67,7 +67,7 @@ def compile_model(model: str, content: bytes, timeout: float = TIMEOUT) -> tuple
 
 
 def _told(log: str) -> list[str]:
-    """What the compiler's log comes to."""
+    """Sentences on what the compiler's log tells."""
     rows = [(kind, int(count), status.strip()) for kind, count, status in ROW.findall(log)]
     on = sum(count for _, count, status in rows if status == MAPPED)
     total = sum(count for _, count, _ in rows)

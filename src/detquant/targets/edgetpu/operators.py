@@ -25,7 +25,7 @@ NO_ACTIVATION = 0
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A limit.
+    """A limit that operators must keep to be taken.
 
     Attributes:
         says: a clause that ends "it is taken ...".
@@ -144,7 +144,7 @@ RULES: dict[str, Rule] = {
     "TRANSPOSE_CONV": ALWAYS,
     "UNIDIRECTIONAL_SEQUENCE_LSTM": ALWAYS,
 }
-"""By builtin name: when it is taken."""
+"""When an operator is taken, by its builtin name."""
 
 
 def why_not(op: Operator) -> str | None:

@@ -33,7 +33,7 @@ class Split:
     parameter_bytes: int
 
     def sentences(self) -> Iterator[str]:
-        """What a report says of it."""
+        """Sentences on the split, for a report."""
         on, off = sum(self.mapped.values()), sum(self.left.values())
         yield (
             f"Predicted from Coral's list: {on} of {on + off} operators on the Edge TPU, {off} behind them on the CPU."

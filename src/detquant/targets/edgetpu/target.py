@@ -40,13 +40,13 @@ class EdgeTpu(TfLiteInteger):
     )
 
     def rewrite(self, model: ir.Model) -> ir.Model:
-        """What the chip lacks, as what it has."""
+        """The graph with operators that the chip has in place of those that it lacks."""
         for step in (leaky_as_prelu, shuffle_as_conv, linear_resize, pool_edges):
             model = step(model)
         return super().rewrite(model)
 
     def write(self, network: ir.Model) -> bytes:
-        """The file, if any of its layers would run on the chip.
+        """Writes the file; refused where none of its layers would run on the chip.
 
         Raises:
             TargetError: none would.
@@ -62,13 +62,13 @@ class EdgeTpu(TfLiteInteger):
         return content
 
     def remarks(self, runner: Runner) -> tuple[str, ...]:
-        """That the chip did not run, and how the file can be expected to be split."""
+        """Sentences on the chip not having run, and on how the file can be expected to be split."""
         told = super().remarks(runner)
         split = tuple(predict(runner.content).sentences()) if isinstance(runner, Opened) else ()
         return (self.stand_in(), *split, *told)
 
     def stand_in(self) -> str:
-        """That another runtime stood in."""
+        """A sentence that says that another runtime stood in for the chip."""
         return (
             "The Edge TPU itself was not run: accuracy is that of the same file in LiteRT on this machine's CPU, and "
             "so is the latency, which says nothing about the chip."

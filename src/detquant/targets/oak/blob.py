@@ -25,7 +25,7 @@ def optimizer_options(form: Form) -> list[str]:
 
 
 def command(model: str, form: Form) -> str:
-    """What a user types."""
+    """The command that compiles a model, for users to type."""
     options = shlex.quote(" ".join(optimizer_options(form)))
     return (
         f"blobconverter --onnx-model {model} --data-type {PRECISION} --version {VERSION} --shaves {SHAVES} "

@@ -18,7 +18,7 @@ from detquant.families import CONFIDENCE, Family, Signature
 LAYOUTS = {2: "NC", 3: "NCD", 4: "NCHW"}
 RESIZES = {"stretch": "STRETCH", "stretch-from-corner": "STRETCH", "crop": "CROP"}  # all others keep the aspect
 PARSERS = {"yolov8-maps": "YOLO", "classifier": "ClassificationParser"}
-"""By family: what decodes it on the camera's host, in DepthAI and its nodes."""
+"""Parsers by family: what decodes it on the camera's host, in DepthAI and its nodes."""
 
 
 def nn_archive(model: str, content: bytes, family: Family, signature: Signature) -> bytes:

@@ -56,12 +56,12 @@ class Oak(Target):
         return Artefact({MODEL: content, ARCHIVE: nn_archive(MODEL, content, family, signature)})
 
     def lower_float(self, model: ir.Model, precision: str) -> Artefact:
-        """The same: there is no other precision."""
+        """The files of a float graph, as `lower` makes them: there is no other precision."""
         self.require(precision)
         return self.lower(model)
 
     def decoded_by(self, artefact: Artefact, family: Family) -> Family:
-        """As the file says: YOLOv8 gives its maps apart."""
+        """The family that the file tells: YOLOv8 gives its maps apart."""
         model = ir.from_proto(onnx.load_from_string(artefact.files[MODEL]))
         found, _ = find_family(signature_of(model, model.metadata_props))
         return found
@@ -79,9 +79,9 @@ class Oak(Target):
         return Artefact(files), (self.stand_in(), decoded, told)
 
     def stand_in(self) -> str:
-        """That another runtime stood in."""
+        """A sentence that says that another runtime stood in for the camera."""
         return "The camera's chip was not run: the same FP16 graph ran in ONNX Runtime on this machine."
 
     def open(self, artefact: Artefact, threads: int = 1) -> OrtRunner:
-        """The same graph in ONNX Runtime."""
+        """The same graph, opened in ONNX Runtime."""
         return OrtRunner(artefact.files[MODEL], threads)

@@ -48,11 +48,11 @@ class PyTorch(Target):
     )
 
     def rewrite(self, model: ir.Model) -> ir.Model:
-        """As it is: names and layers are those of the user's model."""
+        """The graph as it is: names and layers are those of the user's model."""
         return model
 
     def lower(self, qdq: ir.Model) -> Artefact:
-        """``model.pt2`` and ``state_dict.pth``.
+        """The program ``model.pt2`` and the state dict ``state_dict.pth``.
 
         Raises:
             MissingExtra: torch is not installed.
@@ -89,7 +89,7 @@ class PyTorch(Target):
         return OwnProgram(open_program(own.path), graph, threads)
 
     def remarks(self, runner: Runner) -> tuple[str, ...]:
-        """What the latency means."""
+        """A sentence on what the latency means."""
         return (f"PyTorch: {self.emulates}; its accuracy is that of the integers.",)
 
     def open(self, artefact: Artefact, threads: int = 1) -> Opened:

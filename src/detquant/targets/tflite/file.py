@@ -28,7 +28,7 @@ RUNTIME_BYTES = 16
 IDENTIFIER = b"TFL3"
 ALIGNMENT = 16
 LARGEST = 1 << 31
-"""Offsets of a flatbuffer are 32 bits, signed in part."""
+"""Most bytes of a file: offsets of a flatbuffer are 32 bits, signed in part."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +57,7 @@ class Options:
 
 
 class File:
-    """One subgraph, being written."""
+    """A file of one subgraph while it is written."""
 
     def __init__(self) -> None:
         self.schema = schema()
@@ -115,7 +115,7 @@ class File:
         self._operators.append(made)
 
     def name_of(self, tensor: Tensor) -> str:
-        """A tensor's name."""
+        """The name of a tensor."""
         return str(self._tensors[tensor.index].name)
 
     def rename(self, tensor: Tensor, name: str) -> None:
@@ -130,12 +130,12 @@ class File:
     def finish(
         self, inputs: Mapping[str, Tensor], outputs: Mapping[str, Tensor], metadata: Mapping[str, object]
     ) -> bytes:
-        """The file.
+        """The bytes of the finished file.
 
         Args:
             inputs: inputs of the signature, by name.
             outputs: outputs of the signature, by name.
-            metadata: kept as JSON under the name "detquant".
+            metadata: entries that are kept as JSON under the name "detquant".
 
         Raises:
             ModelError: it is larger than such a file can be.

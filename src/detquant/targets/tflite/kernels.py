@@ -21,7 +21,7 @@ from detquant.numerics.arrays import Array
 from detquant.targets.tflite.capability import CAPABILITY
 
 SAME = frozenset(op for op, traits in OPS.items() if traits.keeps_grid or traits.joins) | CAPABILITY.keeps_grid
-"""Operators that write on the grid they read."""
+"""Operators that write on the grid that they read."""
 
 KERNELS = CAPABILITY.kernels.keys() | {"PRelu"}
 """Operators with an integer kernel. That of PRelu is LiteRT's own and slow: planned where nothing may run in float."""
@@ -99,7 +99,7 @@ def takes(operator: OnCodes) -> bool:
 
 
 def _constants(operator: OnCodes) -> list[Stored | Array]:
-    """What it reads as data that is known beforehand, its weight aside."""
+    """Constant data that an operator reads, its weight aside."""
     traits = OPS[operator.node.op_type]
     places = range(len(operator.inputs)) if traits.data_inputs is None else traits.data_inputs
     found = (operator.inputs[place] for place in places if place != traits.weight_input)
@@ -107,7 +107,7 @@ def _constants(operator: OnCodes) -> list[Stored | Array]:
 
 
 def _weight_fits(operator: OnCodes) -> bool:
-    """Case 2."""
+    """Whether the kernel takes the operator's weight: int8 codes with zero point 0 beside one activation (case 2)."""
     weight = operator.weight
     if weight is None or len(operator.activations) != 1:
         return False

@@ -15,12 +15,12 @@ Shape = tuple[int, ...]
 
 
 def plain(rank: int) -> Order:
-    """As ONNX has it."""
+    """The order of axes that ONNX has."""
     return tuple(range(rank))
 
 
 def channels_last(rank: int) -> Order:
-    """Batch, the places, channels."""
+    """The order batch, places, channels."""
     return (0, *range(2, rank), 1) if rank > 2 else plain(rank)
 
 
@@ -35,7 +35,7 @@ def moves(have: Order, want: Order) -> Order:
 
 
 def moves_nothing(shape: Sequence[int], have: Order, want: Order) -> bool:
-    """Whether the two differ by axes of length 1 only, so that the numbers lie the same in memory."""
+    """Whether two orders differ by axes of length 1 only, so that the numbers lie the same in memory."""
     return [a for a in have if shape[a] != 1] == [a for a in want if shape[a] != 1]
 
 

@@ -14,7 +14,7 @@ from detquant.targets.tflite.schema import schema
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Held:
-    """A tensor.
+    """A tensor of a ``.tflite`` file.
 
     Attributes:
         name: its name.
@@ -32,18 +32,18 @@ class Held:
 
     @property
     def size_bytes(self) -> int:
-        """Of its contents."""
+        """The size of the tensor's contents, bytes."""
         return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Operator:
-    """An operator.
+    """An operator of a ``.tflite`` file.
 
     Attributes:
         kind: builtin name of the operator.
-        inputs: what it reads, constants too.
-        outputs: what it writes.
+        inputs: tensors that it reads, constants too.
+        outputs: tensors that it writes.
         options: attributes by name, as the schema calls them.
     """
 
@@ -54,12 +54,12 @@ class Operator:
 
     @property
     def activations(self) -> tuple[Held, ...]:
-        """All that is computed, read or written."""
+        """The tensors that are computed, read or written."""
         return tuple(tensor for tensor in (*self.inputs, *self.outputs) if tensor.data is None)
 
     @property
     def constants(self) -> tuple[Held, ...]:
-        """What it reads that is stored."""
+        """The tensors that it reads and that are stored in the file."""
         return tuple(tensor for tensor in self.inputs if tensor.data is not None)
 
 

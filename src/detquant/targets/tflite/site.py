@@ -23,7 +23,7 @@ from detquant.targets.tflite.values import Values, float32, shape_of, widths
 
 
 class Site:
-    """One operator.
+    """One operator of the graph while it is lowered.
 
     Attributes:
         node: the node of the graph.
@@ -104,7 +104,7 @@ class Site:
         return self.file_constant(value.name or "constant", np.full(turned.shape, code, np.int8), grid)
 
     def read_wide(self, place: int, rank: int, order: Order) -> Tensor:
-        """The same, with axes of length 1 before it, as broadcasting takes it."""
+        """An activation with axes of length 1 put before its own, as broadcasting takes it."""
         known = self.constant(place)
         if known is not None and known.size == 1 and self.codes is None:
             return self.file_constant(self.value(place).name or "number", float32(known.reshape(1)))
@@ -184,7 +184,7 @@ class Site:
         return self._values.turned(tensor, shape, have, want)
 
     def reshape(self, tensor: Tensor, made: Tensor) -> None:
-        """The same numbers in another shape."""
+        """Writes a RESHAPE from one tensor to another."""
         self._values.reshape(tensor, made)
 
     def _is_fused(self) -> bool:

@@ -60,7 +60,7 @@ class TfLite(Target):
     capability = CAPABILITY
 
     def rewrite(self, model: ir.Model) -> ir.Model:
-        """What LiteRT has no integer kernel for, as what it has one for; see the passes."""
+        """The graph with operators that have integer kernels in place of those that have none; see the passes."""
         return affine_as_conv(dense_transpose(model))
 
     def lower(self, qdq: ir.Model) -> Artefact:
@@ -73,7 +73,7 @@ class TfLite(Target):
         return Artefact({FILE: lower(dense_transpose(prepare(qdq)))})
 
     def lower_float(self, model: ir.Model, precision: str) -> Artefact:
-        """The same of a float graph; fp16 stores weights in half the bytes and computes in float32."""
+        """``model.tflite`` of a float graph; fp16 stores weights in half the bytes and computes in float32."""
         self.require(precision)
         return Artefact({FILE: lower(dense_transpose(prepare(model)), half=precision == "fp16")})
 

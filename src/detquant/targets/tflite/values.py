@@ -20,10 +20,10 @@ from detquant.targets.tflite.layout import Order, Shape, moves, moves_nothing, p
 
 
 class Values:
-    """What the values of a graph have become.
+    """The tensors of the file in which the values of a graph lie.
 
     Attributes:
-        file: what is written to.
+        file: the file that is written.
         half: whether weights are float16.
     """
 

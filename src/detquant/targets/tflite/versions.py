@@ -30,7 +30,7 @@ FLOAT: dict[str, Version] = {
     "TANH": (1, "1.14.0"),
     "TRANSPOSE_CONV": (3, "2.3.0"),
 }
-"""Of float operators; what is not listed is (1, "1.12.0"), which is older than any runtime still in use."""
+"""Versions of float operators; what is not listed is (1, "1.12.0"), which is older than any runtime still in use."""
 
 INT8: dict[str, Version] = {
     "CONV_2D": (3, "1.14.0"),
@@ -43,7 +43,7 @@ INT8: dict[str, Version] = {
     "RESHAPE": (1, "1.5.0"),
     "TRANSPOSE_CONV": (3, "2.3.0"),
 }
-"""Of operators on int8; what is not listed is (2, "1.14.0")."""
+"""Versions of operators on int8; what is not listed is (2, "1.14.0")."""
 
 SPECIAL: dict[tuple[str, str], Version] = {
     ("CONV_2D", "on the fly"): (5, "2.4.0"),
@@ -63,7 +63,7 @@ SPECIAL: dict[tuple[str, str], Version] = {
     ("TRANSPOSE", "deep"): (4, "2.3.0"),
     ("TRANSPOSE", "deeper"): (6, "2.13.0"),
 }
-"""Of operators that do something which their first versions could not, in float and in int8."""
+"""Versions of operators that do something which their first versions could not, in float and in int8."""
 
 
 def version_of(operator: str, *, int8: bool, rank: int, special: str | None = None) -> Version:

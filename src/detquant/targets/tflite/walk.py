@@ -42,14 +42,14 @@ def lower(model: ir.Model, *, half: bool = False, integer: bool = False) -> byte
 
 
 class _Walk:
-    """One graph on its way into one file."""
+    """The lowering of one graph into one file."""
 
     def __init__(self, model: ir.Model, values: Values, *, integer: bool) -> None:
         self.model, self.values, self.file, self.integer = model, values, values.file, integer
         self._taken_in: set[ir.Node] = set()
 
     def run(self) -> bytes:
-        """Lowers everything."""
+        """Lowers the whole graph; gives the bytes of the file."""
         graph = self.model.graph
         inputs, layouts = {}, {}
         for value in graph.inputs:
@@ -135,5 +135,5 @@ def _on_kernels(node: ir.Node, activation: ir.Node | None) -> OnCodes | None:
 
 
 def _layout(order: Order) -> str:
-    """What a file's metadata calls an order."""
+    """The name of an order in a file's metadata."""
     return "NHWC" if len(order) == 4 and order == channels_last(4) else "as in ONNX"

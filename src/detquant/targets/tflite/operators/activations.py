@@ -14,13 +14,13 @@ from detquant.targets.tflite.site import Site
 
 
 def relu(site: Site) -> None:
-    """RELU."""
+    """Lowers Relu to RELU."""
     order = site.order()
     site.add("RELU", [site.read(0, order)], [site.result(order)])
 
 
 def clip(site: Site) -> None:
-    """RELU, RELU6 and the like, or MAXIMUM and MINIMUM."""
+    """Lowers Clip to RELU, RELU6 and the like, or to MAXIMUM and MINIMUM."""
     order, within = site.order(), bounds(site.node)
     if any(len(site.node.inputs) > k and site.has(k) and site.constant(k) is None for k in (1, 2)):
         raise site.unsupported("computes its bounds in the graph")
@@ -32,13 +32,13 @@ def clip(site: Site) -> None:
 
 
 def leaky_relu(site: Site) -> None:
-    """LEAKY_RELU."""
+    """Lowers LeakyRelu to LEAKY_RELU."""
     order, alpha = site.order(), site.attributes.get_float("alpha", 0.01)
     site.add("LEAKY_RELU", [site.read(0, order)], [site.result(order)], Options("LeakyRelu", {"alpha": alpha}))
 
 
 def prelu(site: Site) -> None:
-    """PRELU, whose slopes broadcast against the map; on codes one for each channel, on a grid of their own."""
+    """Lowers PRelu to PRELU, whose slopes broadcast against the map; on codes one a channel, on a grid of their own."""
     order = site.order()
     if site.codes:
         slopes = parameters.channel_codes(site, 1)
@@ -49,7 +49,7 @@ def prelu(site: Site) -> None:
 
 
 def elu(site: Site) -> None:
-    """ELU, which TFLite has with alpha 1."""
+    """Lowers Elu to ELU, which TFLite has with alpha 1."""
     if site.attributes.get_float("alpha", 1.0) != 1.0:
         raise site.unsupported("has an alpha other than 1")
     order = site.order()
@@ -57,13 +57,13 @@ def elu(site: Site) -> None:
 
 
 def hard_swish(site: Site) -> None:
-    """HARD_SWISH."""
+    """Lowers HardSwish to HARD_SWISH."""
     order = site.order()
     site.add("HARD_SWISH", [site.read(0, order)], [site.result(order)], Options("HardSwish", {}))
 
 
 def hard_sigmoid(site: Site) -> None:
-    """``min(max(alpha x + beta, 0), 1)``."""
+    """Lowers HardSigmoid, ``min(max(alpha x + beta, 0), 1)``."""
     order, words = site.order(), site.attributes
     x = site.read(0, order)
     scaled = _with_number(site, "MUL", x, words.get_float("alpha", 0.2))
@@ -72,20 +72,20 @@ def hard_sigmoid(site: Site) -> None:
 
 
 def softmax(site: Site) -> None:
-    """SOFTMAX, over the last axis of the file's tensor."""
+    """Lowers Softmax to SOFTMAX, over the last axis of the file's tensor."""
     axis = site.attributes.get_int("axis", -1) % len(site.shape())
     order = with_last(site.order(), axis)
     site.add("SOFTMAX", [site.read(0, order)], [site.result(order)], Options("Softmax", {"beta": 1.0}))
 
 
 def softplus(site: Site) -> None:
-    """``log(1 + exp(x))``."""
+    """Lowers Softplus, ``log(1 + exp(x))``."""
     order = site.order()
     _softplus(site, site.read(0, order), site.result(order))
 
 
 def mish(site: Site) -> None:
-    """``x tanh(softplus(x))``."""
+    """Lowers Mish, ``x tanh(softplus(x))``."""
     order = site.order()
     x, result = site.read(0, order), site.result(order)
     soft, gate = site.inside("softplus", x.shape, x), site.inside("gate", x.shape, x)
@@ -95,7 +95,7 @@ def mish(site: Site) -> None:
 
 
 def _softplus(site: Site, x: Tensor, result: Tensor) -> None:
-    """``max(x, 0) + log(1 + exp(-|x|))``, in which nothing overflows."""
+    """Writes ``max(x, 0) + log(1 + exp(-|x|))``, in which nothing overflows."""
     size, low, power, positive, log = (
         site.inside(name, x.shape, x) for name in ("size", "low", "power", "positive", "log")
     )

@@ -15,7 +15,7 @@ from detquant.targets.tflite.site import Site
 
 
 def conv(site: Site) -> None:
-    """CONV_2D or DEPTHWISE_CONV_2D."""
+    """Lowers Conv to CONV_2D or DEPTHWISE_CONV_2D."""
     shape, out, weight = site.shape(), site.out_shape(), site.shape(1)
     window = window_of(site, weight[2:], shape, out)
     order = _order(site, window)
@@ -47,7 +47,7 @@ def conv(site: Site) -> None:
 
 
 def conv_transpose(site: Site) -> None:
-    """TRANSPOSE_CONV without padding, and a SLICE that takes ONNX's padding off the result.
+    """Lowers ConvTranspose to TRANSPOSE_CONV without padding, and a SLICE that takes ONNX's padding off the result.
 
     Groups, dilations and paddings that the runtime would work out are gone, see `detquant.graph.dense_transpose`. What
     ``output_padding`` adds behind the last place that the kernel reaches is the bias, in both.

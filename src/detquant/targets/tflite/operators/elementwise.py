@@ -36,13 +36,13 @@ TAKES_IN = frozenset({"Add", "Sub", "Mul", "Div"})
 
 
 def unary(site: Site) -> None:
-    """One operand."""
+    """Lowers an operator of one operand."""
     order = site.order()
     site.add(UNARY[site.node.op_type], [site.read(0, order)], [site.result(order)])
 
 
 def binary(site: Site) -> None:
-    """Two operands, broadcast."""
+    """Lowers an operator of two operands, which are broadcast."""
     if len(site.node.inputs) != 2:
         raise site.unsupported(f"has {len(site.node.inputs)} operands instead of 2")
     name, kind = BINARY[site.node.op_type]
@@ -55,14 +55,14 @@ def binary(site: Site) -> None:
 
 
 def reciprocal(site: Site) -> None:
-    """1 through the number."""
+    """Lowers Reciprocal to a division of 1."""
     order = site.order()
     one = site.file_constant("one", np.ones(1, np.float32))
     site.add("DIV", [one, site.read(0, order)], [site.result(order)], Options("Div", {}))
 
 
 def batch_normalization(site: Site) -> None:
-    """One that no convolution could take in: MUL and ADD, by channel.
+    """Lowers a BatchNormalization that no convolution could take in to MUL and ADD by channel.
 
     ``y = (x - mean) / sqrt(var + eps) * scale + bias``.
     """
@@ -84,7 +84,7 @@ def batch_normalization(site: Site) -> None:
 
 
 def _order(site: Site, rank: int) -> Order:
-    """Of the first operand that is an activation of full rank."""
+    """The order of axes of the first operand that is an activation of full rank."""
     for position in range(2):
         if site.constant(position) is None and len(site.shape(position)) == rank:
             return site.order(position)

@@ -11,7 +11,7 @@ from detquant.targets.tflite.site import Site
 
 
 def gemm(site: Site) -> None:
-    """FULLY_CONNECTED, whose matrix is ``[out, in]``."""
+    """Lowers Gemm to FULLY_CONNECTED, whose matrix is ``[out, in]``."""
     words = site.attributes
     alpha, beta = words.get_float("alpha", 1.0), words.get_float("beta", 1.0)
     if words.get_int("transA", 0) or alpha != 1.0 or len(site.shape()) != 2:
@@ -24,7 +24,7 @@ def gemm(site: Site) -> None:
 
 
 def matmul(site: Site) -> None:
-    """FULLY_CONNECTED over the last axis, or BATCH_MATMUL."""
+    """Lowers MatMul to FULLY_CONNECTED over the last axis, or to BATCH_MATMUL."""
     rank = len(site.shape())
     known = site.constant(1)
     if known is not None and known.ndim == 2:

@@ -13,12 +13,12 @@ FLOATS = (1, 10, 11)
 
 
 def identity(site: Site) -> None:
-    """Nothing."""
+    """Lowers Identity to no operator: both values lie in one tensor."""
     site.same(site.order(), site.read(0))
 
 
 def cast(site: Site) -> None:
-    """Nothing, between floats: the file computes in float32."""
+    """Lowers a Cast between floats to no operator: the file computes in float32."""
     kind = site.value().type
     if site.attributes.get_int("to", 0) not in FLOATS or kind is None or int(kind.dtype) not in FLOATS:
         raise site.unsupported("changes the kind of its numbers")
@@ -26,14 +26,14 @@ def cast(site: Site) -> None:
 
 
 def transpose(site: Site) -> None:
-    """Nothing but another order, see `layout`."""
+    """Lowers Transpose to no operator but another order of the same tensor, see `layout`."""
     perm = site.attributes.get_ints("perm", tuple(reversed(range(len(site.shape())))))
     order = site.order()
     site.same(transposed(order, perm), site.read(0, order))
 
 
 def reshape(site: Site) -> None:
-    """RESHAPE where the tensor lies, if the axes allow; also Flatten, Squeeze and Unsqueeze."""
+    """Lowers Reshape, Flatten, Squeeze and Unsqueeze to RESHAPE where the tensor lies, if the axes allow."""
     shape, new, order = site.shape(), site.out_shape(), site.order()
     first, order = reshaping(shape, new, order)
     x = site.read(0, first)
@@ -41,7 +41,7 @@ def reshape(site: Site) -> None:
 
 
 def concat(site: Site) -> None:
-    """CONCATENATION, in the order of the first operand that is an activation."""
+    """Lowers Concat to CONCATENATION, in the order of the first operand that is an activation."""
     rank = len(site.out_shape())
     axis = site.attributes.get_int("axis", 0) % rank
     count = range(len(site.node.inputs))
@@ -51,7 +51,7 @@ def concat(site: Site) -> None:
 
 
 def split(site: Site) -> None:
-    """SPLIT into equal parts, a SLICE for each of unequal ones, which XNNPACK runs and SPLIT_V it does not."""
+    """Lowers Split: equal parts to SPLIT, unequal ones to a SLICE each, which XNNPACK runs and SPLIT_V it does not."""
     shape, order = site.shape(), site.order()
     axis = site.attributes.get_int("axis", 0) % len(shape)
     sizes = [site.out_shape(k)[axis] for k in range(len(site.node.outputs))]
@@ -70,7 +70,7 @@ def split(site: Site) -> None:
 
 
 def slice_(site: Site) -> None:
-    """SLICE, or STRIDED_SLICE where it leaves some out."""
+    """Lowers Slice to SLICE, or to STRIDED_SLICE where it leaves some out."""
     shape, order = site.shape(), site.order()
     starts, ends = site.numbers(1, "starts"), site.numbers(2, "ends")
     axes = site.numbers(3, "axes") if site.has(3) else list(range(len(starts)))
@@ -94,7 +94,7 @@ def slice_(site: Site) -> None:
 
 
 def pad(site: Site) -> None:
-    """PAD with zeros, PADV2 with another number; a mirror image is left out, as detectors have none."""
+    """Lowers Pad to PAD with zeros, PADV2 with another number; mirror images are refused, as detectors have none."""
     rank, order = len(site.shape()), site.order()
     mode, given = site.attributes.get_string("mode", "constant"), site.numbers(1, "pads")
     axes = [axis % rank for axis in site.numbers(3, "axes")] if site.has(3) else list(range(rank))
@@ -115,7 +115,7 @@ def pad(site: Site) -> None:
 
 
 def gather(site: Site) -> None:
-    """GATHER of constant places along one axis."""
+    """Lowers Gather of constant places along one axis to GATHER."""
     shape, places = site.shape(), site.constant(1)
     axis = site.attributes.get_int("axis", 0) % len(shape)
     if places is None or places.ndim > 1:

@@ -19,7 +19,7 @@ LOWEST = float(np.finfo(np.float32).min)
 
 
 def max_pool(site: Site) -> None:
-    """MAX_POOL_2D."""
+    """Lowers MaxPool to MAX_POOL_2D."""
     window = _window(site)
     x = site.read(0, channels_last(4))
     if window.padding == "EXPLICIT":
@@ -28,7 +28,7 @@ def max_pool(site: Site) -> None:
 
 
 def average_pool(site: Site) -> None:
-    """AVERAGE_POOL_2D."""
+    """Lowers AveragePool to AVERAGE_POOL_2D."""
     window, counts = _window(site), bool(site.attributes.get_int("count_include_pad", 0))
     x = site.read(0, channels_last(4))
     if window.padding == "EXPLICIT" and not counts:

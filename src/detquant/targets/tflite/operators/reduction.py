@@ -17,12 +17,12 @@ REDUCTIONS = {
 
 
 def global_pool(site: Site) -> None:
-    """Over all places, which stay as axes of length 1."""
+    """Lowers pooling over all places, which stay as axes of length 1."""
     _reduce(site, list(range(2, len(site.shape()))), keep=True)
 
 
 def reduce(site: Site) -> None:
-    """Over the axes that are named, or all."""
+    """Lowers a reduction over the axes that are named, or over all."""
     rank = len(site.shape())
     given = site.numbers(1, "axes") if site.has(1) else list(site.attributes.get_ints("axes", ()))
     if not given and site.attributes.get_int("noop_with_empty_axes"):

@@ -19,7 +19,7 @@ from detquant.targets.tflite.site import Site
 Places = npt.NDArray[np.float64]
 
 WAYS = ("asymmetric", "half_pixel", "align_corners")
-"""TFLite's; also names of ONNX's."""
+"""Ways to place pixels that TFLite has, by ONNX's names."""
 
 ROUNDINGS: dict[str, Callable[[Places], Places]] = {
     "round_prefer_floor": lambda x: np.ceil(x - 0.5),
@@ -34,7 +34,7 @@ NAMES = {
 
 
 def resize(site: Site) -> None:
-    """Two axes of a map: height and width, wherever the model has them."""
+    """Lowers Resize of two axes of a map: height and width, wherever the model has them."""
     shape, out, mode = site.shape(), site.out_shape(), site.attributes.get_string("mode", "nearest")
     if mode not in NAMES or site.attributes.get_int("antialias") or site.attributes.get_int("exclude_outside"):
         raise site.unsupported(f"resizes in the mode '{mode}'" + " against aliasing" * (mode in NAMES))
