@@ -18,9 +18,11 @@ from detquant.integer.on_codes import activation_behind, on_codes
 from detquant.integer.operators import Convolution, Layer
 from detquant.integer.reading import read
 from detquant.numerics import QType, QuantParams, QuantSpec, fake_quantize, grid_from_range, quantize
+from detquant.recipes import Choice
 from detquant.targets import load_target
 
 RNG = np.random.default_rng(1)
+FLOAT = Choice(weight=None, activation=None, why="so")
 
 
 def grid(low, high, bits, signed=False):
@@ -120,7 +122,7 @@ def test_bounds_that_are_computed_are_no_bounds(build):
 
 
 def test_a_layer_in_float_is_refused_by_name(small_net, images):
-    qdq = quantised(small_net, images(3), load_target("ort").capability, {"second": "so"}).qdq()
+    qdq = quantised(small_net, images(3), load_target("ort").capability, choices={"second": FLOAT}).qdq()
     with pytest.raises(UnsupportedOperator, match=r"Conv 'second' cannot run in integers: .* is real numbers"):
         read(cut_decode(prepare(qdq))[0])
 

@@ -15,9 +15,9 @@ from detquant.graph.values import constant, is_op
 from detquant.recipes import load_recipe, plan
 
 
-def quantised(model, feeds, capability, ranges=None):
+def quantised(model, feeds, capability, ranges=None, choices=None):
     """A QuantModel of the recipe's types, without its steps."""
-    decided = plan(model, load_recipe("w8a8"), capability, ranges=ranges)
+    decided = plan(model, load_recipe("w8a8"), capability, choices, ranges)
     collector = Collector(model=model, plan=decided, by_channel=())
     statistics = collector.collect(lambda which: (feeds[k] for k in which), len(feeds))
     return calibrate(model, decided, statistics, capability)
