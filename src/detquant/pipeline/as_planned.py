@@ -30,7 +30,8 @@ def tolerance(images: int) -> float:
     """Points of accuracy, 0 to 100, by which an artefact may miss its plan: one, and what two images weigh.
 
     Args:
-        images: that were measured; roundings at a limit change single detections, which weigh more among few.
+        images: number of images that were measured; roundings at a limit change single detections, which weigh more
+            among few.
     """
     return POINTS + 100 * IMAGES / images
 
@@ -49,13 +50,13 @@ def require_as_planned(
     """Refuses an artefact that scores less than its plan.
 
     Args:
-        family: of the model.
-        dataset: as it was measured on.
+        family: family of the model.
+        dataset: the data set that it was measured on.
         qdq: the graph that the artefact was made of.
         place: where the artefact ran.
         before: what the float model gave.
         after: what the artefact gave.
-        limit: as in the measurement.
+        limit: most images, as in the measurement.
         progress: called with (what, done, total).
 
     Raises:

@@ -17,12 +17,12 @@ from detquant.targets.latency import Latency, ratio, time_alternately
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timed:
-    """One of the detectors.
+    """One of the detectors that were timed side by side.
 
     Attributes:
         detector: what was timed.
-        latency: of one run in the runtime, without preprocessing and decoding.
-        ratio: its median by that of the first detector; 0.5 is twice as fast.
+        latency: latency of one run in the runtime, without preprocessing and decoding.
+        ratio: median latency over that of the first detector; 0.5 is twice as fast.
         opening: where it ran.
     """
 
@@ -47,12 +47,12 @@ def benchmark(
     Each is shown noise that went through its own preprocessing, so they may differ in family and size.
 
     Args:
-        paths: of model files.
-        family: of all of them, or "auto".
+        paths: paths of model files.
+        family: family of all of them, or "auto".
         imgsz: side of the input in pixels, for models that leave it open.
         reads: how they are fed and read, see `load`.
-        target: whose runtime they run in; "auto" for the one that each file was written for.
-        threads: of the runtime.
+        target: name of the target whose runtime they run in; "auto" for the one that each file was written for.
+        threads: number of threads of the runtime.
         runs: timed runs of each.
 
     Returns:

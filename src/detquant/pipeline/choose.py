@@ -50,10 +50,10 @@ def choose(
 
     Args:
         detector: float.
-        dataset: as for `quantize`.
-        recipe: of the quantised rows.
+        dataset: the data set, as for `quantize`.
+        recipe: recipe of the quantised rows.
         calib: number of calibration images.
-        threads: of each runtime.
+        threads: number of threads of each runtime.
         limit: the first so many validation images only.
         decisions: figures of an earlier run, whose measured decisions are taken again where they are about the same
             recipe and target; elsewhere they are measured, which is noted.

@@ -38,8 +38,8 @@ class Finished:
     """An entry that stands, with what its vendor's compiler has added.
 
     Attributes:
-        entry: as it was measured.
-        artefact: of it, finished; None where the user's own file ran, or nothing could.
+        entry: the entry that was measured.
+        artefact: the artefact made for it, finished; None where the user's own file ran, or nothing could.
         told: by the compiler, a sentence each.
     """
 
@@ -49,7 +49,7 @@ class Finished:
 
     @property
     def files(self) -> dict[str, bytes]:
-        """Contents by path within the run's folder."""
+        """All files to be written: contents by path within the run's folder."""
         made = self.artefact.files if self.artefact else {}
         return {self.entry.folder + name: content for name, content in made.items()}
 
@@ -76,7 +76,7 @@ class Comparison:
         return {name: content for one in self.finished for name, content in one.files.items()}
 
     def artefact(self, name: str) -> Artefact:
-        """What was made and finished, by the name of the row.
+        """The artefact that was made and finished, by the name of the row.
 
         Raises:
             KeyError: there is no such row, or nothing was made for it.
@@ -84,12 +84,12 @@ class Comparison:
         return {one.entry.name: one.artefact for one in self.finished if one.artefact}[name]
 
     def report(self, detector: Detector, dataset: Dataset, threads: int) -> Report:
-        """What there is to say of it, for a command to add to by `dataclasses.replace`.
+        """The report of the comparison, for a command to add to by `dataclasses.replace`.
 
         Args:
             detector: the float model.
-            dataset: that it was measured on.
-            threads: of the runtimes.
+            dataset: the data set that it was measured on.
+            threads: number of threads of the runtimes.
         """
         task, truth = detector.family.task, any(row.accuracy for row in self.rows)
         data = (*self.measured.notes, *(() if truth else (NO_TRUTH[task],)))
@@ -127,8 +127,8 @@ def compare(
 
     Args:
         entries: the first that runs is what the others are compared with: a float one.
-        family: of all of them.
-        dataset: its validation images are used.
+        family: family of all of them.
+        dataset: the data set whose validation images are used.
         limit: the first so many only.
         runs: how often each is timed apart from the measurement of accuracy; None: while that goes on.
         strict: whether an entry that misses its plan ends it all; else it is left out, and a note says why.

@@ -21,7 +21,7 @@ from detquant.untrusted import parse_json, read_text
 
 KEY = "decisions"
 FAULTS: Mapping[str, Callable[[object, Collection[str]], str]] = {placement.MEMORY: placement.fault}
-"""By algorithm: what is wrong with a decision of it, given the model's operators."""
+"""What is wrong with a decision of an algorithm, given the model's operators; by the algorithm's name."""
 _MOST = 64 * 2**20  # bytes of a report
 
 
@@ -30,9 +30,9 @@ class Decisions:
     """Measured decisions, and what they were made about.
 
     Attributes:
-        model_sha256: of the model's file.
+        model_sha256: SHA-256 of the model's file.
         recipe: name of the recipe.
-        recipe_sha256: of all that it says.
+        recipe_sha256: SHA-256 of all that it says.
         target: where the result runs.
         taken: decisions by algorithm.
     """
@@ -45,14 +45,14 @@ class Decisions:
 
     @classmethod
     def about(cls, model_sha256: str, recipe: Recipe, target: Target, taken: Mapping[str, Any]) -> Decisions:
-        """Decisions about a job."""
+        """The decisions of a job, with what they are about."""
         said = hashlib.sha256(repr(recipe).encode("utf-8", "backslashreplace")).hexdigest()
         return cls(
             model_sha256=model_sha256, recipe=recipe.name, recipe_sha256=said, target=target.name, taken=dict(taken)
         )
 
     def figures(self) -> dict[str, Any]:
-        """As they stand in a report."""
+        """The decisions as plain values, as they stand in a report."""
         return {**{name: getattr(self, name) for name in _FACTS}, "taken": dict(self.taken)}
 
     def require_same(self, job: Decisions, source: str) -> None:
@@ -60,7 +60,7 @@ class Decisions:
 
         Args:
             job: decisions about what is to be done now.
-            source: of these, for the message.
+            source: source of these, for the message.
 
         Raises:
             RecipeError: the model, the recipe or the target is another.
@@ -83,7 +83,7 @@ class Decisions:
         return all(getattr(self, name) == getattr(job, name) for name in _FACTS)
 
     def fault(self, operators: Collection[str]) -> str:
-        """What is wrong with what was decided, for a model with these operators; empty where nothing is."""
+        """A clause on what is wrong with the decisions for a model with these operators; empty where nothing is."""
         for name, decision in self.taken.items():
             if name not in FAULTS:
                 return unknown_name("decision", name, FAULTS).rstrip(".")
@@ -100,7 +100,7 @@ def read_decisions(path: str | os.PathLike[str]) -> tuple[Decisions, ...]:
     """The decisions in a report: of one model, of each that a workflow quantised, or of each row that was compared.
 
     Args:
-        path: of a `report.json` or `workflow.json`, or of the figures that `--json` wrote.
+        path: path of a `report.json` or `workflow.json`, or of the figures that `--json` wrote.
 
     Raises:
         RecipeError: it cannot be read, or holds none.
@@ -123,11 +123,11 @@ def read_decisions(path: str | os.PathLike[str]) -> tuple[Decisions, ...]:
 
 
 def decisions_about(job: Decisions, given: Sequence[Decisions], source: str | os.PathLike[str]) -> Decisions:
-    """Those of the decisions that are about what is to be done now.
+    """The ones among some decisions that are about what is to be done now.
 
     Args:
         job: decisions about that.
-        given: as they were read, at least one.
+        given: the decisions that were read, at least one.
         source: where they were read, for the message.
 
     Raises:

@@ -42,7 +42,7 @@ CALIBRATION = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demo:
-    """What the demo made.
+    """The files and the report of a demo.
 
     Attributes:
         files: contents by path within the run's folder: the models, and the picture.
@@ -79,7 +79,7 @@ def demo(
     Args:
         images: validation scenes.
         calib: calibration images.
-        threads: of the runtime in the measurement.
+        threads: number of threads of the runtime in the measurement.
         seed: chooses the calibration images.
         work: folder in which statistics and measured decisions are kept: a recipe may leave in float what the clock
             says is faster so, and another run in the folder gives the same files; an interrupted one goes on.
@@ -141,14 +141,14 @@ def as_it_ships(detector: Detector, place: Target, threads: int) -> Entry:
 
 
 def by_recipe(job: Job, threads: int) -> Entry:
-    """By detquant, as `detquant.quantize` does it."""
+    """The entry that detquant makes, as `detquant.quantize` does it."""
     name = job.recipe.name
     entry = quantized_entry(job, threads)
     return replace(entry, name=name, title=f"detquant {name}", folder=f"{name}/")
 
 
 def said_of_each(rows: Iterable[Row]) -> Iterator[Note]:
-    """What there is to say of each model, with its title."""
+    """Notes on each model, with its title."""
     for row in rows:
         if row.quantization and row.quantization.share:
             yield Note(step="plan", sentence=f"{row.title}: {integer_share(row.quantization.share)}.")

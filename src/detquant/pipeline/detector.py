@@ -33,7 +33,7 @@ class Detector:
 
     Attributes:
         imported: the file as it was read.
-        model: its graph, prepared: static shapes, constants folded. Q and DQ nodes stay as they are.
+        model: the graph of the file, prepared: static shapes, constants folded. Q and DQ nodes stay as they are.
         family: how images go in and boxes come out.
         reason: a sentence saying why it is that family.
         ends: the inputs and outputs of the file, which the prepared graph has in float32 with channels first.
@@ -77,8 +77,8 @@ class Detector:
         `runs_as_it_is`.
 
         Args:
-            threads: of the runtime.
-            target: whose runtime it is; "auto" for the file's own.
+            threads: number of threads of the runtime.
+            target: name of the target whose runtime it is; "auto" for the file's own.
 
         Raises:
             ModelError, TargetError: the runtime refuses the model.
@@ -87,7 +87,7 @@ class Detector:
         return open_where(self.imported, self.model, self._graph, threads, target)
 
     def open(self, threads: int = 1, target: str = "ort") -> Runner:
-        """The same, the runner alone: the baseline that everything is compared with."""
+        """The runner alone of `opening`: the baseline that everything is compared with."""
         return self.opening(threads, target).runner
 
     def _graph(self, place: Target) -> ir.Model:
@@ -110,7 +110,7 @@ class Stranger:
 
     Attributes:
         imported: the file as it was read.
-        model: its graph, prepared as far as that goes.
+        model: the graph of the file, prepared as far as that goes.
         problem: a sentence saying why it is of no family.
     """
 
@@ -140,11 +140,11 @@ def look_at(
     """Reads a model, of whatever family: as `load`, but one that is of none is no error.
 
     Args:
-        path: as for `load`.
-        family: as for `load`.
-        imgsz: as for `load`.
-        preprocess: as for `load`.
-        reads: as for `load`.
+        path: path of the model, as for `load`.
+        family: name of the family, as for `load`.
+        imgsz: side of the input, as for `load`.
+        preprocess: preprocessing, as for `load`.
+        reads: the words of a reading, as for `load`.
 
     Raises:
         ModelError: the file cannot be read, or an option makes no sense.
@@ -173,10 +173,10 @@ def load(
     """Reads a detector or a classifier, float or quantised.
 
     Args:
-        path: of the model file, or the name of an embedded model where no file has that name.
+        path: path of the model file, or the name of an embedded model where no file has that name.
         family: a key of `detquant.families.FAMILIES`, or "auto" to find it from the file and its shapes.
         imgsz: side of the input in pixels, for models that leave it open.
-        preprocess: of a classifier whose file does not tell it: a key of
+        preprocess: preprocessing of a classifier whose file does not tell it: a key of
             `detquant.families.preprocessing.PREPROCESSING`, or a .toml file.
         reads: how a detector is fed and its outputs are read, where that is not what its family does: words of
             `detquant.families.reading.WORDS`, such as "bgr 0..255 xyxy".

@@ -29,13 +29,13 @@ class Entry:
 
     Attributes:
         name: unique among those of a comparison.
-        title: as a reader sees it.
+        title: title for readers.
         place: where it runs.
-        precision: of its weights and activations, or the name of its recipe.
+        precision: precision of its weights and activations, or the name of its recipe.
         runner: the open model; None where there is none, and `failure` says why.
-        size_bytes: of what runs; None where nothing does.
-        artefact: its files; None where the user's own file runs.
-        folder: of these files within the run's folder, with a slash at its end; empty for that folder itself.
+        size_bytes: size of what runs in bytes; None where nothing does.
+        artefact: the artefact that runs; None where the user's own file runs.
+        folder: folder of these files within the run's folder, with a slash at its end; empty for that folder itself.
         qdq: the graph that a quantised artefact was made of, to compare with; None where there is none.
         model: the quantised model, for those who go on; None where it is not detquant's.
         quantization: what was decided for it; None where it is float.
@@ -96,7 +96,7 @@ def quantized_entry(job: Job, threads: int, *, engine: str = "detquant") -> Entr
 
     Args:
         job: what is to be done.
-        threads: of the runtime.
+        threads: number of threads of the runtime.
         engine: who does it, a key of `detquant.pipeline.engines.ENGINES`.
 
     Raises:

@@ -42,7 +42,7 @@ FINDS_NOTHING = "The model finds nothing: it may be fed or read wrongly, which d
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """What one model gave.
+    """The accuracy, the times and the detections of one model.
 
     Attributes:
         accuracy: None where neither objects nor classes are known.
@@ -80,7 +80,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """What one model gave.
+    """The accuracy, the latency and the remarks on one model.
 
     Attributes:
         accuracy: None where neither objects nor classes are known.
@@ -117,8 +117,8 @@ def evaluate(
     Args:
         detector: float or quantised.
         dataset: with or without known objects.
-        target: whose runtime it runs in; "auto" for the one that the file was written for.
-        threads: of the runtime.
+        target: name of the target whose runtime it runs in; "auto" for the one that the file was written for.
+        threads: number of threads of the runtime.
         limit: the first so many images only.
         progress: called with (what, done, total).
 
@@ -146,7 +146,7 @@ def evaluate(
 
 
 def _said(detector: Detector, opening: Opening) -> tuple[str, ...]:
-    """What there is to say of the input, and of how a place runs the graph where that is not the file itself."""
+    """Sentences on the input, and on how a place runs the graph where that is not the file itself."""
     ran = () if opening.itself else said_of_running(detector, load_target(opening.target))
     return (*said_of_feeding(detector), *ran)
 
@@ -172,7 +172,7 @@ def run_over(
     Args:
         family: preprocesses and decodes for all of them.
         runners: open models by name; they take the same input.
-        dataset: its validation images are used.
+        dataset: the data set whose validation images are used.
         limit: the first so many only.
         progress: called with ("evaluating", done, total).
 
@@ -245,7 +245,7 @@ def _prepared(family: Family, paths: tuple[Path, ...], skipped: list[Skip]) -> I
 
 @dataclass(slots=True)
 class _Tally:
-    """What is gathered of one model on the way."""
+    """Detections and times of one model as they are gathered, image by image."""
 
     family: Family
     runner: Runner
@@ -278,7 +278,7 @@ class _Tally:
 
 
 def ahead(items: Iterator[T], batch: int = BATCH) -> Iterator[T]:
-    """The same items in the same order, made in batches by a thread that is one batch ahead."""
+    """Yields items in their order, made in batches by a thread that is one batch ahead."""
     with ThreadPoolExecutor(1) as thread:
         pending = thread.submit(lambda: list(islice(items, batch)))
         while made := pending.result():

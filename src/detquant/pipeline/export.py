@@ -14,7 +14,7 @@ from detquant.pipeline.label import label
 from detquant.targets import Artefact, Target, load_target
 
 TOLERANCE = {"fp32": 1e-3, "fp16": 5e-2}
-"""Of the largest box or score: what another order of summation, and half precision, may change."""
+"""Share of the largest box or score by precision: what another order of summation, and half precision, may change."""
 
 
 LOW_SCORE = 0.05
@@ -27,7 +27,7 @@ def export(detector: Detector, target: str, precision: str | None = None) -> tup
     Args:
         detector: float.
         target: a key of TARGETS.
-        precision: of the artefact; by default the first that the target takes.
+        precision: precision of the artefact; by default the first that the target takes.
 
     Returns:
         The artefact, and its figures as plain values.

@@ -15,20 +15,20 @@ def with_ends_of_file(model: ir.Model, detector: Detector, place: Target) -> ir.
 
     Args:
         model: made of the detector's prepared graph.
-        detector: whose file it is.
-        place: that the graph is made for.
+        detector: the detector whose file it is.
+        place: the target that the graph is made for.
     """
     return with_original_ends(model, detector.ends) if place.keeps_ends else model
 
 
 def said_of_feeding(detector: Detector) -> tuple[str, ...]:
-    """What the file's graph does to its image by itself, where another image is fed for it than the family's."""
+    """A sentence on what the file's graph does to its image, where it is fed another image than the family's."""
     family = detector.family
     return (family.fed,) if family.adapted and family.fed else ()
 
 
 def said_of_running(detector: Detector, place: Target) -> tuple[str, ...]:
-    """That a place runs the file's graph in float32, and fed as it has images; nothing where it takes the file."""
+    """A sentence that a place runs the file's graph in float32, fed as it has images; none where it takes the file."""
     if detector.runs_as_it_is(place) or (detector.ends.plain and is_full_precision(detector.imported.model)):
         return ()
     return (
@@ -38,11 +38,11 @@ def said_of_running(detector: Detector, place: Target) -> tuple[str, ...]:
 
 
 def said_of_ends(detector: Detector, place: Target, *, kept: bool = True) -> tuple[str, ...]:
-    """That what is made for a place has other ends than the file; nothing where it has the same.
+    """A sentence that what is made for a place has other ends than the file; none where it has the same.
 
     Args:
-        detector: whose file it is.
-        place: that it was made for.
+        detector: the detector whose file it is.
+        place: the target that it was made for.
         kept: whether whoever made it keeps ends where the place does.
     """
     if detector.ends.plain or (place.keeps_ends and kept):

@@ -20,7 +20,7 @@ from detquant.targets import Artefact
 WIDTHS = {"fp32": 4, "fp16": 2}
 """Bytes of a number in each float precision."""
 NARROWER = 0.75
-"""Of the bytes that its parameters have in a precision: a file of fewer has them in fewer bits."""
+"""Share of the bytes that parameters have in a precision: a smaller file has them in fewer bits."""
 
 GREW = (
     "The result is {ratio:.2f} times as large as the file that came in ({after} after {before}). It holds {codes} of "
@@ -65,12 +65,12 @@ def growth(detector: Detector, artefact: Artefact, qdq: ir.Model | None) -> list
 
 
 def float_growth(detector: Detector, artefact: Artefact, precision: str, takes: Collection[str]) -> list[str]:
-    """The same of a result in float: its weights may have come in fewer bits than they are written in.
+    """A sentence on a float result larger than its file: the weights may have come in fewer bits than are written.
 
     Args:
         detector: the float model.
         artefact: what was made of it.
-        precision: of the result.
+        precision: precision of the result.
         takes: the precisions that its target takes.
     """
     plain = "".join(growth(detector, artefact, None))

@@ -24,11 +24,11 @@ from detquant.targets import load_target
 
 
 def inspect(detector: Detector | Stranger, *, recipe: str = "w8a8", target: str = "ort") -> dict[str, Any]:
-    """What a model is made of.
+    """Tells what a model is made of.
 
     Args:
         detector: float or quantised; or a model of no known family.
-        recipe: whose plan is counted.
+        recipe: name of the recipe whose plan is counted.
         target: where it would run.
 
     Returns:

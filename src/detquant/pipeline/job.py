@@ -40,14 +40,14 @@ from detquant.recipes import Plan, Recipe, Stage, plan
 from detquant.targets import Target
 
 FEEDS = 8
-"""Images that algorithms look at: of those that show something, see `detquant.calibration.informativeness`."""
+"""Number of images that algorithms look at, of the informative ones; see `detquant.calibration.informativeness`."""
 EVEN = "even channels: {} SiLUs became two convolutions each, since no one grid could hold their channels"
 CONVERGED = "calibration ended after {} of {} images, since ranges were known to {:.1%} of their width"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """What a job gives: the model, and what it took."""
+    """The quantised model of a job, and what it took."""
 
     model: QuantModel
     context: Context
@@ -68,8 +68,8 @@ class Job:
         target: the place to run.
         calib: number of calibration images at most, see `Recipe.range_tolerance`.
         work: where statistics are kept, or None.
-        decisions: of an earlier run, to be taken again; None to take those of this machine, or measure.
-        executor: that images and searches are spread over, or None for threads; results do not depend on it.
+        decisions: decisions of an earlier run, to be taken again; None to take those of this machine, or measure.
+        executor: executor that images and searches are spread over, or None for threads; results do not depend on it.
         progress: called with (what, done, total).
     """
 
@@ -153,7 +153,7 @@ class Job:
         return with_even_channels(model, stream(self.detector.family, few), threads)
 
     def _statistics(self, model: ir.Model, decided: Plan, paths: Sequence[Path], store: Path | None) -> Statistics:
-        """What the images show of the tensors that get a grid; nothing where there are none."""
+        """The statistics of the tensors that get a grid; empty where there are no images."""
         if not paths:
             return Statistics.empty()
         layers = decided.weights.keys() & set(decided.integer)
@@ -173,7 +173,7 @@ class Job:
         return collector.collect(partial(at_places, family, paths), len(paths))
 
     def _key(self, paths: Sequence[Path]) -> str:
-        """Names the statistics by all that they depend on."""
+        """The key of the statistics: a digest of all that they depend on."""
         family = self.detector.family
         settings = {
             "recipe": repr(self.recipe),

@@ -40,7 +40,7 @@ def quantize_naively(model: ModelProto, feeds: Iterator[Feed], **options: Any) -
     Args:
         model: the float graph; onnxruntime advises to prepare it, which `detquant.graph.prepare` does.
         feeds: calibration images as network inputs.
-        options: of `quantize_static`; without any it goes by its defaults.
+        options: options of `quantize_static`; without any it goes by its defaults.
 
     Returns:
         A QDQ ONNX file.
@@ -71,7 +71,7 @@ def naive_entry(
         dataset: gives the calibration images.
         calib: number of calibration images.
         place: ONNX Runtime.
-        threads: of the runtime.
+        threads: number of threads of the runtime.
         progress: called with (what, done, total).
     """
     artefact, runner, failure = None, None, None

@@ -60,7 +60,7 @@ def open_where(
         imported: the file.
         ends: a graph of it of static shapes, whose inputs and outputs the family knows.
         graph: what a place runs of it, where that is not the file itself.
-        threads: of the runtime.
+        threads: number of threads of the runtime.
         target: a key of TARGETS, or "auto".
 
     Raises:

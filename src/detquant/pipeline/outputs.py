@@ -8,13 +8,13 @@ from detquant.targets.onnx_file import FILE
 
 REPORT, REPORT_TEXT = "report.json", "report.md"
 FLOAT_FILE, NAIVE_FILE, PICTURE = "float.onnx", "naive.onnx", "comparison.png"
-"""Of the demo."""
+"""Files that the demo writes."""
 SHOWN = ("w8a8", "w4a8")
 """Recipes that the demo shows."""
 
 
 def files_of_quantize(target: str) -> tuple[str, ...]:
-    """All that a quantisation for this target may write.
+    """Names of all files that a quantisation for this target may write.
 
     Raises:
         TargetError: there is no such target.
@@ -23,13 +23,13 @@ def files_of_quantize(target: str) -> tuple[str, ...]:
 
 
 def files_of_demo() -> tuple[str, ...]:
-    """All that the demo writes."""
+    """Names of all files that the demo writes."""
     made = (file_of_recipe(recipe) for recipe in recipes_of_demo())
     return (FLOAT_FILE, NAIVE_FILE, *made, PICTURE, REPORT, REPORT_TEXT)
 
 
 def recipes_of_demo() -> list[str]:
-    """Those of the recipes to show that are built in."""
+    """Names of the recipes to show that are built in."""
     return [name for name in SHOWN if name in builtin_recipes()]
 
 

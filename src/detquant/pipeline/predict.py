@@ -19,11 +19,11 @@ from detquant.pipeline.opening import AUTO, Opening
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """What was found in one image.
+    """The objects that were found in one image.
 
     Attributes:
-        path: of the image.
-        image: its pixels, uint8 [height, width, 3], BGR.
+        path: path of the image.
+        image: pixels of the image, uint8 [height, width, 3], BGR.
         detections: best first.
     """
 
@@ -49,9 +49,9 @@ def predict(
         images: image files, or folders of them.
         skipped: a Skip is appended for each image that cannot be read.
         confidence: objects score more than this.
-        target: whose runtime it runs in; "auto" for the one that the file was written for.
-        threads: of the runtime.
-        opening: the same model, open already, for who wants to know where it runs.
+        target: name of the target whose runtime it runs in; "auto" for the one that the file was written for.
+        threads: number of threads of the runtime.
+        opening: the model, open already, for who wants to know where it runs.
 
     Yields:
         A prediction for each image that can be read.

@@ -94,11 +94,11 @@ def quantize(
         engine: a key of `detquant.pipeline.engines.ENGINES`: who quantises; others than detquant follow no recipe.
         family: detector family, or "auto".
         imgsz: side of the input in pixels, for models that leave it open.
-        preprocess: of a classifier whose file does not tell it, see `load`.
+        preprocess: preprocessing of a classifier whose file does not tell it, see `load`.
         reads: how a detector is fed and read, where that is not what its family does, see `load`.
         calib: number of calibration images.
         seed: chooses the calibration images.
-        threads: of the runtime in the measurement.
+        threads: number of threads of the runtime in the measurement.
         val_limit: measure on the first so many validation images only.
         decisions: a `report.json` whose measured decisions are taken again: the same inputs then give the same bytes.
             Otherwise they are those of the last equal run on this machine, as far as that was kept, or are measured.

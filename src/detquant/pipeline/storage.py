@@ -14,11 +14,11 @@ STORED = (
 
 
 def said_of_storage(qm: QuantModel, capability: Capability) -> list[str]:
-    """That weights take more than their width, a sentence; nothing where they do not.
+    """Sentences that weights take more bits in the file than their width; none where they do not.
 
     Args:
-        qm: with the grids of its weights.
-        capability: of the target.
+        qm: the model, with the grids of its weights.
+        capability: capability of the target.
     """
     said = []
     for bits, widths in sorted(_kept(qm, capability).items()):

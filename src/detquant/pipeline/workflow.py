@@ -42,7 +42,7 @@ class Settings:
         out: folder for everything.
         models: files to take instead of those of the zoo.
         data: a data set to take instead of that of the zoo.
-        threads: of the runtime.
+        threads: number of threads of the runtime.
         runs: timed runs of each precision.
         seed: chooses the calibration images.
         decisions: a `workflow.json` or `report.json` whose measured decisions are taken again.
@@ -123,7 +123,7 @@ def _data(data: ZooData, settings: Settings) -> Dataset:
 
 
 def _inputs(settings: Settings, model: Path) -> list[Path]:
-    """What is read of a model, and for all of them."""
+    """The files that are read for a model: its own, and those for all models."""
     return [model, *([settings.data] if settings.data else [])]
 
 
@@ -212,6 +212,6 @@ def _pictures(
 
 
 def _picture_names(dataset: Dataset, count: int) -> dict[Path, str]:
-    """What the pictures made of the first images are called."""
+    """Names of the pictures that are made of the first images."""
     shown = dataset.validation[:count]
     return dict(zip(shown, distinct([f"{path.stem}.jpg" for path in shown]), strict=True))

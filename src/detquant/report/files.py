@@ -75,7 +75,7 @@ def write_json(
     """Writes one JSON file of figures, which says that detquant wrote it.
 
     Args:
-        path: of the file; its folder is made if it is not there.
+        path: path of the file; its folder is made if it is not there.
         content: see `to_json`.
         inputs: files that this run reads, which it does not replace.
 
@@ -121,10 +121,10 @@ def require_writable(folder: str | os.PathLike[str]) -> None:
 
 
 def require_writable_file(path: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]] = ()) -> None:
-    """The same for one file of figures.
+    """Refuses a file of figures that could not be written, or that is not detquant's to replace.
 
     Args:
-        path: of the file.
+        path: path of the file.
         inputs: files that this run reads, which it does not replace.
 
     Raises:

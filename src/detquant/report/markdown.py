@@ -34,10 +34,10 @@ def to_markdown(report: Report) -> str:
 
 
 def demo_to_markdown(report: Report) -> str:
-    """The demo's report.
+    """Writes the demo's report as Markdown.
 
     Args:
-        report: as `detquant.pipeline.demo` makes it, with a picture.
+        report: a report as `detquant.pipeline.demo` makes it, with a picture.
 
     Returns:
         Markdown text that ends in a newline.
@@ -82,7 +82,7 @@ def _sheets(report: Report, row: Row) -> list[Sheet | None]:
 
 
 def _origin(report: Report, row: Row | None = None) -> Sheet:
-    """What is needed to make a result again: of one row, or of them all."""
+    """The facts by which a result can be made again: that of one row, or of all of them."""
     made = row.quantization if row else None
     took = made.calibration if made else None
     facts = {

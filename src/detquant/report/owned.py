@@ -35,7 +35,7 @@ class Record:
     """What detquant wrote in a folder.
 
     Attributes:
-        folder: of the results.
+        folder: folder of the results.
         files: the sha256 digests by which each is known; names are relative to the folder.
     """
 
@@ -44,7 +44,7 @@ class Record:
 
     @classmethod
     def of(cls, folder: Path) -> Record:
-        """As it was left there; empty where there is none that can be read."""
+        """The record that was left in a folder; empty where there is none that can be read."""
         found = _read_object(folder / RECORD)
         files = found.get("files") if MARK in found else None
         listed = files.items() if isinstance(files, dict) else ()
@@ -87,7 +87,7 @@ def require_free(
 
     Args:
         folder: results are to go there; it need not exist.
-        names: of the results, relative to the folder.
+        names: names of the results, relative to the folder.
         inputs: files that are read.
 
     Raises:
@@ -112,7 +112,7 @@ def require_free(
 
 
 def require_free_file(path: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]] = ()) -> None:
-    """The same for one file of figures: there is none, it is empty, or detquant wrote it as such.
+    """Refuses a file of figures that is there, unless it is empty or detquant wrote it as such.
 
     Raises:
         OutputError: it is in the way.

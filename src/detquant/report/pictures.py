@@ -19,7 +19,7 @@ def free_names(paths: Sequence[Path], folder: Path) -> dict[Path, list[str]]:
     Images of several folders may have one name; and no image that is read is written over.
 
     Args:
-        paths: of the images that are read; one may be there several times.
+        paths: paths of the images that are read; one may be there several times.
         folder: where the pictures go.
 
     Returns:
@@ -38,8 +38,8 @@ def distinct(names: Sequence[str], taken: Collection[str] = ()) -> list[str]:
     """The names, and one with a number for each that is not free: a.png, a-2.png.
 
     Args:
-        names: that are wanted, with or without a suffix.
-        taken: those that are not to be had.
+        names: names that are wanted, with or without a suffix.
+        taken: names that are not to be had.
     """
     used, given = set(taken), list[str]()
     for name in names:
@@ -57,7 +57,7 @@ def encode(image: npt.NDArray[np.uint8], name: str) -> bytes:
 
     Args:
         image: uint8 [height, width, 3], BGR.
-        name: of the file; its suffix tells the format.
+        name: name of the file; its suffix tells the format.
 
     Raises:
         OutputError: OpenCV cannot write that format.

@@ -13,7 +13,7 @@ WRITTEN_OUT = "detquant-written-out"
 """The name by which encoders and streams know this way of dealing with errors."""
 _ESCAPED = range(0xDC80, 0xDD00)
 _BYTE = 0xDC00
-"""What surrogateescape adds to a byte."""
+"""Number that surrogateescape adds to a byte."""
 
 
 def plain(text: str) -> str:

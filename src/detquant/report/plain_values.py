@@ -24,7 +24,7 @@ def of_plain(kind: type[T], value: object, where: str) -> T:
     Args:
         kind: what it should be.
         value: what there is.
-        where: its place, for the message.
+        where: place of the value, for the message.
 
     Raises:
         ValueError: it is something else; a sentence without its full stop.
@@ -81,7 +81,7 @@ SCALARS: Mapping[type, tuple[tuple[type, ...], str]] = {
     str: ((str,), "text"),
     Path: ((str,), "a path"),
 }
-"""What is taken for each type, and what to call it."""
+"""Types of plain values that are taken for a type, and what to call them."""
 
 
 def _scalar(kind: Any, value: object, where: str) -> Any:

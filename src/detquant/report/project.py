@@ -13,12 +13,12 @@ class Project:
     """Several models, each in all its precisions, measured on the same data.
 
     Attributes:
-        name: of the workflow.
+        name: name of the workflow.
         description: what it does, a sentence.
         target: where the models run.
-        recipe: of the quantised ones.
+        recipe: recipe of the quantised ones.
         data: name of the data set.
-        threads: of the runtime.
+        threads: number of threads of the runtime.
         models: a report of each.
     """
 
@@ -31,7 +31,7 @@ class Project:
     models: tuple[Report, ...]
 
     def figures(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
+        """The project as plain values, for JSON."""
         return {
             "workflow": self.name,
             "description": self.description,

@@ -9,11 +9,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """What calibration took.
+    """The images, the time and the memory that calibration took.
 
     Attributes:
         images: how many were looked at.
-        seconds: of calibration and the recipe's steps.
+        seconds: seconds of calibration and the recipe's steps.
         peak_rss_mb: peak memory of the process in MB.
     """
 
@@ -44,14 +44,14 @@ class Quantization:
     """What was decided for a model; what other engines than detquant do not tell is None.
 
     Attributes:
-        recipe: its name, or what the engine goes by.
+        recipe: name of the recipe, or of what the engine goes by.
         engine: who quantised, a key of `detquant.pipeline.engines.ENGINES`.
         calibration: what it took.
         share: how much runs in integers.
         kept_float: operators in float, and why.
-        sqnr_db: of each quantised tensor, in dB; None or infinite where it is exact.
+        sqnr_db: SQNR of each quantised tensor, in dB; None or infinite where it is exact.
         plan_digest: sha256 of the plan.
-        decisions: that were measured, as `detquant.pipeline.decisions` writes and reads them.
+        decisions: decisions that were measured, as `detquant.pipeline.decisions` writes and reads them.
     """
 
     recipe: str
@@ -64,7 +64,7 @@ class Quantization:
     decisions: Mapping[str, Any] | None = None
 
     def figures(self) -> dict[str, Any]:
-        """As plain values; what is not known is left out."""
+        """The decisions as plain values; what is not known is left out."""
         told = {
             "int8": asdict(self.share) if self.share else None,
             "kept_float": dict(self.kept_float) if self.share else None,

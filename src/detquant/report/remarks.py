@@ -20,7 +20,7 @@ def remarks(row: Row) -> list[str]:
     """How much of a model runs in integers, what its runtime says, what the guard did, and what else there is to know.
 
     Args:
-        row: of a quantised model.
+        row: row of a quantised model.
     """
     share = row.quantization.share if row.quantization else None
     said = [f"{integer_share(share)}."] if share else []
@@ -29,7 +29,7 @@ def remarks(row: Row) -> list[str]:
 
 
 def report_remarks(report: Report) -> list[str]:
-    """The same of the row that a report is about; and what there is to know of the comparison."""
+    """Remarks on the row that a report is about, and on the comparison."""
     return [*(remarks(report.subject) if report.subject else ()), *sentences(report.notes)]
 
 
@@ -39,7 +39,7 @@ def report_warnings(report: Report) -> list[str]:
 
 
 def warnings(figures: Mapping[str, Any]) -> list[str]:
-    """The same of plain values."""
+    """Warnings in figures that are plain values already."""
     return [*figures.get("warnings", ()), *skipped(figures.get("skipped", ()))]
 
 
@@ -53,17 +53,17 @@ def slower(report: Report) -> list[str]:
 
 
 def slower_than_float(row: Row, count: int) -> list[str]:
-    """That a quantised model takes longer than the float one, and what to do about it; nothing where it does not.
+    """A sentence that a quantised model takes longer than the float one, and what to do about it; none if it does not.
 
     Args:
-        row: of the quantised model.
+        row: row of the quantised model.
         count: threads of the runtime.
     """
     return [SLOWER.format(ratio=row.ratio, threads=threads(count))] if row.ratio is not None and row.ratio > 1 else []
 
 
 def picture_remark(picture: Picture) -> str:
-    """What the demo's picture shows, and by what rule its scene was chosen."""
+    """A sentence on what the demo's picture shows, and on the rule by which its scene was chosen."""
     reference, other, *_ = picture.found
     counts = ", ".join(f"{name} {count}" for name, count in picture.found.items())
     return (
@@ -87,7 +87,7 @@ def fetch_remarks(figures: Mapping[str, Any]) -> list[str]:
 
 
 def unchecked(figures: Mapping[str, Any]) -> list[str]:
-    """For each file without a checksum, what the user can do about it."""
+    """Sentences on what the user can do about each file without a checksum."""
     return [
         f"The publisher of {one['file']} gives no checksum: sha256 of what came is {one['sha256']}, compare it "
         f"yourself; keep it with --sha256 next time."

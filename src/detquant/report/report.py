@@ -20,8 +20,8 @@ class Picture:
     """An image as several models see it, and what they find in it.
 
     Attributes:
-        file: its path within the run's folder.
-        image: that is shown.
+        file: path within the run's folder.
+        image: name of the image that is shown.
         objects: how many there are to be found.
         found: how many each model finds, by the name of the row.
         wrong: boxes that are no object, likewise.
@@ -40,26 +40,26 @@ class Report:
 
     Attributes:
         model: name of the float model's file.
-        model_sha256: of that file.
-        family: of the model.
+        model_sha256: SHA-256 of that file.
+        family: family of the model.
         family_reason: why it is taken to be of that family.
         reading: how it is fed and read, in words that `--reads` takes.
         task: "detect" or "classify".
         data: name of the data set.
         images: how many were measured.
-        threads: of the runtimes.
+        threads: number of threads of the runtimes.
         rows: the models, at least one; the first is what the others are compared with.
         about: name of the row that the report is about; None where several are of one rank.
         target: the place that it is about; None where there are several.
-        recipe: of the quantised models, where all follow one.
-        seed: that chose the calibration images; None where the data set was opened by others.
+        recipe: recipe of the quantised models, where all follow one.
+        seed: seed that chose the calibration images; None where the data set was opened by others.
         calibration_images: how many were asked for.
         notes: what there is to say besides what is said of each row.
         warnings: what the figures may be wrong for, and what went less well than it should, a sentence each.
         skipped: images that were left out.
-        picture: of the models at work.
+        picture: picture of the models at work.
         predictions: paths of other pictures within the run's folder.
-        versions: of what made it, by distribution.
+        versions: versions of what made it, by distribution.
     """
 
     model: str
@@ -86,7 +86,7 @@ class Report:
 
     @property
     def reference(self) -> Row:
-        """What the others are compared with."""
+        """The row that the others are compared with."""
         return self.rows[0]
 
     @property
@@ -96,12 +96,12 @@ class Report:
 
     @property
     def measure(self) -> str:
-        """What the rows are compared by: the task's first measure, or `AGREEMENT` where nothing is known."""
+        """Name of the measure to compare by: the task's first, or `AGREEMENT` where nothing is known of the images."""
         return headline(self.task) if self.reference.accuracy else AGREEMENT
 
     @property
     def drop(self) -> float | None:
-        """What the row that it is about has lost of the measure, in points; None where there is no truth to know."""
+        """Points of the measure that the report's row has lost; None where there is no truth to know."""
         if self.subject is None or self.measure == AGREEMENT:
             return None
         before, after = (row.value(self.measure) for row in (self.reference, self.subject))
@@ -116,7 +116,7 @@ class Report:
         return {row.name: row for row in self.rows}[name]
 
     def figures(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
+        """The report as plain values, for JSON."""
         subject = self.subject
         return {
             "model": self.model,
@@ -172,7 +172,7 @@ def sentences(notes: Iterable[Note]) -> list[str]:
 
 
 def other_notes(row: Row) -> list[Note]:
-    """What there is to say of a row besides what its runtime says, and what the guard has kept in float."""
+    """The notes of a row besides those of its runtime and on what the guard has kept in float."""
     kept = row.kept_by(GUARD)
     return [note for note in row.notes if note.step != RUNTIME and note.sentence not in kept]
 

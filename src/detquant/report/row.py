@@ -21,9 +21,9 @@ class File:
     """A file of a model.
 
     Attributes:
-        name: its path within the run's folder.
-        size_bytes: of its content.
-        sha256: of its content, in hexadecimal.
+        name: path within the run's folder.
+        size_bytes: size of its content in bytes.
+        sha256: SHA-256 of its content, in hexadecimal.
     """
 
     name: str
@@ -36,7 +36,7 @@ class File:
         return cls(name=name, size_bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
 
     def figures(self) -> dict[str, Any]:
-        """As plain values."""
+        """The file as plain values."""
         return {"file": self.name, "size_bytes": self.size_bytes, "sha256": self.sha256}
 
 
@@ -46,18 +46,18 @@ class Row:
 
     Attributes:
         name: unique among the rows of a comparison.
-        title: as a reader sees it.
+        title: title for readers.
         target: the place that it ran on.
         precision: "float", "fp16", ... or the name of the recipe.
         accuracy: the task's measures by name, per cent; None where nothing is known of the images, or nothing ran.
-        agreement: with the first row, where nothing is known of the images.
+        agreement: agreement with the first row, where nothing is known of the images.
         latency_ms: median time of the runtime for an image; None where nothing ran.
-        ratio: of the latency to that of the first row.
-        size_bytes: of what ran.
-        digest: of what ran, see `Artefact.digest`; None where the user's own file did.
-        files: of its artefact, with what a vendor's compiler made of it; empty where the user's own file ran.
+        ratio: ratio of the latency to that of the first row.
+        size_bytes: size of what ran in bytes.
+        digest: digest of what ran, see `Artefact.digest`; None where the user's own file did.
+        files: files of its artefact, with what a vendor's compiler made of it; empty where the user's own file ran.
         quantization: what was decided for it; None where it is float, or not detquant's.
-        notes: on how it was made, and on its runtime.
+        notes: notes on how it was made, and on its runtime.
         failure: why there is no such model, a sentence.
         best: whether no other row is at least as good in everything and better in something; None where not asked.
     """
@@ -79,7 +79,7 @@ class Row:
     best: bool | None = None
 
     def value(self, measure: str) -> float | None:
-        """One of the task's measures, or how far it agrees with the first row where `measure` is `AGREEMENT`.
+        """One of the task's measures, or the agreement with the first row where `measure` is `AGREEMENT`.
 
         Returns:
             Per cent; None where it is not known.
@@ -99,7 +99,7 @@ class Row:
         """What was measured, as plain values; what was decided is `Quantization.figures`.
 
         Args:
-            task: whose measures are given, None where they are not known.
+            task: task whose measures are given, None where they are not known.
         """
         first = self.files[0] if self.files else None
         return {

@@ -22,7 +22,7 @@ def report_of(figures: object) -> Report:
     """The report that these figures were made of.
 
     Args:
-        figures: of `Report.figures`, as JSON gives them back.
+        figures: what `Report.figures` gave, as JSON gives it back.
 
     Raises:
         ValueError: they are not; a sentence without its full stop.
@@ -31,7 +31,7 @@ def report_of(figures: object) -> Report:
 
 
 def project_of(figures: object) -> Project:
-    """The same of a workflow.
+    """The report of a workflow from its JSON.
 
     Raises:
         ValueError: the figures are not `Project.figures`.

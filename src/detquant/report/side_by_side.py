@@ -29,7 +29,7 @@ _CAPTION = (60, 0.6, _GREY, 1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """What one model sees.
+    """The picture of what one model sees.
 
     Attributes:
         title: a few words.

@@ -31,7 +31,7 @@ class Batch:
 
         Args:
             final: where it is to appear; folders before it are made.
-            content: of it.
+            content: its bytes.
 
         Raises:
             OutputError: it cannot be written.

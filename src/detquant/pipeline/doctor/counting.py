@@ -12,7 +12,7 @@ from detquant.pipeline.doctor.search import Finding
 from detquant.targets import Runner, fitted
 
 MANY = 50
-"""Objects an image, above which they are noise."""
+"""Number of objects in an image above which they are noise."""
 
 
 def look(family: Family, runner: Runner, pictures: Pictures) -> list[Detections]:

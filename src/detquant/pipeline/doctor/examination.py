@@ -87,7 +87,7 @@ def require_sound(
 
     Args:
         detector: float.
-        dataset: as it was opened.
+        dataset: the data set, as it was opened.
         force: whether to go on all the same.
         progress: called with (what, done, total).
 
@@ -156,7 +156,7 @@ def _same_aspect(family: Family, height: int, width: int) -> bool:
 
 
 def _without_labels(family: Family, runner: Runner, pictures: Pictures) -> tuple[list[Finding], Verdict]:
-    """What is found as the model is read now; where that is nothing or everything, also what is found otherwise."""
+    """Findings as the model is read now, and as it may be read otherwise where it finds nothing or everything now."""
     seen = glance(look(family, runner, pictures))
     now = Finding(changed={}, ap=None, ap50=None, objects=seen.objects)
     if not seen.complaint:

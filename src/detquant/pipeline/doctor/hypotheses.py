@@ -18,10 +18,10 @@ ALONE = ("scores", "objectness", "labels")
 
 
 def input_words(family: Family, *, same_aspect: bool) -> dict[str, tuple[str, ...]]:
-    """By kind the words to try for the input, those that change most first.
+    """The words to try for the input, by kind; those that change most come first.
 
     Args:
-        family: of the model.
+        family: family of the model.
         same_aspect: whether the images have the input's aspect, so that it does not matter how they are fitted.
     """
     if not isinstance(family.form, WholeImage):
@@ -53,7 +53,7 @@ def class_readings(family: Family, dataset: Dataset) -> list[Reading]:
 
 
 def changes(family: Family, reading: Reading) -> Reading:
-    """Those words of a reading that are not how the model is read already."""
+    """The words of a reading that differ from how the model is read now."""
     now = family.reading
     return {kind: word for kind, word in reading.items() if now.get(kind) != word}
 

@@ -19,7 +19,7 @@ class Pictures:
     """Images that can be read, in order.
 
     Args:
-        paths: of the images.
+        paths: paths of the images.
         count: how many of those that can be read are wanted.
     """
 

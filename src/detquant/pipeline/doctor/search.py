@@ -37,21 +37,21 @@ NEAR = 6.0
 SOMETHING = 5.0
 """Points from which the search is on a trail, and follows that alone."""
 SECONDS = 60.0
-"""After so long no further form of the input is tried."""
+"""Seconds after which no further form of the input is tried."""
 BY_OUTPUTS = 3
 """Ways to read the outputs that are kept in sight until one finds something."""
 FORMS = 12
-"""Forms of the input that are tried, about."""
+"""Number of forms of the input that are tried, about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What a model found, read in one way.
+    """The detections and the accuracy of a model that is read in one way.
 
     Attributes:
         changed: the words that differ from how it is read now.
         ap: AP@[.5:.95] in per cent; None where it cannot be measured.
-        ap50: at an IoU of 0.5.
+        ap50: AP at an IoU of 0.5, in per cent.
         objects: confident detections.
         problem: why it cannot be measured.
     """
@@ -64,7 +64,7 @@ class Finding:
 
     @property
     def mean(self) -> float:
-        """Of both APs: less at the mercy of single boxes than either of them; 0 where there are none."""
+        """Mean of both APs, which hangs less on single boxes than either of them; 0 where there are none."""
         return ((self.ap or 0.0) + (self.ap50 or 0.0)) / 2
 
 
@@ -79,9 +79,9 @@ class Search:
     """Tries readings on a few images, and remembers what each found.
 
     Args:
-        family: as it is read now.
+        family: the family of the model, as it is read now.
         runner: the open float model.
-        dataset: as it was opened.
+        dataset: the data set, as it was opened.
         pictures: labelled images.
         progress: called with (what, done, total), the total being a guess.
     """
@@ -102,7 +102,7 @@ class Search:
 
     @property
     def now(self) -> Finding:
-        """As it is read now."""
+        """The finding as the model is read now."""
         return self.findings[""] if "" in self.findings else self._first()
 
     @property
@@ -120,7 +120,7 @@ class Search:
         return finding.mean - ODD * oddity(self.family, finding.changed) - CHANGED * len(finding.changed)
 
     def run(self, *, same_aspect: bool) -> None:
-        """The whole search.
+        """Runs the whole search.
 
         Args:
             same_aspect: whether it does not matter how images are fitted to the input.

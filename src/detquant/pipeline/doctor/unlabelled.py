@@ -11,21 +11,21 @@ from detquant.evaluation.agreement import IOU, box_iou
 from detquant.families import Detections
 
 FEW = 0.1
-"""Confident objects an image, below which a model finds almost nothing."""
+"""Confident objects an image below which a model finds almost nothing."""
 MANY = 100.0
-"""Confident objects an image, above which it finds them everywhere."""
+"""Confident objects an image above which a model finds them everywhere."""
 SAME = 0.8
-"""Share of the images in which the surest object is the same, from which a model does not look at its image."""
+"""Share of images whose most confident object is the same, from which a model does not look at its image."""
 SEVERAL = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Glance:
-    """What a model found in images of which nothing is known.
+    """What a model finds in images of which nothing is known.
 
     Attributes:
-        images: how many.
-        objects: confident detections in all of them.
+        images: number of images.
+        objects: number of confident detections in all of them.
         complaint: a sentence without its full stop; empty where all looks well.
     """
 
@@ -51,13 +51,13 @@ def glance(found: Sequence[Detections]) -> Glance:
 
 
 def _share_alike(found: Sequence[Detections]) -> float:
-    """How many images have a surest object that is also the surest of the first image that has one, 0 to 1.
+    """Share of images whose most confident object is also that of the first image that has one, 0 to 1.
 
     Places are compared as parts of the largest box corner, since images differ in size.
     """
-    surest = [one.select(np.array([0])) for one in found if len(one)]
-    if len(surest) < SEVERAL:
+    best = [one.select(np.array([0])) for one in found if len(one)]
+    if len(best) < SEVERAL:
         return 0.0
-    first = surest[0]
-    alike = [one.class_id[0] == first.class_id[0] and box_iou(one.xyxy, first.xyxy)[0, 0] > IOU for one in surest]
-    return float(np.mean(alike)) * len(surest) / len(found)
+    first = best[0]
+    alike = [one.class_id[0] == first.class_id[0] and box_iou(one.xyxy, first.xyxy)[0, 0] > IOU for one in best]
+    return float(np.mean(alike)) * len(best) / len(found)

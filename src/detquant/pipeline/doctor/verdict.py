@@ -23,12 +23,12 @@ ENOUGH_IMAGES, ENOUGH_OBJECTS = 4, 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What is to be said of a model.
+    """The judgement of how a model is fed and read.
 
     Attributes:
         sound: whether to go on with it as it is read.
-        sentence: why, and what to do.
-        option: what to give on the command line; empty where nothing is known to help.
+        sentence: the reason, and what to do.
+        option: option to give on the command line; empty where nothing is known to help.
     """
 
     sound: bool
@@ -40,7 +40,7 @@ def judge(family: Family, now: Finding, best: Finding, *, images: int, objects: 
     """Whether the present way to read a model is wrong.
 
     Args:
-        family: as it is read now.
+        family: the family of the model, as it is read now.
         now: what it finds so.
         best: the best that was found.
         images: how many were looked at.

@@ -16,7 +16,7 @@ from detquant.targets import Artefact
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """What an engine gives.
+    """The quantised model that an engine gives, and what it decided.
 
     Attributes:
         artefact: files for the job's target.
@@ -39,7 +39,7 @@ class Engine(Protocol):
     """Makes an artefact of a job."""
 
     def __call__(self, job: Job) -> Product:
-        """Quantises; nothing is measured.
+        """Quantises a model; nothing is measured.
 
         Raises:
             DetquantError: in a sentence.

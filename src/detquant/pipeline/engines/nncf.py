@@ -35,14 +35,14 @@ from detquant.targets import Artefact, openvino
 from detquant.targets.onnx_file import FILE
 
 OPSET = 19
-"""Below 13 DequantizeLinear has no axis; at 21 onnxruntime refuses what NNCF makes of YOLOX."""
+"""Opset of the graph: below 13 DequantizeLinear has no axis; at 21 onnxruntime refuses what NNCF makes of YOLOX."""
 IGNORED = "the decode part ignored"
 Quantise = Callable[[Any], Any]
-"""From a model in NNCF's terms to the same, quantised."""
+"""Quantises a model in NNCF's terms."""
 
 
 def quantize(job: Job) -> Product:
-    """By `nncf.quantize`.
+    """Quantises by `nncf.quantize`.
 
     Raises:
         MissingExtra: NNCF is not installed.

@@ -17,9 +17,9 @@ class Sheet:
     """A table of text.
 
     Attributes:
-        title: of the table.
-        header: of the columns; the first one is aligned left.
-        rows: of the same length as the header.
+        title: title of the table.
+        header: header of the columns; the first one is aligned left.
+        rows: rows of the same length as the header.
         numeric: whether the other columns hold numbers.
     """
 

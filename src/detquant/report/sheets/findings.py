@@ -12,7 +12,7 @@ MANY_CLASSES = 100
 
 
 def evaluation(figures: Figures) -> Sheet:
-    """One model's accuracy and latency."""
+    """The accuracy and latency of one model."""
     rows = [
         (label, UNKNOWN if figures[key] is None else f"{figures[key]:.2f}")
         for key, label in MEASURES.items()
@@ -40,7 +40,7 @@ def per_class(figures: Figures) -> Sheet | None:
 
 
 def predictions(figures: Figures) -> Sheet:
-    """What was found in each image."""
+    """The objects that were found in each image."""
     rows = []
     for one in figures["images"]:
         counts = Counter(found["class"] for found in one["detections"])

@@ -10,7 +10,7 @@ from detquant.report.sheets.numbers import integer_share, megabytes
 
 
 def model(figures: Figures) -> Sheet:
-    """What a model is made of."""
+    """The parts that a model is made of."""
     share, known = figures["int8"], figures["family"] is not None
     planned = "quantised already" if figures["quantized"] else "not planned, as the family is unknown"
     of_family = [

@@ -9,7 +9,7 @@ from detquant.report.sheets._base import UNKNOWN
 
 
 def milliseconds(value: float) -> str:
-    """12.34 ms."""
+    """A time such as "12.34 ms"."""
     return f"{value:.2f} ms"
 
 
@@ -34,7 +34,7 @@ def times(after: float, before: float) -> str:
 
 
 def threads(count: int) -> str:
-    """1 thread, 2 threads."""
+    """A number of threads such as "1 thread" or "2 threads"."""
     return "1 thread" if count == 1 else f"{count} threads"
 
 

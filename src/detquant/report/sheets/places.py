@@ -7,7 +7,7 @@ from detquant.report.sheets.numbers import megabytes
 
 
 def targets(figures: Figures) -> Sheet:
-    """Places to run."""
+    """The places to run, with what each takes and which runtime is installed."""
     rows = [
         (one["name"], one["title"], ", ".join(one["precisions"]), one["version"] or one["missing"])
         for one in figures["targets"]

@@ -60,6 +60,6 @@ def worst_tensors(row: Row, count: int = WORST) -> Sheet | None:
 
 
 def files(row: Row) -> Sheet | None:
-    """What was written for the target, with what a vendor's compiler made of it; None where nothing was."""
+    """The files written for the target, with what a vendor's compiler made of it; None where there are none."""
     rows = [(one.name, f"{one.size_bytes:,}", one.sha256) for one in row.files]
     return Sheet("Files", ("file", "bytes", "sha256"), rows, False) if rows else None

@@ -11,7 +11,7 @@ from detquant.report.sheets.numbers import kilobytes, megabytes, milliseconds, t
 
 
 def benchmark(figures: Figures) -> Sheet:
-    """Models side by side."""
+    """The latencies of models side by side."""
     rows = [
         (
             one["model"],
