@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def spread_over(executor: Executor | None, threads: int) -> Iterator[Executor]:
-    """Who does the work.
+    """The executor that work is spread over: the one given, or threads made for the time.
 
     Args:
         executor: the caller's, which is left running; None for threads that end with the work.

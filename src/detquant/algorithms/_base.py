@@ -1,4 +1,4 @@
-"""What an algorithm is given besides the model, and what it is."""
+"""The protocol of an algorithm, and the context that it is given besides the model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from detquant.targets import Target
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What algorithms may look at, and nothing that they change: what they give back is a model.
+    """The context of an algorithm: facts that it may read and never changes; what it gives back is a model.
 
     Attributes:
         target: the place to run.

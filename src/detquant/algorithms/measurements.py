@@ -1,4 +1,4 @@
-"""What a clock has decided, remembered by the job for equal runs: all else follows from the inputs."""
+"""Decisions by measured time, remembered by the job for equal runs; all other decisions follow from the inputs."""
 
 from __future__ import annotations
 

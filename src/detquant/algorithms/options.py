@@ -105,7 +105,7 @@ def _fit(value: Any, hint: Any) -> Any:
 
 
 def expected(hint: Any) -> str:
-    """What an annotation allows, in words."""
+    """A phrase that says what an annotation allows, for messages."""
     if hint in _PLAIN:
         return _PLAIN[hint].words
     return "none" if hint is NoneType else _COMPOUND[get_origin(hint)].words(get_args(hint))

@@ -121,7 +121,7 @@ class Placement:
         return with_notes_of({why: gains.get(why) for why in kept.values()}, keep_more_float(qm, kept, context), self)
 
     def decide(self, qm: QuantModel, context: Context) -> tuple[dict[str, str], list[Measured]]:
-        """What goes to float, operator -> reason, and what was measured."""
+        """The operators that go to float, each with its reason, and all measurements."""
         feed, best = context.images.informative[0], _open(qm, context)
         reference = context.target.open(context.target.lower(qm.reference), 1)
         whole = self.timed(best, reference, feed, lambda _: 1 / self.enough)
@@ -169,7 +169,7 @@ def _reason(what: str) -> str:
 
 
 def fault(decision: object, operators: Collection[str]) -> str:
-    """What is wrong with a decision that comes from a file, in a few words; empty where nothing is.
+    """A clause on what is wrong with a decision that comes from a file; empty where nothing is.
 
     Args:
         decision: a decision, as `Measurements` would hold it.

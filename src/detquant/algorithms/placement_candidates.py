@@ -1,4 +1,4 @@
-"""What placement tries in float: parts of the net in which integers may not pay, by title."""
+"""Candidates of placement: parts of the net that may be faster in float, by title."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def with_notes_of(costs: Mapping[str, float | None], qm: QuantModel, step: Speak
 
 
 def choices_so_far(qm: QuantModel, operators: Iterable[str], context: Context) -> dict[str, Choice]:
-    """What these operators are given as things stand, to begin with for who chooses otherwise.
+    """The choices that hold for these operators now, for algorithms to begin with.
 
     Args:
         qm: the model.

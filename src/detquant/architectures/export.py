@@ -72,7 +72,7 @@ def export_onnx(
 
 
 def detector_metadata(names: tuple[str, ...], side: int) -> dict[str, str]:
-    """What Ultralytics writes into the file of a detector, values as Python literals.
+    """The metadata that Ultralytics writes into the file of a detector, values as Python literals.
 
     Args:
         names: names of the classes, by class_id.

@@ -1,4 +1,4 @@
-"""What a few images show of SiLUs' channels, and the graph rewritten where they are too uneven for one grid."""
+"""The graph rewritten where a few images show that channels of SiLUs are too uneven for one grid."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ class WeightLimits:
 
 
 def _overflow(codes: Floats, seen: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """What pairs (0, 1), (2, 3), ... of each row add up to at most, and which of them overflow.
+    """The largest sums of the pairs (0, 1), (2, 3), ... of each row, and which of these overflow.
 
     Args:
         codes: ``[rows, k]``.

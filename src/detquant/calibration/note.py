@@ -1,4 +1,4 @@
-"""What there is to say of a model, for the report."""
+"""Notes: sentences on a model for the report."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Note:
     cost: float | None = None
 
     def figures(self) -> dict[str, Any]:
-        """As plain values."""
+        """The note as plain values."""
         return {
             "step": self.step,
             "stage": None if self.stage is None else str(self.stage),
@@ -41,7 +41,7 @@ class Note:
 
 
 class Speaker(Protocol):
-    """Who leaves notes: an algorithm."""
+    """A step that leaves notes, such as an algorithm."""
 
     name: ClassVar[str]
     stage: ClassVar[Stage]

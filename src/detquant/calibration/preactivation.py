@@ -24,17 +24,17 @@ HIGHEST = 16.0
 
 
 def silu(x: Floats) -> Floats:
-    """``x sigmoid(x)``."""
+    """SiLU: ``x sigmoid(x)``."""
     return np.asarray(x / (1.0 + np.exp(-np.clip(x, -80, None))), np.float32)
 
 
 def mish(x: Floats) -> Floats:
-    """``x tanh(log(1 + exp(x)))``."""
+    """Mish: ``x tanh(log(1 + exp(x)))``."""
     return np.asarray(x * np.tanh(np.logaddexp(0.0, x)), np.float32)
 
 
 def hardswish(x: Floats) -> Floats:
-    """``x clip(x + 3, 0, 6) / 6``."""
+    """HardSwish: ``x clip(x + 3, 0, 6) / 6``."""
     return np.asarray(x * np.clip(x + 3.0, 0.0, 6.0) / 6.0, np.float32)
 
 

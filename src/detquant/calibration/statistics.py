@@ -1,4 +1,4 @@
-"""What calibration keeps of the images: a few numbers for each tensor, nothing of the images themselves."""
+"""Calibration statistics: a few numbers for each tensor are kept, nothing of the images themselves."""
 
 from __future__ import annotations
 

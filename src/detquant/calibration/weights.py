@@ -33,7 +33,7 @@ COARSER = (1.06, 1.12, 1.2, 1.28, 1.38, 1.5, 1.7, 2.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightGrid:
-    """What became of a weight.
+    """A weight on its grid.
 
     Attributes:
         params: the grid.

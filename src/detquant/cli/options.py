@@ -1,4 +1,4 @@
-"""What several commands take: numbers in their limits, and a file for the figures."""
+"""Options that several commands take: numbers in their limits, and a file for the figures."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ class _Writer:
             made.meta[TENSOR] = out.name
 
     def add_grid(self, node: ir.Node) -> None:
-        """What rounds a value, below the operator that made it."""
+        """Adds the module that rounds a value, below the operator that made it."""
         source = node.inputs[0]
         above = self.paths.get(source.producer() if source else None, IMAGE)
         path = fresh_name(f"{above}.{OBSERVED}", self.names)

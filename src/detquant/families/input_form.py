@@ -26,7 +26,7 @@ not kept (by pixels' middles as OpenCV does, or by their corners as TensorFlow 1
 
 
 class Form(Protocol):
-    """What every way to make a network input tells of itself.
+    """The protocol of a form: how an image becomes a network input.
 
     Attributes:
         resize: a key of RESIZES, or "crop".

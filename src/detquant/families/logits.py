@@ -1,4 +1,4 @@
-"""From logits to chances."""
+"""Activation functions that turn logits into probabilities."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ LARGEST_LOGIT = 80.0
 
 
 def sigmoid(logits: npt.NDArray[Any]) -> Floats:
-    """Each value by itself, 0 to 1."""
+    """The sigmoid of each value, 0 to 1."""
     return np.asarray(1 / (1 + np.exp(-np.clip(logits, -LARGEST_LOGIT, LARGEST_LOGIT))), np.float32)
 
 
 def softmax(logits: npt.NDArray[Any]) -> Floats:
-    """Along the last axis, whose sum is then 1."""
+    """The softmax along the last axis, whose sum is then 1."""
     weight = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(weight / weight.sum(axis=-1, keepdims=True), np.float32)

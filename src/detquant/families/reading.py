@@ -1,4 +1,4 @@
-"""In which words it is said how images go into a model and how its outputs are read.
+"""The words that say how images go into a model and how its outputs are read.
 
 A reading is one word of each kind that is to differ from what the family does by itself, such as `bgr 0..255 top-left`
 or `xyxy parts`. The command line takes it as `--reads`; a written file keeps it in its metadata as a JSON list under

@@ -19,7 +19,7 @@ Shape = tuple[int | str | None, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inside:
-    """What a graph does to its image before the network, y[c] = slope[c] x[order[c]] + offset[c], and traces of more.
+    """The arithmetic of a graph on its image, y[c] = slope[c] x[order[c]] + offset[c], and traces of another.
 
     Attributes:
         order: order of the image's channels, as the network reads them.
@@ -40,7 +40,7 @@ class Inside:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What identifies a model without running it.
+    """The facts that identify a model without running it.
 
     Attributes:
         inputs: input name to shape; a dimension that is not a positive int is dynamic.
@@ -104,7 +104,7 @@ class Signature:
 
 
 def _what_else(shape: Shape) -> str:
-    """What to do about an input of another shape."""
+    """A clause on what to do about an input of another shape."""
     if len(shape) == 4 and shape[1] in (1, 4) and shape[0] == 1:
         kind = "grey" if shape[1] == 1 else "four-channel"
         return f"{kind} images are not taken; export a model of colour images"

@@ -1,4 +1,4 @@
-"""What to say of a model that is of no known family: which families come nearest, and what can be done."""
+"""Advice on a model that is of no known family: the nearest families, and what can be done."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def nearest_families(signature: Signature, families: Sequence[type[Family]]) -> 
 
 
 def advice(signature: Signature) -> str:
-    """What to do, for what a stranger seems to be; a sentence."""
+    """A sentence on what to do with a model of no known family, by what it seems to be."""
     shapes = list(signature.outputs.values())
     return next((text for fits, text in _STRANGERS if fits(shapes)), GIVE)
 

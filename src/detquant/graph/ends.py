@@ -1,4 +1,4 @@
-"""What a graph computes first from its inputs and last for its outputs.
+"""The operators that a graph runs first on its inputs and last before its outputs.
 
 Shapes do not tell whether the graph itself brings pixels to the range that its network wants, or whether its scores
 have been through a sigmoid. The operator nearest to an end does, once those are passed over that only move values,

@@ -1,4 +1,4 @@
-"""From which parts an output is joined: what its last concatenations put side by side.
+"""The parts that outputs are joined from by their last concatenations.
 
 An output [1, 84, 8400] alone does not tell where the box ends; the join of 4 and 80 channels does. From the output
 back, values that are only moved, turned, cast or quantised are passed over; of a join the sizes of the parts are noted

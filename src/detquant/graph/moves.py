@@ -1,4 +1,4 @@
-"""What operators that only move values make of an array: chains of them are tried, not reasoned about."""
+"""Operators that only move values, applied to arrays: chains of them are tried, not reasoned about."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def raise_old(model: ir.Model, opset: int) -> ir.Model:
 
 
 def _rounding(node: ir.Node, opset: int) -> str:
-    """What nearest neighbour did in the opset of the file."""
+    """The rounding of nearest neighbour in the opset of the file."""
     if opset < _RESIZE_SINCE:  # Upsample never shrinks
         return "floor"
     scales = constant(node.inputs[_SCALES] if len(node.inputs) > _SCALES else None)

@@ -35,7 +35,7 @@ def pool_edges(model: ir.Model) -> ir.Model:
 
 
 def _same(node: ir.Node, before: Sequence[int], after: Sequence[int]) -> list[int]:
-    """What TensorFlow's SAME pads: as little as the output needs, the odd row at the end."""
+    """The pads of TensorFlow's SAME: as few as the output needs, the odd row at the end."""
     kernel, strides = node.attributes.get_ints("kernel_shape", ()), node.attributes.get_ints("strides", (1, 1))
     total = [max(0, (after[2 + k] - 1) * strides[k] + kernel[k] - before[2 + k]) for k in range(2)]
     return [*(both // 2 for both in total), *(both - both // 2 for both in total)]

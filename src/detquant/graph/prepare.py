@@ -113,7 +113,7 @@ def prepare(model: ir.Model, imgsz: int | tuple[int, int] | None = None, *, own_
 
 @contextmanager
 def _sentences() -> Iterator[None]:
-    """What passes over a graph as a file has it trip over, if it is damaged, as one sentence.
+    """Turns errors that passes raise over a damaged file into one sentence.
 
     ONNX's converter and shape inference and the passes of onnx_ir take a graph to be sound: a node with an input too
     few, or an attribute of another kind, is an error of any class. Behind them all graphs are sound.

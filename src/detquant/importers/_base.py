@@ -1,4 +1,4 @@
-"""What an importer gives."""
+"""The model that an importer gives."""
 
 from __future__ import annotations
 

@@ -167,7 +167,7 @@ def _names(model: Record, classes: int) -> tuple[str, ...]:
 
 
 def _facts(tree: object, network: Network) -> dict[str, str]:
-    """What Ultralytics does not write into its exports, but the checkpoint knows."""
+    """The metadata that the checkpoint knows and that Ultralytics does not write into its exports."""
     epoch = tree.get("epoch") if isinstance(tree, dict) else None
     facts = {"scale": str(network.options["scale"])}
     return facts | ({"epoch": str(epoch)} if type(epoch) is int and abs(epoch) < 2**31 else {})

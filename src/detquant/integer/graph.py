@@ -68,5 +68,5 @@ class IntegerGraph:
             yield operator, found[operator.output]
 
     def real(self, codes: Mapping[str, CodeArray]) -> dict[str, Array]:
-        """What codes stand for, in float32."""
+        """The real numbers that codes stand for, float32."""
         return {name: dequantize(array, self.grids[name]) for name, array in codes.items()}

@@ -160,7 +160,7 @@ def _codes(grid: QuantParams) -> Ints:
 
 
 def _results(nodes: Sequence[ir.Node], value: ir.Value, numbers: Real) -> Real:
-    """What nodes make of numbers: ``[numbers]``, or ``[channels, numbers]``."""
+    """The results of nodes for some numbers: ``[numbers]``, or ``[channels, numbers]``."""
     axis, channels, rank = _channel_axis(nodes, value)
     given = numbers.reshape(-1, *[1] * rank)
     found = run_alone(nodes, {value: given})[0]

@@ -49,14 +49,14 @@ class Finished:
 
     @property
     def files(self) -> dict[str, bytes]:
-        """All files to be written: contents by path within the run's folder."""
+        """The files of the entry: contents by path within the run's folder."""
         made = self.artefact.files if self.artefact else {}
         return {self.entry.folder + name: content for name, content in made.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What entries gave for the same images.
+    """The comparison of entries on the same images.
 
     Attributes:
         finished: the entries, in their order; those that were refused are left out.
@@ -72,7 +72,7 @@ class Comparison:
 
     @property
     def files(self) -> dict[str, bytes]:
-        """All that is to be written: contents by path within the run's folder."""
+        """All files to be written: contents by path within the run's folder."""
         return {name: content for one in self.finished for name, content in one.files.items()}
 
     def artefact(self, name: str) -> Artefact:

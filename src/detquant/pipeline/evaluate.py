@@ -59,7 +59,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What several models gave for the same images.
+    """The measurements of several models on the same images.
 
     Attributes:
         sides: by the names of the runners.
@@ -152,7 +152,7 @@ def _said(detector: Detector, opening: Opening) -> tuple[str, ...]:
 
 
 def _finds_nothing(family: Family, side: Side) -> list[str]:
-    """What to say of a detector that sees nothing, which is seldom its own fault."""
+    """A sentence on a detector that sees nothing, which is seldom its own fault."""
     if family.task != "detect":
         return []
     blind = side.accuracy.figures()["ap50"] < NOTHING if side.accuracy else not any(map(len, side.confident))

@@ -128,7 +128,7 @@ def _version(package: str) -> str:
 
 
 def _processor(fact: str) -> str:
-    """What Linux says of the first processor."""
+    """The description that Linux gives of the first processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

@@ -45,7 +45,7 @@ class IntegerOperators:
         return [self.name(n) for n in self.integer.values() if n.op_type in WEIGHTED]
 
     def wishes(self) -> dict[ir.Node, Choice]:
-        """What each operator that runs on codes is given."""
+        """The choice for each operator that runs on codes."""
         return {node: self.wish(node) for node in self.integer.values()}
 
     @staticmethod
@@ -77,7 +77,7 @@ class IntegerOperators:
         return wish.why if self.lacks_weight(node, wish) else None
 
     def wish(self, node: ir.Node) -> Choice:
-        """What ``node`` is to be given: what was chosen for it, or what the recipe says."""
+        """The choice for ``node``: the one made for it alone, or that of the recipe."""
         return self.choices.get(self.name(node)) or self.recipe.choice_for(node)
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""From wish and facts to decision, before an image is read.
+"""The planner: from wish and facts to a decision, before an image is read.
 
 1. The decode tail stays float; so do the convolutions that feed it unless the recipe says ``head = "int"``, the
    target's integer kernels write float, or the only one of them gives one vector of class scores, as a classifier's

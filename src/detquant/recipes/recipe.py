@@ -44,7 +44,7 @@ RENAMED = {"settled": "range_tolerance"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What operators of some types and names are given; None keeps them in float."""
+    """A rule: the types given to operators of some kinds and names; None keeps them in float."""
 
     ops: tuple[str, ...] = ("*",)
     scope: str = "*"

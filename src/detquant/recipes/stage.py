@@ -1,4 +1,4 @@
-"""In which order a recipe's steps are taken."""
+"""The stages of a recipe's steps, which give their order."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def _bullets(sentences: Iterable[str]) -> str:
 
 
 def _escape(text: str) -> str:
-    """What Markdown would take for its own."""
+    """Escapes characters that Markdown would take for its own."""
     for mark in "\\|*_<":
         text = text.replace(mark, f"\\{mark}")
     return " ".join(text.split())

@@ -32,7 +32,7 @@ _MOST = 64 * 2**20  # bytes of JSON that is read to find that out
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What detquant wrote in a folder.
+    """The record of the files that detquant wrote in a folder.
 
     Attributes:
         folder: folder of the results.

@@ -1,4 +1,4 @@
-"""What was decided for a quantised model, and what it took."""
+"""Decisions on a quantised model, and what they took."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class IntegerShare:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantization:
-    """What was decided for a model; what other engines than detquant do not tell is None.
+    """The decisions on a model; None for those that other engines than detquant do not tell.
 
     Attributes:
         recipe: name of the recipe, or of what the engine goes by.

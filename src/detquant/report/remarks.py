@@ -1,4 +1,4 @@
-"""What is said below the tables, one sentence each."""
+"""Remarks below the tables, one sentence each."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def report_remarks(report: Report) -> list[str]:
 
 
 def report_warnings(report: Report) -> list[str]:
-    """What went less well than it should: the report's own warnings, and images that were left out."""
+    """The report's own warnings, and sentences on images that were left out."""
     return [*report.warnings, *skipped(skip_figures(report.skipped))]
 
 

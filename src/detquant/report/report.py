@@ -167,7 +167,7 @@ class Report:
 
 
 def sentences(notes: Iterable[Note]) -> list[str]:
-    """What notes say, each sentence once."""
+    """The sentences of notes, each once."""
     return list(dict.fromkeys(note.sentence for note in notes))
 
 

@@ -96,7 +96,7 @@ class Row:
         ]
 
     def figures(self, task: str) -> dict[str, Any]:
-        """What was measured, as plain values; what was decided is `Quantization.figures`.
+        """The measurements as plain values; the decisions are `Quantization.figures`.
 
         Args:
             task: task whose measures are given, None where they are not known.

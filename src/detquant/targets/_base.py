@@ -171,7 +171,7 @@ class Target(ABC):
             raise TargetError(f"Target {self.name} takes no INT8 model: {self.float_only}. Instead:  {how}")
 
     def decoded_by(self, artefact: Artefact, family: Family) -> Family:
-        """What decodes the artefact's outputs: the model's own family, unless lowering gives it other outputs."""
+        """The family that decodes the artefact's outputs: the model's own, unless lowering gives it other outputs."""
         return family
 
     def finish(self, artefact: Artefact, family: Family) -> tuple[Artefact, tuple[str, ...]]:

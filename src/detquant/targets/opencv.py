@@ -104,7 +104,7 @@ class Net:
 
 @contextmanager
 def silent() -> Iterator[None]:
-    """Without OpenCV's log: it tells of every attempt of its importer, and what fails is raised all the same."""
+    """Silences OpenCV's log: it tells of every attempt of its importer, and what fails is raised all the same."""
     before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
         yield
@@ -113,6 +113,6 @@ def silent() -> Iterator[None]:
 
 
 def _sentence(error: cv2.error) -> str:
-    """What OpenCV says, on one line and without its place in OpenCV's sources."""
+    """A message of OpenCV on one line, without the place in its sources."""
     text = getattr(error, "err", None) or str(error)
     return " ".join(text.split()).rstrip(".") or "no reason given"

@@ -53,7 +53,7 @@ class Member:
 
 
 class Archive(Protocol):
-    """What zip and tar have in common."""
+    """The protocol that zip and tar archives share."""
 
     def members(self) -> Iterator[Member]:
         """Goes through the members, as they are listed."""

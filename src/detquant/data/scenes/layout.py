@@ -62,7 +62,7 @@ class Layout:
 
 
 def layout(split: Split, index: int, seed: int = 0) -> Layout:
-    """The layout that the items make.
+    """Throws the objects of one scene.
 
     Args:
         split: one of `SPLITS`.
@@ -127,7 +127,7 @@ class _Table:
         return True
 
     def layout(self) -> Layout:
-        """What came of it."""
+        """The layout that the items make."""
         numbered = [(n, item) for n, item in enumerate(self.items, start=1) if item.class_id != DISTRACTOR]
         boxes = [self._box(number) for number, _ in numbered]
         return Layout(
@@ -137,7 +137,7 @@ class _Table:
         )
 
     def _box(self, number: int) -> tuple[float, float, float, float]:
-        """Around the sub-pixels in which an item is on top."""
+        """The box around the sub-pixels in which an item is on top."""
         where = self.windows[number - 1]
         mine = self.top[where.fine] == number
         columns, rows = np.flatnonzero(mine.any(0)), np.flatnonzero(mine.any(1))

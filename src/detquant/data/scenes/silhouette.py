@@ -31,12 +31,12 @@ class Window:
 
     @property
     def pixels(self) -> tuple[slice, slice]:
-        """What to index an image with."""
+        """The index of the window's pixels in an image."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     @property
     def fine(self) -> tuple[slice, slice]:
-        """What to index an image of sub-pixels with."""
+        """The index of the window's sub-pixels in an image of sub-pixels."""
         return slice(self.top * FINE, self.bottom * FINE), slice(self.left * FINE, self.right * FINE)
 
 

@@ -1,4 +1,4 @@
-"""What a checkpoint is made of once it is read: values that do nothing."""
+"""The values that a checkpoint is made of once it is read; none of them does anything."""
 
 from __future__ import annotations
 

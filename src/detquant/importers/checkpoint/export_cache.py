@@ -65,7 +65,7 @@ def cache_folder() -> Path | None:
 
 @cache
 def _exporter() -> dict[str, str] | None:
-    """What exports: versions, and a digest of detquant's own networks; None if torch is not there to do it."""
+    """The versions of the exporter and a digest of detquant's own networks, by name; None where torch is missing."""
     sources = sorted(Path(detquant.architectures.__file__).parent.glob("*.py"))
     digest = hashlib.sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()
     try:

@@ -67,7 +67,7 @@ def known(full: str) -> Name:
 
 
 def make(name: object, args: object) -> object:
-    """What stands for the object that calling a name would have given.
+    """Makes the value that stands for the object which calling a name would have given.
 
     Raises:
         Flaw: what is called is no name, or its arguments are not those that torch writes.
@@ -122,7 +122,7 @@ def _path(*parts: object) -> str:
 
 
 def hashable(key: object) -> Any:
-    """A dict's key: other kinds could be nested, or made to collide, so that hashing never ends."""
+    """Gives back a dict's key, checked: other kinds could be nested, or made to collide, so that hashing never ends."""
     if key is None or isinstance(key, str) or (isinstance(key, int) and abs(key) < 2**31):
         return key
     raise Flaw(f"is damaged: a dict in it has a key of type {type(key).__name__}")

@@ -82,7 +82,7 @@ def _bomb(path: Path) -> ModelError:
 
 
 def _pieces(packed: Iterator[bytes]) -> Iterator[bytes]:
-    """What xz streams hold, in pieces."""
+    """Yields the content of xz streams, in pieces."""
     reader = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MEMORY)
     for content in packed:
         rest = content

@@ -1,4 +1,4 @@
-"""What is written beside or inside a model's file about it.
+"""The metadata that is written beside or inside a model's file.
 
 1. `metadata.yaml` in the same folder, as Ultralytics writes beside its exports: names, imgsz, stride, task.
 2. The `rt_info` of an IR: what the ONNX file said that it was converted from, as detquant's own IRs are, under

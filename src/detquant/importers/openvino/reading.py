@@ -36,7 +36,7 @@ _WHAT = {"ir": "an OpenVINO IR", "tf": "a TensorFlow graph", "tflite": "a TFLite
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What to read of a file's graph, by names of tensors.
+    """The part of a file's graph to read, by names of tensors.
 
     Attributes:
         outputs: the only ones.
@@ -176,7 +176,7 @@ def _fix_shapes(model: Any, path: Path, imgsz: int | None, metadata: Mapping[str
 
 @contextmanager
 def _sentences(path: Path, framework: str) -> Iterator[None]:
-    """What OpenVINO raises as one sentence; its messages are several lines, the last of which say what is wrong."""
+    """Turns errors of OpenVINO into one sentence; the last of their several lines say what is wrong."""
     try:
         yield
     except (MissingExtra, ModelError):

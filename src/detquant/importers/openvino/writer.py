@@ -110,7 +110,7 @@ class Writer:
         return value
 
     def int64(self, values: Sequence[int] | int) -> ir.Value:
-        """Whole numbers, as ONNX wants shapes, axes and bounds."""
+        """A constant of whole numbers, as ONNX wants shapes, axes and bounds."""
         return self.constant(values, np.int64)
 
     def as_int64(self, value: ir.Value) -> ir.Value:

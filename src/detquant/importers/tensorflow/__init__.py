@@ -87,7 +87,7 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
 
 @contextmanager
 def _source(path: Path, folder: Path | None, inside: bytes | None) -> Iterator[Path]:
-    """What OpenVINO is to read: a file, a folder, or the graph inside a folder as a file."""
+    """The source for OpenVINO to read: a file, a folder, or the graph inside a folder as a file."""
     if folder is None:
         with with_numbered_outputs(path) as file:
             yield file

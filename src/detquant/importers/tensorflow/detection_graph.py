@@ -30,7 +30,7 @@ class DetectionGraph:
 
     @property
     def part(self) -> Part:
-        """What to read: its codes and its scores."""
+        """The part of the graph to read: its codes and its scores."""
         names = zip(self.node.inputs[:2], self.node.ports[:2], strict=True)
         return Part(outputs=tuple(f"{name}:{port}" for name, port in names))
 

@@ -50,7 +50,7 @@ _IOU = 0.6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
-    """What to take of a graph; tensors are named as TensorFlow does, "name:0".
+    """The places at which a graph is cut; tensors are named as TensorFlow does, "name:0".
 
     Attributes:
         image: the network's input, [1, height, width, 3].
@@ -151,7 +151,7 @@ def _decoded(graph: GraphNodes, codes: Node) -> Node | None:
 
 
 def _reached(graph: GraphNodes, starts: Iterable[Node], by: Sequence[str] | None = None) -> dict[str, Node]:
-    """What follows from some nodes, without them, short of loops and of what only asks for shapes.
+    """The nodes behind some nodes, without these, short of loops and of nodes that only ask for shapes.
 
     Args:
         graph: around them.
@@ -213,7 +213,7 @@ def _iou(graph: GraphNodes) -> float:
 
 
 def part_of(cut: Cut) -> Part:
-    """What to read of the graph: codes, scores and decoded boxes, of one image."""
+    """The part of the graph to read: codes, scores and decoded boxes, of one image."""
     return Part(
         image=cut.image, shape=(1, *(cut.size or (None, None)), 3), outputs=(cut.codes, cut.scores, cut.decoded)
     )

@@ -148,7 +148,7 @@ def _part(entries: Mapping[str, memoryview], folder: str, name: str, kind: str) 
 
 
 def _pickled(content: memoryview | None) -> Mapping[str, object]:
-    """What `torch.save` wrote, followed by hand; see `importers.checkpoint.pickled`."""
+    """Reads what `torch.save` wrote, followed by hand; see `importers.checkpoint.pickled`."""
     if content is None or not len(content):
         return {}
     return as_dict(read_archive(bytes(content)))

@@ -91,7 +91,7 @@ def _traced(module: ProgramModule, examples: tuple[torch.Tensor, ...]) -> Any:
 
 
 def _cause(error: BaseException) -> str:
-    """What lies behind an error of torch, in one line: the first that was raised."""
+    """The error that lies behind an error of torch, the first that was raised, in one line."""
     while (inner := error.__cause__ or error.__context__) is not None and not isinstance(inner, Flaw):
         error = inner
     return in_short(error)

@@ -1,4 +1,4 @@
-"""What all integer operators have."""
+"""The base of all integer operators."""
 
 from __future__ import annotations
 

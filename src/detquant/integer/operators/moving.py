@@ -1,4 +1,4 @@
-"""What gives codes that it reads."""
+"""Integer operators that give codes which they read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A function of one number."""
+"""A function of one number as a table of codes."""
 
 from __future__ import annotations
 

@@ -79,5 +79,5 @@ def judge(family: Family, now: Finding, best: Finding, *, images: int, objects: 
 
 
 def reads_option(family: Family, finding: Finding) -> str:
-    """What to give on the command line so that a model is read as in a finding."""
+    """The option to give on the command line so that a model is read as in a finding."""
     return f"--reads {shlex.quote(reading_text({**family.told, **finding.changed}))}"

@@ -1,4 +1,4 @@
-"""What quantises, loaded when named."""
+"""Engines that quantise, loaded when named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What quantises: detquant itself, or a peer that is given the same images and measured by the same rules."""
+"""The protocol of an engine: detquant itself, or a peer that gets the same images and is measured by the same rules."""
 
 from __future__ import annotations
 

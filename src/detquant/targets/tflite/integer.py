@@ -75,7 +75,7 @@ class TfLiteInteger(TfLite):
         return Opened(self.interpreter(content, threads), content, real=True, decode=behind)
 
     def remarks(self, runner: Runner) -> tuple[str, ...]:
-        """What LiteRT says, and how the image goes in."""
+        """Sentences of LiteRT, and on how the image goes in."""
         if not isinstance(runner, Opened):
             return ()
         return (*super().remarks(runner), *(_image(name, runner) for name in runner.images if name in runner.grids))

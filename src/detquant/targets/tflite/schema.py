@@ -28,7 +28,7 @@ def schema() -> Any:
 
 
 def read_metadata(content: bytes) -> dict[str, Any]:
-    """What `File.finish` was given, from a file; nothing for a file of another writer."""
+    """The metadata that `File.finish` was given, read from a file; empty for files of other writers."""
     model = schema().Model.GetRootAs(content)
     for number in range(model.MetadataLength()):
         one = model.Metadata(number)
