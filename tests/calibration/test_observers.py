@@ -37,14 +37,14 @@ def test_observers_of_extremes(name, expected):
 
 def test_a_mean_is_known_to_its_standard_error():
     # highs 1 and 5 (deviation 2.83), lows -1 and -3: over the mean range of 5 and the root of two images
-    assert observer("mean").unsure(EXTREMES.extremes) == pytest.approx(np.sqrt(8) / np.sqrt(2) / 5)
+    assert observer("mean").uncertainty(EXTREMES.extremes) == pytest.approx(np.sqrt(8) / np.sqrt(2) / 5)
     many = np.random.default_rng(0).normal([-1, 9], [0.5, 2], (400, 2)).astype(np.float32)
-    assert observer("mean").unsure(many) == pytest.approx(2 / 20 / 10, rel=0.1)
+    assert observer("mean").uncertainty(many) == pytest.approx(2 / 20 / 10, rel=0.1)
 
 
 def test_extremes_are_known_when_further_images_add_nothing():
-    assert observer("minmax").unsure(EXTREMES.extremes) == pytest.approx(1 - 2 / 8)
-    assert observer("minmax").unsure(EXTREMES.extremes[::-1]) == 0
+    assert observer("minmax").uncertainty(EXTREMES.extremes) == pytest.approx(1 - 2 / 8)
+    assert observer("minmax").uncertainty(EXTREMES.extremes[::-1]) == 0
 
 
 @pytest.mark.parametrize("name", ["percentile", "mse", "tails", "entropy"])
@@ -139,4 +139,4 @@ def test_an_unknown_observer_names_the_nearest():
 def test_clipping_is_dearer_in_the_tails():
     cut = view(-4.0, 60.0, lambda x: 1e9 * np.exp(-np.abs(x) / 2))  # the rarer, the farther out
     assert 10.0 < observer("mse").range(cut)[1] < 0.95 * observer("tails").range(cut)[1] < 50.0
-    assert observer("tails").unsure(EXTREMES.extremes) == observer("mean").unsure(EXTREMES.extremes)
+    assert observer("tails").uncertainty(EXTREMES.extremes) == observer("mean").uncertainty(EXTREMES.extremes)

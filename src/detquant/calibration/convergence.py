@@ -32,12 +32,12 @@ def converged(plan: Plan, statistics: Statistics, share: float) -> bool:
         return False
     if statistics.informativeness and effective_sample_size(statistics.informativeness) < LEAST:
         return False
-    unsure = [_unsure(plan, statistics, root, spec.observer) for root, spec in plan.owned.items()]
-    return float(np.sqrt(np.mean(np.square(unsure)))) <= share
+    uncertainties = [_uncertainty(plan, statistics, root, spec.observer) for root, spec in plan.owned.items()]
+    return float(np.sqrt(np.mean(np.square(uncertainties)))) <= share
 
 
-def _unsure(plan: Plan, statistics: Statistics, root: str, name: str) -> float:
-    measure = observer(name).unsure
+def _uncertainty(plan: Plan, statistics: Statistics, root: str, name: str) -> float:
+    measure = observer(name).uncertainty
     if measure is None:
         return np.inf
     sources = np.asarray([statistics.extremes[source] for source in plan.sources[root]], np.float32)

@@ -192,13 +192,13 @@ class Observer:
     Attributes:
         range: estimates the range from the statistics.
         needs_histogram: whether the estimate reads the histogram.
-        unsure: from the extremes of at least two images, ``[images, 2]``: how far the estimate may be off, as a share
-            of the range; None where that is not known before all images are seen.
+        uncertainty: tells from the extremes of at least two images, ``[images, 2]``, how far the estimate may be off,
+            as a share of the range; None where that is not known before all images are seen.
     """
 
     range: Callable[[TensorView], Range]
     needs_histogram: bool
-    unsure: Callable[[Floats], float] | None = None
+    uncertainty: Callable[[Floats], float] | None = None
 
 
 OBSERVERS = {
