@@ -27,9 +27,9 @@ import onnx_ir as ir
 
 from detquant.numerics import Capability
 from detquant.recipes.choice import Choice
+from detquant.recipes.dynamic_plan import plan_dynamic
 from detquant.recipes.grid_sources import GridSources, Range
 from detquant.recipes.integer_operators import IntegerOperators
-from detquant.recipes.on_the_fly import plan_on_the_fly
 from detquant.recipes.plan import Plan
 from detquant.recipes.recipe import Recipe
 from detquant.recipes.refusals import (
@@ -65,7 +65,7 @@ def plan(
     chosen = choices or {}
     require_choices(recipe, chosen, {node.name or "" for node in model.graph})
     if recipe.dynamic:
-        return plan_on_the_fly(model.graph, recipe, capability, chosen)
+        return plan_dynamic(model.graph, recipe, capability, chosen)
     require_unfolding(recipe, capability)
     operators = IntegerOperators(model.graph, recipe, capability, chosen)
     weights = operators.weights()

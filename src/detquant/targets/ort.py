@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from detquant.graph.dynamic_quantization import LAYERS, quantize_dynamically
 from detquant.graph.feeding import FittingRunner
 from detquant.graph.four_bit_storage import with_four_bit_storage
-from detquant.graph.on_the_fly import LAYERS, round_on_the_fly
 from detquant.numerics import USUAL_OPS, Capability, eight_bits
 from detquant.targets._base import Artefact
 from detquant.targets.onnx_file import FILE, OnnxFile
@@ -48,7 +48,7 @@ class Ort(OnnxFile):
         Raises:
             UnsupportedOperator: one of these cannot.
         """
-        return super().lower(with_four_bit_storage(round_on_the_fly(qdq)))
+        return super().lower(with_four_bit_storage(quantize_dynamically(qdq)))
 
     def open(self, artefact: Artefact, threads: int = 1) -> FittingRunner:
         """A session at full graph optimisation."""

@@ -29,13 +29,13 @@ def weight(
         by_channel: whether a kernel that rounds as it runs wants a scale for each channel, the last axis, always.
     """
     value, name = site.value(place), site.value(place).name or "weight"
-    found = stored_codes(value) if site.codes or site.on_the_fly else None
+    found = stored_codes(value) if site.codes or site.dynamic else None
     if found is not None:
         grid, turned = found.grid, found.codes.transpose(order)
         axis = None if grid.axis is None else list(order).index(grid.axis)
         if shape is not None:
             turned, axis = turned.reshape(shape), None if axis is None else len(shape) - 1
-        if by_channel and site.on_the_fly and axis is None:
+        if by_channel and site.dynamic and axis is None:
             axis, channels = turned.ndim - 1, turned.shape[-1]
             grid = QuantParams(INT8, np.full(channels, grid.scale), np.zeros(channels, np.int64), 0)
         return site.file_constant(name, turned, QuantParams(INT8, grid.scale, grid.zero_point, axis))

@@ -11,8 +11,8 @@ import numpy as np
 import onnx_ir as ir
 
 from detquant.errors import UnsupportedOperator
+from detquant.graph.dynamic_quantization import codes_of_weight
 from detquant.graph.grids import Codes, constant_of
-from detquant.graph.on_the_fly import codes_of_weight
 from detquant.integer.on_codes import FREE, OnCodes, bounds
 from detquant.numerics import QuantParams, quantize
 from detquant.numerics.arrays import Array
@@ -28,7 +28,7 @@ class Site:
     Attributes:
         node: the node of the graph.
         codes: what it reads and writes where it runs on codes; None where it runs in float.
-        on_the_fly: whether its weight is codes and its input real, which the kernel rounds as it runs.
+        dynamic: whether its weight is codes and its input real, which the kernel rounds as it runs.
         attributes: attributes of the node.
         bounds: bounds of the activation that it takes in.
         half: whether float weights are stored in float16.
@@ -37,7 +37,7 @@ class Site:
 
     def __init__(self, values: Values, node: ir.Node, activation: ir.Node | None, codes: OnCodes | None) -> None:
         self.node, self.codes, self.attributes, self.half = node, codes, node.attributes, values.half
-        self.on_the_fly = codes is None and codes_of_weight(node) is not None
+        self.dynamic = codes is None and codes_of_weight(node) is not None
         self.bounds = FREE if activation is None else bounds(activation)
         self.unbounded: list[tuple[Tensor, Tensor]] = []
         self._values, self._results = values, (activation or node).outputs

@@ -46,9 +46,9 @@ INT8: dict[str, Version] = {
 """Versions of operators on int8; what is not listed is (2, "1.14.0")."""
 
 SPECIAL: dict[tuple[str, str], Version] = {
-    ("CONV_2D", "on the fly"): (5, "2.4.0"),
-    ("DEPTHWISE_CONV_2D", "on the fly"): (6, "2.3.0"),
-    ("FULLY_CONNECTED", "on the fly"): (12, "2.17.0"),
+    ("CONV_2D", "dynamic"): (5, "2.4.0"),
+    ("DEPTHWISE_CONV_2D", "dynamic"): (6, "2.3.0"),
+    ("FULLY_CONNECTED", "dynamic"): (12, "2.17.0"),
     ("CONV_2D", "grouped"): (6, "2.9.0"),
     ("DEPTHWISE_CONV_2D", "dilated"): (2, "1.12.0"),
     ("DEQUANTIZE", "float16"): (3, "1.15.0"),

@@ -34,13 +34,13 @@ def conv(site: Site) -> None:
         taps = parameters.weight(site, 1, (1, 2, 3, 0), by_channel=True)
         options = Options("DepthwiseConv2D", {**fields, "depthMultiplier": out[1] // groups})
         dilated = "dilated" if max(window.dilations) > 1 and not site.codes else None
-        special = "on the fly" if site.on_the_fly else dilated
+        special = "dynamic" if site.dynamic else dilated
         name = "DEPTHWISE_CONV_2D"
     else:
         taps = parameters.weight(site, 1, (0, 2, 3, 1))
-        if groups > 1 and site.on_the_fly:
+        if groups > 1 and site.dynamic:
             raise site.unsupported("has groups and is to round its input as it runs")
-        special = "grouped" if groups > 1 else "on the fly" if site.on_the_fly else None
+        special = "grouped" if groups > 1 else "dynamic" if site.dynamic else None
         options, name = Options("Conv2D", fields), "CONV_2D"
     bias = parameters.bias(site, 2, out[1], taps)
     site.add(name, [x, taps, bias], [site.result(order)], options, special)

@@ -19,7 +19,7 @@ def gemm(site: Site) -> None:
     weight = parameters.weight(site, 1, (0, 1) if words.get_int("transB", 0) else (1, 0))
     bias = parameters.bias(site, 2, site.out_shape()[1], weight, beta)
     fields = {"fusedActivationFunction": site.fused()}
-    inputs, special = [site.read(0, (0, 1)), weight, bias], "on the fly" if site.on_the_fly else None
+    inputs, special = [site.read(0, (0, 1)), weight, bias], "dynamic" if site.dynamic else None
     site.add("FULLY_CONNECTED", inputs, [site.result((0, 1))], _connected(fields), special)
 
 
@@ -32,7 +32,7 @@ def matmul(site: Site) -> None:
         bias = parameters.bias(site, 2, known.shape[1], weight)
         fields = {"fusedActivationFunction": site.fused(), "keepNumDims": True}
         inputs = [site.read(0, plain(rank)), weight, bias]
-        special = "on the fly" if site.on_the_fly else "keep dims"
+        special = "dynamic" if site.dynamic else "keep dims"
         site.add("FULLY_CONNECTED", inputs, [site.result(plain(rank))], _connected(fields), special)
         return
     if site.fused():

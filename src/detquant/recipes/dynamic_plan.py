@@ -20,7 +20,7 @@ from detquant.recipes.recipe import Recipe
 from detquant.recipes.refusals import require_layers
 
 
-def plan_on_the_fly(graph: ir.Graph, recipe: Recipe, capability: Capability, choices: Mapping[str, Choice]) -> Plan:
+def plan_dynamic(graph: ir.Graph, recipe: Recipe, capability: Capability, choices: Mapping[str, Choice]) -> Plan:
     """Decides for each layer whether its activations are rounded as it runs.
 
     Raises:

@@ -29,7 +29,7 @@ LAYERS = frozenset({"Conv", "Gemm", "MatMul"})
 HALF = 128
 
 
-def round_on_the_fly(model: ir.Model) -> ir.Model:
+def quantize_dynamically(model: ir.Model) -> ir.Model:
     """A copy in which those layers round their inputs as they run.
 
     Raises:

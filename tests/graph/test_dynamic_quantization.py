@@ -7,7 +7,7 @@ import pytest
 
 from detquant.errors import UnsupportedOperator
 from detquant.graph import prepare
-from detquant.graph.on_the_fly import round_on_the_fly
+from detquant.graph.dynamic_quantization import quantize_dynamically
 from detquant.graph.running import OrtRunner, as_bytes
 from detquant.numerics import sqnr_db
 
@@ -50,7 +50,7 @@ def net(build, case):
 @pytest.mark.parametrize("case", CASES)
 def test_a_layer_computes_nearly_the_same(build, case):
     model = net(build, case)
-    found = round_on_the_fly(model)
+    found = quantize_dynamically(model)
     content = as_bytes(found)
     onnx.checker.check_model(onnx.load_from_string(content), full_check=True)
     kinds = {node.op_type for node in found.graph}
@@ -66,7 +66,7 @@ def test_a_layer_computes_nearly_the_same(build, case):
 def test_weights_are_unsigned_and_stand_for_the_same_numbers(build):
     model = net(build, "Conv")
     codes = model.graph.initializers["w_q"].const_value.numpy()
-    found = round_on_the_fly(model).graph
+    found = quantize_dynamically(model).graph
     unsigned = found.initializers["layer_codes"].const_value.numpy()
     assert unsigned.dtype == np.uint8 and np.array_equal(unsigned.astype(int) - 128, codes)
 
@@ -78,7 +78,7 @@ def test_layers_that_read_the_same_share_its_codes(build):
         rows += [row, ("Conv", ["x", name], [f"y{name}"], {"name": name})]
         weights |= more
     model = build(rows, {"x": [1, 3, 8, 8]}, {"ya": None, "yb": None}, weights)
-    found = round_on_the_fly(model)
+    found = quantize_dynamically(model)
     assert sum(node.op_type == "DynamicQuantizeLinear" for node in found.graph) == 1
     assert sum(node.op_type == "ConvInteger" for node in found.graph) == 2
     assert [value.name for value in found.graph.outputs] == ["ya", "yb"]
@@ -96,7 +96,7 @@ def test_layers_on_codes_and_layers_in_float_stay(build):
     ]
     model = build(rows, {"x": [1, 3, 8, 8]}, {"y": None, "u": None}, weights | grid)
     before = ir.to_proto(model).SerializeToString(deterministic=True)
-    assert [n.op_type for n in round_on_the_fly(model).graph] == [n.op_type for n in model.graph]
+    assert [n.op_type for n in quantize_dynamically(model).graph] == [n.op_type for n in model.graph]
     assert ir.to_proto(model).SerializeToString(deterministic=True) == before
 
 
@@ -104,8 +104,8 @@ def test_what_cannot_be_rounded_on_the_fly_is_refused(build):
     row, weights = stored("w", (8, 5), 1)
     turned = build([row, ("Gemm", ["x", "w"], ["y"], {"transA": 1, "name": "g"})], {"x": [8, 3]}, {"y": None}, weights)
     with pytest.raises(UnsupportedOperator, match=r"Gemm 'g' turns its first matrix.*keep it in float by a rule"):
-        round_on_the_fly(turned)
+        quantize_dynamically(turned)
     inputs = {"x": [3, 8], "b": [5]}
     biased = build([row, ("Gemm", ["x", "w", "b"], ["y"], {"name": "g"})], inputs, {"y": None}, weights)
     with pytest.raises(UnsupportedOperator, match="Gemm 'g' has a bias that is computed"):
-        round_on_the_fly(biased)
+        quantize_dynamically(biased)
