@@ -147,7 +147,7 @@ class Placement:
         return kept, measured
 
     def timed(self, reference: Runner, candidate: Runner, feed: Arrays, bar: Bar, hopeless: float = math.inf) -> Timing:
-        """Two models, until it is clear on which side of the bar they are or one is hopeless."""
+        """Times two models until it is clear on which side of the bar their ratio is, or that one is hopeless."""
 
         def most(timing: Timing) -> int:
             return FEW if timing.interval()[1] > hopeless else self.affordable(timing.turn_ms)
@@ -155,11 +155,11 @@ class Placement:
         return time_until_clear(partial(alternate, {"reference": reference, "candidate": candidate}, feed), bar, most)
 
     def bar(self, timing: Timing, whole_ms: float | None) -> float:
-        """Below which ratio a candidate stays in float; of a front, what that is of the whole net's latency."""
+        """The ratio below which a candidate stays in float; for a front of the net, by what it saves of the whole."""
         return self.gain if whole_ms is None else 1 - (1 - self.image_gain) * whole_ms / timing.reference_ms
 
     def affordable(self, turn_ms: float) -> int:
-        """How many turns there are at most, by the milliseconds that one takes."""
+        """The most turns that a comparison may take, by the milliseconds of one turn."""
         usual, short = min(self.runs, int(LONGEST * 1e3 / turn_ms)), min(MOST, int(SHORT * 1e3 / turn_ms))
         return max(FEW, usual, short)
 

@@ -169,7 +169,7 @@ class Collector:
 def in_parallel(
     runner: OrtRunner, feeds: Iterable[Feed], workers: int, executor: Executor | None = None
 ) -> Iterator[tuple[Feed, Feed]]:
-    """Each feed with its outputs, in order; ``workers`` images run at a time, each on one thread.
+    """Yields each feed with its outputs, in order; ``workers`` images run at a time, each on one thread.
 
     Whole images beside each other use the processor better than the threads of one operator, and single-threaded
     kernels give the same numbers on every run. When the feeds break off, what is under way is still given out; when

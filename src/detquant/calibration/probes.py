@@ -42,7 +42,7 @@ def with_extremes(
     *,
     heads: bool = False,
 ) -> ir.Model:
-    """A copy that gives out reductions, and what the model gives if that is asked for.
+    """A copy of the model that gives out reductions, and what the model gives if that is asked for.
 
     Args:
         model: prepared float graph.
@@ -68,12 +68,12 @@ def with_extremes(
 
 
 def channel_axis(rank: int) -> int:
-    """Where the channels of an activation lie: axis 1 of ``[n, c, h, w]``, the last of ``[n, features]``."""
+    """The axis of an activation's channels: axis 1 of ``[n, c, h, w]``, the last of ``[n, features]``."""
     return 1 if rank > 2 else rank - 1
 
 
 def with_codes(model: ir.Model, bounds: Mapping[str, tuple[float, float]]) -> ir.Model:
-    """A copy whose outputs are ``NAME:codes``: uint16 in ``0..BINS-1`` over each tensor's range."""
+    """A copy of the model whose outputs are ``NAME:codes``: uint16 in ``0..BINS-1`` over each tensor's range."""
     model = model.clone()
     values, outputs, taken = values_by_name(model.graph), [], used_names(model.graph)
     for name, (low, high) in bounds.items():

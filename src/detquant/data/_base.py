@@ -92,7 +92,7 @@ def check_classes(dataset: Dataset, count: int) -> None:
 
 
 def count_overlap(one: Iterable[Path], other: Iterable[Path]) -> int:
-    """How many images are in both, links followed."""
+    """How many images are in both of two lists, links followed."""
     return len({os.path.realpath(path) for path in one} & {os.path.realpath(path) for path in other})
 
 

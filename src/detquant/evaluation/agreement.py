@@ -35,7 +35,7 @@ class Agreement:
 
     @property
     def percent(self) -> float:
-        """How far the two agree, 0 to 100."""
+        """The agreement of two detectors, 0 to 100."""
         return 100 * self.f1
 
 
@@ -53,7 +53,7 @@ class SameGuess:
 
     @property
     def percent(self) -> float:
-        """How far the two agree, 0 to 100."""
+        """The agreement of two classifiers, 0 to 100."""
         return self.top1
 
 

@@ -30,7 +30,7 @@ HALF = 128
 
 
 def quantize_dynamically(model: ir.Model) -> ir.Model:
-    """A copy in which those layers round their inputs as they run.
+    """A copy of the model in which those layers round their inputs as they run.
 
     Raises:
         UnsupportedOperator: one of them turns its first matrix.

@@ -25,7 +25,7 @@ Sides = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class _Phase:
-    """Every ``step``-th pixel of a source, from ``start`` on; down and right."""
+    """Every ``step``-th pixel of a source from ``start`` on, (rows, columns) each."""
 
     source: ir.Value
     start: Sides
@@ -33,7 +33,7 @@ class _Phase:
 
 
 def focus_as_conv(model: ir.Model) -> ir.Model:
-    """A copy in which every Focus layer is a convolution; the same function."""
+    """A copy of the model in which every Focus layer is a convolution; the same function."""
     copy = model.clone()
     names = used_names(copy.graph)
     for conv in list(copy.graph):

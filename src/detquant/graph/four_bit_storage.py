@@ -23,7 +23,7 @@ LEAST = 512
 
 
 def with_four_bit_storage(qdq: ir.Model) -> ir.Model:
-    """A copy whose weights of at most 4 bits are stored in 4.
+    """A copy of the model whose weights of at most 4 bits are stored in 4.
 
     Args:
         qdq: QDQ graph of opset 21 or newer. Not changed.

@@ -27,7 +27,7 @@ NOTHING = 2.0**-20
 
 
 def with_half_precise_weights(model: ir.Model) -> ir.Model:
-    """A copy whose weighted operators hold float32 numbers that float16 has as well.
+    """A copy of the model whose weighted operators hold float32 numbers that float16 has as well.
 
     Args:
         model: prepared float graph. Not changed.

@@ -22,7 +22,7 @@ LARGEST = float(np.finfo(np.float16).max)
 
 
 def to_half(model: ir.Model) -> ir.Model:
-    """A copy that computes in float16.
+    """A copy of the model that computes in float16.
 
     Args:
         model: prepared: constants are initializers. Not changed.

@@ -9,7 +9,7 @@ from detquant.graph.values import is_op, new_initializer, put_instead, static_sh
 
 
 def leaky_as_prelu(model: ir.Model) -> ir.Model:
-    """A copy in which every LeakyRelu of a map is a PRelu; the same function."""
+    """A copy of the model in which every LeakyRelu of a map is a PRelu; the same function."""
     copy = model.clone()
     names = used_names(copy.graph)
     for node in list(copy.graph):

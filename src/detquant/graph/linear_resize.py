@@ -23,7 +23,7 @@ NEAREST = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "n
 
 
 def linear_resize(model: ir.Model) -> ir.Model:
-    """A copy in which no bilinear Resize of a map is by 2 or by 1/2; the same function."""
+    """A copy of the model in which no bilinear Resize of a map is by 2 or by 1/2; the same function."""
     copy = model.clone()
     names = used_names(copy.graph)
     for node in list(copy.graph):

@@ -34,7 +34,7 @@ Names = set[str]
 
 
 def lower_opset(model: ir.Model) -> ir.Model:
-    """A copy in opset 13.
+    """A copy of the model in opset 13.
 
     Args:
         model: prepared, opset 21. Not changed.

@@ -112,7 +112,7 @@ def _reads_codes(model: ir.Model, ends: Ends) -> bool:
 
 
 def with_original_ends(model: ir.Model, ends: Ends) -> ir.Model:
-    """A copy with the ends of the file; the model itself where they are so already.
+    """A copy of the model with the ends of the file; the model itself where they are so already.
 
     Args:
         model: with float32 ends, images [1, channels, height, width].

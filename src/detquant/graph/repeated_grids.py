@@ -24,7 +24,7 @@ INTERPOLATES = frozenset({"linear", "cubic"})
 
 
 def without_repeated_grids(qdq: ir.Model) -> ir.Model:
-    """A copy in which no grid is written down behind what keeps it.
+    """A copy of the model in which no grid is written down behind what keeps it.
 
     Args:
         qdq: a graph of `insert_qdq`.

@@ -18,7 +18,7 @@ from detquant.numerics.qtype import QType
 
 
 def with_saturation(qdq: ir.Model) -> ir.Model:
-    """A copy whose narrow activations saturate; the same model where all are as wide as they are stored.
+    """A copy of the model whose narrow activations saturate; the same model where all are as wide as they are stored.
 
     Args:
         qdq: QDQ graph. Not changed.

@@ -21,7 +21,7 @@ STEPS = ("Reshape", "Transpose", "Reshape")
 
 
 def shuffle_as_conv(model: ir.Model) -> ir.Model:
-    """A copy in which every channel shuffle of a map is a convolution; the same function."""
+    """A copy of the model in which every channel shuffle of a map is a convolution; the same function."""
     copy = model.clone()
     names = used_names(copy.graph)
     for last in list(copy.graph):

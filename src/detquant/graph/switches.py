@@ -18,7 +18,7 @@ from detquant.numerics.grid import QuantParams
 
 
 def with_switches(model: ir.Model, grids: Mapping[str, QuantParams], switch_of: Mapping[str, str]) -> ir.Model:
-    """A copy with a boolean scalar input for each switch.
+    """A copy of the model with a boolean scalar input for each switch.
 
     Args:
         model: prepared float graph.

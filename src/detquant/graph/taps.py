@@ -11,7 +11,7 @@ from detquant.graph.values import values_by_name
 
 
 def with_taps_only(model: ir.Model, tensors: Iterable[str]) -> ir.Model:
-    """A copy whose outputs are the named tensors and nothing else; what they do not need is removed."""
+    """A copy of the model whose outputs are the named tensors and nothing else; what they do not need is removed."""
     model = model.clone()
     values = values_by_name(model.graph)
     return only_outputs(model, [values[name] for name in tensors])

@@ -61,7 +61,7 @@ class IntegerGraph:
         return {name: found[name] for name in self.outputs}
 
     def steps(self, given: Mapping[str, CodeArray]) -> Iterator[tuple[IntegerOperator, CodeArray]]:
-        """Every operator with the codes that it gives, in order; all are kept until the last."""
+        """Yields every operator with the codes that it gives, in order; all codes are kept until the last."""
         found: dict[str, CodeArray] = dict(given)
         for operator in self.operators:
             found[operator.output] = operator.run(*(found[name] for name in operator.inputs))

@@ -71,7 +71,7 @@ class TensorRt(Target):
 
 
 def with_float_biases(qdq: ir.Model) -> ir.Model:
-    """A copy in which what an int32 DQ gives is a float constant of the same value."""
+    """A copy of the model in which what an int32 DQ gives is a float constant of the same value."""
     model = qdq.clone()
     names = used_names(model.graph)
     for node in list(model.graph):

@@ -114,7 +114,7 @@ def _shadow(cover: Patch, away: float, sun: Sun) -> Patch:
 
 
 def _relief(cover: Patch, size: float, sun: Sun) -> Patch:
-    """Lighter towards the sun and darker away from it, as on a pillow; grey levels to add."""
+    """Grey levels to add so that an item is lighter towards the sun and darker away from it, as a pillow is."""
     sigma = min(size * 0.06, 5.0)
     soft = cv2.GaussianBlur(cover, (0, 0), sigma)
     x, y = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)

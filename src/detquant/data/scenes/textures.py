@@ -33,13 +33,13 @@ def _radial(height: int, width: int, rng: np.random.Generator) -> Field:
 
 
 def _stripes(height: int, width: int, rng: np.random.Generator) -> Field:
-    """Straight waves with soft or hard edges."""
+    """A field of straight waves with soft or hard edges."""
     wave = _wave(height, width, rng.uniform(0, 2 * np.pi), rng)
     return sharpened(wave, rng.uniform(0.6, 4))
 
 
 def _weave(height: int, width: int, rng: np.random.Generator) -> Field:
-    """Two waves across each other."""
+    """A field of two waves across each other."""
     angle = rng.uniform(0, 2 * np.pi)
     across = angle + rng.uniform(0.35, 0.65) * np.pi
     field = _wave(height, width, angle, rng) * _wave(height, width, across, rng)
@@ -68,35 +68,35 @@ def clouds(height: int, width: int, rng: np.random.Generator) -> Field:
 
 
 def _marble(height: int, width: int, rng: np.random.Generator) -> Field:
-    """A wave that runs through clouds: veins of marble, rings of wood, ripples."""
+    """A field of a wave that runs through clouds: veins of marble, rings of wood, ripples."""
     veins = clouds(height, width, rng) * np.float32(rng.uniform(2, 9))
     run = _slope(height, width, rng.uniform(0, 2 * np.pi)) * np.float32(rng.uniform(2, 14) / max(height, width))
     return sharpened(np.sin(veins + run), 0.5)
 
 
 def _camouflage(height: int, width: int, rng: np.random.Generator) -> Field:
-    """Clouds in a few steps, like a map."""
+    """A field of clouds in a few steps, like a map."""
     steps = np.float32(rng.integers(3, 6))
     floors = np.floor(clouds(height, width, rng) * np.float32(0.999) * steps)
     return np.asarray(floors / (steps - 1), np.float32)
 
 
 def _bricks(height: int, width: int, rng: np.random.Generator) -> Field:
-    """Long cells, each of one value."""
+    """A field of long cells, each of one value."""
     few, many = int(rng.integers(2, 6)), int(rng.integers(12, 28))
     rows, columns = (few, many) if rng.random() < 0.5 else (many, few)
     return _grid(height, width, rows, columns, cv2.INTER_NEAREST, rng)
 
 
 def _grain(height: int, width: int, rng: np.random.Generator) -> Field:
-    """Speckles of one or two pixels, as of stone or felt."""
+    """A field of speckles of one or two pixels, as of stone or felt."""
     cell = rng.uniform(1, 2.5)
     rows, columns = max(int(height / cell), 1), max(int(width / cell), 1)
     return _grid(height, width, rows, columns, cv2.INTER_LINEAR, rng)
 
 
 def _mist(height: int, width: int, rng: np.random.Generator) -> Field:
-    """A few wide, soft spots: what is out of focus."""
+    """A field of a few wide, soft spots: what is out of focus."""
     return _stretched(_grid(height, width, int(rng.integers(2, 5)), int(rng.integers(2, 5)), cv2.INTER_CUBIC, rng))
 
 

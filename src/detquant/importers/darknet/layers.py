@@ -132,7 +132,7 @@ def maxpool(network: Network, section: Section) -> ir.Value:
 
 
 def upsample(network: Network, section: Section) -> ir.Value:
-    """Each cell becomes a square of equal cells."""
+    """Makes a square of equal cells of each cell."""
     channels, height, width = size_of(network.last)
     stride = section.integer("stride", 2, 1, _MOST_STEPS)
     scales = network.constant("scales", np.array([1, 1, stride, stride], np.float32))

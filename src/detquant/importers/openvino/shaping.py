@@ -135,7 +135,7 @@ def pad(writer: Writer, operation: Operation) -> ir.Value:
 
 
 def _symmetric(writer: Writer, operation: Operation) -> ir.Value:
-    """Along each axis the cells n-1 .. 0, 0 .. n-1, n-1 .. 0, as far as there are paddings."""
+    """Writes a Gather for each padded axis: of the cells n-1 .. 0, 0 .. n-1, n-1 .. 0, as far as there are paddings."""
     x, paddings = operation.inputs[0], zip(operation.ints(1, "paddings"), operation.ints(2, "paddings"), strict=True)
     for axis, (begin, end) in enumerate(paddings):
         side = operation.side(axis) if begin or end else 0

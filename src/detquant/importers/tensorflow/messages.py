@@ -23,7 +23,7 @@ _MOST_FIELDS = 10_000_000
 
 
 class Damage(Exception):
-    """Where a row of fields goes wrong."""
+    """The place where the fields of a file go wrong."""
 
 
 def check_graph(path: Path) -> None:

@@ -162,7 +162,7 @@ def _read(value: Any, values: Mapping[str, Any]) -> Any:
 
 
 def _last_uses(steps: Sequence[Step], outputs: Sequence[str]) -> dict[int, list[str]]:
-    """Which values nobody reads after a step."""
+    """The values that no step reads any more, by the step after which that is so."""
     last: dict[str, int] = {}
     for number, step in enumerate(steps):
         made = [name for result in step.results for name in (result if isinstance(result, tuple) else (result,))]
