@@ -12,6 +12,8 @@ from detquant.algorithms.guard import Guard, _Switches, _with_all_switches, sear
 from detquant.errors import CalibrationError
 from detquant.graph import prepare
 from detquant.graph.running import OrtRunner
+from detquant.graph.traits import weight_of
+from detquant.graph.values import constant
 
 SHAPE = (1, 3, 12, 12)
 CHANNELS, CLASSES = 8, 5
@@ -122,7 +124,29 @@ def test_where_no_tensor_alone_is_sensitive_nothing_is_done(guarded):
 def test_a_tensor_that_does_a_good_part_of_a_small_damage_is_sensitive(guarded):
     """A threshold in absolute terms (here: out of reach) misses what does little damage, and most of it."""
     qm, context = guarded(3000.0)
-    assert Guard(tensor_tolerance=3.0)(qm, context).choices == Guard()(qm, context).choices != {}
+    by_share = Guard(tensor_tolerance=3.0, weight_share=1.0)(qm, context)
+    assert by_share.choices == Guard()(qm, context).choices != {}
+
+
+def test_a_small_damage_is_not_worth_a_large_part_of_the_weights(guarded):
+    qm, context = guarded(3000.0)
+    after = Guard(tensor_tolerance=3.0, weight_share=0.01)(qm, context)
+    assert after.choices == {} and "hold too much of the weights to stay float" in after.notes[-1].sentence
+    found = {root: 2.0 for root in ("c1", "r1")}
+    assert Guard(tensor_tolerance=1.0, weight_share=0.0).affordable(qm, found, ()) == found
+    assert Guard(tensor_tolerance=3.0, weight_share=1.0).affordable(qm, found, ()) == found
+
+
+def test_the_most_sensitive_come_first_where_not_all_may_stay_float(guarded):
+    qm, _ = guarded(3000.0)
+    found = {"c0": 0.1, "c3": 0.2}
+    weights = {"conv0": 3 * CHANNELS, "conv3": CHANNELS**2}
+    whole = sum(w.size for n in qm.reference.graph if (w := constant(weight_of(n))) is not None)
+    for root, other, name in (("c3", "c0", "conv3"), ("c0", "c3", "conv0")):
+        costs = {root: 0.2, other: 0.1}
+        chosen = Guard(tensor_tolerance=3.0, weight_share=weights[name] / whole).affordable(qm, costs, ())
+        assert root in chosen and set(chosen) <= {root, other} and found.keys() == costs.keys()
+    assert "c3" not in Guard(tensor_tolerance=3.0, weight_share=weights["conv0"] / whole).affordable(qm, found, ())
 
 
 def test_a_small_damage_within_the_tolerance_is_not_looked_into(guarded):

@@ -17,7 +17,7 @@ first convolution). No range estimator helps: its small values matter as much as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -33,13 +33,16 @@ from detquant.calibration import QuantModel
 from detquant.errors import CalibrationError, RecipeError
 from detquant.graph.running import OrtRunner
 from detquant.graph.switches import with_switches
-from detquant.graph.traits import activation_inputs
+from detquant.graph.traits import activation_inputs, weight_of
+from detquant.graph.values import constant
 from detquant.numerics.arrays import Array
 from detquant.recipes import Stage
 
 GROUPS = 12
 SPLIT = 2
 PREFIX = "detquant.round:"
+NOBODY = "which no tensor does alone"
+TOO_LARGE = "and the operators around those who do much of it hold too much of the weights to stay float"
 
 Group = Sequence[str]
 Screen = Callable[[Sequence[Group]], Sequence[float]]
@@ -54,6 +57,9 @@ class Guard:
         tolerance: total damage below which nothing is looked for.
         tensor_tolerance: damage of one grid alone from which its operators stay float.
         tensor_share: share of the total damage from which one grid's operators stay float too.
+        weight_share: share of the network's weights that may go to float for tensors that are sensitive by
+            `tensor_share` alone: a twentieth of them in float makes a file 15 % larger, and a small damage is not
+            worth more.
         min_share: share of the total damage that one grid must do in any case: the most sensitive tensors go first.
         max_remaining: share of the damage that may remain after a round for another search: where more is left, the
             tensors that were found had masked no others.
@@ -67,6 +73,7 @@ class Guard:
     tolerance: NotNegative = 0.015
     tensor_tolerance: NotNegative = 0.015
     tensor_share: Share = 1 / 5
+    weight_share: Share = 0.05
     min_share: Share = 0.1
     max_remaining: Share = 0.7
     rounds: Count = 4
@@ -93,9 +100,11 @@ class Guard:
                 break
             before = total
             found = search(roots, switches.screen, switches.measure, self.threshold(total), context)
-            if not found:
-                left = f"guard: damage {total:.3f} is left, which no tensor does alone"
+            worth = self.affordable(qm, found, kept)
+            if not worth:
+                left = f"guard: damage {total:.3f} is left, {TOO_LARGE if found else NOBODY}"
                 return with_notes_of(costs, qm, self).noted(self, left, cost=total)
+            found = worth
             reasons = {root: _reason(qm, root, cost, total) for root, cost in found.items()}
             if context.target.capability.integer_only:
                 return self.named(qm, found, reasons, context)
@@ -116,6 +125,24 @@ class Guard:
             said = f"{reasons[root]}, and {context.target.name} has no float for it"
             qm = qm.noted(self, said, operators=around(qm, root), cost=cost)
         return qm
+
+    def affordable(self, qm: QuantModel, found: Mapping[str, float], kept: Collection[str]) -> dict[str, float]:
+        """The sensitive tensors whose operators may stay float, the most sensitive first where weights are too many.
+
+        Args:
+            qm: the model as it is planned now.
+            found: damage of each sensitive tensor alone.
+            kept: names of the operators that stay float already.
+        """
+        weights = {n.name or "": w.size for n in qm.reference.graph if (w := constant(weight_of(n))) is not None}
+        left = self.weight_share * sum(weights.values()) - sum(weights.get(name, 0) for name in kept)
+        chosen = set[str]()
+        for root in sorted(found, key=found.__getitem__, reverse=True):
+            size = sum(weights.get(name, 0) for name in around(qm, root))
+            if found[root] >= self.tensor_tolerance or size <= left:
+                chosen.add(root)
+                left -= size
+        return {root: cost for root, cost in found.items() if root in chosen}
 
     def threshold(self, total: float) -> float:
         """The damage from which a tensor alone is sensitive when all together cost ``total``."""
