@@ -19,7 +19,7 @@ pytestmark = [
 
 @pytest.mark.parametrize(
     ("model", "float_ap", "drop", "macs"),
-    [("yolov8n", 41.49, 0.2, 95), ("yolox_nano", 29.08, 0.5, 40), ("nanodet_m_416", 24.67, 0.15, 40)],
+    [("yolov8n", 41.49, 0.2, 93), ("yolox_nano", 29.08, 0.5, 40), ("nanodet_m_416", 24.67, 0.15, 40)],
 )
 def test_w8a8_keeps_ap(model, float_ap, drop, macs):
     result = detquant.quantize(ASSETS / f"weights/detect/{model}.onnx", ASSETS / "coco/coco300.yaml", threads=2)
