@@ -63,6 +63,16 @@ def test_faults_count_pairs(layer):
     np.testing.assert_array_equal(limits.project(codes), codes)
 
 
+@pytest.mark.parametrize(("bits", "kept"), [(4, True), (8, False), (16, True)])
+def test_pairs_overflow_only_where_activations_have_eight_bits(layer, bits, kept):
+    node = layer((8, 6, 3, 3))
+    fed = grid_from_range(0.0, 1.0, QuantSpec(qtype=QType(bits, signed=False), symmetric=False))
+    limits = WeightLimits.of(node, INT8, x=fed, peaks=WHITE)
+    codes = np.full((8, 6, 3, 3), 127)
+    assert np.array_equal(limits.project(codes), codes) == kept
+    assert (limits.violation(codes, grid_from_range(-1.0, 1.0, SPEC)) is None) == kept
+
+
 def test_what_fits_is_left_alone(layer):
     node = layer((8, 6, 3, 3))
     limits = WeightLimits.of(node, INT8, x=IMAGE, peaks=WHITE)

@@ -7,7 +7,7 @@
    Neighbours are those of the whole row in ONNX Runtime and those of one tap of the kernel in oneDNN, which
    fills an odd number of channels up: a convolution of an RGB image has both kinds, and both are kept.
    (The customary cure, 7-bit weights, gives up half of the codes of every channel; weights of less than 8 bits
-   cannot overflow.)
+   cannot overflow. Kernels that read wider activations than 8 bits do not add their products in 16.)
 2. Bias. It must fit int32 at ``s_x s_w``: a nearly dead channel gets a coarser scale instead of an overflow. Grids are
    made so that it fills no more than half of that, and a correction finds room.
 """
@@ -29,7 +29,7 @@ PAIR_LIMIT = 32767.0
 PEAK_MARGIN = 1.1
 BIAS_LIMIT = float(1 << 30)
 PAIRS_OF = 8
-"""Width of weights whose products can overflow in pairs, bits."""
+"""Width of weights whose products can overflow in pairs, and the largest of activations that are added so, bits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -172,11 +172,12 @@ def _pairs_drawn_in(codes: Floats, seen: Floats) -> Floats:
 def _peak_codes(node: ir.Node, shape: tuple[int, ...], x: QuantParams | None, peaks: Floats | None) -> Floats | None:
     """Largest activation code for each position of a row; None where limit 1 does not apply.
 
-    A depthwise kernel multiplies one channel at a time and does not add pairs in 16 bits.
+    A depthwise kernel multiplies one channel at a time and does not add pairs in 16 bits, and neither does one that
+    reads activations of more than 8.
     """
     groups = node.attributes.get_int("group", 1)
     depthwise = node.op_type == "Conv" and shape[:2] == (groups, 1)
-    if x is None or peaks is None or depthwise or node.op_type == "ConvTranspose":
+    if x is None or x.qtype.bits > PAIRS_OF or peaks is None or depthwise or node.op_type == "ConvTranspose":
         return None
     # Zero is always seen: as padding. A channel without a positive value has its peak there.
     top = np.maximum(np.atleast_1d(peaks), 0.0) * PEAK_MARGIN

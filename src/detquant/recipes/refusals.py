@@ -104,5 +104,6 @@ def require_kernels(recipe: Recipe, capability: Capability, wishes: Mapping[ir.N
         if unsupported:
             raise RecipeError(
                 f"Recipe '{recipe.name}' gives {node.op_type} '{node.name}' on {capability.name} {unsupported}: give "
-                f"it these, or choose a target that takes what the recipe asks for, such as pytorch."
+                f"it these, or choose a target that takes what the recipe asks for, if there is one (pytorch takes the "
+                f"most widths)."
             )
