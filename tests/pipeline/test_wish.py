@@ -1,4 +1,4 @@
-"""What is wrong with a recipe's steps is said before anything else is done."""
+"""What is wrong with a recipe's steps and observers is said before anything else is done."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ CASES = {
     '[[steps]]\nname = "guard"\noptions = { rouds = 1 }': "Step 'guard': Unknown option 'rouds': did you mean 'rounds'",
     '[[steps]]\nname = "gard"': "Unknown algorithm 'gard': did you mean 'guard'?",
     '[[steps]]\nname = "bias_correction"\n[[steps]]\nname = "guard"': "steps in the order guard, bias_correction",
+    '[[rules]]\nactivation = { qtype = "uint8", symmetric = false, observer = "mes" }': "'mes': did you mean 'mse'",
+    '[[rules]]\nweight = { qtype = "int8", observer = "tails" }': "Unknown weight observer 'tails'",
+    '[[rules]]\nweight = { qtype = "int8", observer = "dynamic" }': "Unknown weight observer 'dynamic'",
     '[[steps]]\nname = "bias_correction"\noptions = { mode = ["fast"] }': "expected 'fast' or 'full'",
 }
 
 
 @pytest.mark.parametrize(("steps", "words"), CASES.items())
 @pytest.mark.parametrize("command", ["quantize", "inspect", "choose", "plan"])
-def test_a_recipe_whose_steps_cannot_be_taken(command, steps, words, square_model, square_data, tmp_path, capsys):
+def test_a_recipe_that_cannot_be_followed(command, steps, words, square_model, square_data, tmp_path, capsys):
     recipe = tmp_path / "mine.toml"
     recipe.write_text(f"{RULES}\n{steps}\n", encoding="utf-8")
     given = {"quantize": ["--out", str(tmp_path / "out")], "choose": [], "inspect": [], "plan": []}[command]

@@ -90,6 +90,22 @@ def test_a_file_may_leave_most_out(recipe):
             "symmetric = 'no', expected true or false",
         ),
         ("[[rules]]\nweight = { qtype = 'float8' }", "'float8' is no integer type"),
+        (
+            "[[rules]]\nweight = { qtype = 'int4', granularity = 'per_axis', group = 32 }",
+            "rule 1, weight: group is read with granularity 'per_group' only, not with 'per_axis'",
+        ),
+        (
+            "[[rules]]\nweight = { qtype = 'int4', granularity = 'per_group', group = true }",
+            "group = True, expected a whole number",
+        ),
+        (
+            "[[rules]]\nactivation = { qtype = 'int8', granularity = 'per_axis' }",
+            "rule 1, activation has a grid per axis 0: only weights can",
+        ),
+        (
+            "[[rules]]\nactivation = { qtype = 'int8', granularity = 'per_group' }",
+            "rule 1, activation has a grid per group of 32: only weights can",
+        ),
         ("[[rules]]\nweight = { qtype = 'uint8' }", "A weight's grid is symmetric"),
         ("[[rules]]\nactivation = { qtype = 'uint8', symmetric = true }", "needs a signed type"),
         (RULE + "[[steps]]\noptions = {}", "step 1 has no name"),

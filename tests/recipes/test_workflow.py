@@ -61,7 +61,7 @@ def test_what_a_file_leaves_out_has_defaults(load):
         (WHOLE.replace('zoo = "yolox-nano"', 'file = "x"'), "model 1 has no entry of the zoo"),
         (WHOLE.replace('images = "coco-val2017/val2017"', ""), "data has no 'images'"),
         ("calib = 0" + WHOLE, "calib = 0, expected a number of at least 1"),
-        ("calib = true" + WHOLE, "calib = True, expected a number of at least 1"),
+        ("calib = true" + WHOLE, "calib = True, expected a whole number"),
         ("calib = '4'" + WHOLE, "calib = '4', expected a whole number"),
         ("[", "is not valid TOML"),
     ],

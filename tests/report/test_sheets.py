@@ -6,7 +6,7 @@ import pytest
 
 from detquant.evaluation.agreement import Agreement, SameGuess
 from detquant.report import sheets
-from detquant.report.remarks import report_remarks, report_warnings, skipped, slower, slower_than_float
+from detquant.report.remarks import report_remarks, report_warnings, skipped, slower, slower_than_float, useless
 
 
 def cells(sheet):
@@ -77,6 +77,15 @@ def test_what_takes_longer_is_said(report):
     assert slower_than_float(report.rows[1], 2) == []
     assert slower(changed(report, ratio=1.25)) == ["w8a8 takes 1.25 times as long as float on this machine."]
     assert slower(report) == []
+
+
+def test_a_model_that_lost_most_of_what_it_found_is_said(report):
+    assert useless(report) == []
+    before = report.reference.value(report.measure)
+    [said] = useless(changed(report, accuracy=dict.fromkeys(report.reference.accuracy, before / 4)))
+    assert f"keeps 25 % of the float model's accuracy ({before / 4:.2f} of {before:.2f})" in said
+    assert useless(changed(report, accuracy=dict.fromkeys(report.reference.accuracy, before / 2))) == []
+    assert useless(replace(report, about=None)) == []
 
 
 def test_what_runs_on_this_machine_the_fastest_first(report):

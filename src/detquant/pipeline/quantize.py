@@ -25,7 +25,7 @@ from detquant.progress import Progress
 from detquant.recipes import Recipe
 from detquant.report.files import require_writable, staged, to_json
 from detquant.report.markdown import to_markdown
-from detquant.report.remarks import slower_than_float
+from detquant.report.remarks import slower_than_float, useless
 from detquant.report.report import Report
 from detquant.targets import Artefact, load_target
 
@@ -158,6 +158,7 @@ def quantize(
         calibration_images=calib,
         warnings=(*warned, *basis.warnings, *slow),
     )
+    report = replace(report, warnings=(*useless(report), *report.warnings))
     named = (detector.imported.path, data) if isinstance(data, (str, os.PathLike)) else (detector.imported.path,)
     return Result(
         artefact=found.artefact(QUANTIZED), report=report, model=quantized.model, inputs=tuple(map(Path, named))

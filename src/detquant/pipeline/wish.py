@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from detquant.algorithms import build_steps
+from detquant.calibration import observer
+from detquant.calibration.weights import LADDERS
+from detquant.errors import RecipeError, unknown_name
 from detquant.recipes import Recipe, load_recipe
 
 
 def read_recipe(recipe: str | Recipe) -> Recipe:
-    """A recipe whose steps can be taken.
+    """A recipe whose steps can be taken, and whose observers exist.
 
     Args:
         recipe: a built-in name, a TOML file, or a recipe.
 
     Raises:
-        RecipeError: there is none, it does not say a recipe, or one of its steps is unknown, has an option that is not
-            what it should be, or would undo one before it.
+        RecipeError: there is none, it does not say a recipe, one of its observers is unknown, or one of its steps is
+            unknown, has an option that is not what it should be, or would undo one before it.
     """
     found = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     build_steps(found)
+    for rule in found.rules:
+        if rule.activation is not None and not rule.activation.dynamic:
+            observer(rule.activation.observer)
+        if rule.weight is not None and rule.weight.observer not in LADDERS:
+            raise RecipeError(unknown_name("weight observer", rule.weight.observer, LADDERS))
     return found

@@ -167,8 +167,17 @@ def _rule(table: Mapping[str, Any], where: str) -> Rule:
         ops=tuple(list_of(str, table, "ops", ["*"], where)),
         scope=entry(str, table, "scope", "*", where),
         weight=_spec(table.get("weight", "float"), f"{where}, weight"),
-        activation=_spec(table.get("activation", "float"), f"{where}, activation"),
+        activation=_of_tensor(_spec(table.get("activation", "float"), f"{where}, activation"), f"{where}, activation"),
     )
+
+
+def _of_tensor(spec: QuantSpec | None, where: str) -> QuantSpec | None:
+    """An activation's wish: its grid is of the whole tensor, since the codes of all its channels are added up."""
+    if spec is not None and not isinstance(spec.granularity, PerTensor):
+        raise RecipeError(
+            f"{where} has a grid {spec.granularity}: only weights can, give 'per_tensor' or leave it out."
+        )
+    return spec
 
 
 def _step(table: Mapping[str, Any], where: str) -> Step:
@@ -189,6 +198,8 @@ def _spec(wish: object, where: str) -> QuantSpec | None:
     granularity = entry(str, wish, "granularity", "per_tensor", where)
     if granularity not in GRANULARITIES:
         raise RecipeError(f"{where}: {unknown_name('granularity', granularity, GRANULARITIES)}")
+    if "group" in wish and granularity != "per_group":
+        raise RecipeError(f"{where}: group is read with granularity 'per_group' only, not with {granularity!r}.")
     qtype = QType.parse(entry(str, wish, "qtype", "", where))
     return QuantSpec(
         qtype=qtype,

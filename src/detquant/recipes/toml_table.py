@@ -76,7 +76,7 @@ def entry(kind: type[T], table: Mapping[str, Any], key: str, default: T, where: 
     found = table.get(key, default)
     if kind is float and type(found) is int:
         found = float(found)
-    if not isinstance(found, kind):
+    if not isinstance(found, kind) or (kind is int and isinstance(found, bool)):
         raise RecipeError(f"{where}: {key} = {shown(found)}, expected {KINDS[kind]}.")
     return found
 

@@ -109,7 +109,7 @@ def _parse(table: Mapping[str, Any], source: str) -> Workflow:
 
 def _count(table: Mapping[str, Any], key: str, default: int, where: str) -> int:
     found = entry(int, table, key, default, where)
-    if isinstance(found, bool) or found < 1:
+    if found < 1:
         raise RecipeError(f"{where}: {key} = {found!r}, expected a number of at least 1.")
     return found
 

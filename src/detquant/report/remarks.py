@@ -6,10 +6,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from detquant.report.report import GUARD, RUNTIME, Picture, Report, other_notes, sentences, skip_figures
-from detquant.report.row import Row
+from detquant.report.row import AGREEMENT, Row
 from detquant.report.sheets import integer_share, threads
 
 SHOWN = 5
+HALF = 0.5
+"""Share of the float model's figure below which a quantised one has lost too much to be used as it is."""
+USELESS = (
+    "The quantised model keeps {kept:.0f} % of the float model's {what} ({after:.2f} of {before:.2f}): it is of no use "
+    "as it is. Give it more bits, or the steps that w8a8 has."
+)
 SLOWER = (
     "The quantised model takes {ratio:.2f} times as long as the float model on this machine ({threads}): use it for "
     "its size, or run the float model."
@@ -60,6 +66,16 @@ def slower_than_float(row: Row, count: int) -> list[str]:
         count: threads of the runtime.
     """
     return [SLOWER.format(ratio=row.ratio, threads=threads(count))] if row.ratio is not None and row.ratio > 1 else []
+
+
+def useless(report: Report) -> list[str]:
+    """That the model a report is about has lost most of what the float one finds; nothing where it has not."""
+    rows = (report.reference, report.subject)
+    before, after = (row.value(report.measure) if row else None for row in rows)
+    if before is None or after is None or after >= HALF * before:
+        return []
+    what = "detections" if report.measure == AGREEMENT else "accuracy"
+    return [USELESS.format(kept=100 * after / before, what=what, before=before, after=after)]
 
 
 def picture_remark(picture: Picture) -> str:
