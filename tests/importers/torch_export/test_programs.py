@@ -192,3 +192,30 @@ def test_without_the_extra_there_is_a_sentence(package: str, tmp_path: Path, mon
     monkeypatch.setattr("detquant.importers.torch_export.find_spec", lambda name: None if name == package else True)
     with pytest.raises(MissingExtra, match=r"pip install 'detquant\[torch\]'"):
         load_model(path)
+
+
+class OnSteps(nn.Module):
+    """An image on a grid of many codes."""
+
+    def __init__(self, low: int, high: int) -> None:
+        super().__init__()
+        self.low, self.high = low, high
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return torch.fake_quantize_per_tensor_affine(image, 1e-4, 0, self.low, self.high)
+
+
+@pytest.mark.parametrize(("bounds", "type_"), [((0, 65535), np.uint16), ((-32768, 32767), np.int16)])
+def test_grids_of_sixteen_bits_are_read(
+    bounds: tuple[int, int], type_: type, tmp_path: Path, image: torch.Tensor
+) -> None:
+    model = check(saved(OnSteps(*bounds).eval(), (image,)), tmp_path / "a.pt2", image, exact=False)
+    zeros = [node.inputs[2].const_value for node in model.graph if node.op_type == "QuantizeLinear" and node.inputs[2]]
+    assert [zero.numpy().dtype for zero in zeros if zero is not None] == [type_]
+
+
+def test_grids_between_are_refused_with_what_is_read(tmp_path: Path, image: torch.Tensor) -> None:
+    path = tmp_path / "a.pt2"
+    path.write_bytes(saved(OnSteps(0, 4095).eval(), (image,)))
+    with pytest.raises(ModelError, match="codes from 0 to 4095: only those of 2 to 8 and of 16 bits are read"):
+        load_model(path)

@@ -12,7 +12,16 @@ import onnx_ir as ir
 import torch
 from onnxscript import opset21 as op
 
-_FULL = {ir.DataType.UINT8: (0, 255), ir.DataType.INT8: (-128, 127)}
+_FULL = {
+    ir.DataType.UINT8: (0, 255),
+    ir.DataType.INT8: (-128, 127),
+    ir.DataType.UINT16: (0, 65535),
+    ir.DataType.INT16: (-32768, 32767),
+}
+"""The types that codes are read in, the narrowest first, and their ends."""
+_CLIPPED = (ir.DataType.UINT8, ir.DataType.INT8)
+"""Of these, those that ONNX Runtime clips: codes of the others fill their type."""
+_READ = "only those of 2 to 8 and of 16 bits are read"
 
 
 def translations() -> dict[Any, Callable[..., Any]]:
@@ -40,7 +49,9 @@ def _per_channel(self: Any, scale: Any, zero_point: Any, axis: int, quant_min: i
 
 
 def _both(data: Any, scale: Any, zero_point: Any, low: int, high: int, axis: int | None) -> Any:
-    kind = ir.DataType.UINT8 if low >= 0 else ir.DataType.INT8
+    kind = next((one for one, (least, most) in _FULL.items() if least <= low and high <= most), None)
+    if kind is None:
+        raise NotImplementedError(f"codes from {low} to {high}: {_READ}")
     where = {} if axis is None else {"axis": axis}
     real, whole = op.Cast(scale, to=ir.DataType.FLOAT), op.Cast(zero_point, to=kind)
     codes = _within(op.QuantizeLinear(data, real, whole, **where), low, high, kind)
@@ -59,10 +70,10 @@ def _dequantise(input: Any, scale: Any, zero_point: Any, quant_min: int, quant_m
 
 def _within(codes: Any, low: int, high: int, kind: ir.DataType) -> Any:
     if kind not in _FULL:
-        raise NotImplementedError(f"a grid of {kind.name}: only those of 8 bits are read")
+        raise NotImplementedError(f"a grid of {kind.name}: {_READ}")
     least, most = _FULL[kind]
-    if low < least or high > most:
-        raise NotImplementedError(f"codes from {low} to {high}: only those of 8 bits are read")
     if (low, high) == (least, most):
         return codes
+    if low < least or high > most or kind not in _CLIPPED:
+        raise NotImplementedError(f"codes from {low} to {high}: {_READ}")
     return op.Clip(codes, op.Cast(low, to=kind), op.Cast(high, to=kind))
