@@ -17,10 +17,9 @@ from detquant.graph.original_ends import End
 from detquant.graph.summary import node_macs
 from detquant.pipeline.detector import Detector, Stranger
 from detquant.pipeline.prepared import prepared
-from detquant.pipeline.wish import read_recipe
+from detquant.pipeline.wish import integer_place, read_recipe
 from detquant.recipes import Derived, Dynamic, Fixed, Own, Plan, Point, Shared, plan
 from detquant.report.quantization import IntegerShare
-from detquant.targets import load_target
 
 
 def inspect(detector: Detector | Stranger, *, recipe: str = "w8a8", target: str = "ort") -> dict[str, Any]:
@@ -91,8 +90,7 @@ def make_plan(detector: Detector, recipe: str, target: str) -> Plan:
 
 def _planned(detector: Detector, recipe: str, target: str) -> tuple[ir.Model, Plan]:
     """The graph that `detquant.quantize` would quantise, and its plan."""
-    wish, place = read_recipe(recipe), load_target(target)
-    place.require_integers()
+    wish, place = read_recipe(recipe), integer_place(target)
     if detector.is_quantized:
         raise ModelError(
             f"'{detector.imported.path}' is quantised already (it has Q and DQ nodes): give the float model."

@@ -20,14 +20,14 @@ from detquant.pipeline.evaluate import measurable
 from detquant.pipeline.job import Job
 from detquant.pipeline.memory import FOLDER
 from detquant.pipeline.outputs import REPORT, REPORT_TEXT
-from detquant.pipeline.wish import read_recipe
+from detquant.pipeline.wish import integer_place, read_recipe
 from detquant.progress import Progress
 from detquant.recipes import Recipe
 from detquant.report.files import require_writable, staged, to_json
 from detquant.report.markdown import to_markdown
 from detquant.report.remarks import slower_than_float
 from detquant.report.report import Report
-from detquant.targets import Artefact, load_target
+from detquant.targets import Artefact
 
 QUANTIZED = "quantized"
 """Name of the row that the report is about."""
@@ -117,9 +117,8 @@ def quantize(
     if given and engine != "detquant":
         raise RecipeError(f"Engine {engine} takes no decisions of detquant's: leave them out, or the engine.")
     wish = read_recipe(recipe)
-    place = load_target(target)
+    place = integer_place(target)
     load_engine(engine)  # an unknown one is refused before any work
-    place.require_integers()
     detector = (
         model
         if isinstance(model, Detector)

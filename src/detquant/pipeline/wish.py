@@ -1,9 +1,10 @@
-"""The recipe that a user names: read, and its steps looked at, before a model or an image is."""
+"""The recipe and the place that a user names: read, and looked at, before a model or an image is."""
 
 from __future__ import annotations
 
 from detquant.algorithms import build_steps
 from detquant.recipes import Recipe, load_recipe
+from detquant.targets import Target, load_target
 
 
 def read_recipe(recipe: str | Recipe) -> Recipe:
@@ -19,3 +20,17 @@ def read_recipe(recipe: str | Recipe) -> Recipe:
     found = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     build_steps(found)
     return found
+
+
+def integer_place(target: str | Target) -> Target:
+    """A place that takes integer models.
+
+    Args:
+        target: a key of `detquant.targets.TARGETS`, or the place itself.
+
+    Raises:
+        TargetError: there is none, or it takes no integer model; the sentence says what it takes.
+    """
+    place = target if isinstance(target, Target) else load_target(target)
+    place.require_integers()
+    return place

@@ -16,7 +16,7 @@ from detquant.pipeline.doctor import require_sound
 from detquant.pipeline.entries import Entry, float_entries, own_file, quantized_entry
 from detquant.pipeline.evaluate import measurable
 from detquant.pipeline.job import Job
-from detquant.pipeline.wish import read_recipe
+from detquant.pipeline.wish import integer_place, read_recipe
 from detquant.progress import Progress
 from detquant.recipes import load_recipe
 from detquant.recipes.workflow import Workflow, ZooData, ZooModel
@@ -76,6 +76,7 @@ def run_workflow(workflow: Workflow, settings: Settings) -> Project:
     """
     require_place(settings.out, (REPORT, REPORT_TEXT))
     wish = read_recipe(workflow.recipe)
+    integer_place(workflow.target)
     if settings.decisions:
         read_decisions(settings.decisions)  # what is wrong with the file is said before anything is fetched
     dataset = _data(workflow.data, settings)
