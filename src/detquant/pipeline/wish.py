@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 from detquant.algorithms import build_steps
 from detquant.recipes import Recipe, load_recipe
 from detquant.targets import Target, load_target
 
 
-def read_recipe(recipe: str | Recipe) -> Recipe:
+def read_recipe(recipe: str | os.PathLike[str] | Recipe) -> Recipe:
     """A recipe whose steps can be taken.
 
     Args:
