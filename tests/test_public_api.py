@@ -134,6 +134,27 @@ def test_how_to_read_comes_too_late_for_a_detector(square_model):
         detquant.plan(detector, family="yolox", reads="bgr")
 
 
+def test_a_seed_comes_too_late_for_a_data_set_that_is_open(square_model, square_data):
+    data = detquant.open_dataset(square_data())
+    with pytest.raises(detquant.DetquantError, match=r"data.yaml was opened already, so seed would change nothing"):
+        detquant.quantize(square_model, data, seed=1)
+
+
+def test_one_model_or_none_to_time(square_model):
+    [one] = detquant.benchmark(str(square_model), runs=1)
+    assert one.ratio == 1
+    with pytest.raises(detquant.DetquantError, match="No model was given"):
+        detquant.benchmark([])
+
+
+def test_what_is_named_by_a_path_object(square_model, tmp_path):
+    own = tmp_path / "mine.toml"
+    own.write_text('[[rules]]\nweight = { qtype = "int8" }\nactivation = { qtype = "uint8" }\n')
+    assert detquant.plan(square_model, recipe=own).integer == detquant.plan(square_model, recipe=str(own)).integer
+    place = detquant.load_target("openvino")
+    assert detquant.plan(square_model, target=place) == detquant.plan(square_model, target="openvino")
+
+
 def test_arguments_by_name(square_model):
     assert detquant.plan(model=square_model) == detquant.plan(square_model)
 

@@ -22,6 +22,7 @@ from detquant.pipeline.options import (
     PlanOptions,
     PredictOptions,
     QuantizeOptions,
+    WorkflowOptions,
 )
 from detquant.recipes import load_recipe
 
@@ -44,11 +45,11 @@ def shown(kind: type) -> list[str]:
     return [one.name for one in fields(kind) if one.name not in hidden]
 
 
-@pytest.mark.parametrize(("command", "kind"), KINDS.items())
+@pytest.mark.parametrize(("command", "kind"), [*KINDS.items(), ("workflow", WorkflowOptions)])
 def test_each_option_is_on_the_command_line_with_what_is_said_of_it(command, kind):
     found = app[command].assemble_argument_collection(parse_docstring=True)
     arguments = [one for one in found if one.parameter.parse is not False]
-    told = {one.name.removeprefix("--").replace("-", "_"): one.parameter.help for one in arguments}
+    told = {one.keys[-1] if one.keys else one.name: one.parameter.help for one in arguments}
     assert [name for name in told if name in shown(kind)] == shown(kind)
     assert [name for name in shown(kind) if not told[name]] == []
     assert not {"progress", "work", "skipped"} & told.keys()

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from detquant.cli.app import app
 from detquant.cli.options import Json, Together, check_json, check_out, write_figures
-from detquant.pipeline.options import Count, PlanOptions, QuantizeOptions, Seed, name_of
+from detquant.pipeline.options import Count, PlanOptions, QuantizeOptions, Seed, WorkflowOptions, name_of
 
 NEXT = """Next, your own model:
   detquant inspect MODEL.onnx
@@ -138,17 +138,7 @@ def workflow(
     /,
     *,
     out: Path | None = None,
-    model: list[Path] | None = None,
-    data: Path | None = None,
-    target: str | None = None,
-    recipe: str | None = None,
-    calib: Count | None = None,
-    val_limit: Count | None = None,
-    force: bool = False,
-    seed: Seed = 0,
-    threads: Count = 1,
-    runs: Count = 20,
-    decisions: Path | None = None,
+    options: Annotated[WorkflowOptions, Together] = WorkflowOptions(),
     json_file: Json = None,
 ) -> None:
     """Run a whole project: fetch, convert, quantise, predict, accuracy and latency before and after, in one table.
@@ -156,49 +146,20 @@ def workflow(
     Args:
         name: ssd-mobilenet-v1, yolov4, opencv-zoo, or a .toml file.
         out: Folder for everything; by default of the workflow's name in the current one.
-        model: A file to take instead of the zoo's; may be given several times.
-        data: A data set to take instead of the zoo's, as for detquant quantize.
-        target: Instead of the workflow's.
-        recipe: Instead of the workflow's.
-        calib: Number of calibration images, instead of the workflow's.
-        val_limit: Measure on the first so many validation images, instead of the workflow's number.
-        force: Go on with a float model that finds nothing, or that is probably read wrongly.
-        seed: Chooses the calibration images.
-        threads: Of the runtime.
-        runs: Timed runs of each precision.
-        decisions: A workflow.json of an earlier run, whose decisions by the clock are taken again: same bytes.
+        options: See `detquant.pipeline.options`.
         json_file: Write the figures to this file.
     """
-    from dataclasses import replace
-
+    from detquant.pipeline.keywords import as_keywords
     from detquant.pipeline.workflow import Settings, run_workflow
     from detquant.recipes.workflow import load_workflow
     from detquant.report.progress import show_progress
     from detquant.report.table import show_workflow
 
-    read = (name, *(model or ()), data, recipe)
+    read = (name, *options.models, options.data, options.recipe)
     check_json(json_file, *read)
     found, folder = load_workflow(name), out or Path(Path(name).stem)
-    wanted = replace(
-        found,
-        target=target or found.target,
-        recipe=recipe or found.recipe,
-        calib=calib or found.calib,
-        images=val_limit or found.images,
-    )
     with show_progress() as progress:
-        settings = Settings(
-            out=folder,
-            models=model or (),
-            data=data,
-            threads=threads,
-            runs=runs,
-            seed=seed,
-            decisions=decisions,
-            force=force,
-            progress=progress,
-        )
-        project = run_workflow(wanted, settings)
+        project = run_workflow(found, Settings(out=folder, **as_keywords(options, progress=progress)))
     write_figures(json_file, project.figures(), *read)
     show_workflow(project)
     print(f"Written to {folder}.")

@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 
+from detquant.errors import ModelError
 from detquant.pipeline.detector import Detector, as_detector
 from detquant.pipeline.keywords import Keywords
 from detquant.pipeline.opening import Opening
@@ -35,20 +36,22 @@ class Timed:
 
 
 @Keywords(BenchmarkOptions)
-def benchmark(models: Sequence[str | os.PathLike[str] | Detector], options: BenchmarkOptions) -> list[Timed]:
+def benchmark(
+    models: str | os.PathLike[str] | Detector | Sequence[str | os.PathLike[str] | Detector], options: BenchmarkOptions
+) -> list[Timed]:
     """Times detectors, alternating between them in one process.
 
     Each is shown noise that went through its own preprocessing, so they may differ in family and size.
 
     Args:
-        models: detectors, or paths of their files.
+        models: detectors, or paths of their files; or one of these.
         options: see `BenchmarkOptions`.
 
     Returns:
         An entry for each model, in order.
 
     Raises:
-        ModelError: a file cannot be read or is not a detector.
+        ModelError: a file cannot be read or is not a detector, or no model was given.
         OptionError: a number is out of its bounds.
 
     Examples:
@@ -58,7 +61,10 @@ def benchmark(models: Sequence[str | os.PathLike[str] | Detector], options: Benc
         >>> first.ratio, second.latency.median_ms > 0
         (1.0, True)
     """
-    detectors = [as_detector(model, options) for model in models]
+    several = [models] if isinstance(models, (str, os.PathLike, Detector)) else models
+    if not several:
+        raise ModelError("No model was given: name at least one, the first of them the reference.")
+    detectors = [as_detector(model, options) for model in several]
     calls, openings = {}, []
     for place, detector in enumerate(detectors):
         model = detector.family

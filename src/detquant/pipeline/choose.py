@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from detquant.calibration import Note
-from detquant.data import Dataset, open_dataset
+from detquant.data import Dataset
 from detquant.errors import DetquantError, TargetError
-from detquant.pipeline.calibration_images import require_calibration
+from detquant.pipeline.calibration_images import as_dataset, require_calibration
 from detquant.pipeline.compare import compare
 from detquant.pipeline.decisions import Decisions, decisions_about, read_decisions
 from detquant.pipeline.detector import Detector, as_detector
@@ -66,7 +66,7 @@ def choose(
     wish, places = read_recipe(options.recipe), _places(options.targets)
     detector = as_detector(model, options)
     given = _given(options.decisions, detector, wish, places) if options.decisions is not None else ()
-    dataset = data if isinstance(data, Dataset) else open_dataset(data, options.seed)
+    dataset = as_dataset(data, options.seed)
     require_calibration(dataset, wish)
     warned = require_sound(detector, dataset, force=options.force, progress=options.progress)
     dataset = measurable(detector.family, dataset, options.val_limit)

@@ -260,3 +260,36 @@ class ExportOptions(ModelOptions):
     """
 
     precision: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkflowOptions(Options):
+    """How a workflow is run, and what is taken instead of what it says.
+
+    Attributes:
+        models: A file to take instead of the zoo's; may be given several times.
+        data: A data set to take instead of the zoo's, as for detquant quantize.
+        target: Instead of the workflow's.
+        recipe: Instead of the workflow's.
+        calib: Number of calibration images, instead of the workflow's.
+        val_limit: Measure on the first so many validation images, instead of the workflow's number.
+        force: Go on with a float model that finds nothing, or that is probably read wrongly.
+        seed: Chooses the calibration images.
+        threads: Of the runtime.
+        runs: Timed runs of each precision.
+        decisions: A workflow.json of an earlier run, whose decisions by the clock are taken again: same bytes.
+        progress: Called with (what, done, total).
+    """
+
+    models: Annotated[tuple[Path, ...], Parameter(name="--model", negative="", show_default=False)] = ()
+    data: Path | None = None
+    target: str | None = None
+    recipe: str | None = None
+    calib: Count | None = None
+    val_limit: Count | None = None
+    force: bool = False
+    seed: Seed = 0
+    threads: Count = 1
+    runs: Count = 20
+    decisions: Path | None = None
+    progress: Annotated[Progress | None, IN_PYTHON] = None

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from detquant.calibration import QuantModel
-from detquant.data import Dataset, open_dataset
+from detquant.data import Dataset
 from detquant.errors import ModelError, RecipeError
-from detquant.pipeline.calibration_images import require_calibration
+from detquant.pipeline.calibration_images import as_dataset, require_calibration
 from detquant.pipeline.compare import compare
 from detquant.pipeline.decisions import decisions_about, read_decisions
 from detquant.pipeline.detector import Detector, as_detector
@@ -108,7 +108,7 @@ def quantize(
     if detector.is_quantized:
         where = detector.imported.path
         raise ModelError(f"'{where}' is quantised already (it has Q and DQ nodes): give the float model.")
-    dataset = data if isinstance(data, Dataset) else open_dataset(data, options.seed)
+    dataset = as_dataset(data, options.seed)
     require_calibration(dataset, wish)
     warned = require_sound(detector, dataset, force=options.force, progress=options.progress)
     dataset = measurable(detector.family, dataset, options.val_limit)
