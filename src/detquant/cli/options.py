@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 Json = Annotated[Path | None, Parameter(name="--json")]
 Together = Parameter(name="*")
-"""Of a dataclass whose fields are options of the command itself."""
+"""Mark of a dataclass whose fields are options of the command itself."""
 
 
 def check_json(path: Path | None, *inputs: str | os.PathLike[str] | None) -> None:

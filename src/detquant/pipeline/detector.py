@@ -76,7 +76,7 @@ class Detector:
 
     @property
     def identity(self) -> dict[str, str]:
-        """What it is, as plain values: "model", "model_sha256", "family", "family_reason"."""
+        """The model as plain values: "model", "model_sha256", "family", "family_reason"."""
         return {
             "model": str(self.imported.path),
             "model_sha256": self.imported.sha256,
@@ -223,7 +223,7 @@ def as_detector(model: str | os.PathLike[str] | Detector, options: ModelOptions)
 
 
 def reading_of(options: ModelOptions) -> dict[str, Any]:
-    """Those of some options that `load` takes, by name."""
+    """The options that `load` takes, by name."""
     return {one.name: getattr(options, one.name) for one in fields(ModelOptions)}
 
 

@@ -111,7 +111,7 @@ class Evaluation:
     warnings: tuple[str, ...] = ()
 
     def figures(self) -> dict[str, Any]:
-        """As plain values, for JSON; the measures of the task are None where neither objects nor classes are known."""
+        """The figures as plain values, for JSON; measures are None where neither objects nor classes are known."""
         task = self.detector.family.task
         return {
             **self.detector.identity,

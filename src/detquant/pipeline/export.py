@@ -32,12 +32,12 @@ class Exported:
     """A float model in a target's own format.
 
     Attributes:
-        artefact: its files.
-        detector: that it was made of.
-        target: that it is for.
-        precision: of its weights.
-        difference: the largest of a box or a score from the original's, as a share of the largest.
-        notes: what there is to say of it.
+        artefact: the files.
+        detector: the detector that they were made of.
+        target: name of the target that they are for.
+        precision: precision of the weights.
+        difference: largest difference of a box or a score from the original's, as a share of the largest.
+        notes: sentences on how it was made and what is left to do.
         inputs: files that it was made from; saving does not replace them.
     """
 
@@ -62,7 +62,7 @@ class Exported:
                 put(name, content)
 
     def figures(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
+        """The export as plain values, for JSON."""
         return {
             "model": self.detector.imported.path.name,
             "model_sha256": self.detector.imported.sha256,

@@ -39,7 +39,7 @@ Confidence = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
 # A range may begin with a minus: -1..1.
 Reads = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
 IN_PYTHON = Parameter(parse=False)
-"""Of a field that the command line does not show."""
+"""Mark of a field that the command line does not show."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,13 +56,13 @@ class Options:
 
 @cache
 def bounds_of(kind: type) -> dict[str, tuple[type, tuple[Number, ...]]]:
-    """Of those options that have bounds, by name: int or float, and the bounds."""
+    """The options that have bounds: int or float, and the bounds, by name."""
     hints = get_type_hints(kind, include_extras=True)
     return {name: found for name, hint in hints.items() if (found := _bounded(hint)) is not None}
 
 
 def _bounded(hint: Any) -> tuple[type, tuple[Number, ...]] | None:
-    """Those of a type, or of one of the types that it joins: of `Count | None` as well."""
+    """The bounds of a type, or of one of the types that it joins: of `Count | None` as well."""
     if get_origin(hint) is Annotated:
         number, *marks = get_args(hint)
         held = tuple(one for mark in marks for one in getattr(mark, "validator", ()) if isinstance(one, Number))

@@ -28,7 +28,7 @@ class Prediction:
         path: path of the image.
         image: pixels of the image, uint8 [height, width, 3], BGR.
         detections: best first.
-        classes: names by class_id.
+        classes: class names, by class_id.
     """
 
     path: Path
@@ -83,9 +83,9 @@ def predictions(
     """What an open model finds.
 
     Args:
-        family: of the model.
-        runner: the model.
-        paths: of image files.
+        family: family of the model.
+        runner: the open model.
+        paths: paths of image files.
         skipped: a Skip is appended for each image that cannot be read.
         confidence: objects score more than this.
 
