@@ -128,6 +128,16 @@ def test_a_misspelt_keyword_is_a_type_error_with_the_right_one():
         detquant.quantize("yolov8-pico", "scenes", recepi="w8a8")
 
 
+def test_options_go_by_name():
+    with pytest.raises(TypeError, match=r"^quantize\(\) takes model, data; all else is given by name\.$"):
+        detquant.quantize("yolov8-pico", "scenes", "w8a8")
+
+
+def test_one_place_or_an_unknown_one():
+    with pytest.raises(detquant.DetquantError, match="Unknown target 'orrt': did you mean 'ort'"):
+        detquant.choose("yolov8-pico", "scenes", targets="orrt")
+
+
 def test_how_to_read_comes_too_late_for_a_detector(square_model):
     detector = detquant.load(square_model)
     with pytest.raises(detquant.DetquantError, match=r"loaded already, so family and reads would change nothing"):

@@ -110,14 +110,14 @@ def choose(
     )
 
 
-def _places(names: Sequence[str]) -> list[Target]:
+def _places(names: str | Sequence[str]) -> list[Target]:
     """The places that are named; by default all, but those that are another form of one of them.
 
     Raises:
         TargetError: there is no such place.
     """
     if names:
-        return [load_target(name) for name in names]
+        return [load_target(name) for name in ([names] if isinstance(names, str) else names)]
     return [place for place in map(load_target, TARGETS) if not place.variant_of]
 
 

@@ -45,6 +45,8 @@ class Keywords(Generic[P, O]):
 
         @wraps(function)
         def call(*given: Any, **named: Any) -> R:
+            if len(given) > len(names):
+                raise TypeError(f"{function.__name__}() takes {', '.join(names)}; all else is given by name.")
             for name in named.keys() - {*names, *known}:
                 near = nearest_name(name, known)
                 hint = f": did you mean '{near}'?" if near else ""
