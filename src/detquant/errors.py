@@ -8,6 +8,7 @@
     ├── CalibrationError            no images, activations that are not finite
     ├── TargetError                 a place to run that is unknown or refuses the model
     ├── OutputError                 a result that cannot be written
+    ├── OptionError                 an option of a command or a call that is out of its bounds
     ├── FetchError                  a file of the zoo that cannot be had, or is not the one that was meant
     └── MissingExtra                an optional dependency that is not installed
 
@@ -29,6 +30,14 @@ class DetquantError(Exception):
 
     Its message names files, operators and fields as others wrote them, so what does not print is marked in it, and one
     of more than `LONGEST` characters loses its middle.
+
+    Examples:
+        >>> import detquant
+        >>> try:
+        ...     detquant.load("yolov8-pcio")
+        ... except detquant.DetquantError as error:
+        ...     print(error)
+        'yolov8-pcio' does not exist: expected a model file, or did you mean the embedded 'yolov8-pico'?
     """
 
     LONGEST = 1000
@@ -66,6 +75,10 @@ class TargetError(DetquantError):
 
 class OutputError(DetquantError):
     """A result cannot be written."""
+
+
+class OptionError(DetquantError):
+    """An option is out of its bounds."""
 
 
 class FetchError(DetquantError):

@@ -111,7 +111,7 @@ def test_the_same_command_again_and_after_an_interrupt(quick, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("detquant.pipeline.quantize.run_over", interrupted)
+        patch.setattr("detquant.pipeline.compare.run_over", interrupted)
         assert main(["quantize", *map(str, quick), "--out", "out"]) == 130
         assert main(["quantize", *map(str, quick), "--out", "new"]) == 130
     for out in ("out", "new"):

@@ -29,7 +29,7 @@ from detquant.recipes import load_recipe
 def test_there_and_back(target: str, package: str, name: str, model: str, tmp_path: Path) -> None:
     pytest.importorskip(package, reason=f"the extra {target} is not installed")
     detector = load(model)
-    artefact, _ = export(detector, target, "fp32")
+    artefact = export(detector, target, precision="fp32").artefact
     for file, content in artefact.files.items():
         (tmp_path / file).write_bytes(content)
     again = load(tmp_path / name)

@@ -14,7 +14,7 @@ from onnx import helper, numpy_helper
 import detquant
 from detquant.cli import main
 from detquant.errors import ModelError
-from detquant.pipeline.inspection import make_plan
+from detquant.pipeline.inspection import plan
 
 COLOURS = {"blue": (200, 60, 60), "green": (60, 200, 60), "red": (60, 60, 200)}
 
@@ -76,7 +76,7 @@ def test_quantized_beside_float(colour_model: Path, colour_data: Path, tmp_path:
 
 def test_the_layer_that_ranks_is_integer_too(colour_model: Path) -> None:
     detector = detquant.load(colour_model, family="classifier")
-    decided = make_plan(detector, "w8a8", "ort")
+    decided = plan(detector, recipe="w8a8", target="ort")
     [last] = [node.name for node in detector.model.graph if node.op_type == "Gemm"]
     assert last in decided.integer and not decided.kept_float
 

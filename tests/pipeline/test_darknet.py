@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from detquant.pipeline.detector import load
-from detquant.pipeline.inspection import make_plan
+from detquant.pipeline.inspection import plan
 from detquant.pipeline.quantize import quantize
 from detquant.recipes import load_recipe
 
@@ -43,7 +43,7 @@ def squares(tmp_path: Path) -> Path:
 
 
 def test_the_head_stays_float(squares: Path) -> None:
-    kept = make_plan(load(squares), "w8a8", "ort").kept_float
+    kept = plan(load(squares), recipe="w8a8", target="ort").kept_float
     assert set(kept) == {"layer_004/conv"} and "head output" in kept["layer_004/conv"]
 
 

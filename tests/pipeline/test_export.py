@@ -89,6 +89,6 @@ def test_the_targets_are_listed(tmp_path, capsys):
 @pytest.mark.parametrize("target", ["ort", "opencv"])
 def test_half_precision_halves_the_file(square_model, target):
     detector = detquant.load(square_model)
-    full, half = (export(detector, target, precision)[0] for precision in ("fp32", "fp16"))
+    full, half = (export(detector, target, precision=precision).artefact for precision in ("fp32", "fp16"))
     weights = {one.data_type for one in onnx.load_from_string(half.files["model.onnx"]).graph.initializer}
     assert onnx.TensorProto.FLOAT not in weights and half.size_bytes < full.size_bytes

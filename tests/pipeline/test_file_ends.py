@@ -20,7 +20,7 @@ from detquant.pipeline.benchmark import benchmark
 from detquant.pipeline.detector import Detector, load
 from detquant.pipeline.evaluate import evaluate
 from detquant.pipeline.export import export
-from detquant.pipeline.inspection import inspect, make_plan
+from detquant.pipeline.inspection import inspect, plan
 from detquant.pipeline.predict import predict
 from detquant.pipeline.quantize import quantize
 from detquant.recipes import Fixed
@@ -100,7 +100,7 @@ def scenes():
 
 
 def found(detector: Detector, scenes, target: str = "ort", count: int = 2) -> list[np.ndarray]:
-    seen = predict(detector, scenes.validation[:count], [], target=target)
+    seen = predict(detector, scenes.validation[:count], target=target)
     return [np.column_stack([one.detections.xyxy, one.detections.confidence]) for one in seen]
 
 
@@ -136,7 +136,7 @@ def test_every_place_runs_them_and_says_where_it_brings_them_to_its_own(files, s
     for theirs, ours in zip(found(detector, scenes, target), expected, strict=True):
         assert theirs.shape == ours.shape
         np.testing.assert_allclose(theirs, ours, atol=1.0 if form in NEARLY else 0.1)
-    notes = evaluate(detector, scenes, target=target, limit=1).notes
+    notes = evaluate(detector, scenes, target=target, val_limit=1).notes
     assert any("float32" in note for note in notes) is not place.keeps_ends
 
 
@@ -152,7 +152,7 @@ def test_what_is_quantised_takes_and_gives_what_the_file_did(files, scenes, tmp_
     assert {name: end.dtype for name, end in after.outputs.items()} == {"output0": before.outputs["output0"].dtype}
     again = load(tmp_path / "made" / "model.onnx")
     assert again.family.form == load(files[form]).family.form
-    measured = evaluate(again, scenes, limit=8).accuracy
+    measured = evaluate(again, scenes, val_limit=8).accuracy
     assert measured is not None
     assert measured.figures()["ap"] == pytest.approx(result.report.row("quantized").value("ap"), abs=1e-6)
 
@@ -169,7 +169,7 @@ def test_where_arithmetic_stays_its_range_is_known(tmp_path):
     ir.save(behind_the_image(original(), ("Sub", [mean], {}), DIVIDE), tmp_path / "mean.onnx")
     detector = load(tmp_path / "mean.onnx")  # its first convolution has a border
     assert detector.ranges == {"images": (0, 255), "step1": pytest.approx((-30 / 255, 245 / 255), abs=1e-4)}
-    planned = make_plan(detector, "w8a8", "openvino").points["step1"]
+    planned = plan(detector, recipe="w8a8", target="openvino").points["step1"]
     assert isinstance(planned, Fixed) and planned.high == pytest.approx(245 / 255, abs=1e-4)
 
 
@@ -184,10 +184,10 @@ def test_half_precision_is_said_where_a_place_takes_other_files(files, scenes):
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_exports_keep_the_ends_too(files, form, precision):
     detector = load(files[form])
-    artefact, figures = export(detector, "ort", precision)
-    made = ir.from_proto(onnx.load_from_string(artefact.files["model.onnx"]))
+    exported = export(detector, "ort", precision=precision)
+    made = ir.from_proto(onnx.load_from_string(exported.artefact.files["model.onnx"]))
     assert ends_of(made.graph).inputs == ends_of(ir.load(files[form]).graph).inputs
-    assert figures["difference"] < 0.05
+    assert exported.difference < 0.05
 
 
 def test_they_are_timed_and_inspected(files):

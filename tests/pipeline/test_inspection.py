@@ -13,7 +13,7 @@ from detquant.errors import ModelError, RecipeError, TargetError
 from detquant.graph.qdq import insert_qdq
 from detquant.numerics import UINT8, QuantSpec, grid_from_range
 from detquant.pipeline.detector import Stranger, load, look_at
-from detquant.pipeline.inspection import describe_plan, inspect, make_plan
+from detquant.pipeline.inspection import describe_plan, inspect, plan
 from detquant.report import sheets
 
 
@@ -33,7 +33,7 @@ def test_macs_that_nobody_knows_are_not_shown_as_none(square_model):
 
 
 def test_the_plan_tensor_by_tensor(square_model):
-    found = describe_plan(make_plan(load(square_model), "w8a8", "ort"))
+    found = describe_plan(plan(load(square_model), recipe="w8a8", target="ort"))
     grids = {one["tensor"]: (one["grid"], one["detail"]) for one in found["points"]}
     assert grids["images"] == ("fixed", "uint8, 0 to 1")
     assert any(kind == "own" and "uint8 asymmetric" in detail for kind, detail in grids.values())
@@ -51,14 +51,14 @@ def test_a_quantised_model_has_no_plan(square_model, tmp_path):
     detector = load(tmp_path / "quantised.onnx")
     assert inspect(detector)["int8"] is None
     with pytest.raises(ModelError, match="quantised already"):
-        make_plan(detector, "w8a8", "ort")
+        plan(detector, recipe="w8a8", target="ort")
 
 
 def test_unknown_names(square_model):
     with pytest.raises(RecipeError, match="did you mean 'w8a8'"):
-        make_plan(load(square_model), "w8a9", "ort")
+        plan(load(square_model), recipe="w8a9", target="ort")
     with pytest.raises(TargetError, match="did you mean 'ort'"):
-        make_plan(load(square_model), "w8a8", "orrt")
+        plan(load(square_model), recipe="w8a8", target="orrt")
 
 
 def test_a_model_of_no_known_family_is_shown_all_the_same(square_proto, square_model, tmp_path, capsys):

@@ -13,7 +13,7 @@ from detquant.data.scenes import open_scenes
 from detquant.graph.half_precision import to_half
 from detquant.graph.values import constant
 from detquant.pipeline.detector import load
-from detquant.pipeline.inspection import inspect, integer_share, make_plan
+from detquant.pipeline.inspection import inspect, integer_share, plan
 from detquant.pipeline.job import Job
 from detquant.recipes import load_recipe
 from detquant.targets import load_target
@@ -29,7 +29,7 @@ def calibrated(model, target="ort") -> QuantModel:
 def test_inspect_plan_and_quantize_show_one_graph(target):
     made = calibrated("yolov8-pico", target)
     detector = load("yolov8-pico")
-    assert make_plan(detector, "w8a8", target) == made.plan
+    assert plan(detector, recipe="w8a8", target=target) == made.plan
     assert inspect(detector, target=target)["int8"] == asdict(integer_share(made.reference, made.plan))
 
 

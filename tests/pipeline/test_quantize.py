@@ -254,7 +254,7 @@ def test_an_interrupted_calibration_goes_on(square_model, data, tmp_path, observ
 
 def test_a_folder_that_cannot_be_written_is_found_out_first(square_model, data, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
-    monkeypatch.setattr(module, "load", None)  # would fail
+    monkeypatch.setattr(module, "as_detector", None)  # would fail
     with pytest.raises(OutputError, match="is not a folder"):
         quantize(square_model, data, work=tmp_path / "file")
 

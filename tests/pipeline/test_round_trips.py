@@ -52,7 +52,7 @@ def in_float(scenes: Dataset) -> float:
 
 
 def ap_of(path: Path | str, scenes: Dataset, target: str = "ort") -> float:
-    found = evaluate(load(path), scenes, limit=IMAGES)
+    found = evaluate(path, scenes, val_limit=IMAGES)
     assert found.target == target and isinstance(found.accuracy, Accuracy)
     return found.accuracy.figures()["ap"]
 
@@ -85,7 +85,7 @@ def test_each_file_of_each_target_has_a_place_in_these_tests(target: str) -> Non
 @pytest.mark.parametrize(("target", "precision"), FLOATS)
 def test_in_float(target: str, precision: str, in_float: float, scenes: Dataset, tmp_path: Path) -> None:
     require(target)
-    artefact, _ = export(load("yolov8-pico"), target, precision)
+    artefact = export("yolov8-pico", target, precision=precision).artefact
     for name, content in artefact.files.items():
         (tmp_path / name).write_bytes(content)
     check(tmp_path, list(artefact.files), target, in_float, scenes, 0.01 if precision == "fp32" else 0.5)
@@ -115,7 +115,7 @@ def test_a_float_file_is_quantised_again(
 ) -> None:
     require(source)
     require(target)
-    artefact, _ = export(load("yolov8-pico"), source, precision)
+    artefact = export("yolov8-pico", source, precision=precision).artefact
     for name, content in artefact.files.items():
         (tmp_path / name).write_bytes(content)
     file = next(tmp_path / name for name in FIRST if name in artefact.files)

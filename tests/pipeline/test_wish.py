@@ -1,10 +1,17 @@
-"""What is wrong with a recipe's steps and observers is said before anything else is done."""
+"""What is wrong with a recipe's steps and observers, or a place, is said before anything else is done."""
 
 from __future__ import annotations
 
 import pytest
 
 from detquant.cli import main
+from detquant.data import open_scenes
+from detquant.errors import TargetError
+from detquant.pipeline.detector import load
+from detquant.pipeline.job import Job
+from detquant.pipeline.wish import integer_place
+from detquant.recipes import load_recipe
+from detquant.targets import load_target
 
 RULES = '[[rules]]\nweight = { qtype = "int8" }\nactivation = { qtype = "uint8" }\n'
 CASES = {
@@ -31,3 +38,21 @@ def test_a_recipe_that_cannot_be_followed(command, steps, words, square_model, s
     assert main([command, str(square_model), *data, *given, "--recipe", str(recipe)]) == 2
     told = " ".join(capsys.readouterr().err.split())
     assert words in told and "Traceback" not in told and not (tmp_path / "out").exists()
+
+
+def test_a_place_that_takes_integers():
+    assert integer_place("ort").name == "ort"
+    place = load_target("openvino")
+    assert integer_place(place) is place
+
+
+def test_a_place_that_takes_none_says_what_it_takes():
+    for oak in ("oak", load_target("oak")):
+        with pytest.raises(TargetError, match=r"Target oak takes no INT8 model: .* detquant export MODEL --target oak"):
+            integer_place(oak)
+
+
+def test_no_job_starts_for_a_place_that_takes_none(square_model):
+    scenes = open_scenes(calibration=1, validation=1)
+    with pytest.raises(TargetError, match="Target oak takes no INT8 model"):
+        Job(detector=load(square_model), dataset=scenes, recipe=load_recipe("w8a8"), target=load_target("oak"))

@@ -131,6 +131,14 @@ def test_where_a_place_has_no_float_the_own_file_is_compared_with(project, squar
     )
 
 
+def test_a_place_that_takes_no_integers_is_refused_before_anything_is_fetched(project, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["workflow", str(project), "--target", "oak", "--out", str(out)]) == 2
+    said = capsys.readouterr().err
+    assert "Target oak takes no INT8 model" in said and "detquant export MODEL --target oak" in said
+    assert not (out / "fetched").exists()
+
+
 def test_decisions_are_written_down_and_taken_again(project, square_model, square_data, tmp_path, monkeypatch, capsys):
     def clock(ratio):
         def alternate(sides, feed, turns):

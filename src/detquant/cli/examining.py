@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from detquant.cli.app import app
-from detquant.cli.options import Count, Json, Reads, check_json, write_figures
+from detquant.cli.options import Json, check_json, write_figures
+from detquant.pipeline.options import Count, Reads
 
 
 @app.command

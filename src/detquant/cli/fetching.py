@@ -7,7 +7,8 @@ import shlex
 from pathlib import Path
 
 from detquant.cli.app import app
-from detquant.cli.options import Count, Json, Seed, check_json, write_figures
+from detquant.cli.options import Json, check_json, write_figures
+from detquant.pipeline.options import Count, Seed
 
 
 @app.command

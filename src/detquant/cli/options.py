@@ -1,4 +1,4 @@
-"""Options that several commands take: numbers in their limits, and a file for the figures."""
+"""What several commands take besides the options of the pipeline: a file for the figures."""
 
 from __future__ import annotations
 
@@ -8,14 +8,10 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
-Count = Annotated[int, Parameter(validator=Number(gte=1))]
-Seed = Annotated[int, Parameter(validator=Number(gte=0))]
-Confidence = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
-# A range may begin with a minus: -1..1.
-Reads = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
 Json = Annotated[Path | None, Parameter(name="--json")]
+Together = Parameter(name="*")
+"""Mark of a dataclass whose fields are options of the command itself."""
 
 
 def check_json(path: Path | None, *inputs: str | os.PathLike[str] | None) -> None:

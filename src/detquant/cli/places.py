@@ -1,11 +1,15 @@
 """Commands about the places to run."""
 
+# ruff: noqa: B008 (options are frozen, so one default may serve all calls)
+
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from detquant.cli.app import app
-from detquant.cli.options import Count, Json, Reads, check_json, check_out, write_figures
+from detquant.cli.options import Json, Together, check_json, check_out, write_figures
+from detquant.pipeline.options import ExportOptions
 
 
 @app.command
@@ -14,12 +18,8 @@ def export(
     /,
     *,
     target: str,
-    precision: str | None = None,
     out: Path | None = None,
-    family: str = "auto",
-    imgsz: Count | None = None,
-    preprocess: str | None = None,
-    reads: Reads = None,
+    options: Annotated[ExportOptions, Together] = ExportOptions(),
     json_file: Json = None,
 ) -> None:
     """Write a float model in a target's own format, and run it there beside the original before saying so.
@@ -27,28 +27,21 @@ def export(
     Args:
         model: ONNX, Darknet .cfg, checkpoint, TensorFlow, OpenVINO; or yolov8-pico, resnet-pico.
         target: Where it is to run, see detquant targets.
-        precision: fp32 or fp16, by default the first that the target takes.
         out: Folder for the files; by default MODEL-TARGET in the current one.
-        family: Detector family, found from the model by default.
-        imgsz: Side of the input in pixels, for models that leave it open.
-        preprocess: Of a classifier whose file does not tell it, see detquant quantize.
-        reads: How a detector is fed and read, see detquant doctor.
+        options: See `detquant.pipeline.options`.
         json_file: Write the figures to this file.
     """
-    from detquant.pipeline.detector import load
     from detquant.pipeline.export import export as run
-    from detquant.report.files import staged
+    from detquant.pipeline.keywords import as_keywords
     from detquant.report.table import show_export
     from detquant.targets import load_target
 
-    folder = out or Path("-".join(filter(None, (model.stem, target, precision))))
-    read = (model, preprocess)
+    folder = out or Path("-".join(filter(None, (model.stem, target, options.precision))))
+    read = (model, *options.files)
     check_out(folder, load_target(target).writes, json_file, *read)
-    detector = load(model, family=family, imgsz=imgsz, preprocess=preprocess, reads=reads)
-    artefact, figures = run(detector, target, precision)
-    with staged(folder, filter(None, read)) as put:
-        for name, content in artefact.files.items():
-            put(name, content)
+    exported = run(model, target, **as_keywords(options))
+    exported.save(folder)
+    figures = exported.figures()
     write_figures(json_file, figures, *read)
     show_export(figures)
     print(f"Written to {folder}.")

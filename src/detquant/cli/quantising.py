@@ -1,11 +1,15 @@
 """Commands that quantise, or show what quantising would do."""
 
+# ruff: noqa: B008 (options are frozen, so one default may serve all calls)
+
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from detquant.cli.app import app
-from detquant.cli.options import Count, Json, Reads, Seed, check_json, check_out, write_figures
+from detquant.cli.options import Json, Together, check_json, check_out, write_figures
+from detquant.pipeline.options import Count, PlanOptions, QuantizeOptions, Seed, WorkflowOptions, name_of
 
 NEXT = """Next, your own model:
   detquant inspect MODEL.onnx
@@ -19,20 +23,8 @@ def quantize(
     /,
     *,
     data: Path,
-    recipe: str = "w8a8",
-    target: str = "ort",
-    engine: str = "detquant",
-    family: str = "auto",
-    calib: Count = 128,
+    options: Annotated[QuantizeOptions, Together] = QuantizeOptions(),
     out: Path | None = None,
-    seed: Seed = 0,
-    imgsz: Count | None = None,
-    preprocess: str | None = None,
-    reads: Reads = None,
-    threads: Count = 1,
-    val_limit: Count | None = None,
-    decisions: Path | None = None,
-    force: bool = False,
     json_file: Json = None,
 ) -> None:
     """Quantise a detector or classifier, and measure it beside the float model.
@@ -41,52 +33,22 @@ def quantize(
         model: The float model: ONNX, Darknet .cfg, checkpoint, TensorFlow, OpenVINO; or yolov8-pico, resnet-pico.
         data: A data.yaml, a COCO .json, a folder of images (perhaps in folders for each class), a .csv of class
             labels, or what ships with detquant: scenes, and crops for classifiers.
-        recipe: A built-in recipe or a .toml file.
-        target: Where the result is to run.
-        engine: Who quantises: detquant, or nncf (for ort and openvino) to compare with; it follows no recipe.
-        family: Detector family, found from the model by default.
-        calib: Number of calibration images.
+        options: See `detquant.pipeline.options`.
         out: Folder for the result; by default MODEL-RECIPE in the current one.
-        seed: Chooses the calibration images.
-        imgsz: Side of the input in pixels, for models that leave it open.
-        preprocess: Of a classifier whose file does not tell it: unit, imagenet, imagenet-uncropped, tensorflow,
-            caffe, or a .toml file.
-        reads: How a detector is fed and read, where that is not what its family does: words such as "bgr 0..255 xyxy",
-            see detquant doctor.
-        threads: Of the runtime.
-        val_limit: Measure on the first so many validation images only.
-        decisions: A report.json of an earlier run, whose decisions by the clock are taken again: same bytes.
-        force: Go on with a float model that finds nothing, or that is probably read wrongly.
         json_file: Write the figures to this file.
     """
+    from detquant.pipeline.keywords import as_keywords
     from detquant.pipeline.outputs import files_of_quantize
     from detquant.pipeline.quantize import quantize as run
     from detquant.report.progress import show_progress
     from detquant.report.table import show_quantization
 
-    folder = out or Path(f"{model.stem}-{Path(recipe).stem if engine == 'detquant' else engine}")
-    read = (model, data, recipe, preprocess)
-    check_out(folder, files_of_quantize(target), json_file, *read)
+    maker = Path(name_of(options.recipe)).stem if options.engine == "detquant" else options.engine
+    folder = out or Path(f"{model.stem}-{maker}")
+    read = (model, data, *options.files)
+    check_out(folder, files_of_quantize(name_of(options.target)), json_file, *read)
     with show_progress() as progress:
-        result = run(
-            model,
-            data,
-            recipe=recipe,
-            target=target,
-            engine=engine,
-            family=family,
-            imgsz=imgsz,
-            preprocess=preprocess,
-            reads=reads,
-            calib=calib,
-            seed=seed,
-            threads=threads,
-            val_limit=val_limit,
-            decisions=decisions,
-            force=force,
-            work=folder,
-            progress=progress,
-        )
+        result = run(model, data, **as_keywords(options, work=folder, progress=progress))
     result.save(folder)
     write_figures(json_file, result.report.figures(), *read)
     show_quantization(result.report)
@@ -94,69 +56,45 @@ def quantize(
 
 
 @app.command
-def plan(
-    model: Path,
-    /,
-    *,
-    recipe: str = "w8a8",
-    target: str = "ort",
-    family: str = "auto",
-    imgsz: Count | None = None,
-    reads: Reads = None,
-    json_file: Json = None,
-) -> None:
+def plan(model: Path, /, *, options: Annotated[PlanOptions, Together] = PlanOptions(), json_file: Json = None) -> None:
     """Show what a recipe comes to on a detector and a target, tensor by tensor, before any image is read.
 
     Args:
         model: The float model: ONNX, Darknet .cfg, checkpoint, TensorFlow, OpenVINO; or yolov8-pico, resnet-pico.
-        recipe: A built-in recipe or a .toml file.
-        target: Where the result would run.
-        family: Detector family, found from the model by default.
-        imgsz: Side of the input in pixels, for models that leave it open.
-        reads: How a detector is fed and read, see detquant doctor.
+        options: See `detquant.pipeline.options`.
         json_file: Write the plan to this file.
     """
-    from detquant.pipeline.detector import load
-    from detquant.pipeline.inspection import describe_plan, make_plan
+    from detquant.pipeline.inspection import describe_plan
+    from detquant.pipeline.inspection import plan as run
+    from detquant.pipeline.keywords import as_keywords
     from detquant.report.table import show_plan
 
-    check_json(json_file, model, recipe)
-    figures = describe_plan(make_plan(load(model, family=family, imgsz=imgsz, reads=reads), recipe, target))
-    write_figures(json_file, figures, model, recipe)
+    read = (model, *options.files)
+    check_json(json_file, *read)
+    figures = describe_plan(run(model, **as_keywords(options)))
+    write_figures(json_file, figures, *read)
     show_plan(figures)
 
 
 @app.command
 def inspect(
-    model: Path,
-    /,
-    *,
-    recipe: str = "w8a8",
-    target: str = "ort",
-    family: str = "auto",
-    imgsz: Count | None = None,
-    reads: Reads = None,
-    json_file: Json = None,
+    model: Path, /, *, options: Annotated[PlanOptions, Together] = PlanOptions(), json_file: Json = None
 ) -> None:
     """Show what a model is made of, of what family it is, and how much of it would be quantised.
 
     Args:
         model: ONNX, Darknet .cfg, checkpoint, TensorFlow, OpenVINO; or yolov8-pico, resnet-pico.
-        recipe: A built-in recipe or a .toml file.
-        target: Where the result would run.
-        family: Detector family, found from the model by default.
-        imgsz: Side of the input in pixels, for models that leave it open.
-        reads: How a detector is fed and read, see detquant doctor.
+        options: See `detquant.pipeline.options`.
         json_file: Write the figures to this file.
     """
-    from detquant.pipeline.detector import look_at
     from detquant.pipeline.inspection import inspect as run
+    from detquant.pipeline.keywords import as_keywords
     from detquant.report.table import show_inspection
 
-    check_json(json_file, model, recipe)
-    found = look_at(model, family=family, imgsz=imgsz, reads=reads)
-    figures = run(found, recipe=recipe, target=target)
-    write_figures(json_file, figures, model, recipe)
+    read = (model, *options.files)
+    check_json(json_file, *read)
+    figures = run(model, **as_keywords(options))
+    write_figures(json_file, figures, *read)
     show_inspection(figures)
 
 
@@ -200,17 +138,7 @@ def workflow(
     /,
     *,
     out: Path | None = None,
-    model: list[Path] | None = None,
-    data: Path | None = None,
-    target: str | None = None,
-    recipe: str | None = None,
-    calib: Count | None = None,
-    val_limit: Count | None = None,
-    force: bool = False,
-    seed: Seed = 0,
-    threads: Count = 1,
-    runs: Count = 20,
-    decisions: Path | None = None,
+    options: Annotated[WorkflowOptions, Together] = WorkflowOptions(),
     json_file: Json = None,
 ) -> None:
     """Run a whole project: fetch, convert, quantise, predict, accuracy and latency before and after, in one table.
@@ -218,49 +146,20 @@ def workflow(
     Args:
         name: ssd-mobilenet-v1, yolov4, opencv-zoo, or a .toml file.
         out: Folder for everything; by default of the workflow's name in the current one.
-        model: A file to take instead of the zoo's; may be given several times.
-        data: A data set to take instead of the zoo's, as for detquant quantize.
-        target: Instead of the workflow's.
-        recipe: Instead of the workflow's.
-        calib: Number of calibration images, instead of the workflow's.
-        val_limit: Measure on the first so many validation images, instead of the workflow's number.
-        force: Go on with a float model that finds nothing, or that is probably read wrongly.
-        seed: Chooses the calibration images.
-        threads: Of the runtime.
-        runs: Timed runs of each precision.
-        decisions: A workflow.json of an earlier run, whose decisions by the clock are taken again: same bytes.
+        options: See `detquant.pipeline.options`.
         json_file: Write the figures to this file.
     """
-    from dataclasses import replace
-
+    from detquant.pipeline.keywords import as_keywords
     from detquant.pipeline.workflow import Settings, run_workflow
     from detquant.recipes.workflow import load_workflow
     from detquant.report.progress import show_progress
     from detquant.report.table import show_workflow
 
-    read = (name, *(model or ()), data, recipe)
+    read = (name, *options.models, options.data, options.recipe)
     check_json(json_file, *read)
     found, folder = load_workflow(name), out or Path(Path(name).stem)
-    wanted = replace(
-        found,
-        target=target or found.target,
-        recipe=recipe or found.recipe,
-        calib=calib or found.calib,
-        images=val_limit or found.images,
-    )
     with show_progress() as progress:
-        settings = Settings(
-            out=folder,
-            models=model or (),
-            data=data,
-            threads=threads,
-            runs=runs,
-            seed=seed,
-            decisions=decisions,
-            force=force,
-            progress=progress,
-        )
-        project = run_workflow(wanted, settings)
+        project = run_workflow(found, Settings(out=folder, **as_keywords(options, progress=progress)))
     write_figures(json_file, project.figures(), *read)
     show_workflow(project)
     print(f"Written to {folder}.")

@@ -47,7 +47,7 @@ READERS: dict[str, Callable[[Path, int], Dataset]] = {
 }
 
 
-def open_dataset(path: str | Path, seed: int = 0) -> Dataset:
+def open_dataset(path: str | os.PathLike[str], seed: int = 0) -> Dataset:
     """Opens a data set, choosing the reader by what the path is.
 
     Args:
@@ -58,6 +58,12 @@ def open_dataset(path: str | Path, seed: int = 0) -> Dataset:
 
     Raises:
         DatasetError: the path is none of these, or what it names cannot be used.
+
+    Examples:
+        >>> import detquant
+        >>> scenes = detquant.open_dataset("scenes", seed=1)
+        >>> scenes.name, len(scenes.validation)
+        ('scenes', 300)
     """
     path = Path(path)
     kinds = f"a data.yaml, a COCO .json, a .csv of labels, a folder of images, an image, or: {', '.join(EMBEDDED)}"

@@ -44,6 +44,12 @@ class Dataset:
         fitted: the class names of the model whose numbers are used; None before `fit_task`.
         uncalibrated: why there are no calibration images, in a sentence, which only who wants them needs to hear;
             None where there are.
+
+    Examples:
+        >>> import detquant
+        >>> scenes = detquant.open_dataset("scenes")
+        >>> scenes.classes[:3], len(scenes.calibration), len(scenes.validation)
+        (('disc', 'ring', 'crescent'), 500, 300)
     """
 
     name: str

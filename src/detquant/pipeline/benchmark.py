@@ -9,8 +9,11 @@ from functools import partial
 
 import numpy as np
 
-from detquant.pipeline.detector import Detector, load
-from detquant.pipeline.opening import AUTO, Opening
+from detquant.errors import ModelError
+from detquant.pipeline.detector import Detector, as_detector
+from detquant.pipeline.keywords import Keywords
+from detquant.pipeline.opening import Opening
+from detquant.pipeline.options import BenchmarkOptions
 from detquant.targets import fitted
 from detquant.targets.latency import Latency, ratio, time_alternately
 
@@ -32,45 +35,45 @@ class Timed:
     opening: Opening
 
 
+@Keywords(BenchmarkOptions)
 def benchmark(
-    paths: Sequence[str | os.PathLike[str]],
-    *,
-    family: str = "auto",
-    imgsz: int | None = None,
-    reads: str | None = None,
-    target: str = AUTO,
-    threads: int = 1,
-    runs: int = 20,
+    models: str | os.PathLike[str] | Detector | Sequence[str | os.PathLike[str] | Detector], options: BenchmarkOptions
 ) -> list[Timed]:
     """Times detectors, alternating between them in one process.
 
     Each is shown noise that went through its own preprocessing, so they may differ in family and size.
 
     Args:
-        paths: paths of model files.
-        family: family of all of them, or "auto".
-        imgsz: side of the input in pixels, for models that leave it open.
-        reads: how they are fed and read, see `load`.
-        target: name of the target whose runtime they run in; "auto" for the one that each file was written for.
-        threads: number of threads of the runtime.
-        runs: timed runs of each.
+        models: detectors, or paths of their files; or one of these.
+        options: see `BenchmarkOptions`.
 
     Returns:
-        An entry for each path, in order.
+        An entry for each model, in order.
 
     Raises:
-        ModelError: a file cannot be read or is not a detector.
+        ModelError: a file cannot be read or is not a detector, or no model was given.
+        OptionError: a number is out of its bounds.
+
+    Examples:
+        >>> import detquant
+        >>> detector = detquant.load("yolov8-pico")
+        >>> first, second = detquant.benchmark(["yolov8-pico", detector], runs=3)
+        >>> first.ratio, second.latency.median_ms > 0
+        (1.0, True)
     """
-    detectors = [load(path, family=family, imgsz=imgsz, reads=reads) for path in paths]
+    several = [models] if isinstance(models, (str, os.PathLike, Detector)) else models
+    if not several:
+        raise ModelError("No model was given: name at least one, the first of them the reference.")
+    detectors = [as_detector(model, options) for model in several]
     calls, openings = {}, []
     for place, detector in enumerate(detectors):
         model = detector.family
         noise = np.random.default_rng(0).integers(0, 256, (model.height, model.width, 3), np.uint8)
         feed = {model.input_name: model.preprocess(noise)[0]}
-        openings.append(detector.opening(threads, target))
+        openings.append(detector.opening(options.threads, options.target))
         runner = openings[-1].runner
         calls[str(place)] = partial(runner.run, fitted(runner, feed))
-    timed = list(time_alternately(calls, runs).values())
+    timed = list(time_alternately(calls, options.runs).values())
     return [
         Timed(detector=detector, latency=latency, ratio=ratio(latency, timed[0]), opening=opening)
         for detector, latency, opening in zip(detectors, timed, openings, strict=True)

@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from detquant.calibration import Feed
-from detquant.data import Dataset, Skip, read_image
+from detquant.data import Dataset, Skip, open_dataset, read_image
 from detquant.errors import DatasetError
 from detquant.families import Family
 from detquant.pipeline.evaluate import ahead
 from detquant.recipes import Recipe
+
+
+def as_dataset(data: str | os.PathLike[str] | Dataset, seed: int) -> Dataset:
+    """The data set that is meant: one that was opened already, or what a path names.
+
+    Args:
+        data: a data set, or its path.
+        seed: chooses the calibration images where a path is opened.
+
+    Raises:
+        DatasetError: the path cannot be used; or the data set was opened already, and a seed is given.
+    """
+    if not isinstance(data, Dataset):
+        return open_dataset(data, seed)
+    if seed:
+        raise DatasetError(
+            f"{data.name} was opened already, so seed would change nothing: say it to detquant.open_dataset, or give "
+            f"the path."
+        )
+    return data
 
 
 def choose_images(dataset: Dataset, count: int, skipped: list[Skip]) -> list[Path]:

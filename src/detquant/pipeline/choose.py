@@ -13,16 +13,17 @@ from dataclasses import replace
 from detquant.calibration import Note
 from detquant.data import Dataset
 from detquant.errors import DetquantError, TargetError
-from detquant.pipeline.calibration_images import require_calibration
+from detquant.pipeline.calibration_images import as_dataset, require_calibration
 from detquant.pipeline.compare import compare
 from detquant.pipeline.decisions import Decisions, decisions_about, read_decisions
-from detquant.pipeline.detector import Detector
+from detquant.pipeline.detector import Detector, as_detector
 from detquant.pipeline.doctor import require_sound
 from detquant.pipeline.entries import Entry, float_entries, quantized_entry
 from detquant.pipeline.evaluate import measurable
 from detquant.pipeline.job import Job
+from detquant.pipeline.keywords import Keywords
+from detquant.pipeline.options import ChooseOptions
 from detquant.pipeline.wish import read_recipe
-from detquant.progress import Progress
 from detquant.recipes import Recipe, load_recipe
 from detquant.report.report import Report
 from detquant.report.row import Row
@@ -34,31 +35,16 @@ SMALL = "w8"
 MEASURED = "'{}' has no decisions about {}: they were taken by the clock."
 
 
+@Keywords(ChooseOptions)
 def choose(
-    detector: Detector,
-    dataset: Dataset,
-    *,
-    recipe: str = "w8a8",
-    calib: int = 128,
-    threads: int = 1,
-    limit: int | None = None,
-    decisions: str | os.PathLike[str] | None = None,
-    force: bool = False,
-    progress: Progress | None = None,
+    model: str | os.PathLike[str] | Detector, data: str | os.PathLike[str] | Dataset, options: ChooseOptions
 ) -> Report:
     """Measures a model on every runtime that is installed.
 
     Args:
-        detector: float.
-        dataset: the data set, as for `quantize`.
-        recipe: recipe of the quantised rows.
-        calib: number of calibration images.
-        threads: number of threads of each runtime.
-        limit: the first so many validation images only.
-        decisions: figures of an earlier run, whose measured decisions are taken again where they are about the same
-            recipe and target; elsewhere they are measured, which is noted.
-        force: whether to go on with a float model that finds nothing, or that is probably read wrongly.
-        progress: called with (what, done, total).
+        model: a float detector, or the path of its file.
+        data: a data set, or its path, as for `quantize`.
+        options: see `ChooseOptions`.
 
     Returns:
         A row for each place and precision, `Row.best` told; notes on what could not be run, or was not as planned,
@@ -66,55 +52,84 @@ def choose(
 
     Raises:
         RecipeError: there is no such recipe, or none of the decisions can be taken.
-        TargetError: no runtime here runs the model.
+        TargetError: no runtime here runs the model, or there is no such target.
+        OptionError: a number is out of its bounds.
+
+    Examples:
+        >>> import detquant
+        >>> report = detquant.choose("yolov8-pico", "scenes", targets=["ort"], calib=4, val_limit=4)
+        >>> [row.name for row in report.rows]
+        ['ort fp32', 'ort fp16', 'ort w8a8']
+        >>> any(row.best for row in report.rows)
+        True
     """
-    wish = read_recipe(recipe)
-    given = _given(decisions, detector, wish) if decisions is not None else ()
+    wish, places = read_recipe(options.recipe), _places(options.targets)
+    detector = as_detector(model, options)
+    given = _given(options.decisions, detector, wish, places) if options.decisions is not None else ()
+    dataset = as_dataset(data, options.seed)
     require_calibration(dataset, wish)
-    warned = require_sound(detector, dataset, force=force, progress=progress)
-    dataset = measurable(detector.family, dataset, limit)
+    warned = require_sound(detector, dataset, force=options.force, progress=options.progress)
+    dataset = measurable(detector.family, dataset, options.val_limit)
     notes: list[str] = []
     entries: list[Entry] = []
-    for place in map(load_target, TARGETS):
-        if place.variant_of:
-            continue
+    for place in places:
         if missing := place.missing():
             notes.append(f"{place.name} is {missing}.")
             continue
         try:
-            entries += float_entries(detector, place, threads)
+            entries += float_entries(detector, place, options.threads)
             if place.emulates:
                 notes.append(f"{place.name} has no row of {wish.name}: {place.emulates}.")
                 continue
             for one in wished(wish, place):
-                job = Job(detector=detector, dataset=dataset, recipe=one, target=place, calib=calib, progress=progress)
+                job = Job(
+                    detector=detector,
+                    dataset=dataset,
+                    recipe=one,
+                    target=place,
+                    calib=options.calib,
+                    progress=options.progress,
+                )
                 job = replace(job, decisions=next((known for known in given if known.is_about(job.about({}))), None))
-                entries.append(quantized_entry(job, threads))
-                notes += [] if job.decisions or not given else [MEASURED.format(decisions, entries[-1].name)]
+                entries.append(quantized_entry(job, options.threads))
+                notes += [] if job.decisions or not given else [MEASURED.format(options.decisions, entries[-1].name)]
         except DetquantError as error:
             notes.append(f"{place.name}: {error}")
     if not entries:
         raise TargetError(f"No runtime here runs the model. {' '.join(notes)}")
-    found = compare(entries, detector.family, dataset, limit=limit, strict=False, progress=progress)
-    report = found.report(detector, dataset, threads)
+    found = compare(entries, detector.family, dataset, limit=options.val_limit, strict=False, progress=options.progress)
+    report = found.report(detector, dataset, options.threads)
     return replace(
         report,
         recipe=wish.name,
-        calibration_images=calib,
+        seed=None if isinstance(data, Dataset) else options.seed,
+        calibration_images=options.calib,
         rows=tuple(replace(row, best=is_best(row, report.rows, report.measure)) for row in report.rows),
         notes=(*(Note(step="target", sentence=one) for one in notes), *report.notes),
         warnings=(*warned, *report.warnings),
     )
 
 
-def _given(source: str | os.PathLike[str], detector: Detector, wish: Recipe) -> tuple[Decisions, ...]:
+def _places(names: str | Sequence[str]) -> list[Target]:
+    """The places that are named; by default all, but those that are another form of one of them.
+
+    Raises:
+        TargetError: there is no such place.
+    """
+    if names:
+        return [load_target(name) for name in ([names] if isinstance(names, str) else names)]
+    return [place for place in map(load_target, TARGETS) if not place.variant_of]
+
+
+def _given(
+    source: str | os.PathLike[str], detector: Detector, wish: Recipe, places: Sequence[Target]
+) -> tuple[Decisions, ...]:
     """The decisions in a file.
 
     Raises:
         RecipeError: it has none, or all are about something else.
     """
     given = read_decisions(source)
-    places = [place for place in map(load_target, TARGETS) if not place.variant_of]
     jobs = [
         Decisions.about(detector.imported.sha256, one, place, {}) for place in places for one in wished(wish, place)
     ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -20,8 +21,10 @@ from detquant.graph.original_ends import Ends, element_of, ends_of, takes_codes
 from detquant.graph.values import static_shape
 from detquant.importers import ImportedModel, load_model
 from detquant.importers.signature import signature_of
+from detquant.pipeline.keywords import Keywords
 from detquant.pipeline.noise import on_noise
 from detquant.pipeline.opening import AUTO, Opening, open_where
+from detquant.pipeline.options import ModelOptions
 from detquant.targets import Runner, Target
 
 _QDQ = frozenset({"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"})
@@ -37,6 +40,14 @@ class Detector:
         family: how images go in and boxes come out.
         reason: a sentence saying why it is that family.
         ends: the inputs and outputs of the file, which the prepared graph has in float32 with channels first.
+
+    Examples:
+        >>> import detquant
+        >>> detector = detquant.load("yolov8-pico")
+        >>> print(detector.reason)
+        yolov8: output0 [1, 14, 1344] for an input of 256x256 is one output [1, 4 + classes, 1344] with 10 classes.
+        >>> detector.is_quantized
+        False
     """
 
     imported: ImportedModel
@@ -62,6 +73,16 @@ class Detector:
             read = ends[:, list(found.order)] * found.slope + found.offset
             known[found.end] = float(read.min()), float(read.max())
         return known
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """The model as plain values: "model", "model_sha256", "family", "family_reason"."""
+        return {
+            "model": str(self.imported.path),
+            "model_sha256": self.imported.sha256,
+            "family": self.family.name,
+            "family_reason": self.reason,
+        }
 
     @property
     def home(self) -> str:
@@ -129,57 +150,37 @@ class Stranger:
         return any(node.op_type in _QDQ for node in self.model.graph)
 
 
-def look_at(
-    path: str | os.PathLike[str],
-    *,
-    family: str = "auto",
-    imgsz: int | None = None,
-    preprocess: str | None = None,
-    reads: str | None = None,
-) -> Detector | Stranger:
+@Keywords(ModelOptions)
+def look_at(path: str | os.PathLike[str], options: ModelOptions) -> Detector | Stranger:
     """Reads a model, of whatever family: as `load`, but one that is of none is no error.
 
     Args:
         path: path of the model, as for `load`.
-        family: name of the family, as for `load`.
-        imgsz: side of the input, as for `load`.
-        preprocess: preprocessing, as for `load`.
-        reads: the words of a reading, as for `load`.
+        options: as for `load`.
 
     Raises:
         ModelError: the file cannot be read, or an option makes no sense.
     """
-    imported = _imported(path, imgsz, preprocess, reads)
+    imported = _imported(path, options)
     try:
-        model = prepare(imported.model, imgsz, own_ends=False)
+        model = prepare(imported.model, options.imgsz, own_ends=False)
     except ModelError as error:
         return Stranger(imported=imported, model=imported.model, problem=str(error))
     try:
-        return _detector(imported, model, family, preprocess, reads)
+        return _detector(imported, model, options)
     except ModelError as error:
-        if family != "auto" or preprocess or reads:
+        if options.family != "auto" or options.preprocess or options.reads:
             raise
         return Stranger(imported=imported, model=model, problem=str(error))
 
 
-def load(
-    path: str | os.PathLike[str],
-    *,
-    family: str = "auto",
-    imgsz: int | None = None,
-    preprocess: str | None = None,
-    reads: str | None = None,
-) -> Detector:
+@Keywords(ModelOptions)
+def load(path: str | os.PathLike[str], options: ModelOptions) -> Detector:
     """Reads a detector or a classifier, float or quantised.
 
     Args:
         path: path of the model file, or the name of an embedded model where no file has that name.
-        family: a key of `detquant.families.FAMILIES`, or "auto" to find it from the file and its shapes.
-        imgsz: side of the input in pixels, for models that leave it open.
-        preprocess: preprocessing of a classifier whose file does not tell it: a key of
-            `detquant.families.preprocessing.PREPROCESSING`, or a .toml file.
-        reads: how a detector is fed and its outputs are read, where that is not what its family does: words of
-            `detquant.families.reading.WORDS`, such as "bgr 0..255 xyxy".
+        options: see `ModelOptions`.
 
     Returns:
         The detector. Where its shapes leave open how boxes are meant, it has been run on a picture of noise.
@@ -187,34 +188,64 @@ def load(
     Raises:
         ModelError: the file cannot be read, is of no known family, or not of the family named; or a detector was
             given preprocessing, or words that mean nothing for its family.
+        OptionError: a number is out of its bounds.
+
+    Examples:
+        >>> import detquant
+        >>> detector = detquant.load("yolov8-pico")
+        >>> detector.family.name, detector.family.width, detector.family.classes[:2]
+        ('yolov8', 256, ('disc', 'ring'))
     """
-    imported = _imported(path, imgsz, preprocess, reads)
-    return _detector(imported, prepare(imported.model, imgsz, own_ends=False), family, preprocess, reads)
+    imported = _imported(path, options)
+    return _detector(imported, prepare(imported.model, options.imgsz, own_ends=False), options)
 
 
-def _imported(
-    path: str | os.PathLike[str], imgsz: int | None, preprocess: str | None, reads: str | None
-) -> ImportedModel:
+def as_detector(model: str | os.PathLike[str] | Detector, options: ModelOptions) -> Detector:
+    """The detector that is meant: one that was loaded already, or what a file holds.
+
+    Args:
+        model: a detector, or the path of its file.
+        options: how the file is read.
+
+    Raises:
+        ModelError: as `load` does; or the detector was loaded already, and it is said how its file should be read.
+    """
+    own = reading_of(options)
+    if not isinstance(model, Detector):
+        return load(model, **own)
+    late = [name for name, value in own.items() if value != getattr(ModelOptions, name)]
+    if late:
+        raise ModelError(
+            f"'{model.imported.path}' was loaded already, so {' and '.join(late)} would change nothing: say it to "
+            f"detquant.load, or give the path."
+        )
+    return model
+
+
+def reading_of(options: ModelOptions) -> dict[str, Any]:
+    """The options that `load` takes, by name."""
+    return {one.name: getattr(options, one.name) for one in fields(ModelOptions)}
+
+
+def _imported(path: str | os.PathLike[str], options: ModelOptions) -> ImportedModel:
     """The file, its metadata overruled by what was chosen."""
-    imported = load_model(path, imgsz)
-    chosen = {KEY: chosen_preprocessing(preprocess).to_json()} if preprocess else {}
-    chosen |= reading_entry({**written_reading(imported.metadata), **parse_reading(reads or "")})
+    imported = load_model(path, options.imgsz)
+    chosen = {KEY: chosen_preprocessing(os.fspath(options.preprocess)).to_json()} if options.preprocess else {}
+    chosen |= reading_entry({**written_reading(imported.metadata), **parse_reading(options.reads or "")})
     return replace(imported, metadata={**imported.metadata, **chosen})
 
 
-def _detector(
-    imported: ImportedModel, model: ir.Model, family: str, preprocess: str | None, reads: str | None
-) -> Detector:
+def _detector(imported: ImportedModel, model: ir.Model, options: ModelOptions) -> Detector:
     ends = ends_of(imported.model.graph)
     signature = signature_of(model, imported.metadata, element=element_of(model, ends), turned=imported.turned)
     signature = replace(signature, sample=on_noise(model))
-    found, reason = find_family(signature, family)
-    if preprocess and found.task != "classify":
+    found, reason = find_family(signature, options.family)
+    if options.preprocess and found.task != "classify":
         raise ModelError(
             f"'{imported.path}' is of the family {found.name}; --preprocess is for classifiers: say by --reads how a "
             f"detector is fed."
         )
-    found.read_as(parse_reading(reads or ""))  # words that the family does not heed are the user's mistake
+    found.read_as(parse_reading(options.reads or ""))  # words that the family does not heed are the user's mistake
     model = fold_image_arithmetic(model)
     reason = f"{reason} {found.fed}" if found.fed else reason
     return Detector(imported=imported, model=model, family=found, reason=reason, ends=ends)

@@ -6,6 +6,7 @@ two of them are compared on the same pixels, at the same temperature of the mach
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -13,19 +14,22 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from statistics import median
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from detquant.data import Dataset, Skip, fit_task, iter_images
+from detquant.data import Dataset, Skip, fit_task, iter_images, open_dataset
 from detquant.errors import DatasetError
-from detquant.evaluation.scorers import Score, Scorer, make_scorer
+from detquant.evaluation.scorers import Score, Scorer, figures, make_scorer
 from detquant.families import Detections, Family, Geometry
-from detquant.pipeline.detector import Detector
+from detquant.pipeline.detector import Detector, as_detector
 from detquant.pipeline.file_ends import said_of_feeding, said_of_running
-from detquant.pipeline.opening import AUTO, Opening
+from detquant.pipeline.keywords import Keywords
+from detquant.pipeline.opening import Opening
+from detquant.pipeline.options import EvaluateOptions
 from detquant.progress import Progress
+from detquant.report.report import skip_figures
 from detquant.targets import Runner, fitted, load_target
 from detquant.targets.latency import in_turn, stopwatch
 
@@ -91,6 +95,8 @@ class Evaluation:
         warnings: what the figures may be wrong for.
         objects: confident detections in all images.
         target: the place that it ran on.
+        detector: the model.
+        data: name of the data set.
     """
 
     accuracy: Score | None
@@ -100,33 +106,59 @@ class Evaluation:
     notes: tuple[str, ...]
     objects: int
     target: str
+    detector: Detector
+    data: str
     warnings: tuple[str, ...] = ()
 
+    def figures(self) -> dict[str, Any]:
+        """The figures as plain values, for JSON; measures are None where neither objects nor classes are known."""
+        task = self.detector.family.task
+        return {
+            **self.detector.identity,
+            "target": self.target,
+            "task": task,
+            "data": self.data,
+            **figures(task, self.accuracy),
+            "per_class": dict(self.accuracy.per_class) if self.accuracy else None,
+            "images": self.images,
+            "objects": self.objects,
+            "latency_ms": self.latency_ms["inference"],
+            "stages_ms": dict(self.latency_ms),
+            "skipped": skip_figures(self.skipped),
+            "notes": list(self.notes),
+            "warnings": list(self.warnings),
+        }
 
+
+@Keywords(EvaluateOptions)
 def evaluate(
-    detector: Detector,
-    dataset: Dataset,
-    *,
-    target: str = AUTO,
-    threads: int = 1,
-    limit: int | None = None,
-    progress: Progress | None = None,
+    model: str | os.PathLike[str] | Detector, data: str | os.PathLike[str] | Dataset, options: EvaluateOptions
 ) -> Evaluation:
     """Measures one detector on the validation images.
 
     Args:
-        detector: float or quantised.
-        dataset: with or without known objects.
-        target: name of the target whose runtime it runs in; "auto" for the one that the file was written for.
-        threads: number of threads of the runtime.
-        limit: the first so many images only.
-        progress: called with (what, done, total).
+        model: a detector, float or quantised, or the path of its file.
+        data: a data set, or its path, with or without known objects.
+        options: see `EvaluateOptions`.
 
     Raises:
+        ModelError, TargetError: the file cannot be read, or the runtime refuses it.
         DatasetError: no image can be read, the data are for another task, or the classes are not the model's.
+        OptionError: a number is out of its bounds.
+
+    Examples:
+        >>> import detquant
+        >>> found = detquant.evaluate("yolov8-pico", "scenes", val_limit=8)
+        >>> round(found.accuracy.figures()["ap50"]), found.images, found.target
+        (74, 8, 'ort')
+        >>> found.figures()["latency_ms"] > 0
+        True
     """
-    opening = detector.opening(threads, target)
-    measured = run_over(detector.family, {"model": opening.runner}, dataset, limit=limit, progress=progress)
+    detector = as_detector(model, options)
+    dataset = data if isinstance(data, Dataset) else open_dataset(data)
+    opening = detector.opening(options.threads, options.target)
+    runners = {"model": opening.runner}
+    measured = run_over(detector.family, runners, dataset, limit=options.val_limit, progress=options.progress)
     side = measured.sides["model"]
     stages = {
         "preprocess": measured.preprocess_ms,
@@ -142,6 +174,8 @@ def evaluate(
         warnings=(*measured.warnings, *_finds_nothing(detector.family, side)),
         objects=sum(map(len, side.confident)),
         target=opening.target,
+        detector=detector,
+        data=dataset.name,
     )
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from detquant.errors import TargetError
-from detquant.pipeline.detector import Detector
+from detquant.pipeline.detector import Detector, as_detector
 from detquant.pipeline.file_ends import said_of_ends, with_ends_of_file
 from detquant.pipeline.growth import float_growth
+from detquant.pipeline.keywords import Keywords
 from detquant.pipeline.label import label
+from detquant.pipeline.options import ExportOptions
+from detquant.report.files import staged
 from detquant.targets import Artefact, Target, load_target
 
 TOLERANCE = {"fp32": 1e-3, "fp16": 5e-2}
@@ -21,51 +27,103 @@ LOW_SCORE = 0.05
 """Noise may hold nothing that looks like an object; scores below this are compared as if the best were this."""
 
 
-def export(detector: Detector, target: str, precision: str | None = None) -> tuple[Artefact, dict[str, Any]]:
-    """Writes a float model for a target and runs it there beside the original.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """A float model in a target's own format.
+
+    Attributes:
+        artefact: the files.
+        detector: the detector that they were made of.
+        target: name of the target that they are for.
+        precision: precision of the weights.
+        difference: largest difference of a box or a score from the original's, as a share of the largest.
+        notes: sentences on how it was made and what is left to do.
+        inputs: files that it was made from; saving does not replace them.
+    """
+
+    artefact: Artefact
+    detector: Detector
+    target: str
+    precision: str
+    difference: float
+    notes: tuple[str, ...] = ()
+    inputs: tuple[Path, ...] = ()
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Writes the files: all of them or none.
+
+        What an earlier run wrote there is replaced; anything else is not, see `detquant.report.owned`.
+
+        Raises:
+            OutputError: the folder cannot be written, or something that detquant did not write is in the way.
+        """
+        with staged(folder, self.inputs) as put:
+            for name, content in self.artefact.files.items():
+                put(name, content)
+
+    def figures(self) -> dict[str, Any]:
+        """The export as plain values, for JSON."""
+        return {
+            "model": self.detector.imported.path.name,
+            "model_sha256": self.detector.imported.sha256,
+            "target": self.target,
+            "precision": self.precision,
+            "files": list(self.artefact.files),
+            "size_bytes": self.artefact.size_bytes,
+            "artefact_digest": self.artefact.digest(),
+            "difference": self.difference,
+            "notes": list(self.notes),
+        }
+
+
+@Keywords(ExportOptions)
+def export(model: str | os.PathLike[str] | Detector, target: str | Target, options: ExportOptions) -> Exported:
+    """Makes a float model's files for a target and runs them there beside the original.
 
     Args:
-        detector: float.
-        target: a key of TARGETS.
-        precision: precision of the artefact; by default the first that the target takes.
+        model: a float detector, or the path of its file.
+        target: where it is to run, a name that `detquant targets` lists.
+        options: see `ExportOptions`.
 
     Returns:
-        The artefact, and its figures as plain values.
+        The files, which `Exported.save` writes, and what was found.
 
     Raises:
         TargetError: the target is unknown, does not take the precision, refuses the model, or computes something else.
         MissingExtra: its runtime is not installed.
+
+    Examples:
+        >>> import detquant
+        >>> exported = detquant.export("yolov8-pico", "ort")
+        >>> exported.precision, list(exported.artefact.files), exported.difference < 1e-3
+        ('fp32', ['model.onnx'], True)
+        >>> exported.save("yolov8-pico-ort")
     """
-    place = load_target(target)
-    precision = precision or next(iter(place.precisions), "fp32")
+    place = target if isinstance(target, Target) else load_target(target)
+    precision = options.precision or next(iter(place.precisions), "fp32")
     place.require(precision)
-    model = place.rewrite(detector.model).clone()
-    label(model, detector, precision, place.name)
-    artefact = place.lower_float(with_ends_of_file(model, detector, place), precision)
+    detector = as_detector(model, options)
+    graph = place.rewrite(detector.model).clone()
+    label(graph, detector, precision, place.name)
+    artefact = place.lower_float(with_ends_of_file(graph, detector, place), precision)
     difference = _difference(detector, artefact, place)
     if difference > TOLERANCE[precision]:
         raise TargetError(
-            f"The {precision} model computes something else on {target}: its boxes or scores are off by "
+            f"The {precision} model computes something else on {place.name}: its boxes or scores are off by "
             f"{difference:.1e} of the largest, and {TOLERANCE[precision]:.0e} was expected at most. Nothing was "
             f"written."
         )
     artefact, notes = place.finish(artefact, detector.family)
-    figures = {
-        "model": detector.imported.path.name,
-        "model_sha256": detector.imported.sha256,
-        "target": target,
-        "precision": precision,
-        "files": list(artefact.files),
-        "size_bytes": artefact.size_bytes,
-        "artefact_digest": artefact.digest(),
-        "difference": difference,
-        "notes": [
-            *said_of_ends(detector, place),
-            *float_growth(detector, artefact, precision, place.precisions),
-            *notes,
-        ],
-    }
-    return artefact, figures
+    said = said_of_ends(detector, place), float_growth(detector, artefact, precision, place.precisions), notes
+    return Exported(
+        artefact=artefact,
+        detector=detector,
+        target=place.name,
+        precision=precision,
+        difference=difference,
+        notes=tuple(note for some in said for note in some),
+        inputs=(detector.imported.path,),
+    )
 
 
 def _difference(detector: Detector, artefact: Artefact, place: Target) -> float:

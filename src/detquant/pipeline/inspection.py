@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import asdict
 from typing import Any
@@ -15,21 +16,24 @@ from detquant.families.reading import reading_text
 from detquant.graph import find_decode_tail, summarize
 from detquant.graph.original_ends import End
 from detquant.graph.summary import node_macs
-from detquant.pipeline.detector import Detector, Stranger
+from detquant.pipeline.detector import Detector, Stranger, as_detector, look_at, reading_of
+from detquant.pipeline.keywords import Keywords
+from detquant.pipeline.options import PlanOptions, name_of
 from detquant.pipeline.prepared import prepared
-from detquant.pipeline.wish import read_recipe
-from detquant.recipes import Derived, Dynamic, Fixed, Own, Plan, Point, Shared, plan
+from detquant.pipeline.wish import integer_place, read_recipe
+from detquant.recipes import Derived, Dynamic, Fixed, Own, Plan, Point, Recipe, Shared
+from detquant.recipes import plan as decide
 from detquant.report.quantization import IntegerShare
-from detquant.targets import load_target
+from detquant.targets import Target
 
 
-def inspect(detector: Detector | Stranger, *, recipe: str = "w8a8", target: str = "ort") -> dict[str, Any]:
-    """Tells what a model is made of.
+@Keywords(PlanOptions)
+def inspect(model: str | os.PathLike[str] | Detector | Stranger, options: PlanOptions) -> dict[str, Any]:
+    """What a model is made of, and what a recipe would quantise of it.
 
     Args:
-        detector: float or quantised; or a model of no known family.
-        recipe: name of the recipe whose plan is counted.
-        target: where it would run.
+        model: a detector, float or quantised, or the path of a file, whose model may be of no known family.
+        options: see `PlanOptions`.
 
     Returns:
         Plain values: "importer_reason", "inputs", "outputs", "operators", "parameters", "macs", "weight_bytes",
@@ -38,13 +42,23 @@ def inspect(detector: Detector | Stranger, *, recipe: str = "w8a8", target: str 
         "int8" and "kept_float" None.
 
     Raises:
+        ModelError: the file cannot be read.
         RecipeError, TargetError: unknown, or nothing would be quantised.
+
+    Examples:
+        >>> import detquant
+        >>> found = detquant.inspect("yolov8-pico")
+        >>> found["family"], found["parameters"], found["operators"]["Conv"]
+        ('yolov8', 575363, 64)
+        >>> found["decode_tail"]
+        '23 nodes follow the last 6 weighted operators.'
     """
+    detector = _looked_at(model, options)
     summary = summarize(detector.model.graph)
     family, imported = (detector.family if isinstance(detector, Detector) else None), detector.imported
     planned = isinstance(detector, Detector) and not detector.is_quantized
-    made = _planned(detector, recipe, target) if planned and isinstance(detector, Detector) else None
-    model, decided = made or (detector.model, None)
+    made = _planned(detector, options.recipe, options.target) if planned and isinstance(detector, Detector) else None
+    graph, decided = made or (detector.model, None)
     return {
         "model": str(imported.path),
         "model_sha256": imported.sha256,
@@ -64,9 +78,9 @@ def inspect(detector: Detector | Stranger, *, recipe: str = "w8a8", target: str 
         "macs": summary.macs,
         "weight_bytes": summary.weight_bytes,
         "decode_tail": find_decode_tail(detector.model.graph).reason,
-        "recipe": recipe,
-        "target": target,
-        "int8": asdict(integer_share(model, decided)) if decided else None,
+        "recipe": name_of(options.recipe),
+        "target": name_of(options.target),
+        "int8": asdict(integer_share(graph, decided)) if decided else None,
         "kept_float": dict(Counter(decided.kept_float.values()).most_common()) if decided else None,
     }
 
@@ -79,26 +93,46 @@ def _end(end: End) -> dict[str, Any]:
     return {"element": end.element, "shape": list(end.shape), "layout": end.layout or None, "words": end.described}
 
 
-def make_plan(detector: Detector, recipe: str, target: str) -> Plan:
-    """The plan of a recipe for a detector and a target.
+def _looked_at(model: str | os.PathLike[str] | Detector | Stranger, options: PlanOptions) -> Detector | Stranger:
+    if isinstance(model, Stranger):
+        return model
+    return as_detector(model, options) if isinstance(model, Detector) else look_at(model, **reading_of(options))
+
+
+@Keywords(PlanOptions)
+def plan(model: str | os.PathLike[str] | Detector, options: PlanOptions) -> Plan:
+    """What a recipe comes to on a detector and a target, before any image is read.
+
+    Args:
+        model: a float detector, or the path of its file.
+        options: see `PlanOptions`.
 
     Raises:
-        ModelError: the detector is quantised already.
+        ModelError: the file cannot be read, or the detector is quantised already.
         RecipeError, TargetError: unknown, or nothing would be quantised.
+
+    Examples:
+        >>> import detquant
+        >>> planned = detquant.plan("yolov8-pico", recipe="w8a8", target="ort")
+        >>> len(planned.integer), len(planned.kept_float)
+        (213, 33)
+        >>> planned.points["images"].low, planned.points["images"].high
+        (0.0, 1.0)
     """
-    return _planned(detector, recipe, target)[1]
+    return _planned(as_detector(model, options), options.recipe, options.target)[1]
 
 
-def _planned(detector: Detector, recipe: str, target: str) -> tuple[ir.Model, Plan]:
+def _planned(
+    detector: Detector, recipe: str | os.PathLike[str] | Recipe, target: str | Target
+) -> tuple[ir.Model, Plan]:
     """The graph that `detquant.quantize` would quantise, and its plan."""
-    wish, place = read_recipe(recipe), load_target(target)
-    place.require_integers()
+    wish, place = read_recipe(recipe), integer_place(target)
     if detector.is_quantized:
         raise ModelError(
             f"'{detector.imported.path}' is quantised already (it has Q and DQ nodes): give the float model."
         )
     model = prepared(detector, place)
-    return model, plan(model, wish, place.capability, ranges=detector.ranges)
+    return model, decide(model, wish, place.capability, ranges=detector.ranges)
 
 
 def integer_share(model: ir.Model, decided: Plan) -> IntegerShare:

@@ -71,6 +71,9 @@ class Job:
         decisions: decisions of an earlier run, to be taken again; None to take those of this machine, or measure.
         executor: executor that images and searches are spread over, or None for threads; results do not depend on it.
         progress: called with (what, done, total).
+
+    Raises:
+        TargetError: the place takes no integer model.
     """
 
     detector: Detector
@@ -82,6 +85,9 @@ class Job:
     decisions: Decisions | None = None
     executor: Executor | None = None
     progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        self.target.require_integers()
 
     def run(self) -> Made:
         """Plans, calibrates, and takes the steps in order.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,11 @@ import numpy.typing as npt
 from detquant.data import Skip, iter_images, open_dataset
 from detquant.data.class_folders import validation_folder
 from detquant.errors import OutputError
-from detquant.families import Detections
-from detquant.pipeline.detector import Detector
-from detquant.pipeline.opening import AUTO, Opening
+from detquant.families import Detections, Family
+from detquant.pipeline.detector import Detector, as_detector
+from detquant.pipeline.keywords import Keywords
+from detquant.pipeline.options import PredictOptions
+from detquant.targets import Runner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,46 +28,74 @@ class Prediction:
         path: path of the image.
         image: pixels of the image, uint8 [height, width, 3], BGR.
         detections: best first.
+        classes: class names, by class_id.
     """
 
     path: Path
     image: npt.NDArray[np.uint8]
     detections: Detections
+    classes: tuple[str, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """The class of each detection."""
+        return [self.classes[one] for one in self.detections.class_id]
 
 
+@Keywords(PredictOptions)
 def predict(
-    detector: Detector,
-    images: Sequence[Path],
-    skipped: list[Skip],
-    *,
-    confidence: float = 0.25,
-    target: str = AUTO,
-    threads: int = 1,
-    opening: Opening | None = None,
+    model: str | os.PathLike[str] | Detector,
+    images: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    options: PredictOptions,
 ) -> Iterator[Prediction]:
-    """Detects the objects in images.
+    """Detects the objects in images, one image after the other.
 
     Args:
-        detector: float or quantised.
-        images: image files, or folders of them.
-        skipped: a Skip is appended for each image that cannot be read.
-        confidence: objects score more than this.
-        target: name of the target whose runtime it runs in; "auto" for the one that the file was written for.
-        threads: number of threads of the runtime.
-        opening: the model, open already, for who wants to know where it runs.
+        model: a detector, float or quantised, or the path of its file.
+        images: an image file, a folder of them, or several of these.
+        options: see `PredictOptions`.
 
-    Yields:
-        A prediction for each image that can be read.
+    Returns:
+        A prediction for each image that can be read, made when it is asked for.
 
     Raises:
+        ModelError, TargetError: the file cannot be read, or the runtime refuses it.
         DatasetError: none can be read, or a folder has none.
+        OptionError: a number is out of its bounds.
+
+    Examples:
+        >>> import detquant
+        >>> photo = detquant.open_dataset("scenes").validation[0]
+        >>> [found] = detquant.predict("yolov8-pico", photo)
+        >>> found.names, found.detections.xyxy.shape
+        (['disc', 'cross', 'square'], (3, 4))
     """
-    family, runner = detector.family, (opening or detector.opening(threads, target)).runner
-    paths = image_paths(images)
+    detector = as_detector(model, options)
+    several = [images] if isinstance(images, (str, os.PathLike)) else images
+    skipped = [] if options.skipped is None else options.skipped
+    paths, opening = image_paths([Path(one) for one in several]), detector.opening(options.threads, options.target)
+    return predictions(detector.family, opening.runner, paths, skipped, options.confidence)
+
+
+def predictions(
+    family: Family, runner: Runner, paths: Sequence[Path], skipped: list[Skip], confidence: float
+) -> Iterator[Prediction]:
+    """What an open model finds.
+
+    Args:
+        family: family of the model.
+        runner: the open model.
+        paths: paths of image files.
+        skipped: a Skip is appended for each image that cannot be read.
+        confidence: objects score more than this.
+
+    Raises:
+        DatasetError: none can be read.
+    """
     for path, image in iter_images(paths, skipped):
         tensor, geometry = family.preprocess(image)
-        outputs = runner.run({family.input_name: tensor})
-        yield Prediction(path=path, image=image, detections=family.decode(outputs, geometry, confidence))
+        found = family.decode(runner.run({family.input_name: tensor}), geometry, confidence)
+        yield Prediction(path=path, image=image, detections=found, classes=family.classes)
 
 
 def image_paths(images: Sequence[Path]) -> list[Path]:

@@ -1,15 +1,18 @@
-"""The recipe that a user names: read, and its steps looked at, before a model or an image is."""
+"""The recipe and the place that a user names: read, and looked at, before a model or an image is."""
 
 from __future__ import annotations
+
+import os
 
 from detquant.algorithms import build_steps
 from detquant.calibration import observer
 from detquant.calibration.weights import LADDERS
 from detquant.errors import RecipeError, unknown_name
 from detquant.recipes import Recipe, load_recipe
+from detquant.targets import Target, load_target
 
 
-def read_recipe(recipe: str | Recipe) -> Recipe:
+def read_recipe(recipe: str | os.PathLike[str] | Recipe) -> Recipe:
     """A recipe whose steps can be taken, and whose observers exist.
 
     Args:
@@ -27,3 +30,17 @@ def read_recipe(recipe: str | Recipe) -> Recipe:
         if rule.weight is not None and rule.weight.observer not in LADDERS:
             raise RecipeError(unknown_name("weight observer", rule.weight.observer, LADDERS))
     return found
+
+
+def integer_place(target: str | Target) -> Target:
+    """A place that takes integer models.
+
+    Args:
+        target: a key of `detquant.targets.TARGETS`, or the place itself.
+
+    Raises:
+        TargetError: there is none, or it takes no integer model; the sentence says what it takes.
+    """
+    place = target if isinstance(target, Target) else load_target(target)
+    place.require_integers()
+    return place

@@ -16,8 +16,8 @@ from detquant.pipeline.doctor import require_sound
 from detquant.pipeline.entries import Entry, float_entries, own_file, quantized_entry
 from detquant.pipeline.evaluate import measurable
 from detquant.pipeline.job import Job
-from detquant.pipeline.wish import read_recipe
-from detquant.progress import Progress
+from detquant.pipeline.options import WorkflowOptions
+from detquant.pipeline.wish import integer_place, read_recipe
 from detquant.recipes import load_recipe
 from detquant.recipes.workflow import Workflow, ZooData, ZooModel
 from detquant.report.files import require_place, staged, to_json
@@ -34,31 +34,25 @@ REPORT, REPORT_TEXT = "workflow.json", "workflow.md"
 CONFIDENCE = 0.25
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """How a workflow is run.
+@dataclass(frozen=True, kw_only=True)
+class Settings(WorkflowOptions):
+    """How a workflow is run, and where to.
 
     Attributes:
         out: folder for everything.
-        models: files to take instead of those of the zoo.
-        data: a data set to take instead of that of the zoo.
-        threads: number of threads of the runtime.
-        runs: timed runs of each precision.
-        seed: chooses the calibration images.
-        decisions: a `workflow.json` or `report.json` whose measured decisions are taken again.
-        force: whether to go on with a float model that finds nothing, or that is probably read wrongly.
-        progress: called with (what, done, total).
     """
 
     out: Path
-    models: Sequence[Path] = ()
-    data: Path | None = None
-    threads: int = 1
-    runs: int = 20
-    seed: int = 0
-    decisions: Path | None = None
-    force: bool = False
-    progress: Progress | None = None
+
+    def overrule(self, workflow: Workflow) -> Workflow:
+        """The workflow with what is taken instead of what it says."""
+        return replace(
+            workflow,
+            target=self.target or workflow.target,
+            recipe=self.recipe or workflow.recipe,
+            calib=self.calib or workflow.calib,
+            images=self.val_limit or workflow.images,
+        )
 
 
 def run_workflow(workflow: Workflow, settings: Settings) -> Project:
@@ -74,8 +68,10 @@ def run_workflow(workflow: Workflow, settings: Settings) -> Project:
     Raises:
         DetquantError: in a sentence; what was written before stays.
     """
+    workflow = settings.overrule(workflow)
     require_place(settings.out, (REPORT, REPORT_TEXT))
     wish = read_recipe(workflow.recipe)
+    integer_place(workflow.target)
     if settings.decisions:
         read_decisions(settings.decisions)  # what is wrong with the file is said before anything is fetched
     dataset = _data(workflow.data, settings)

@@ -19,6 +19,7 @@ options = { mode = "fast" }
 from __future__ import annotations
 
 import fnmatch
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -81,6 +82,16 @@ class Recipe:
             the target's integer kernels write float.
         range_tolerance: share of their width to which ranges must be known for calibration to end before it has seen
             all images; 0 to look at all of them.
+
+    Examples:
+        >>> import detquant
+        >>> from dataclasses import replace
+        >>> recipe = detquant.load_recipe("w8a8")
+        >>> plain = replace(recipe, name="plain", steps=())  # rounded, and nothing more
+        >>> plain.head, plain.calibrates
+        ('float', True)
+        >>> detquant.plan("yolov8-pico", recipe=plain).recipe
+        'plain'
     """
 
     name: str
@@ -130,12 +141,18 @@ def builtin_recipes() -> tuple[str, ...]:
     return builtin_names()
 
 
-def load_recipe(name: str) -> Recipe:
+def load_recipe(name: str | os.PathLike[str]) -> Recipe:
     """The recipe with a built-in name, or in a TOML file.
 
     Raises:
         RecipeError: no such recipe (the nearest name is given), or the file does not say a recipe.
+
+    Examples:
+        >>> import detquant
+        >>> [step.name for step in detquant.load_recipe("w8a8").steps]
+        ['guard', 'ranges', 'placement', 'bias_correction']
     """
+    name = os.fspath(name)
     return parse_recipe(load_table("recipe", name), name)
 
 

@@ -60,6 +60,17 @@ class Report:
         picture: picture of the models at work.
         predictions: paths of other pictures within the run's folder.
         versions: versions of what made it, by distribution.
+
+    Examples:
+        >>> import detquant
+        >>> report = detquant.quantize("yolov8-pico", "scenes", recipe="dynamic", val_limit=2).report
+        >>> before, after = report.reference, report.subject
+        >>> before.name, after.title, after.size_bytes < before.size_bytes
+        ('float', 'dynamic', True)
+        >>> report.measure, report.drop == before.value("ap") - after.value("ap")
+        ('ap', True)
+        >>> report.figures()["images"]
+        2
     """
 
     model: str

@@ -27,6 +27,11 @@ def load_target(name: str) -> Target:
 
     Raises:
         TargetError: there is none.
+
+    Examples:
+        >>> import detquant
+        >>> detquant.load_target("ort").missing() is None  # its runtime is installed
+        True
     """
     target: Target = load_named("target", name, TARGETS, TargetError)()
     return target

@@ -87,6 +87,14 @@ class Target(ABC):
         runs_here: whether detquant runs the real runtime; where it does not, another one stands in and it is said so.
         keeps_ends: whether it takes inputs and outputs of any element type and layout, as files have them.
         emulates: why its integers are no faster, where it computes them in float; None where they are integers.
+
+    Examples:
+        >>> import detquant
+        >>> place = detquant.load_target("ort")
+        >>> place.title, place.precisions, place.writes
+        ('ONNX Runtime on CPUs: QDQ ONNX', ('fp32', 'fp16'), ('model.onnx',))
+        >>> detquant.load_target("oak").float_only  # why it takes no INT8 model
+        'the MyriadX in OAK cameras computes in FP16 only'
     """
 
     name: str

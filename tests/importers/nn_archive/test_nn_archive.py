@@ -89,7 +89,7 @@ def test_what_it_says_of_its_input_is_obeyed(
 
 def test_an_ir_in_an_archive(tmp_path: Path) -> None:
     pytest.importorskip("openvino", reason="the extra openvino is not installed")
-    files = export(load("yolov8-pico"), "openvino", "fp32")[0].files
+    files = export("yolov8-pico", "openvino", precision="fp32").artefact.files
     path = written(tmp_path, {"config.json": config("model.xml"), **files})
     detector = load(path)
     assert detector.family.name == "yolov8" and detector.home == "ort"

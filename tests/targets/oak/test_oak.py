@@ -32,24 +32,24 @@ def head_of(artefact: Artefact) -> dict:
 
 @pytest.fixture(scope="module")
 def pico():
-    return export(detquant.load("yolov8-pico"), "oak")
+    return export("yolov8-pico", "oak")
 
 
 def test_yolov8_gives_the_maps_that_a_camera_decodes(pico):
-    artefact, figures = pico
+    artefact = pico.artefact
     model = onnx.load_from_string(artefact.files["model.onnx"])
     onnx.checker.check_model(model, full_check=True)
     shapes = [tuple(dim.dim_value for dim in one.type.tensor_type.shape.dim) for one in model.graph.output]
     assert shapes == [(1, 15, 32, 32), (1, 15, 16, 16), (1, 15, 8, 8)]
     assert [one.version for one in model.opset_import] == [13]
-    assert figures["difference"] < 1e-2 and figures["precision"] == "fp16"
+    assert pico.difference < 1e-2 and pico.precision == "fp16"
     scales = {node.input[2] for node in model.graph.node if node.op_type == "Resize"}
     weights = {one.name: one.data_type for one in model.graph.initializer if one.name not in scales}
     assert set(weights.values()) == {onnx.TensorProto.FLOAT16, onnx.TensorProto.INT64}
 
 
 def test_the_archive_holds_the_model_and_what_is_to_be_known_of_it(pico):
-    artefact, _ = pico
+    artefact = pico.artefact
     inside = opened(artefact)
     assert inside["model.onnx"] == artefact.files["model.onnx"]
     config = json.loads(inside["config.json"])
@@ -72,27 +72,29 @@ def test_the_archive_holds_the_model_and_what_is_to_be_known_of_it(pico):
 
 
 def test_a_classifier():
-    artefact, figures = export(detquant.load("resnet-pico"), "oak")
+    exported = export("resnet-pico", "oak")
+    artefact = exported.artefact
     head = head_of(artefact)
     assert head["parser"] == "ClassificationParser" and head["metadata"]["is_softmax"] is False
     assert head["metadata"]["n_classes"] == len(head["metadata"]["classes"]) == 10
-    assert any("ClassificationParser" in note for note in figures["notes"])
+    assert any("ClassificationParser" in note for note in exported.notes)
 
 
 def test_a_yolov8_with_another_head_keeps_its_outputs(square_model):
-    artefact, figures = export(detquant.load(square_model), "oak")
+    exported = export(square_model, "oak")
+    artefact = exported.artefact
     head = head_of(artefact)
     assert head["outputs"] == ["output0"] and head["parser"] == "detquant-yolov8"
-    assert any("no parser for yolov8" in note for note in figures["notes"])
+    assert any("no parser for yolov8" in note for note in exported.notes)
 
 
 def test_the_same_model_gives_the_same_bytes(square_model):
-    first, second = (export(detquant.load(square_model), "oak")[0] for _ in range(2))
+    first, second = (export(square_model, "oak").artefact for _ in range(2))
     assert first.digest() == second.digest()
 
 
 def test_the_file_is_evaluated_like_any_other(pico, tmp_path):
-    artefact, _ = pico
+    artefact = pico.artefact
     (tmp_path / "model.onnx").write_bytes(artefact.files["model.onnx"])
     found, original = detquant.load(tmp_path / "model.onnx"), detquant.load("yolov8-pico")
     assert found.family.name == "yolov8-maps" and found.family.classes == original.family.classes
@@ -100,7 +102,7 @@ def test_the_file_is_evaluated_like_any_other(pico, tmp_path):
     from detquant.pipeline.evaluate import evaluate
 
     scenes = open_dataset("scenes")
-    half, full = (evaluate(one, scenes, limit=12).accuracy.figures()["ap"] for one in (found, original))
+    half, full = (evaluate(one, scenes, val_limit=12).accuracy.figures()["ap"] for one in (found, original))
     assert abs(half - full) < 1.0
 
 
@@ -112,9 +114,8 @@ def test_int8_is_refused_with_the_reason(square_model, square_data, capsys):
 
 
 def test_without_blobconverter_the_command_is_given(pico):
-    _, figures = pico
-    assert figures["files"] == ["model.onnx", "model.tar.xz"]
-    [told] = [note for note in figures["notes"] if "blobconverter --onnx-model model.onnx" in note]
+    assert list(pico.artefact.files) == ["model.onnx", "model.tar.xz"]
+    [told] = [note for note in pico.notes if "blobconverter --onnx-model model.onnx" in note]
     assert "--scale_values=[255,255,255] --reverse_input_channels" in told
 
 
@@ -145,9 +146,12 @@ def converter(monkeypatch):
 
 
 def test_blobconverter_adds_the_blob(converter, square_model):
-    artefact, figures = export(detquant.load(square_model), "oak")
+    exported = export(square_model, "oak")
+    artefact = exported.artefact
     assert artefact.files["model.blob"] == b"blob of " + artefact.files["model.onnx"][:4]
-    assert "model.blob" in figures["files"] and any("compiled it for 6 SHAVEs" in note for note in figures["notes"])
+    assert "model.blob" in exported.figures()["files"] and any(
+        "compiled it for 6 SHAVEs" in note for note in exported.notes
+    )
     [options] = converter
     assert options["data_type"] == "FP16" and options["version"] == "2022.1"
     assert "--reverse_input_channels" in options["optimizer_params"]
@@ -155,13 +159,14 @@ def test_blobconverter_adds_the_blob(converter, square_model):
 
 def test_a_server_that_does_not_answer_leaves_the_rest(converter, square_model):
     converter.append({"fails": True})
-    artefact, figures = export(detquant.load(square_model), "oak")
+    exported = export(square_model, "oak")
+    artefact = exported.artefact
     assert "model.blob" not in artefact.files and "model.onnx" in artefact.files
-    assert any("did not compile it (no route to host)" in note for note in figures["notes"])
+    assert any("did not compile it (no route to host)" in note for note in exported.notes)
 
 
 def test_half_precision_is_what_it_is(pico):
-    artefact, _ = pico
+    artefact = pico.artefact
     family = detquant.load("yolov8-pico").family
     noise = np.random.default_rng(3).integers(0, 256, (100, 200, 3), np.uint8)
     found = TARGET.open(artefact).run({"images": family.preprocess(noise)[0]})

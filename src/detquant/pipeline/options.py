@@ -1,0 +1,295 @@
+"""What can be asked for: each option once, with its type, its bounds, its default and what to say of it.
+
+The command line reads the dataclasses below (`Parameter(name="*")`), Python's functions take their fields as keywords
+(`detquant.pipeline.keywords`); so both have the same options, and say the same of them. Fields of bases come first,
+those of the last base first of all: in this order the help shows them. Nothing here imports more than help needs.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from numbers import Integral, Real
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from detquant.errors import OptionError
+from detquant.progress import Progress
+
+if TYPE_CHECKING:
+    from detquant.data import Skip
+    from detquant.recipes import Recipe
+    from detquant.targets import Target
+
+    RecipeLike = str | os.PathLike[str] | Recipe
+    TargetLike = str | Target
+    FileLike = str | os.PathLike[str]
+    NameLike = str | os.PathLike[str]
+    Skips = list[Skip]
+else:  # who types knows names alone
+    RecipeLike, TargetLike, NameLike, FileLike, Skips = str, str, str, Path, list
+
+Count = Annotated[int, Parameter(validator=Number(gte=1))]
+Seed = Annotated[int, Parameter(validator=Number(gte=0))]
+Confidence = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
+# A range may begin with a minus: -1..1.
+Reads = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
+IN_PYTHON = Parameter(parse=False)
+"""Mark of a field that the command line does not show."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Base of all options: numbers are held to their bounds, whoever gives them."""
+
+    def __post_init__(self) -> None:
+        kind: type = type(self)
+        for name, (number, bounds) in bounds_of(kind).items():
+            value = getattr(self, name)
+            if value is not None:
+                _hold(name, value, number, bounds)
+
+
+@cache
+def bounds_of(kind: type) -> dict[str, tuple[type, tuple[Number, ...]]]:
+    """The options that have bounds: int or float, and the bounds, by name."""
+    hints = get_type_hints(kind, include_extras=True)
+    return {name: found for name, hint in hints.items() if (found := _bounded(hint)) is not None}
+
+
+def _bounded(hint: Any) -> tuple[type, tuple[Number, ...]] | None:
+    """The bounds of a type, or of one of the types that it joins: of `Count | None` as well."""
+    if get_origin(hint) is Annotated:
+        number, *marks = get_args(hint)
+        held = tuple(one for mark in marks for one in getattr(mark, "validator", ()) if isinstance(one, Number))
+        return (number, held) if held else _bounded(number)
+    return next((found for part in get_args(hint) if (found := _bounded(part)) is not None), None)
+
+
+def _hold(name: str, value: object, number: type, bounds: tuple[Number, ...]) -> None:
+    kind, words = (Integral, "a whole number") if number is int else (Real, "a number")
+    if isinstance(value, bool) or not isinstance(value, kind):
+        raise OptionError(f"{name} is {value!r}, and {words} was expected.")
+    for bound in bounds:
+        try:
+            bound(number, number(value))
+        except ValueError as error:
+            raise OptionError(f"{name} is {value}. {error}") from None
+
+
+def name_of(one: RecipeLike | TargetLike) -> str:
+    """What a recipe or a target is called, as it was given."""
+    return os.fspath(one) if isinstance(one, (str, os.PathLike)) else one.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOptions(Options):
+    """How a model file is read.
+
+    Attributes:
+        family: Detector family, found from the model by default.
+        imgsz: Side of the input in pixels, for models that leave it open.
+        preprocess: Of a classifier whose file does not tell it: unit, imagenet, imagenet-uncropped, tensorflow,
+            caffe, or a .toml file.
+        reads: How a detector is fed and read, where that is not what its family does: words such as "bgr 0..255 xyxy",
+            see detquant doctor.
+    """
+
+    family: str = "auto"
+    imgsz: Count | None = None
+    preprocess: NameLike | None = None
+    reads: Reads = None
+
+    @property
+    def files(self) -> list[Path]:
+        """Names that may be those of files which are read besides the model and the data."""
+        named = (getattr(self, "recipe", None), self.preprocess)
+        return [Path(one) for one in named if isinstance(one, (str, os.PathLike))]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipeOptions(Options):
+    """What is wished for.
+
+    Attributes:
+        recipe: A built-in recipe or a .toml file.
+    """
+
+    recipe: RecipeLike = "w8a8"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MakerOptions(Options):
+    """Where a quantised model goes, and who makes it.
+
+    Attributes:
+        target: Where the result is to run.
+        engine: Who quantises: detquant, or nncf (for ort and openvino) to compare with; it follows no recipe.
+    """
+
+    target: TargetLike = "ort"
+    engine: str = "detquant"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanOptions(ModelOptions, RecipeOptions):
+    """What to plan.
+
+    Attributes:
+        target: Where the result would run.
+    """
+
+    target: TargetLike = "ort"
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobOptions(ModelOptions):
+    """How a model is quantised and measured, whatever the recipe and the place.
+
+    Attributes:
+        calib: Number of calibration images.
+        seed: Chooses the calibration images.
+        threads: Of the runtime.
+        val_limit: Measure on the first so many validation images only.
+        decisions: A report.json or --json of an earlier run, whose decisions by the clock are taken again: same bytes.
+        force: Go on with a float model that finds nothing, or that is probably read wrongly.
+        progress: Called with (what, done, total).
+    """
+
+    calib: Count = 128
+    seed: Seed = 0
+    threads: Count = 1
+    val_limit: Count | None = None
+    decisions: FileLike | None = None
+    force: bool = False
+    progress: Annotated[Progress | None, IN_PYTHON] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantizeOptions(JobOptions, MakerOptions, RecipeOptions):
+    """How `detquant.quantize` quantises.
+
+    Attributes:
+        work: Folder in which statistics and measurements are kept, so that an interrupted run goes on.
+    """
+
+    work: Annotated[FileLike | None, IN_PYTHON] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChooseOptions(JobOptions, RecipeOptions):
+    """How `detquant.choose` tries the places.
+
+    Attributes:
+        targets: The places to try, see detquant targets; by default all that are installed.
+    """
+
+    targets: Annotated[tuple[str, ...], Parameter(negative="", show_default=False)] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaceOptions(Options):
+    """Where a model runs.
+
+    Attributes:
+        target: Whose runtime it runs in, see detquant targets; auto is the one that the file was written for:
+            LiteRT for .tflite, OpenVINO for its IR, PyTorch for .pt2, ONNX Runtime for all else.
+    """
+
+    target: str = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(ModelOptions, PlaceOptions):
+    """How a model is run.
+
+    Attributes:
+        threads: Of the runtime.
+    """
+
+    threads: Count = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions(RunOptions):
+    """How `detquant.evaluate` measures.
+
+    Attributes:
+        val_limit: Measure on the first so many validation images only.
+        progress: Called with (what, done, total).
+    """
+
+    val_limit: Count | None = None
+    progress: Annotated[Progress | None, IN_PYTHON] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkOptions(RunOptions):
+    """How `detquant.benchmark` times.
+
+    Attributes:
+        runs: Timed runs of each.
+    """
+
+    runs: Count = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictOptions(RunOptions):
+    """How `detquant.predict` looks.
+
+    Attributes:
+        confidence: Objects score more than this.
+        skipped: A list to which a `detquant.data.Skip` is added for each image that cannot be read.
+    """
+
+    confidence: Confidence = 0.25
+    skipped: Annotated[Skips | None, IN_PYTHON] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions(ModelOptions):
+    """How `detquant.export` writes.
+
+    Attributes:
+        precision: fp32 or fp16, by default the first that the target takes.
+    """
+
+    precision: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkflowOptions(Options):
+    """How a workflow is run, and what is taken instead of what it says.
+
+    Attributes:
+        models: A file to take instead of the zoo's; may be given several times.
+        data: A data set to take instead of the zoo's, as for detquant quantize.
+        target: Instead of the workflow's.
+        recipe: Instead of the workflow's.
+        calib: Number of calibration images, instead of the workflow's.
+        val_limit: Measure on the first so many validation images, instead of the workflow's number.
+        force: Go on with a float model that finds nothing, or that is probably read wrongly.
+        seed: Chooses the calibration images.
+        threads: Of the runtime.
+        runs: Timed runs of each precision.
+        decisions: A workflow.json of an earlier run, whose decisions by the clock are taken again: same bytes.
+        progress: Called with (what, done, total).
+    """
+
+    models: Annotated[tuple[Path, ...], Parameter(name="--model", negative="", show_default=False)] = ()
+    data: Path | None = None
+    target: str | None = None
+    recipe: str | None = None
+    calib: Count | None = None
+    val_limit: Count | None = None
+    force: bool = False
+    seed: Seed = 0
+    threads: Count = 1
+    runs: Count = 20
+    decisions: Path | None = None
+    progress: Annotated[Progress | None, IN_PYTHON] = None
