@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from detquant.errors import RecipeError
@@ -136,3 +139,11 @@ def test_the_last_rule_that_matches_wins(small_net):
     rules = {name: found.rule_for(small_net.graph.node(name)) for name in ("relu", "first", "second")}
     assert rules["relu"] is first and rules["first"] is second and rules["second"] is third
     assert Recipe(name="r", rules=(third,)).rule_for(small_net.graph.node("relu")) is None
+
+
+def test_the_recipe_in_the_docs_can_be_read(tmp_path):
+    page = Path(__file__).parents[2] / "docs/recipes.md"
+    [written] = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "mine.toml").write_text(written, encoding="utf-8")
+    found = load_recipe(tmp_path / "mine.toml")
+    assert [rule.weight.qtype.bits for rule in found.rules] == [4, 8] and found.steps[0].options == {"mode": "fast"}
