@@ -8,6 +8,7 @@ from multiprocessing import get_context
 
 import pytest
 
+import detquant
 from detquant.data.scenes import open_scenes
 from detquant.pipeline.detector import load
 from detquant.pipeline.job import Job
@@ -52,6 +53,15 @@ def test_threads_of_the_caller(expected, workers):
         assert quantised(executor) == expected
         assert executor.given > 8
         assert executor.submit(int, "7").result() == 7  # still the caller's, and running
+
+
+def test_an_executor_is_an_option_of_quantize(square_model, square_data):
+    recipe = replace(load_recipe("w8a8"), steps=())
+    with Counting(2) as executor:
+        result = detquant.quantize(square_model, square_data(), recipe=recipe, calib=2, executor=executor)
+        assert executor.given > 0
+    alone = detquant.quantize(square_model, square_data(), recipe=recipe, calib=2)
+    assert result.artefact.digest() == alone.artefact.digest()
 
 
 def test_processes(expected):

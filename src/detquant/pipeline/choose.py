@@ -88,6 +88,7 @@ def choose(
                     recipe=one,
                     target=place,
                     calib=options.calib,
+                    executor=options.executor,
                     progress=options.progress,
                 )
                 job = replace(job, decisions=next((known for known in given if known.is_about(job.about({}))), None))

@@ -8,6 +8,7 @@ those of the last base first of all: in this order the help shows them. Nothing 
 from __future__ import annotations
 
 import os
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cache
 from numbers import Integral, Real
@@ -157,6 +158,7 @@ class JobOptions(ModelOptions):
         val_limit: Measure on the first so many validation images only.
         decisions: A report.json or --json of an earlier run, whose decisions by the clock are taken again: same bytes.
         force: Go on with a float model that finds nothing, or that is probably read wrongly.
+        executor: That images and searches are spread over, or None for threads; the result does not depend on it.
         progress: Called with (what, done, total).
     """
 
@@ -166,6 +168,7 @@ class JobOptions(ModelOptions):
     val_limit: Count | None = None
     decisions: FileLike | None = None
     force: bool = False
+    executor: Annotated[Executor | None, IN_PYTHON] = None
     progress: Annotated[Progress | None, IN_PYTHON] = None
 
 

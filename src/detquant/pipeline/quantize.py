@@ -120,6 +120,7 @@ def quantize(
         target=place,
         calib=options.calib,
         work=work,
+        executor=options.executor,
         progress=options.progress,
     )
     if options.decisions is not None:
