@@ -7,8 +7,9 @@ import pytest
 import detquant
 from detquant.calibration import Collector, calibrate
 from detquant.errors import ModelError
+from detquant.graph.running import as_bytes
 from detquant.recipes import load_recipe, plan
-from detquant.targets import load_target
+from detquant.targets import Artefact, load_target
 
 
 @pytest.fixture
@@ -39,3 +40,11 @@ def test_a_file_is_read_again_and_known_as_quantised(square_model, square_data, 
     assert again.is_quantized and again.family.name == "yolov8"
     with pytest.raises(ModelError, match="is quantised already"):
         detquant.quantize(tmp_path / "out" / "model.onnx", square_data())
+
+
+def test_layers_that_the_runtime_leaves_in_float_are_named(qdq):
+    target = load_target("ort-qoperator")
+    assert target.finish(target.lower(qdq), None)[1] == ()
+    as_it_was = Artefact({"model.onnx": as_bytes(qdq)})
+    same, [sentence] = target.finish(as_it_was, None)
+    assert same is as_it_was and "no operator on codes for 3 of the layers" in sentence and "Conv '" in sentence
