@@ -157,6 +157,7 @@ def test_quantize_passes_everything_on(square_model, square_data, tmp_path, monk
         "val_limit": None,
         "decisions": None,
         "force": False,
+        "executor": None,
         "work": Path("squares-w8a8"),
     }
     assert json.loads(json_file.read_text())["recipe"] == "w8a8"
