@@ -63,23 +63,6 @@ def test_where_no_runtime_takes_the_model_it_is_said_why(square_model, square_da
     assert "No runtime here runs the model. opencv: It does not want to." in capsys.readouterr().err
 
 
-@pytest.fixture
-def clock(monkeypatch):
-    """clock(ratio): placement finds every candidate so fast; gives the list of its looks."""
-    asked = []
-
-    def start(ratio):
-        def alternate(sides, feed, turns):
-            asked.append(turns)
-            return {"reference": [1.0] * turns, "candidate": [ratio] * turns}
-
-        monkeypatch.setattr("detquant.algorithms.placement.alternate", alternate)
-        asked.clear()
-        return asked
-
-    return start
-
-
 def test_decisions_are_taken_again(square_model, square_data, tmp_path, clock, monkeypatch):
     monkeypatch.setattr("detquant.pipeline.choose.TARGETS", ("ort", "openvino"))
     monkeypatch.setenv("DETQUANT_CACHE", "")

@@ -22,23 +22,6 @@ def data(square_data):
 
 
 @pytest.fixture
-def clock(monkeypatch):
-    """clock(ratio): placement finds every candidate so fast; gives the list of its looks."""
-    asked = []
-
-    def start(ratio):
-        def alternate(sides, feed, turns):
-            asked.append(turns)
-            return {"reference": [1.0] * turns, "candidate": [ratio] * turns}
-
-        monkeypatch.setattr("detquant.algorithms.placement.alternate", alternate)
-        asked.clear()
-        return asked
-
-    return start
-
-
-@pytest.fixture
 def report(square_model, data, tmp_path, clock):
     """The folder of a result in which much went to float, the convolution of the image first."""
     clock(0.5)

@@ -34,6 +34,11 @@ Outputs = Mapping[str, Array]
 Run = Callable[[Mapping[str, Array]], Outputs]
 
 
+def with_flags(run: Run, flags: Mapping[str, Array], feed: Mapping[str, Array]) -> Outputs:
+    """Runs a model whose grids are switched (`detquant.graph.switches`) on one image, its switches as given."""
+    return run({**feed, **flags})
+
+
 class Heads(Protocol):
     """The part of a detector family that reads raw outputs."""
 

@@ -26,7 +26,7 @@ import numpy as np
 import onnx_ir as ir
 
 from detquant.algorithms._base import Context
-from detquant.algorithms.damage import Damage, Outputs, Run
+from detquant.algorithms.damage import Damage, Run, with_flags
 from detquant.algorithms.options import Count, NotNegative, Share
 from detquant.algorithms.replan import keep_more_float, with_notes_of
 from detquant.calibration import QuantModel
@@ -35,7 +35,6 @@ from detquant.graph.running import OrtRunner
 from detquant.graph.switches import with_switches
 from detquant.graph.traits import activation_inputs, weight_of
 from detquant.graph.values import constant
-from detquant.numerics.arrays import Array
 from detquant.recipes import Stage
 
 GROUPS = 12
@@ -99,12 +98,11 @@ class Guard:
             if total < self.tolerance or total > self.max_remaining * before:
                 break
             before = total
-            found = search(roots, switches.screen, switches.measure, self.threshold(total), context)
-            worth = self.affordable(qm, found, kept)
-            if not worth:
-                left = f"guard: damage {total:.3f} is left, {TOO_LARGE if found else NOBODY}"
+            sensitive = search(roots, switches.screen, switches.measure, self.threshold(total), context)
+            found = self.affordable(qm, sensitive, kept)
+            if not found:
+                left = f"guard: damage {total:.3f} is left, {TOO_LARGE if sensitive else NOBODY}"
                 return with_notes_of(costs, qm, self).noted(self, left, cost=total)
-            found = worth
             reasons = {root: _reason(qm, root, cost, total) for root, cost in found.items()}
             if context.target.capability.integer_only:
                 return self.named(qm, found, reasons, context)
@@ -168,7 +166,7 @@ class _Switches:
     def _with(self, group: Group) -> Run:
         chosen = set(group)
         flags = {PREFIX + root: np.array(root in chosen) for root in self._roots}
-        return partial(_with_flags, self._runner.run, flags)
+        return partial(with_flags, self._runner.run, flags)
 
     def measure(self, group: Group) -> float:
         """Damage of a group of grids alone, on all images."""
@@ -177,10 +175,6 @@ class _Switches:
     def screen(self, groups: Sequence[Group]) -> list[float]:
         """Estimate of each group's damage alone, from the one image that all grids together damage most."""
         return [cost * self._scale for cost in self._one.of_each([self._with(group) for group in groups])]
-
-
-def _with_flags(run: Run, flags: Mapping[str, Array], feed: Mapping[str, Array]) -> Outputs:
-    return run({**feed, **flags})
 
 
 def _reason(qm: QuantModel, root: str, cost: float, total: float) -> str:

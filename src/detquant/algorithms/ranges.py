@@ -9,7 +9,6 @@ guard, since a tensor that does most of the damage by itself would hide all else
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
@@ -17,14 +16,13 @@ from typing import ClassVar
 import numpy as np
 
 from detquant.algorithms._base import Context
-from detquant.algorithms.damage import Outputs, Run
+from detquant.algorithms.damage import with_flags
 from detquant.algorithms.options import NotNegative, Share
 from detquant.algorithms.replan import planned, planned_again
 from detquant.calibration import QuantModel, activation_grids, observer
 from detquant.errors import CalibrationError
 from detquant.graph.running import OrtRunner
 from detquant.graph.switches import with_switches
-from detquant.numerics.arrays import Array
 from detquant.recipes import Stage
 
 ON = "detquant.round"
@@ -87,8 +85,4 @@ def damage_of(qm: QuantModel, context: Context) -> float:
     """Damage to the heads when activations alone are rounded, weights staying float."""
     assert context.damage is not None, "checked by the caller"
     runner = OrtRunner(with_switches(qm.reference, qm.activations, dict.fromkeys(qm.activations, ON)))
-    return context.damage(partial(_switched_on, runner.run))
-
-
-def _switched_on(run: Run, feed: Mapping[str, Array]) -> Outputs:
-    return run({**feed, ON: np.array(True)})
+    return context.damage(partial(with_flags, runner.run, {ON: np.array(True)}))

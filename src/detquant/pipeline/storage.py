@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from detquant.calibration import QuantModel
 from detquant.numerics import Capability
 
@@ -27,11 +25,11 @@ def said_of_storage(qm: QuantModel, capability: Capability) -> list[str]:
     return said
 
 
-def _kept(qm: QuantModel, capability: Capability) -> dict[int, Counter[int]]:
+def _kept(qm: QuantModel, capability: Capability) -> dict[int, set[int]]:
     """Width in the file -> widths of grids that are narrower; files hold powers of two."""
-    kept: dict[int, Counter[int]] = {}
+    kept: dict[int, set[int]] = {}
     for grid in qm.weights.values():
         bits = next(width for width in (2, 4, 8, 16, 32) if width >= max(grid.qtype.bits, capability.stored_bits))
         if bits > grid.qtype.bits:
-            kept.setdefault(bits, Counter())[grid.qtype.bits] += 1
+            kept.setdefault(bits, set()).add(grid.qtype.bits)
     return kept
