@@ -373,7 +373,8 @@ def cut(path: Path) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [
-        ("--recipe", "w8a9", "Unknown recipe 'w8a9': did you mean 'w8a8'?"),
+        ("--recipe", "w1a8", "Recipe 'w1a8' asks for weights of 1 bit, and there are none: did you mean 'w2a8'?"),
+        ("--recipe", "w8a8-symetric", "Unknown recipe 'w8a8-symetric': did you mean 'w8a8-symmetric'?"),
         ("--recipe", "gone.toml", "gone.toml"),
         ("--target", "orrt", "Unknown target 'orrt': did you mean 'ort'?"),
     ],

@@ -96,7 +96,13 @@ LIKENESS = 0.65
 """Likeness from which one name is taken for another misspelt; equal ones have 1, "nope" and "opencv" 0.6."""
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str], renamed: Mapping[str, str] | None = None) -> str:
+def unknown_name(
+    kind: str,
+    name: str,
+    known: Iterable[str],
+    renamed: Mapping[str, str] | None = None,
+    besides: Iterable[str] = (),
+) -> str:
     """A sentence for a name that is in no table, with the nearest one that is.
 
     Args:
@@ -104,13 +110,14 @@ def unknown_name(kind: str, name: str, known: Iterable[str], renamed: Mapping[st
         name: what was given.
         known: the names that exist.
         renamed: former name -> the one that took its place.
+        besides: names that exist too, too many to be listed.
 
     Returns:
         "Unknown recipe 'w8a9': did you mean 'w8a8'? Known: ..."
     """
     names = sorted(known)
     now = (renamed or {}).get(name)
-    near = now if now in names else nearest_name(name, names)
+    near = now if now in names else nearest_name(name, [*names, *besides])
     hint = f"did you mean '{near}'? " if near else ""
     return f"Unknown {kind} '{name}': {hint}Known: {', '.join(names)}."
 

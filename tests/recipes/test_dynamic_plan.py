@@ -55,7 +55,7 @@ def test_grids_are_found_all_on_the_fly_or_all_beforehand(small_net):
 
 def test_where_nothing_would_be_rounded_it_says_so(small_net):
     with pytest.raises(RecipeError, match="would quantise no convolution or matrix product"):
-        plan(small_net, replace(DYNAMIC, rules=(replace(DYNAMIC.rules[0], scope="nothing"),)), CPU)
+        plan(small_net, replace(DYNAMIC, rules=(replace(DYNAMIC.rules[0], scope="relu"),)), CPU)
 
 
 WITHOUT_KERNELS = [one.name for one in map(load_target, TARGETS) if not (one.capability.dynamic_ops or one.float_only)]

@@ -8,7 +8,20 @@ import pytest
 from detquant.errors import RecipeError, UnsupportedOperator
 from detquant.graph import prepare
 from detquant.numerics import INT8, Capability, Kernel, PerAxis, QType, QuantSpec, eight_bits
-from detquant.recipes import Choice, Derived, Fixed, Own, Recipe, Rule, Shared, load_recipe, parse_recipe, plan
+from detquant.recipes import (
+    Choice,
+    Derived,
+    Fixed,
+    Own,
+    Place,
+    Places,
+    Recipe,
+    Rule,
+    Shared,
+    load_recipe,
+    parse_recipe,
+    plan,
+)
 
 W8A8 = load_recipe("w8a8")
 CPU = Capability(
@@ -203,7 +216,7 @@ def test_a_preactivation_has_no_other_reader(build, also_read, expected):
     ("recipe", "capability"),
     [
         (Recipe(name="nothing", rules=(Rule(),)), CPU),
-        (Recipe(name="none", rules=(replace(W8A8.rules[0], ops=("Conv3D",)),)), CPU),
+        (Recipe(name="none", rules=(replace(W8A8.rules[0], ops=("Relu",)),)), CPU),
         (Recipe(name="no weights", rules=(replace(W8A8.rules[0], weight=None),)), CPU),
         (W8A8, replace(CPU, kernels=eight_bits({"Relu"}))),
     ],
@@ -296,7 +309,8 @@ W8 = load_recipe("w8")
 
 
 def test_layers_in_float_keep_their_weights_in_codes_where_that_costs_no_time(small_net):
-    faster = {"third": replace(W8A8.choice_for(small_net.graph.node("third")), activation=None, why="placement")}
+    begun = W8A8.choice_for(small_net.graph.node("third"), Places(small_net.graph))
+    faster = {"third": replace(begun, activation=None, why="placement")}
     found = plan(small_net, W8A8, UNFOLDING, faster)
     assert set(found.weights) == {"first", "second", "third", "head"}
     assert found.weight_only == ["third", "head"] and not {"third", "head"} & set(found.integer)
@@ -316,7 +330,7 @@ def test_weights_alone(small_net):
 def test_weights_alone_need_a_target_that_unfolds_them_once(small_net):
     with pytest.raises(RecipeError, match=r"'w8' asks for weights alone, and cpu would .* such as opencv"):
         plan(small_net, W8, CPU)
-    none = replace(W8, rules=(replace(W8.rules[0], ops=("Gemm",)),))
+    none = replace(W8, rules=(replace(W8.rules[0], ops=("Relu",)),))
     with pytest.raises(RecipeError, match="would quantise no convolution"):
         plan(small_net, none, UNFOLDING)
 
@@ -337,9 +351,49 @@ def test_the_decode_tail_has_no_weight_in_codes(build):
     assert found.weight_only == ["layer", "head"] and found.kept_float["expectation"] == "decode tail"
 
 
+NAMED = {"weight": W8A8.rules[0].weight, "activation": W8A8.rules[0].activation}
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        (Rule(scope="thrid", **NAMED), "no operator is named 'thrid'. The nearest names: 'third', "),
+        (
+            Rule(scope="head*", ops=("Relu", "Add"), **NAMED),
+            "no Relu or Add is named 'head*'. The nearest names: 'add', 're",
+        ),
+        (
+            Rule(ops=("Covn",), **NAMED),
+            "no operator of type 'Covn': did you mean 'Conv'? Its types: Add, Concat, Conv, ",
+        ),
+        (Rule(ops=("Gemm", "MatMul"), **NAMED), "no operator of type 'Gemm', 'MatMul': Its types: "),
+    ],
+)
+@pytest.mark.parametrize("wish", [W8A8, load_recipe("dynamic"), W8], ids=lambda wish: wish.name)
+def test_a_rule_that_names_nothing_of_the_model_is_refused(small_net, wish, rule, words):
+    facts = replace(UNFOLDING, dynamic_ops=frozenset({"Conv"}))
+    with pytest.raises(RecipeError) as error:
+        plan(small_net, replace(wish, rules=(*wish.rules, rule)), facts)
+    assert f"Rule 2 of recipe '{wish.name}' matches nothing: " in str(error.value) and words in str(error.value)
+
+
+def test_a_rule_for_places_and_sizes_that_the_model_does_not_have_is_none(small_net):
+    more = (Rule(min_weights=10**6, **NAMED), Rule(scope="add", place=(Place.HEAD,), **NAMED))
+    assert plan(small_net, replace(W8A8, rules=(*W8A8.rules, *more)), CPU) == plan(small_net, W8A8, CPU)
+
+
+def test_joined_values_lie_on_the_widest_grid_that_was_wished_for_one_of_them(small_net):
+    facts = replace(CPU, kernels=dict.fromkeys(CPU.kernels, Kernel(activation_bits=frozenset({4, 8}))))
+    narrow = replace(NAMED["activation"], qtype=QType(4, signed=False))
+    for named, bits in (("relu", 4), ("pool", 8), ("join", 8)):  # pool and join only move what relu writes
+        more = Rule(scope=named, weight=None, activation=narrow)
+        found = plan(small_net, replace(W8A8, rules=(*W8A8.rules, more)), facts)
+        assert found.points[found.root("joined")].spec.qtype.bits == bits
+
+
 @pytest.mark.parametrize("bits", range(2, 9))
 def test_a_width_that_was_chosen_for_one_layer_is_planned(small_net, bits):
-    wish = W8A8.choice_for(small_net.graph.node("second"))
+    wish = W8A8.choice_for(small_net.graph.node("second"), Places(small_net.graph))
     narrow = replace(wish, weight=replace(wish.weight, qtype=QType(bits)), why="cheap there")
     found, usual = plan(small_net, W8A8, CPU, {"second": narrow}), plan(small_net, W8A8, CPU)
     assert found.weights["second"].qtype == QType(bits) and found.integer == usual.integer
@@ -347,7 +401,7 @@ def test_a_width_that_was_chosen_for_one_layer_is_planned(small_net, bits):
 
 
 def test_an_activation_that_was_chosen_is_that_of_what_the_operator_writes(small_net):
-    wish = W8A8.choice_for(small_net.graph.node("add"))
+    wish = W8A8.choice_for(small_net.graph.node("add"), Places(small_net.graph))
     narrow = replace(wish, activation=replace(wish.activation, qtype=QType(4, signed=False)))
     found, usual = (
         plan(
@@ -364,7 +418,7 @@ def test_an_activation_that_was_chosen_is_that_of_what_the_operator_writes(small
 
 
 def test_a_layer_that_is_given_no_weight_runs_in_float_and_what_has_none_does_not_mind(small_net):
-    wish = W8A8.choice_for(small_net.graph.node("third"))
+    wish = W8A8.choice_for(small_net.graph.node("third"), Places(small_net.graph))
     found = plan(small_net, W8A8, CPU, {name: replace(wish, weight=None, why="so I say") for name in ("third", "add")})
     assert found.kept_float["third"] == "so I say" and "add" in found.integer
 
@@ -377,7 +431,7 @@ def test_a_choice_wins_over_a_recipe_that_says_float(small_net):
 def test_choices_that_no_plan_can_honour_are_refused(small_net):
     with pytest.raises(RecipeError, match="Unknown operator 'secnd': did you mean 'second'"):
         plan(small_net, W8A8, CPU, {"secnd": in_float("why")})
-    wish = W8A8.choice_for(small_net.graph.node("second"))
+    wish = W8A8.choice_for(small_net.graph.node("second"), Places(small_net.graph))
     with pytest.raises(RecipeError, match="observer 'dynamic' and others"):
         plan(small_net, W8A8, CPU, {"second": replace(wish, activation=replace(wish.activation, observer="dynamic"))})
     with pytest.raises(RecipeError, match="A weight's grid is symmetric"):
@@ -424,7 +478,7 @@ def test_a_place_with_wider_kernels_takes_what_they_take(small_net):
 
 
 def test_a_choice_is_held_to_the_kernels_too(small_net):
-    wish = W8A8.choice_for(next(n for n in small_net.graph if n.name == "second"))
+    wish = W8A8.choice_for(small_net.graph.node("second"), Places(small_net.graph))
     assert wish.activation is not None
     chosen = replace(wish, activation=replace(wish.activation, qtype=QType(4, False)), why="mixed precision")
     with pytest.raises(RecipeError, match="Conv 'second' on cpu activations of 4 bits"):

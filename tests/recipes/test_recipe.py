@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from detquant.errors import RecipeError
-from detquant.numerics import INT8, UINT8, PerAxis, PerTensor, QuantSpec
-from detquant.recipes import Recipe, Rule, Step, builtin_recipes, load_recipe
+from detquant.numerics import INT8, UINT8, PerAxis, PerTensor, QType, QuantSpec
+from detquant.recipes import Places, Recipe, Rule, Step, builtin_recipes, load_recipe
 
 RULE = '[[rules]]\nactivation = { qtype = "uint8" }\nweight = { qtype = "int8" }\n'
 
@@ -82,8 +83,13 @@ def test_a_file_may_leave_most_out(recipe):
         (RULE + 'ops = "Conv"', "rule 1: ops = 'Conv', expected a list"),
         (RULE + "ops = [1]", r"rule 1: ops = \[1\], expected a list, each item text"),
         (RULE + "scope = 3", "rule 1: scope = 3, expected text"),
-        ('[[rules]]\nweight = "int8"', "weight = 'int8': expected 'float' or a table with qtype"),
-        ("[[rules]]\nweight = 8", "weight = 8: expected 'float' or a table"),
+        (RULE + "place = 'first'", "rule 1: place = 'first', expected a list"),
+        (RULE + "place = ['heads']", "rule 1: Unknown place 'heads': did you mean 'head'"),
+        (RULE + "max_weights = 'few'", "rule 1: max_weights = 'few', expected a whole number"),
+        (RULE + "min_weights = -1", "rule 1: min_weights = -1, expected a number of weights"),
+        (RULE + "min_weights = 9\nmax_weights = 8", "rule 1: no layer has at least 9 and at most 8 weights"),
+        ('[[rules]]\nweight = "int8"', "weight = 'int8': expected 'float' or 'as before' or a table"),
+        ("[[rules]]\nweight = 8", "weight = 8: expected 'float' or 'as before' or a table"),
         ("[[rules]]\nweight = { observer = 'mse' }", "weight has no qtype"),
         ("[[rules]]\nweight = { qtype = 8 }", "qtype = 8, expected text"),
         ("[[rules]]\nweight = { qtype = 'int8', observr = 'mse' }", "did you mean 'observer'"),
@@ -123,22 +129,66 @@ def test_what_makes_no_sense_is_said(recipe, text, message):
         recipe(text)
 
 
-def test_an_unknown_recipe_names_the_nearest():
-    with pytest.raises(RecipeError, match="Unknown recipe 'w8a9': did you mean 'w8a8'"):
-        load_recipe("w8a9")
-
-
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(RecipeError, match="Cannot read the recipe"):
         load_recipe(str(tmp_path / "none.toml"))
 
 
+def weights_of(bits: int) -> QuantSpec:
+    return QuantSpec(qtype=QType(bits))
+
+
 def test_the_last_rule_that_matches_wins(small_net):
-    first, second, third = Rule(), Rule(ops=("Conv",)), Rule(scope="se*")
-    found = Recipe(name="r", rules=(first, second, third))
-    rules = {name: found.rule_for(small_net.graph.node(name)) for name in ("relu", "first", "second")}
-    assert rules["relu"] is first and rules["first"] is second and rules["second"] is third
-    assert Recipe(name="r", rules=(third,)).rule_for(small_net.graph.node("relu")) is None
+    places = Places(small_net.graph)
+    kinds = ({}, {"ops": ("Conv",)}, {"scope": "se*"})
+    found = Recipe(name="r", rules=tuple(Rule(**kind, weight=weights_of(k)) for k, kind in enumerate(kinds, 2)))
+    chosen = {name: found.choice_for(small_net.graph.node(name), places) for name in ("relu", "first", "second")}
+    assert {name: choice.weight for name, choice in chosen.items()} == {
+        "relu": weights_of(2),
+        "first": weights_of(3),
+        "second": weights_of(4),
+    }
+    unspoken = replace(found, rules=found.rules[2:]).choice_for(small_net.graph.node("relu"), places)
+    assert (unspoken.weight, unspoken.activation, unspoken.why) == (None, None, "the recipe says float")
+
+
+def test_a_rule_may_leave_weight_or_activation_to_those_before_it(small_net, recipe):
+    found = recipe(
+        RULE
+        + """
+        [[rules]]
+        ops = ["Conv"]
+        weight = { qtype = "int4" }
+        activation = "as before"
+        [[rules]]
+        scope = "second"
+        weight = "as before"
+        activation = "float"
+        """
+    )
+    places = Places(small_net.graph)
+    first, second = (found.choice_for(small_net.graph.node(name), places) for name in ("first", "second"))
+    assert first.weight == weights_of(4) and first.activation == found.rules[0].activation
+    assert second.weight == weights_of(4) and second.activation is None
+    nobody = recipe('[[rules]]\nweight = { qtype = "int4" }\nactivation = "as before"')
+    assert nobody.choice_for(small_net.graph.node("first"), places).activation is None
+
+
+def test_a_rule_may_speak_of_places_and_sizes(small_net, recipe):
+    places = Places(small_net.graph)
+    sizes = {node.name: size for node in small_net.graph if (size := places.size(node)) is not None}
+    assert sizes == {"first": 216, "second": 64, "third": 128, "head": 32}
+
+    def spoken_of(words: str) -> set[str]:
+        rule = recipe(f"[[rules]]\n{words}").rules[0]
+        return {node.name for node in small_net.graph if rule.matches(node, places)}
+
+    assert spoken_of('place = ["first", "head"]') == {"first", "head"}
+    assert spoken_of("max_weights = 64") == {"second", "head"}
+    assert spoken_of("min_weights = 65") == {"first", "third"}
+    assert spoken_of("min_weights = 64\nmax_weights = 128") == {"second", "third"}
+    assert spoken_of('min_weights = 64\nplace = ["head"]') == set()
+    assert spoken_of('min_weights = 0\nscope = "t*"') == {"third"}
 
 
 def test_the_recipe_in_the_docs_can_be_read(tmp_path):

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from detquant.algorithms._base import Context
 from detquant.calibration import QuantModel, Speaker, calibrate
-from detquant.recipes import Choice, Plan, Recipe, Stage, plan
+from detquant.recipes import Choice, Places, Plan, Recipe, Stage, plan
 
 
 def keep_more_float(qm: QuantModel, more: Mapping[str, str], context: Context) -> QuantModel:
@@ -49,8 +49,8 @@ def choices_so_far(qm: QuantModel, operators: Iterable[str], context: Context) -
         context: the recipe.
     """
     nodes = {node.name: node for node in qm.reference.graph}
-    recipe = observed(qm.observer, context)
-    return {name: qm.choices.get(name) or recipe.choice_for(nodes[name]) for name in operators}
+    recipe, places = observed(qm.observer, context), Places(qm.reference.graph)
+    return {name: qm.choices.get(name) or recipe.choice_for(nodes[name], places) for name in operators}
 
 
 def with_choices(qm: QuantModel, more: Mapping[str, Choice], context: Context) -> QuantModel:

@@ -24,11 +24,12 @@ def read_recipe(recipe: str | os.PathLike[str] | Recipe) -> Recipe:
     """
     found = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     build_steps(found)
-    for rule in found.rules:
-        if rule.activation is not None and not rule.activation.dynamic:
-            observer(rule.activation.observer)
-        if rule.weight is not None and rule.weight.observer not in LADDERS:
-            raise RecipeError(unknown_name("weight observer", rule.weight.observer, LADDERS))
+    for spec in found.activations:
+        if not spec.dynamic:
+            observer(spec.observer)
+    for spec in found.weights:
+        if spec.observer not in LADDERS:
+            raise RecipeError(unknown_name("weight observer", spec.observer, LADDERS))
     return found
 
 

@@ -15,6 +15,7 @@ from detquant.graph import find_decode_tail
 from detquant.graph.traits import WEIGHTED, weight_of
 from detquant.numerics import Capability
 from detquant.recipes.choice import Choice
+from detquant.recipes.places import Places
 from detquant.recipes.plan import Dynamic, Plan, Point
 from detquant.recipes.recipe import Recipe
 from detquant.recipes.refusals import require_layers
@@ -31,12 +32,12 @@ def plan_dynamic(graph: ir.Graph, recipe: Recipe, capability: Capability, choice
             f"Recipe '{recipe.name}' rounds activations as they run, and target {capability.name} has no kernels that "
             f"do: choose recipe w8a8, or target ort or tflite."
         )
-    tail = find_decode_tail(graph)
+    tail, places = find_decode_tail(graph), Places(graph)
     points: dict[str, Point] = {}
     weights, kept = {}, {}
     for node in graph:
         name = node.name or ""
-        wish = choices.get(name) or recipe.choice_for(node)
+        wish = choices.get(name) or recipe.choice_for(node, places)
         reason = "decode tail" if node in tail.nodes else _why_float(node, capability)
         if reason is None and (wish.activation is None or wish.weight is None):
             reason = wish.why

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import onnx_ir as ir
@@ -130,15 +130,18 @@ class GridSources:
         joins = OPS[producer.op_type].joins
         return self.operators.one_grid(producer) and not (joins and any(map(is_constant, producer.inputs)))
 
-    def spec_of(self, group: Iterable[ir.Value]) -> QuantSpec:
-        """The wish of the first integer operator at the group's edge."""
-        for value in group:
-            producer = value.producer()
-            readers = [use.node for use in value.uses()]
-            for node in readers if producer is None else [producer, *readers]:
-                spec = self.operators.wish(node).activation if id(node) in self.integer else None
-                if spec is not None:
-                    return self.for_target(spec)
+    def spec_of(self, group: Sequence[ir.Value]) -> QuantSpec:
+        """The widest of the wishes for what a grid holds, the first of these where several are as wide.
+
+        They are those of the operators that write it; where none of them is an integer one, as for an image, of those
+        that read it. Who only moves values wishes for nothing that others have not.
+        """
+        written = [node for value in group if not self.is_moved(value) and (node := value.producer()) is not None]
+        readers = [use.node for value in group for use in value.uses()]
+        for nodes in (written, readers, [node for value in group if (node := value.producer()) is not None]):
+            wishes = [self.operators.wish(node).activation for node in nodes if id(node) in self.integer]
+            if specs := [spec for spec in wishes if spec is not None]:
+                return self.for_target(max(specs, key=lambda spec: spec.qtype.bits))
         raise AssertionError("a grid without an integer operator")
 
     def for_target(self, spec: QuantSpec) -> QuantSpec:

@@ -10,6 +10,7 @@ from detquant.graph import Activation, DecodeTail, find_activations, find_decode
 from detquant.graph.traits import OPS, WEIGHTED, activation_inputs, weight_of
 from detquant.numerics import Capability, QuantSpec
 from detquant.recipes.choice import Choice
+from detquant.recipes.places import Places
 from detquant.recipes.recipe import Recipe
 
 FLOAT_PRODUCERS = "its producers run in float"
@@ -32,6 +33,7 @@ class IntegerOperators:
     def __init__(self, graph: ir.Graph, recipe: Recipe, capability: Capability, choices: Mapping[str, Choice]) -> None:
         self.graph, self.recipe, self.capability, self.choices = graph, recipe, capability, choices
         self.tail: DecodeTail = find_decode_tail(graph)
+        self.places = Places(graph)
         self.activations = find_activations(graph)
         self.inside = {id(n): a for a in self.activations.values() for n in a.nodes}
         self.integer: dict[int, ir.Node] = {}
@@ -78,7 +80,7 @@ class IntegerOperators:
 
     def wish(self, node: ir.Node) -> Choice:
         """The choice for ``node``: the one made for it alone, or that of the recipe."""
-        return self.choices.get(self.name(node)) or self.recipe.choice_for(node)
+        return self.choices.get(self.name(node)) or self.recipe.choice_for(node, self.places)
 
     @staticmethod
     def lacks_weight(node: ir.Node, wish: Choice) -> bool:

@@ -37,6 +37,7 @@ from detquant.recipes.refusals import (
     require_integers,
     require_kernels,
     require_layers,
+    require_operators,
     require_unfolding,
 )
 
@@ -58,11 +59,12 @@ def plan(
         ranges: tensor -> smallest and largest value, for those at the graph's inputs where they are known beforehand.
 
     Raises:
-        RecipeError: nothing would be quantised, the target has no kernel for the recipe's types, or a choice is about
-            an operator that is not there.
+        RecipeError: nothing would be quantised, a rule names no operator of the model, the target has no kernel for the
+            recipe's types, or a choice is about an operator that is not there.
         UnsupportedOperator: one would stay float on a target that computes in integers only.
     """
     chosen = choices or {}
+    require_operators(recipe, model.graph)
     require_choices(recipe, chosen, {node.name or "" for node in model.graph})
     if recipe.dynamic:
         return plan_dynamic(model.graph, recipe, capability, chosen)

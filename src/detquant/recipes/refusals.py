@@ -1,16 +1,21 @@
-"""Plans that are refused: those that would do nothing, and those in float on a target that has none."""
+"""Plans that are refused: those that would do nothing or not all that is asked, and float where a target has none."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import difflib
+from collections.abc import Collection, Iterable, Mapping
 
 import onnx_ir as ir
 
-from detquant.errors import RecipeError, UnsupportedOperator, unknown_name
-from detquant.graph.traits import weight_of
+from detquant.errors import RecipeError, UnsupportedOperator, nearest_name, unknown_name
+from detquant.graph.traits import OPS, weight_of
 from detquant.numerics import Capability
 from detquant.recipes.choice import Choice
 from detquant.recipes.recipe import Recipe
+from detquant.recipes.rule import ANY, Rule
+
+NEAREST = 3
+"""Number of operators whose names are given where a rule matches none."""
 
 
 def require_unfolding(recipe: Recipe, capability: Capability) -> None:
@@ -24,6 +29,37 @@ def require_unfolding(recipe: Recipe, capability: Capability) -> None:
             f"Recipe '{recipe.name}' asks for weights alone, and {capability.name} would unfold them anew for each "
             f"image: choose a target that does so once, such as opencv, or give activations a type too."
         )
+
+
+def require_operators(recipe: Recipe, graph: ir.Graph) -> None:
+    """Refuses a rule that names operators which the model does not have.
+
+    Types and names are held to this, places and sizes are not: that no layer is as small as a rule says is no fault.
+
+    Raises:
+        RecipeError: a rule's types and pattern of names are those of no operator; the sentence gives the nearest.
+    """
+    for number, rule in enumerate(recipe.rules, 1):
+        if not any(map(rule.names, graph)):
+            raise RecipeError(f"Rule {number} of recipe '{recipe.name}' matches nothing: {_nearest(rule, graph)}")
+
+
+def _nearest(rule: Rule, graph: ir.Graph) -> str:
+    """Says what the model has in place of what a rule names."""
+    kinds = sorted({node.op_type for node in graph})
+    named = [node.name or "" for node in graph if rule.is_of_type(node)]
+    if not named:
+        misspelt = (one for one in rule.ops if one not in OPS)
+        near = sorted({name for one in misspelt if (name := nearest_name(one, kinds))})
+        hint = f"did you mean {_quoted(near)}? " if near else ""
+        return f"the model has no operator of type {_quoted(rule.ops)}: {hint}Its types: {', '.join(kinds)}."
+    near = difflib.get_close_matches(rule.scope, named, n=NEAREST, cutoff=0)
+    which = "operator" if ANY in rule.ops else " or ".join(rule.ops)
+    return f"no {which} is named '{rule.scope}'. The nearest names: {_quoted(near)}; detquant plan shows all."
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
 
 
 def require_choices(recipe: Recipe, choices: Mapping[str, Choice], operators: Collection[str]) -> None:
@@ -41,7 +77,7 @@ def require_choices(recipe: Recipe, choices: Mapping[str, Choice], operators: Co
     for name in choices:
         if name not in operators:
             raise RecipeError(unknown_name("operator", name, operators))
-    wished = [*(rule.activation for rule in recipe.rules), *(choice.activation for choice in choices.values())]
+    wished = [*recipe.activations, *(choice.activation for choice in choices.values())]
     if len({spec.dynamic for spec in wished if spec is not None}) > 1:
         raise RecipeError(
             f"Recipe '{recipe.name}' has activations with observer 'dynamic' and others: give all of them that one, or "

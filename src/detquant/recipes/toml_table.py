@@ -23,6 +23,11 @@ def builtin_names(*folders: str) -> tuple[str, ...]:
     return tuple(sorted(file.name.removesuffix(SUFFIX) for file in found if file.name.endswith(SUFFIX)))
 
 
+def builtin_text(name: str, *folders: str) -> str:
+    """What is written in a file that comes with detquant, in a folder below ``recipes/builtin``."""
+    return (_builtin(*folders) / f"{name}{SUFFIX}").read_text(encoding="utf-8")
+
+
 def load_table(kind: str, name: str, *folders: str) -> Mapping[str, Any]:
     """The table of a file that comes with detquant, or of a user's.
 
@@ -36,16 +41,27 @@ def load_table(kind: str, name: str, *folders: str) -> Mapping[str, Any]:
     """
     known = builtin_names(*folders)
     if name in known:
-        text = (_builtin(*folders) / f"{name}{SUFFIX}").read_text(encoding="utf-8")
-    elif name.endswith(SUFFIX):
-        try:
-            text = read_text(name, _LARGEST)
-        except OSError as error:
-            raise RecipeError(f"Cannot read the {kind} {name}: {error.strerror}.") from error
-        except ValueError as error:
-            raise RecipeError(f"Cannot read the {kind} {name}: {error}.") from error
-    else:
+        return parse(builtin_text(name, *folders), name)
+    if not name.endswith(SUFFIX):
         raise RecipeError(unknown_name(kind, name, known))
+    try:
+        return parse(read_text(name, _LARGEST), name)
+    except OSError as error:
+        raise RecipeError(f"Cannot read the {kind} {name}: {error.strerror}.") from error
+    except ValueError as error:
+        raise RecipeError(f"Cannot read the {kind} {name}: {error}.") from error
+
+
+def parse(text: str, name: str) -> Mapping[str, Any]:
+    """The table that a text says.
+
+    Args:
+        text: TOML.
+        name: name of the text, for messages.
+
+    Raises:
+        RecipeError: it is no TOML.
+    """
     try:
         return tomllib.loads(text)
     except RecursionError as error:
