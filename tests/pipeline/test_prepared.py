@@ -30,7 +30,8 @@ def test_inspect_plan_and_quantize_show_one_graph(target):
     made = calibrated("yolov8-pico", target)
     detector = load("yolov8-pico")
     assert plan(detector, recipe="w8a8", target=target) == made.plan
-    assert inspect(detector, target=target)["int8"] == asdict(integer_share(made.reference, made.plan))
+    share = integer_share(made.reference, made.plan, load_target(target).capability)
+    assert inspect(detector, target=target)["int8"] == asdict(share)
 
 
 def test_a_float16_export_gives_the_codes_of_the_float32_one(tmp_path):

@@ -87,6 +87,7 @@ def test_a_file_may_leave_most_out(recipe):
         (RULE + "place = ['heads']", "rule 1: Unknown place 'heads': did you mean 'head'"),
         (RULE + "max_weights = 'few'", "rule 1: max_weights = 'few', expected a whole number"),
         (RULE + "min_weights = -1", "rule 1: min_weights = -1, expected a number of weights"),
+        (RULE + "smallest_share = 1.5", "rule 1: smallest_share = 1.5, expected a share from 0 to below 1"),
         (RULE + "min_weights = 9\nmax_weights = 8", "rule 1: no layer has at least 9 and at most 8 weights"),
         ('[[rules]]\nweight = "int8"', "weight = 'int8': expected 'float' or 'as before' or a table"),
         ("[[rules]]\nweight = 8", "weight = 8: expected 'float' or 'as before' or a table"),
@@ -187,6 +188,10 @@ def test_a_rule_may_speak_of_places_and_sizes(small_net, recipe):
     assert spoken_of("max_weights = 64") == {"second", "head"}
     assert spoken_of("min_weights = 65") == {"first", "third"}
     assert spoken_of("min_weights = 64\nmax_weights = 128") == {"second", "third"}
+    assert spoken_of("smallest_share = 0.05") == set()
+    assert spoken_of("smallest_share = 0.1") == {"head"}  # 32 of 440 weights
+    assert spoken_of("smallest_share = 0.22") == {"head", "second"}
+    assert spoken_of("smallest_share = 0.99") == {"head", "second", "third"}
     assert spoken_of('min_weights = 64\nplace = ["head"]') == set()
     assert spoken_of('min_weights = 0\nscope = "t*"') == {"third"}
 

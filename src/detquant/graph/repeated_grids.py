@@ -41,16 +41,19 @@ def _drop(graph: ir.Graph, q: ir.Node) -> None:
     value, readers = q.inputs[0], [use.node for use in q.outputs[0].uses()]
     if value is None or not all(is_op(reader, "DequantizeLinear") for reader in readers):
         return
-    mine = _grid(q)
-    if mine is None or any(out.is_graph_output() for reader in readers for out in reader.outputs):  # case 3
-        return
-    if _kept(value) != mine:
+    if any(out.is_graph_output() for reader in readers for out in reader.outputs) or not repeats_grid(q):  # case 3
         return
     for reader in readers:
         for use in list(reader.outputs[0].uses()):
             use.node.replace_input_with(use.idx, value)
     graph.remove(readers, safe=True)
     graph.remove(q, safe=True)
+
+
+def repeats_grid(q: ir.Node) -> bool:
+    """Whether what a QuantizeLinear rounds is on its grid already, since codes were moved (cases 1 and 2)."""
+    value, mine = q.inputs[0], _grid(q)
+    return value is not None and mine is not None and _kept(value) == mine
 
 
 def _kept(value: ir.Value) -> Grid | None:

@@ -89,8 +89,11 @@ def session(
         raise ModelError(f"ONNX Runtime refuses the model: {_sentence(error)}") from error
 
 
-def optimised(model: ir.Model) -> bytes:
+def optimised(model: ir.Model | bytes) -> bytes:
     """The graph as ONNX Runtime rewrites it, as far as that does not depend on the processor.
+
+    Args:
+        model: the model, or the bytes of its file.
 
     Raises:
         ModelError: the runtime refuses the model.

@@ -10,10 +10,10 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from detquant.errors import RecipeError, UnsupportedOperator
+from detquant.graph.bounds import Bounds
 from detquant.graph.grids import Codes
 from detquant.graph.values import static_shape
 from detquant.graph.window import Window, window_of
-from detquant.integer.on_codes import Bounds
 from detquant.integer.operators import IntegerOperator
 from detquant.numerics import QuantParams, quantize
 from detquant.numerics.multipliers import (

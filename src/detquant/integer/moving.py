@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from detquant.graph.bounds import FREE, Bounds
 from detquant.graph.grids import Codes, Stored
 from detquant.integer.alone import run_alone
 from detquant.integer.draft import Draft, limits, name_of, refused, shape_of, window
-from detquant.integer.on_codes import FREE, Bounds, OnCodes
+from detquant.integer.on_codes import OnCodes
 from detquant.integer.operators import Concat, IntegerOperator, MaxPool, Move
 from detquant.integer.tables import change_grid
 from detquant.numerics import QuantParams, quantize

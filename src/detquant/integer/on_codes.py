@@ -17,16 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
+from detquant.graph.bounds import FREE, Bounds, bounds, has_bounds
 from detquant.graph.grids import Codes, Stored, sink_of, source_of, stored_codes
 from detquant.graph.traits import OPS, OpTraits
-from detquant.graph.values import ONNX_DOMAINS, constant, is_op, is_used_once, scalar
+from detquant.graph.values import ONNX_DOMAINS, constant, is_used_once
 from detquant.numerics.arrays import Array
 
-Bounds = tuple[float | None, float | None]
-FREE: Bounds = (None, None)
 UNKNOWN = OpTraits(data_inputs=None)
-BEYOND = 3e38
-"""Bounds of this size are the largest numbers of float32: exporters write them where there is none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,14 +99,4 @@ def activation_behind(node: ir.Node) -> ir.Node | None:
     if len(node.outputs) != 1 or not is_used_once(node.outputs[0]):
         return None
     reader = next(iter(node.outputs[0].uses())).node
-    known = all(value is None or constant(value) is not None for value in reader.inputs[1:])
-    return reader if is_op(reader, "Relu", "Clip") and reader.inputs[0] is node.outputs[0] and known else None
-
-
-def bounds(node: ir.Node) -> Bounds:
-    """The bounds within which a Relu or Clip keeps its values."""
-    if node.op_type == "Relu":
-        return 0.0, None
-    given = [scalar(value) for value in node.inputs[1:3]]
-    low, high = (*given, None, None)[:2]
-    return (None if low is not None and low < -BEYOND else low), (None if high is not None and high > BEYOND else high)
+    return reader if has_bounds(reader) and reader.inputs[0] is node.outputs[0] else None

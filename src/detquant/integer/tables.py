@@ -19,11 +19,12 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from detquant.graph.bounds import FREE, Bounds
 from detquant.graph.grids import Codes, constant_of, sink_of
 from detquant.graph.values import ONNX_DOMAINS, static_shape
 from detquant.integer.alone import run_alone
 from detquant.integer.draft import Draft, limits, name_of, refused, shape_of
-from detquant.integer.on_codes import FREE, Bounds, OnCodes
+from detquant.integer.on_codes import OnCodes
 from detquant.integer.operators import Table
 from detquant.numerics import QType, QuantParams, QuantSpec, dequantize, grid_from_range, quantize
 from detquant.numerics.arrays import Ints

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from detquant.numerics.qtype import Granularity, PerAxis, PerTensor, QuantSpec
@@ -28,7 +28,8 @@ class Kernel:
 
     Attributes:
         weight_bits: widths of its weight's grid: a kernel that reads 8 bits multiplies narrower codes as well.
-        activation_bits: widths of the grids that it reads and writes; nothing narrower, since it saturates at its own.
+        activation_bits: widths of the grids that it reads and writes. One narrower than its codes is among them where
+            the target cuts codes off itself (`detquant.graph.saturation`), since the kernel saturates at its own width.
         granularities: granularities that its weight's grid may have.
     """
 
@@ -54,16 +55,32 @@ class Kernel:
 
 
 def _listed(bits: Iterable[int]) -> str:
-    """Widths as people write them: "8", "4 and 8", "2 to 8"."""
-    widths = sorted(bits)
-    if len(widths) > 2 and widths == list(range(widths[0], widths[-1] + 1)):
-        return f"{widths[0]} to {widths[-1]}"
-    return ", ".join(map(str, widths[:-1])) + (" and " if len(widths) > 1 else "") + str(widths[-1])
+    """Widths as people write them: "8", "4 and 8", "2 to 8", "2 to 8 and 16"."""
+    runs: list[list[int]] = []
+    for width in sorted(bits):
+        if runs and width == runs[-1][-1] + 1:
+            runs[-1].append(width)
+        else:
+            runs.append([width])
+    words = [
+        word for run in runs for word in ([f"{run[0]} to {run[-1]}"] if len(run) > 2 else [str(width) for width in run])
+    ]
+    return ", ".join(words[:-1]) + (" and " if len(words) > 1 else "") + words[-1]
 
 
 def eight_bits(ops: Iterable[str]) -> dict[str, Kernel]:
     """The usual kernel, on codes of 8 bits, for each of these operators."""
     return dict.fromkeys(ops, Kernel())
+
+
+def up_to_eight_bits(ops: Iterable[str], more: Collection[int] = ()) -> dict[str, Kernel]:
+    """The kernel on codes of 8 bits for each of these operators, where the target cuts codes of narrower grids off.
+
+    Args:
+        ops: operators.
+        more: widths of activations besides.
+    """
+    return dict.fromkeys(ops, Kernel(activation_bits=UP_TO_EIGHT.union(more)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +109,8 @@ class Capability:
             the operator's own range would give.
         pair_saturation: 8-bit products are added in pairs in 16 bits on some of its processors, so weights
             are chosen such that no pair can overflow.
+        float_bits: widths of activations that its files hold and its integer kernels do not take: operators on such
+            grids run in float between DQ and Q.
         stored_bits: width of the narrowest codes that its files hold; weights on narrower grids take as much.
         opset: the ONNX opset that is written.
     """
@@ -110,5 +129,6 @@ class Capability:
     keeps_grid: frozenset[str] = field(default_factory=frozenset)
     fixed_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     pair_saturation: bool = False
+    float_bits: frozenset[int] = field(default_factory=frozenset)
     stored_bits: int = 8
     opset: int = 21

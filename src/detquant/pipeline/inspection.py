@@ -16,7 +16,9 @@ from detquant.families.reading import reading_text
 from detquant.graph import find_decode_tail, summarize
 from detquant.graph.original_ends import End
 from detquant.graph.summary import node_macs
+from detquant.numerics import Capability
 from detquant.pipeline.detector import Detector, Stranger, as_detector, look_at, reading_of
+from detquant.pipeline.float_widths import float_by_width
 from detquant.pipeline.keywords import Keywords
 from detquant.pipeline.options import PlanOptions, name_of
 from detquant.pipeline.prepared import prepared
@@ -80,7 +82,7 @@ def inspect(model: str | os.PathLike[str] | Detector | Stranger, options: PlanOp
         "decode_tail": find_decode_tail(detector.model.graph).reason,
         "recipe": name_of(options.recipe),
         "target": name_of(options.target),
-        "int8": asdict(integer_share(graph, decided)) if decided else None,
+        "int8": asdict(integer_share(graph, decided, integer_place(options.target).capability)) if decided else None,
         "kept_float": dict(Counter(decided.kept_float.values()).most_common()) if decided else None,
     }
 
@@ -135,9 +137,9 @@ def _planned(
     return model, decide(model, wish, place.capability, ranges=detector.ranges)
 
 
-def integer_share(model: ir.Model, decided: Plan) -> IntegerShare:
-    """How much of a model a plan runs in integers."""
-    integer = set(decided.integer)
+def integer_share(model: ir.Model, decided: Plan, capability: Capability) -> IntegerShare:
+    """How much of a model runs in integers by a plan: operators on codes for which the target has integer kernels."""
+    integer = set(decided.integer) - float_by_width(model.graph, decided, capability).keys()
     macs = {node.name: node_macs(node) for node in model.graph}
     whole = sum(macs.values())
     part = sum(count for name, count in macs.items() if name in integer)

@@ -32,6 +32,7 @@ from detquant.graph import OrtRunner
 from detquant.pipeline.calibration_images import at_places, choose_images, stream
 from detquant.pipeline.decisions import Decisions
 from detquant.pipeline.detector import Detector
+from detquant.pipeline.float_widths import said_of_float_widths
 from detquant.pipeline.memory import peak_rss_mb, remembered
 from detquant.pipeline.prepared import prepared
 from detquant.pipeline.storage import said_of_storage
@@ -126,8 +127,10 @@ class Job:
                 said.append(CONVERGED.format(statistics.images, len(paths), self.recipe.range_tolerance))
             notes = (Note(step="calibration", stage=Stage.GRAPH, sentence=sentence) for sentence in said)
             qm = take_steps(replace(qm, notes=tuple(notes)), steps, context)
-            stored = (Note(step="storage", sentence=one) for one in said_of_storage(qm, self.target.capability))
-            qm = replace(qm, notes=(*qm.notes, *stored))
+            facts = self.target.capability
+            stored = (Note(step="storage", sentence=one) for one in said_of_storage(qm, facts))
+            wide = said_of_float_widths(qm.reference.graph, qm.plan, facts)
+            qm = replace(qm, notes=(*qm.notes, *stored, *(Note(step="widths", sentence=one) for one in wide)))
             memory.decisions = measurements.all()
         return Made(
             model=qm,

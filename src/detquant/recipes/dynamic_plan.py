@@ -13,12 +13,15 @@ import onnx_ir as ir
 from detquant.errors import RecipeError
 from detquant.graph import find_decode_tail
 from detquant.graph.traits import WEIGHTED, weight_of
-from detquant.numerics import Capability
+from detquant.numerics import Capability, Kernel
 from detquant.recipes.choice import Choice
 from detquant.recipes.places import Places
 from detquant.recipes.plan import Dynamic, Plan, Point
 from detquant.recipes.recipe import Recipe
-from detquant.recipes.refusals import require_layers
+from detquant.recipes.refusals import refused_types, require_layers
+
+ON_THE_FLY = Kernel()
+"""The kernel that rounds its input as it runs, wherever there is one."""
 
 
 def plan_dynamic(graph: ir.Graph, recipe: Recipe, capability: Capability, choices: Mapping[str, Choice]) -> Plan:
@@ -47,6 +50,8 @@ def plan_dynamic(graph: ir.Graph, recipe: Recipe, capability: Capability, choice
             kept[name] = reason
             continue
         assert wish.weight is not None and wish.activation is not None
+        if unsupported := ON_THE_FLY.unsupported(wish.weight, wish.activation):
+            raise RecipeError(refused_types(recipe, node, capability, unsupported))
         weights[name] = wish.weight
         points[(node.inputs[0].name if node.inputs[0] is not None else None) or ""] = Dynamic(wish.activation)
     require_layers(recipe, capability, weights)

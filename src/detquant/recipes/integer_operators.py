@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import onnx_ir as ir
 
@@ -47,8 +48,12 @@ class IntegerOperators:
         return [self.name(n) for n in self.integer.values() if n.op_type in WEIGHTED]
 
     def wishes(self) -> dict[ir.Node, Choice]:
-        """The choice for each operator that runs on codes."""
-        return {node: self.wish(node) for node in self.integer.values()}
+        """The choice for each operator that runs on codes, or has its weight alone in codes."""
+        layers = [node for node in self.graph if id(node) not in self.integer and self.weight_only(node)]
+        return {
+            **{node: self.wish(node) for node in self.integer.values()},
+            **{node: replace(self.wish(node), activation=None) for node in layers},
+        }
 
     @staticmethod
     def name(node: ir.Node) -> str:

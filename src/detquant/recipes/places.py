@@ -15,6 +15,7 @@ constant matrix. Places are found by the graph's form alone, so one rule serves 
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import accumulate
 
 import onnx_ir as ir
 
@@ -60,10 +61,24 @@ class Places:
             Place.HEAD_INPUT: frozenset(_writers(tail.head_convs)),
             Place.INSIDE_ACTIVATION: frozenset(_inside_activations(graph)),
         }
+        sizes = {node: size for node in nodes if node in layers and (size := self.size(node)) is not None}
+        smallest = sorted(sizes, key=sizes.__getitem__)
+        total = sum(sizes.values())
+        up_to = accumulate(sizes[node] / total for node in smallest)
+        self._share_up_to = dict(zip(smallest, up_to, strict=True))
 
     def of(self, node: ir.Node) -> frozenset[Place]:
         """The places at which an operator stands; none for most."""
         return frozenset(place for place, members in self._members.items() if node in members)
+
+    def among_smallest(self, node: ir.Node, share: float) -> bool:
+        """Whether a layer is one of the smallest, which together have at most this share of all weights.
+
+        Args:
+            node: the operator.
+            share: 0 to 1.
+        """
+        return self._share_up_to.get(node, 2.0) <= share
 
     @staticmethod
     def size(node: ir.Node) -> int | None:

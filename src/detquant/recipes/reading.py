@@ -33,9 +33,6 @@ def parse_recipe(table: Mapping[str, Any], source: str) -> Recipe:
     head = table.get("head", "float")
     if head not in ("float", "int"):
         raise RecipeError(f"{source}: head = {head!r}, expected 'float' or 'int'.")
-    range_tolerance = entry(float, table, "range_tolerance", 0.0, source)
-    if not 0 <= range_tolerance < 1:
-        raise RecipeError(f"{source}: range_tolerance = {range_tolerance!r}, expected a share from 0 to below 1.")
     if not table.get("rules"):
         raise RecipeError(f"{source} has no [[rules]]: without one nothing is quantised.")
     rules, steps = list_of(dict, table, "rules", [], source), list_of(dict, table, "steps", [], source)
@@ -43,14 +40,15 @@ def parse_recipe(table: Mapping[str, Any], source: str) -> Recipe:
         name=entry(str, table, "name", Path(source).stem, source),
         description=entry(str, table, "description", "", source),
         head=head,
-        range_tolerance=range_tolerance,
+        range_tolerance=_share(table, "range_tolerance", source),
         rules=tuple(_rule(rule, f"{source}, rule {k}") for k, rule in enumerate(rules, 1)),
         steps=tuple(_step(step, f"{source}, step {k}") for k, step in enumerate(steps, 1)),
     )
 
 
 def _rule(table: Mapping[str, Any], where: str) -> Rule:
-    only(table, {"ops", "scope", "place", "min_weights", "max_weights", "weight", "activation"}, where)
+    sizes = {"min_weights", "max_weights", "smallest_share"}
+    only(table, {"ops", "scope", "place", "weight", "activation"} | sizes, where)
     least, most = _count(table, "min_weights", where), _count(table, "max_weights", where)
     if least is not None and most is not None and least > most:
         raise RecipeError(f"{where}: no layer has at least {least} and at most {most} weights.")
@@ -60,9 +58,17 @@ def _rule(table: Mapping[str, Any], where: str) -> Rule:
         place=tuple(_place(word, where) for word in list_of(str, table, "place", [], where)),
         min_weights=least,
         max_weights=most,
+        smallest_share=_share(table, "smallest_share", where) if "smallest_share" in table else None,
         weight=_wish(table.get("weight", FLOAT), f"{where}, weight"),
         activation=_of_tensor(_wish(table.get("activation", FLOAT), f"{where}, activation"), f"{where}, activation"),
     )
+
+
+def _share(table: Mapping[str, Any], key: str, where: str) -> float:
+    found = entry(float, table, key, 0.0, where)
+    if not 0 <= found < 1:
+        raise RecipeError(f"{where}: {key} = {found!r}, expected a share from 0 to below 1.")
+    return found
 
 
 def _count(table: Mapping[str, Any], key: str, where: str) -> int | None:

@@ -11,6 +11,7 @@ scope = "*"                     # pattern of node names
 place = ["first", "head"]       # where the operator stands, see `detquant.recipes.places`; left out: anywhere
 min_weights = 1                 # size of the layer; left out: any
 max_weights = 20000
+smallest_share = 0.05           # the smallest layers, which together have at most this share of the weights
 weight = { qtype = "int8", granularity = "per_axis", observer = "mse" }     # or "float"; "per_tensor", "per_group"
 activation = { qtype = "uint8", symmetric = false, observer = "minmax" }    # or "float"; observer "dynamic": as it runs
                                 # "as before" for either: what earlier rules say of it holds

@@ -138,8 +138,12 @@ def require_kernels(recipe: Recipe, capability: Capability, wishes: Mapping[ir.N
         kernel = capability.kernels.get(node.op_type)
         unsupported = kernel.unsupported(wish.weight if weight_of(node) else None, wish.activation) if kernel else None
         if unsupported:
-            raise RecipeError(
-                f"Recipe '{recipe.name}' gives {node.op_type} '{node.name}' on {capability.name} {unsupported}: give "
-                f"it these, or choose a target that takes what the recipe asks for, if there is one (pytorch takes the "
-                f"most widths)."
-            )
+            raise RecipeError(refused_types(recipe, node, capability, unsupported))
+
+
+def refused_types(recipe: Recipe, node: ir.Node, capability: Capability, unsupported: str) -> str:
+    """The sentence about types that a kernel does not take, and which these are (`Kernel.unsupported`)."""
+    return (
+        f"Recipe '{recipe.name}' gives {node.op_type} '{node.name}' on {capability.name} {unsupported}: give it these, "
+        f"or choose a target that takes what the recipe asks for, if there is one (pytorch takes the most widths)."
+    )

@@ -39,6 +39,8 @@ class Rule:
         place: places, of which an operator must stand at one; empty for all operators.
         min_weights: number of weights that a layer has at least; None for all operators.
         max_weights: number of weights that a layer has at most; None for all operators.
+        smallest_share: share of the network's weights, 0 to 1: the rule is for the smallest layers, as many as have no
+            more of them together; None for all operators.
         weight: the wish for the weight; None keeps it in float.
         activation: the wish for what the operator writes; None keeps the operator in float.
     """
@@ -48,6 +50,7 @@ class Rule:
     place: tuple[Place, ...] = ()
     min_weights: int | None = None
     max_weights: int | None = None
+    smallest_share: float | None = None
     weight: Wish = None
     activation: Wish = None
 
@@ -58,6 +61,8 @@ class Rule:
     def matches(self, node: ir.Node, places: Places) -> bool:
         """Whether the rule speaks of ``node``, one of the graph whose places these are."""
         if not self.names(node) or (self.place and places.of(node).isdisjoint(self.place)):
+            return False
+        if self.smallest_share is not None and not places.among_smallest(node, self.smallest_share):
             return False
         if self.min_weights is None and self.max_weights is None:
             return True

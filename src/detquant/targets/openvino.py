@@ -6,6 +6,8 @@ What the facts rest on (OpenVINO 2026.4, x86-64):
   the convolution and SiLU; a grid there makes an element-wise subgraph of each activation.
 * A convolution in 8 bits may write float, without a grid, to those who read it in float.
 * Concat, Interpolate, MaxPool and Split pass 8 bits through when all they touch shares one grid.
+* A Clip before a quantisation is folded into the kernel: codes of fewer than 8 bits cost nothing. Codes of 16 bits make
+  everything run in float.
 * Processors without VNNI add u8 x s8 products in pairs in 16 bits, saturating, as in ONNX Runtime.
 * Processors with AMX multiply 8 bits and bfloat16 in tiles, so fast that SiLU and what surrounds it takes most of the
   time: float in bfloat16 is about as fast there as 8 bits. A zero point costs each convolution with a border about a
@@ -31,15 +33,18 @@ from detquant.graph.feeding import Taken, fit, in_float
 from detquant.graph.four_bit_storage import with_four_bit_storage
 from detquant.graph.repeated_grids import without_repeated_grids
 from detquant.graph.running import as_bytes
+from detquant.graph.saturation import with_saturation
 from detquant.importers import OwnFile
-from detquant.numerics import USUAL_OPS, Capability, eight_bits
+from detquant.numerics import USUAL_OPS, Capability, up_to_eight_bits
 from detquant.targets import openvino_metadata
 from detquant.targets._base import Arrays, Artefact, Runner, Target
 from detquant.targets.openvino_file import OwnIr, as_imported
 
+SIXTEEN = frozenset({16})
 CAPABILITY = Capability(
     name="openvino",
-    kernels=eight_bits(USUAL_OPS),
+    kernels=up_to_eight_bits(USUAL_OPS, more=SIXTEEN),
+    float_bits=SIXTEEN,
     stored_bits=4,
     fused=frozenset({"Relu", "Clip", "LeakyRelu"}),
     fused_after_add=frozenset({"Relu", "Clip", "LeakyRelu"}),
@@ -80,7 +85,7 @@ class OpenVino(Target):
             MissingExtra: OpenVINO is not installed.
             TargetError: OpenVINO cannot read the graph.
         """
-        return save(read(with_four_bit_storage(without_repeated_grids(qdq))))
+        return save(read(with_four_bit_storage(without_repeated_grids(with_saturation(qdq)))))
 
     def lower_float(self, model: ir.Model, precision: str) -> Artefact:
         """The IR of a float graph; fp16 halves the file, and the plugin computes in what it is told when opened."""

@@ -4,6 +4,8 @@ What the facts rest on (onnxruntime 1.31, x86-64; ``benchmarks/int8.py`` prints 
 
 * A convolution becomes QLinearConv only between a DQ and a Q, so a grid stands between it and SiLU. SiLU as
   QLinearSigmoid and QLinearMul is then cheaper than DQ, float SiLU and Q over a large map.
+* Codes of fewer bits run on the same kernels, a Clip of uint8 behind each, which takes little time. Codes of 16 bits
+  have no kernel: all between a DQ and a Q runs in float.
 * Processors without VNNI add u8 x s8 products in pairs in 16 bits, saturating.
 """
 
@@ -11,16 +13,22 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from detquant.families import Family
 from detquant.graph.dynamic_quantization import LAYERS, quantize_dynamically
 from detquant.graph.feeding import FittingRunner
 from detquant.graph.four_bit_storage import with_four_bit_storage
-from detquant.numerics import USUAL_OPS, Capability, eight_bits
+from detquant.graph.running import optimised
+from detquant.graph.saturation import with_saturated_codes
+from detquant.numerics import USUAL_OPS, Capability, up_to_eight_bits
 from detquant.targets._base import Artefact
 from detquant.targets.onnx_file import FILE, OnnxFile
+from detquant.targets.ort_float_layers import said_of_float_layers
 
+SIXTEEN = frozenset({16})
 CAPABILITY = Capability(
     name="ort",
-    kernels=eight_bits(USUAL_OPS | {"Mul", "Sigmoid"}),
+    kernels=up_to_eight_bits(USUAL_OPS | {"Mul", "Sigmoid"}, more=SIXTEEN),
+    float_bits=SIXTEEN,
     stored_bits=4,
     dynamic_ops=LAYERS,
     fused=frozenset({"Relu", "Clip"}),
@@ -43,12 +51,17 @@ class Ort(OnnxFile):
     def lower(self, qdq: ir.Model) -> Artefact:
         """``model.onnx``; layers of which only the weight is codes round their inputs as they run.
 
-        Weights of at most 4 bits are stored in 4; ONNX Runtime widens them as it loads the file.
+        Weights of at most 4 bits are stored in 4; ONNX Runtime widens them as it loads the file. Activations narrower
+        than 8 are cut off in codes.
 
         Raises:
             UnsupportedOperator: one of these cannot.
         """
-        return super().lower(with_four_bit_storage(quantize_dynamically(qdq)))
+        return super().lower(with_four_bit_storage(quantize_dynamically(with_saturated_codes(qdq))))
+
+    def finish(self, artefact: Artefact, family: Family) -> tuple[Artefact, tuple[str, ...]]:
+        """Adds nothing; says which layers on codes the runtime runs in float all the same."""
+        return artefact, said_of_float_layers(optimised(artefact.files[FILE]))
 
     def open(self, artefact: Artefact, threads: int = 1) -> FittingRunner:
         """A session at full graph optimisation."""

@@ -10,22 +10,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import onnx
 import onnx_ir as ir
 
 from detquant.families import Family
 from detquant.graph.running import optimised
-from detquant.graph.traits import WEIGHTED
-from detquant.integer.on_codes import activation_behind, on_codes
+from detquant.graph.saturation import with_saturated_codes
 from detquant.targets._base import Artefact
 from detquant.targets.onnx_file import FILE
 from detquant.targets.ort import CAPABILITY, Ort
-
-SHOWN = 3
-LEFT = (
-    "ONNX Runtime wrote no operator on codes for {count} of the layers that the plan has on codes ({shown}): they "
-    "stand between DequantizeLinear and QuantizeLinear, as in the files of target ort."
-)
+from detquant.targets.ort_float_layers import said_of_float_layers
 
 
 class OrtQOperator(Ort):
@@ -43,13 +36,8 @@ class OrtQOperator(Ort):
         Raises:
             ModelError: the runtime refuses the graph.
         """
-        return Artefact({FILE: optimised(qdq)})
+        return Artefact({FILE: optimised(with_saturated_codes(qdq))})
 
     def finish(self, artefact: Artefact, family: Family) -> tuple[Artefact, tuple[str, ...]]:
-        """Adds nothing; says which layers the runtime has left in float between DQ and Q, as no other form would."""
-        graph = ir.from_proto(onnx.load_from_string(artefact.files[FILE])).graph
-        left = [node for node in graph if node.op_type in WEIGHTED and on_codes(node, activation_behind(node))]
-        if not left:
-            return artefact, ()
-        shown = ", ".join(f"{node.op_type} '{node.name}'" for node in left[:SHOWN])
-        return artefact, (LEFT.format(count=len(left), shown=shown + ", ..." * (len(left) > SHOWN)),)
+        """Adds nothing; says which layers on codes the runtime has left in float."""
+        return artefact, said_of_float_layers(artefact.files[FILE])

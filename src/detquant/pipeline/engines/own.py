@@ -22,7 +22,7 @@ def quantize(job: Job) -> Product:
             recipe=job.recipe.name,
             engine="detquant",
             calibration=Calibration(images=made.images, seconds=made.seconds, peak_rss_mb=made.peak_rss_mb),
-            share=integer_share(model.reference, model.plan),
+            share=integer_share(model.reference, model.plan, job.target.capability),
             kept_float=dict(model.plan.kept_float),
             sqnr_db=sqnr(model, qdq, context.images.informative, context.threads),
             plan_digest=plan_digest(model.plan),

@@ -15,7 +15,6 @@ from detquant.graph import prepare
 from detquant.graph.values import static_shape
 from detquant.importers import OwnFile
 from detquant.importers.torch_export import FACTS, open_program
-from detquant.numerics import Kernel
 from detquant.targets._base import Arrays, Artefact, Runner, Target
 from detquant.targets.ort import CAPABILITY
 from detquant.targets.pytorch.own_file import OwnProgram
@@ -42,9 +41,9 @@ class PyTorch(Target):
     capability = replace(
         CAPABILITY,
         name="pytorch",
-        kernels=dict.fromkeys(CAPABILITY.kernels, Kernel(activation_bits=frozenset({*range(2, 9), 16}))),
         dynamic_ops=frozenset(),
         stored_bits=8,
+        float_bits=frozenset(),  # all of it is float here, on the grids of integers
     )
 
     def rewrite(self, model: ir.Model) -> ir.Model:

@@ -12,16 +12,17 @@
   depthwise one needs a scale for each channel.
 * LiteRT's own kernels read filters of int4 too, with equal results in equal time. XNNPACK, which runs by default, does
   not: the embedded detector took 3.2 times as long and gave other boxes. So files hold int8.
+* Codes narrower than 8 bits are cut off by MAXIMUM and MINIMUM behind each kernel.
 * Products of 8-bit codes are widened before they are added (XNNPACK, ruy): no pair can overflow.
 """
 
 from __future__ import annotations
 
-from detquant.numerics import USUAL_OPS, Capability, eight_bits
+from detquant.numerics import USUAL_OPS, Capability, up_to_eight_bits
 
 CAPABILITY = Capability(
     name="tflite",
-    kernels=eight_bits(USUAL_OPS | {"ConvTranspose", "Mul", "Pad", "Sigmoid", "Sub", "Tanh"}),
+    kernels=up_to_eight_bits(USUAL_OPS | {"ConvTranspose", "Mul", "Pad", "Sigmoid", "Sub", "Tanh"}),
     dynamic_ops=frozenset({"Conv", "Gemm", "MatMul"}),
     fused=frozenset({"Relu", "Clip"}),
     fused_after_add=frozenset({"Relu", "Clip"}),

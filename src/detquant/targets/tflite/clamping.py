@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from detquant.integer.on_codes import Bounds
+from detquant.graph.bounds import Bounds
 from detquant.numerics import quantize
 from detquant.targets.tflite.file import Options, Tensor
 from detquant.targets.tflite.site import Site

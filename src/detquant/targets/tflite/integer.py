@@ -16,8 +16,9 @@ import onnx_ir as ir
 from detquant.graph import prepare
 from detquant.graph.cut_decode import cut_decode, cut_float_decode
 from detquant.graph.running import OrtRunner, as_bytes
+from detquant.graph.saturation import with_saturation
 from detquant.graph.values import is_op
-from detquant.numerics import eight_bits
+from detquant.numerics import up_to_eight_bits
 from detquant.targets._base import Artefact, Runner
 from detquant.targets.tflite.capability import CAPABILITY
 from detquant.targets.tflite.runner import Opened
@@ -39,7 +40,7 @@ class TfLiteInteger(TfLite):
     capability = replace(
         CAPABILITY,
         name="tflite-integer",
-        kernels={**CAPABILITY.kernels, **eight_bits(["PRelu"])},
+        kernels={**CAPABILITY.kernels, **up_to_eight_bits(["PRelu"])},
         integer_only=True,
         dynamic_ops=frozenset(),
     )
@@ -52,7 +53,7 @@ class TfLiteInteger(TfLite):
             UnsupportedOperator: there is no such builtin operator for codes.
         """
         if any(is_op(node, "QuantizeLinear") for node in qdq.graph):
-            network, decode = cut_decode(qdq)
+            network, decode = cut_decode(with_saturation(qdq))
             content = self.write(prepare(network))
         else:
             network, decode = cut_float_decode(prepare(qdq))

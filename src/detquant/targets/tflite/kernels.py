@@ -13,9 +13,10 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from detquant.graph.bounds import Bounds, bounds
 from detquant.graph.grids import Codes, Stored
 from detquant.graph.traits import OPS
-from detquant.integer.on_codes import Bounds, OnCodes, bounds
+from detquant.integer.on_codes import OnCodes
 from detquant.numerics import INT8, QuantParams, quantize
 from detquant.numerics.arrays import Array
 from detquant.targets.tflite.capability import CAPABILITY

@@ -11,9 +11,10 @@ import numpy as np
 import onnx_ir as ir
 
 from detquant.errors import UnsupportedOperator
+from detquant.graph.bounds import FREE, bounds
 from detquant.graph.dynamic_quantization import codes_of_weight
 from detquant.graph.grids import Codes, constant_of
-from detquant.integer.on_codes import FREE, OnCodes, bounds
+from detquant.integer.on_codes import OnCodes
 from detquant.numerics import QuantParams, quantize
 from detquant.numerics.arrays import Array
 from detquant.targets.tflite.file import Options, Tensor

@@ -18,6 +18,7 @@ from detquant.graph import prepare
 from detquant.graph.affine_as_conv import affine_as_conv
 from detquant.graph.dense_transpose import dense_transpose
 from detquant.graph.running import OrtRunner
+from detquant.graph.saturation import with_saturation
 from detquant.graph.values import static_shape
 from detquant.importers import OwnFile
 from detquant.importers.tflite.flatbuffer import DAMAGE
@@ -70,7 +71,7 @@ class TfLite(Target):
             MissingExtra: LiteRT is not installed.
             UnsupportedOperator: there is no such builtin operator.
         """
-        return Artefact({FILE: lower(dense_transpose(prepare(qdq)))})
+        return Artefact({FILE: lower(dense_transpose(prepare(with_saturation(qdq))))})
 
     def lower_float(self, model: ir.Model, precision: str) -> Artefact:
         """``model.tflite`` of a float graph; fp16 stores weights in half the bytes and computes in float32."""

@@ -13,9 +13,10 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from detquant.errors import UnsupportedOperator
+from detquant.graph.bounds import bounds
 from detquant.graph.grids import grid_of, sink_of
 from detquant.graph.values import constant, is_op
-from detquant.integer.on_codes import OnCodes, activation_behind, bounds, on_codes
+from detquant.integer.on_codes import OnCodes, activation_behind, on_codes
 from detquant.targets.tflite.clamping import clamp_results
 from detquant.targets.tflite.file import File, Tensor
 from detquant.targets.tflite.kernels import CLAMPS, FUSES, TAKES_IN, as_int8, takes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from detquant.integer.on_codes import bounds
+from detquant.graph.bounds import bounds
 from detquant.targets.tflite import parameters
 from detquant.targets.tflite.clamping import clamp
 from detquant.targets.tflite.file import Options, Tensor
