@@ -31,7 +31,7 @@ def load_recipe(name: str | os.PathLike[str]) -> Recipe:
         >>> [step.name for step in detquant.load_recipe("w8a8").steps]
         ['guard', 'ranges', 'placement', 'bias_correction']
         >>> detquant.load_recipe("w4a8").description
-        '4-bit weights, 8-bit activations; not below 8 in the first layer, the heads and (weights) small layers.'
+        '4-bit weights, not below 8 in the first layer, the heads and small layers; 8-bit activations as in w8a8.'
     """
     name = os.fspath(name)
     if name in builtin_recipes() or name.endswith(SUFFIX):

@@ -1,8 +1,7 @@
 """Recipes whose names say their widths: w4a8 has weights of 4 bits and activations of 8.
 
-They are not files: each form of name has one template in ``builtin/templates``, a TOML file in which ``$weight`` and
-``$activation`` stand for the widths, and ``$activation_edge`` for that of what is read from the image and by the heads,
-which is never narrower than 8 bits. A file in ``builtin`` of the same name comes first.
+They are not files: each kind of them has one template in ``builtin/templates``, a TOML file in which ``$weight`` and
+``$activation`` stand for the widths. A file in ``builtin`` of the same name comes first.
 """
 
 from __future__ import annotations
@@ -20,7 +19,9 @@ from detquant.recipes.toml_table import builtin_text, parse
 FOLDER = "templates"
 WEIGHT_BITS = range(2, 9)
 ACTIVATION_BITS = (*range(4, 9), 16)
-NARROWEST_EDGE = 8
+TEMPLATES = {None: "wN", 8: "wNa8", 16: "wNa16"}
+"""The template by the width of activations; NARROW for all others."""
+NARROW = "wNaM"
 WORDS = "wN: weights of N bits, 2 to 8; wNaM: activations of M bits besides, 4 to 8 or 16"
 """The forms of names, for people."""
 _NAME = re.compile(r"w(0|[1-9][0-9]{0,3})(?:a(0|[1-9][0-9]{0,3}))?")
@@ -58,10 +59,8 @@ class Widths:
         """
         if self.nearest != self:
             raise RecipeError(self._refusal())
-        template = Template(builtin_text("wN" if self.activation is None else "wNaM", FOLDER))
-        edge = max(self.activation or 0, NARROWEST_EDGE)
-        text = template.substitute(weight=self.weight, activation=self.activation, activation_edge=edge)
-        return parse(text, str(self))
+        template = Template(builtin_text(TEMPLATES.get(self.activation, NARROW), FOLDER))
+        return parse(template.substitute(weight=self.weight, activation=self.activation), str(self))
 
     def _refusal(self) -> str:
         weights = [] if self.weight in WEIGHT_BITS else [f"weights of {self.weight} bit{'s' * (self.weight != 1)}"]
