@@ -19,6 +19,7 @@ ALGORITHMS = {
     "guard": "detquant.algorithms.guard:Guard",
     "placement": "detquant.algorithms.placement:Placement",
     "ranges": "detquant.algorithms.ranges:Ranges",
+    "refit": "detquant.algorithms.refit:Refit",
 }
 
 

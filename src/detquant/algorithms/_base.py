@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar, Protocol
 
 from detquant.algorithms.damage import Damage
@@ -26,6 +27,8 @@ class Context:
         ranges: ranges of the network's inputs, as far as they are known beforehand.
         damage: what a quantised model costs on these images; None where the heads are not known.
         measurements: memory of the job for what a clock decides, to recall from and to remember in.
+        store: how files begin that a step may leave for a run that goes on after an interruption, see
+            `detquant.algorithms.checkpoint`; None to leave none.
         threads: number of threads of the runtime.
         executor: executor that work is spread over, or None for threads.
         progress: called with (what, done, total).
@@ -37,9 +40,14 @@ class Context:
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     damage: Damage | None = None
     measurements: Measurements = field(default_factory=Measurements)
+    store: Path | None = None
     threads: int = 1
     executor: Executor | None = None
     progress: Progress | None = None
+
+    def checkpoint(self, step: str) -> Path | None:
+        """The file that a step may leave, by the step's name; None where none may be left."""
+        return self.store.with_name(f"{self.store.name}-{step}.npz") if self.store else None
 
     def tick(self, what: str, done: int, total: int) -> None:
         """Tells how far an algorithm is."""

@@ -117,6 +117,7 @@ class Job:
                 if steps
                 else None,
                 measurements=measurements,
+                store=memory.steps,
                 threads=threads,
                 executor=self.executor,
                 progress=self.progress,

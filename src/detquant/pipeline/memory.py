@@ -54,6 +54,11 @@ class Memory:
         """The file for calibration statistics."""
         return self.folder / f"{self.key}.npz" if self.folder else None
 
+    @property
+    def steps(self) -> Path | None:
+        """How the files begin that steps leave, see `detquant.algorithms.Context.store`."""
+        return self.folder / self.key if self.folder else None
+
     def decision_files(self) -> list[Path]:
         """Where decisions lie, the first that is to be believed first."""
         name, cache = f"{self.key}-{_machine(self.runtime)}.json", cache_folder()

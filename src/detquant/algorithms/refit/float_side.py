@@ -1,0 +1,83 @@
+"""The float network's outputs of the layers at sampled positions: what each layer is solved for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from zlib import crc32
+
+import numpy as np
+import onnx_ir as ir
+
+from detquant.algorithms._base import Context
+from detquant.algorithms.refit.layer_form import LayerForm
+from detquant.algorithms.refit.spilled import Spilled
+from detquant.calibration import Images
+from detquant.errors import CalibrationError
+from detquant.graph.running import OrtRunner
+from detquant.graph.taps import with_taps_only
+from detquant.numerics.arrays import Array, Floats, Ints
+
+
+class FloatSide:
+    """Outputs of layers at sampled positions of all images, kept in files.
+
+    Args:
+        forms: the layers, by name.
+        samples: positions of an image at most.
+        seed: of the positions.
+    """
+
+    def __init__(self, forms: Mapping[str, LayerForm], *, samples: int, seed: int) -> None:
+        self._forms, self._seed, self._samples = forms, seed, samples
+        self._kept = dict[str, Spilled]()
+
+    def run(self, model: ir.Model, images: Images, context: Context) -> None:
+        """Runs the float network on all images.
+
+        Args:
+            model: float graph.
+            images: calibration images.
+            context: threads, and who is told how far it is.
+
+        Raises:
+            CalibrationError: an output is not finite.
+        """
+        outputs = {node.name or "": node.outputs[0].name or "" for node in model.graph if node.name in self._forms}
+        runner = OrtRunner(with_taps_only(model, dict.fromkeys(outputs.values())), context.threads)
+        for place, feed in enumerate(images):
+            found = runner.run(feed)
+            for name, tensor in outputs.items():
+                self._keep(name, tensor, place, found[tensor])
+            context.tick("running the float network", place + 1, len(images))
+
+    def _keep(self, name: str, tensor: str, place: int, output: Array) -> None:
+        y = self._forms[name].outputs(output, self.positions(name, place))
+        if not np.isfinite(y).all():
+            raise CalibrationError(
+                f"'{tensor}' is not finite on calibration image {place + 1} in the float model: look at that image, or "
+                f"at the model's weights there."
+            )
+        if name not in self._kept:
+            self._kept[name] = Spilled(y.shape, np.float32)
+        self._kept[name].put(place, y)
+
+    def positions(self, name: str, image: int) -> Ints:
+        """The sampled positions of a layer's output on an image."""
+        count = self._forms[name].positions
+        if count <= self._samples:
+            return np.arange(count)
+        random = np.random.default_rng([self._seed, crc32(name.encode()), image])  # whatever other layers there are
+        return np.sort(random.choice(count, self._samples, replace=False))
+
+    def outputs(self, name: str, image: int) -> Floats:
+        """A layer's outputs at these positions: ``[G, O, P]``."""
+        return np.asarray(self._kept[name].at(image), np.float32)
+
+    def forget(self, name: str) -> None:
+        """Gives a layer's space back."""
+        self._kept.pop(name).close()
+
+    def close(self) -> None:
+        """Gives all space back."""
+        while self._kept:
+            self._kept.popitem()[1].close()

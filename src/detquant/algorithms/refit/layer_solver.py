@@ -1,0 +1,120 @@
+"""One layer solved anew: the weight that is wished for, its codes within the target's limits, and the bias."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+from detquant.algorithms.refit.layer_form import LayerForm
+from detquant.algorithms.refit.least_squares import Halves, Moments
+from detquant.algorithms.refit.rounding import Limit, Rounding
+from detquant.calibration import QuantModel, WeightLimits, weight_limits
+from detquant.graph.traits import weight_of
+from detquant.graph.values import constant
+from detquant.numerics import Capability, QuantParams, dequantize
+from detquant.numerics.arrays import Array, Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Solved:
+    """A layer solved anew.
+
+    Attributes:
+        weight: real numbers, on the grid where there is one, in the weight's own shape.
+        grid: of the weight; None where it is not in codes.
+        bias: ``[channels]``; None where the layer can have none.
+        error: mean squared error of the outputs, as a share of their variance.
+        error_before: the same with the codes as they were, and the best bias for these.
+    """
+
+    weight: Floats
+    grid: QuantParams | None
+    bias: Floats | None
+    error: float
+    error_before: float
+
+    @property
+    def is_as_it_was(self) -> bool:
+        """Whether the codes as they were have stayed, since none found here do better."""
+        return self.error >= self.error_before
+
+
+class LayerSolver:
+    """Solves layers of one model, on sums over its images.
+
+    Args:
+        qm: the model; each layer's grid and weight are read when it is solved.
+        capability: the target's facts.
+        ridge: see `Refit`; None to find it for each layer.
+    """
+
+    def __init__(self, qm: QuantModel, capability: Capability, ridge: float | None) -> None:
+        self._qm, self._ridge = qm, ridge
+        self._limits = weight_limits(qm, capability)
+        self._float: Mapping[str, ir.Node] = {node.name or "": node for node in qm.reference.graph}
+
+    def solve(self, node: ir.Node, form: LayerForm, halves: Halves) -> Solved:
+        """The layer, solved for the outputs in the sums.
+
+        Args:
+            node: the layer as it is.
+            form: the layer as a matrix product.
+            halves: sums over two halves of the images.
+        """
+        name = node.name or ""
+        start = np.asarray(form.rows(_weight(self._float[name])), np.float64)
+        moments = halves.whole()
+        ridge = halves.best_ridge(start) if self._ridge is None else self._ridge
+        wished, hessian = moments.solved(start, ridge)
+        grid, before = self._qm.weights.get(name), np.asarray(form.rows(_weight(node)), np.float32)
+        rows = wished
+        if grid is not None:
+            rows, grid = self._rounded(name, form, wished, hessian, grid)
+        error, was = _share(moments, rows), _share(moments, before)
+        if error >= was:
+            rows, grid = before, self._qm.weights.get(name)
+        return Solved(
+            weight=np.asarray(form.weight(rows), np.float32),
+            grid=grid,
+            bias=moments.bias(rows).reshape(-1) if moments.centred else None,
+            error=error,
+            error_before=was,
+        )
+
+    def _rounded(
+        self, name: str, form: LayerForm, wished: Floats, hessian: Floats, grid: QuantParams
+    ) -> tuple[Floats, QuantParams]:
+        """The weight on a grid of the planned type, ``[G, O, K]``, and that grid."""
+        limits, count = self._limits[name], np.atleast_1d(grid.scale).size
+        floor = limits.smallest_scale if count > 1 else limits.smallest_scale.max(keepdims=True)
+        channels = np.arange(count, dtype=np.int64) if count > 1 else np.zeros(len(limits.smallest_scale), np.int64)
+        rounding = Rounding(
+            wished=wished,
+            hessian=hessian,
+            channel=form.by_channel(channels),
+            qmin=grid.qtype.qmin,
+            qmax=grid.qtype.qmax,
+            floor=floor,
+            limit=_within(limits, form) if limits.seen is not None else None,
+        )
+        codes, scale = rounding.codes(rounding.first_steps())
+        made = QuantParams(grid.qtype, scale.reshape(grid.scale.shape), grid.zero_point, grid.axis)
+        values = dequantize(np.asarray(form.weight(codes), np.int64), made)
+        return np.asarray(form.rows(values), np.float32), made
+
+
+def _within(limits: WeightLimits, form: LayerForm) -> Limit:
+    return lambda codes: np.asarray(form.rows(limits.project(np.asarray(form.weight(codes), np.int64))), np.float32)
+
+
+def _weight(node: ir.Node) -> Array:
+    weight = constant(weight_of(node))
+    assert weight is not None, "a layer with a constant weight"
+    return np.asarray(weight)
+
+
+def _share(moments: Moments, rows: Floats) -> float:
+    return float(moments.error(rows).mean() / max(float(moments.yy.mean()), 1e-30))

@@ -1,0 +1,162 @@
+"""Rounding with compensation: codes whose weighted squared error to a given weight is small.
+
+For a layer's rows ``w`` (``[O, K]``), wished for at ``w*``, the error of its outputs is ``(w - w*) H (w - w*)^T`` with
+one ``H`` (``[K, K]``) for all rows. Three steps, repeated with finer steps of the grid:
+
+1. Column by column, the error of what is rounded is carried to the columns that are not (Frantar et al. 2022, GPTQ,
+   eq. 2 and 3, with the Cholesky factor of ``H^-1``), those with the largest ``H`` first.
+2. Coordinate descent: each code takes its best value while all others stay (Behdin et al. 2023, QuantEase, eq. 8).
+3. The step of each channel is solved anew for the codes as they are: ``s = (c H w*) / (c H c)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from detquant.numerics.arrays import Floats, Ints
+
+Limit = Callable[[Floats], Floats]
+"""Brings codes ``[G, O, K]`` within what kernels add up without overflow."""
+
+BLOCK = 64
+RATIOS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5, 0.45, 0.4, 0.35, 0.3)
+COARSER = (1.06, 1.12, 1.2, 1.28, 1.38, 1.5, 1.7, 2.0)
+"""More of them, where neighbours must be drawn in so that no pair overflows."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rounding:
+    """A layer that is being rounded; all arrays have a leading axis of groups.
+
+    Attributes:
+        wished: ``w*``, ``[G, O, K]``.
+        hessian: ``H``, ``[G, K, K]``, positive definite.
+        channel: ``[G, O]``, place of each row's step among the steps.
+        qmin: smallest code.
+        qmax: largest code.
+        floor: smallest step of each, ``[steps]``.
+        limit: what codes must keep; None where all are allowed.
+    """
+
+    wished: Floats
+    hessian: Floats
+    channel: Ints
+    qmin: int
+    qmax: int
+    floor: Floats
+    limit: Limit | None = None
+
+    def steps_of(self, scale: Floats) -> Floats:
+        """The step of each row, ``[G, O, 1]``."""
+        return np.asarray(scale[self.channel][..., None], np.float32)
+
+    def first_steps(self) -> Floats:
+        """Steps with the smallest error when each column counts by its ``H`` alone, ``[steps]``."""
+        diagonal = np.diagonal(self.hessian, axis1=1, axis2=2)[:, None, :]
+        limit = np.zeros(len(self.floor), np.float32)
+        np.maximum.at(limit, self.channel, np.abs(self.wished).max(axis=2))
+        best, least = limit / self.qmax, np.full(len(limit), np.inf)
+        for ratio in RATIOS + (COARSER if self.limit else ()):
+            scale = np.maximum(np.maximum(limit * np.float32(ratio) / self.qmax, self.floor), np.float32(1e-12))
+            steps = self.steps_of(scale)
+            off = self.limited(np.clip(np.rint(self.wished / steps), self.qmin, self.qmax)) * steps - self.wished
+            error = np.zeros(len(limit))
+            np.add.at(error, self.channel, (np.square(off) * diagonal).sum(axis=2, dtype=np.float64))
+            better = error < least
+            best[better], least[better] = scale[better], error[better]
+        return np.asarray(best, np.float32)
+
+    def limited(self, codes: Floats) -> Floats:
+        """Codes within what kernels add up without overflow."""
+        return self.limit(codes) if self.limit else codes
+
+    def codes(self, scale: Floats, rounds: int = 3, sweeps: int = 4) -> tuple[Floats, Floats]:
+        """Codes ``[G, O, K]`` and steps ``[steps]``."""
+        codes = self.carried(scale)
+        for _ in range(rounds):
+            codes = self.within(self.descended(codes, scale, sweeps), scale, sweeps)
+            scale = self.solved_steps(codes, scale)
+        return self.within(self.descended(codes, scale, sweeps), scale, sweeps), scale
+
+    def within(self, codes: Floats, scale: Floats, sweeps: int) -> Floats:
+        """Codes within the limits; the others make good what those lose that are drawn in."""
+        kept = self.limited(codes)
+        drawn = kept != codes
+        if not drawn.any():
+            return kept
+        low = np.where(drawn, np.minimum(kept, 0), np.float32(self.qmin))
+        high = np.where(drawn, np.maximum(kept, 0), np.float32(self.qmax))
+        return self.limited(self.descended(kept, scale, sweeps, low, high))
+
+    def carried(self, scale: Floats) -> Floats:
+        """Case 1."""
+        order = np.argsort(-np.diagonal(self.hessian, axis1=1, axis2=2), axis=1, kind="stable")
+        back = np.argsort(order, axis=1)
+        h = np.take_along_axis(np.take_along_axis(self.hessian, order[:, :, None], 1), order[:, None, :], 2)
+        u = np.linalg.cholesky(np.linalg.inv(h.astype(np.float64))).swapaxes(1, 2).astype(np.float32)
+        w = np.take_along_axis(self.wished, order[:, None, :], 2).astype(np.float32)
+        codes, steps = np.zeros_like(w), self.steps_of(scale)[..., 0]
+        count = w.shape[2]
+        for start in range(0, count, BLOCK):
+            stop = min(start + BLOCK, count)
+            errors = np.zeros((*w.shape[:2], stop - start), np.float32)
+            for j in range(start, stop):
+                codes[..., j] = np.clip(np.rint(w[..., j] / steps), self.qmin, self.qmax)
+                error = (w[..., j] - codes[..., j] * steps) / u[:, j, j][:, None]
+                errors[..., j - start] = error
+                w[..., j:stop] -= error[..., None] * u[:, None, j, j:stop]
+            w[..., stop:] -= errors @ u[:, start:stop, stop:]
+        return np.take_along_axis(codes, back[:, None, :], 2)
+
+    def descended(
+        self, codes: Floats, scale: Floats, sweeps: int, low: Floats | None = None, high: Floats | None = None
+    ) -> Floats:
+        """Case 2; within bounds ``[G, O, K]`` of each code where they are given."""
+        low = np.full(codes.shape, self.qmin, np.float32) if low is None else low
+        high = np.full(codes.shape, self.qmax, np.float32) if high is None else high
+        steps = self.steps_of(scale)
+        codes = codes.copy()
+        left = (self.wished - codes * steps) @ self.hessian
+        count, step = codes.shape[2], steps[..., 0]
+        own = np.diagonal(self.hessian, axis1=1, axis2=2)
+        for _ in range(sweeps):
+            moved = False
+            for start in range(0, count, BLOCK):
+                stop = min(start + BLOCK, count)
+                here, change = left[..., start:stop], np.zeros((*codes.shape[:2], stop - start), np.float32)
+                inner = self.hessian[:, start:stop, start:stop]
+                for j in range(stop - start):
+                    column = codes[..., start + j]
+                    best = np.clip(
+                        np.rint(column + here[..., j] / (own[:, start + j][:, None] * step)),
+                        low[..., start + j],
+                        high[..., start + j],
+                    )
+                    d = (best - column) * step
+                    if d.any():
+                        codes[..., start + j] = best
+                        change[..., j] = d
+                        here = here - d[..., None] * inner[:, None, j, :]
+                if change.any():
+                    moved = True
+                    left -= change @ self.hessian[:, start:stop, :]
+            if not moved:
+                break
+        return codes
+
+    def solved_steps(self, codes: Floats, scale: Floats) -> Floats:
+        """Case 3."""
+        weighted = codes @ self.hessian
+        above, below = np.zeros(len(scale)), np.zeros(len(scale))
+        np.add.at(above, self.channel, (weighted * self.wished).sum(axis=2, dtype=np.float64))
+        np.add.at(below, self.channel, (weighted * codes).sum(axis=2, dtype=np.float64))
+        solved = np.where((above > 0) & (below > 0), above / np.maximum(below, 1e-30), scale)
+        return np.asarray(np.maximum(solved, np.maximum(self.floor, 1e-12)), np.float32)
+
+    def error(self, values: Floats) -> Floats:
+        """Error of each row's real values, ``[G, O]``."""
+        off = values - self.wished
+        return np.asarray(((off @ self.hessian) * off).sum(axis=2), np.float32)
