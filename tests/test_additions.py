@@ -55,7 +55,7 @@ KINDS = (
         what="algorithm",
         names=ALGORITHMS,
         page="docs/recipes.md",
-        tests="tests/algorithms/test_{name}.py",
+        tests="tests/algorithms/**/test_{name}.py",
         add="write tests/algorithms/test_{name}.py",
     ),
     Kind(

@@ -86,3 +86,10 @@ def test_a_name_that_is_no_recipe_says_what_there_is(name, words):
     with pytest.raises(RecipeError) as error:
         load_recipe(name)
     assert words in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["w8a8-refit", "w4a8", "w4a4", "w8a16"])
+def test_weights_are_solved_anew_below_eight_bits_or_where_the_name_says_so(name):
+    steps = [step.name for step in load_recipe(name).steps]
+    assert steps[-1] == "refit"
+    assert "bias_correction" not in steps
