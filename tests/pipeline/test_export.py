@@ -31,6 +31,7 @@ def test_a_float_model_in_each_format(square_model, target, tmp_path, capsys):
     found = json.loads(figures.read_text())
     assert found["difference"] < (1e-3 if found["precision"] == "fp16" else 1e-4)
     assert {path.name for path in out.iterdir()} == {*found["files"], RECORD}
+    assert 0 < found["zipped_bytes"] < found["size_bytes"]
     assert found["size_bytes"] == sum((out / name).stat().st_size for name in found["files"])
     assert set(found["files"]) <= set(load_target(target).writes)
     assert "Written to" in capsys.readouterr().out

@@ -19,8 +19,8 @@ from detquant.recipes import load_recipe
 from detquant.report.owned import RECORD
 
 KEYS = {
-    "float": {"ap", "ap50", "ap75", "latency_ms", "size_bytes"},
-    "quantized": {"ap", "ap50", "ap75", "latency_ms", "size_bytes"},
+    "float": {"ap", "ap50", "ap75", "latency_ms", "size_bytes", "zipped_bytes"},
+    "quantized": {"ap", "ap50", "ap75", "latency_ms", "size_bytes", "zipped_bytes"},
     "calibration": {"images", "seconds", "peak_rss_mb"},
 }
 WHOLE = replace(load_recipe("w8a8"), steps=tuple(s for s in load_recipe("w8a8").steps if s.name != "placement"))
@@ -78,6 +78,8 @@ def test_the_report_says_everything(result, square_model):
     assert report["agreement"] is None and report["family"] == "yolov8" and report["skipped"] == []
     assert report["float"]["size_bytes"] == square_model.stat().st_size
     assert report["quantized"]["size_bytes"] == len(result.artefact.files["model.onnx"])
+    assert report["float"]["zipped_bytes"] is None
+    assert 0 < report["quantized"]["zipped_bytes"] < report["quantized"]["size_bytes"]
 
 
 def test_it_still_sees(result):

@@ -19,7 +19,8 @@ def of_json(report):
 
 def test_what_scripts_read(report):
     found = of_json(report)
-    assert found["float"] == {"ap": 37.3, "ap50": 52.6, "ap75": 40.5, "latency_ms": 80.0, "size_bytes": 12_800_000}
+    accuracy = {"ap": 37.3, "ap50": 52.6, "ap75": 40.5}
+    assert found["float"] == {**accuracy, "latency_ms": 80.0, "size_bytes": 12_800_000, "zipped_bytes": None}
     assert found["quantized"]["ap"] == 36.9 and found["drop"] == pytest.approx(0.4) and found["agreement"] is None
     assert found["int8"] == {"operators": 62, "of": 98, "macs_percent": 97.25, "weight_only": 0}
     assert found["calibration"] == {"images": 128, "seconds": 12.34, "peak_rss_mb": 456.7}
@@ -54,7 +55,9 @@ def test_a_row_of_what_failed(report):
     failed = Row(name="naive", title="naive", target="ort", precision="int8", failure="It fails.")
     found = of_json(replace(report, rows=(report.rows[0], failed)))["rows"][1]
     assert found["failure"] == "It fails."
-    assert {found[key] for key in ("ap", "ap50", "agreement", "latency_ms", "ratio", "size_bytes", "file")} == {None}
+    assert {
+        found[key] for key in ("ap", "ap50", "agreement", "latency_ms", "ratio", "size_bytes", "zipped_bytes", "file")
+    } == {None}
 
 
 def test_a_row_by_its_name(report):

@@ -25,6 +25,13 @@ def test_float_beside_quantised(report):
     assert found["size"] == ("12.80 MB", "3.20 MB", "0.25×")
 
 
+def test_what_a_file_takes_when_it_is_zipped(report):
+    packed = changed(report, zipped_bytes=1_234_567)
+    assert cells(sheets.comparison(packed, packed.rows[1]))["size"] == ("12.80 MB", "3.20 MB (zip 1.23)", "0.25×")
+    assert sheets.demo(packed).rows[1][-1] == "3200 kB (zip 1235)"
+    assert sheets.choice(packed).rows[0][3] == sheets.workflow(packed).rows[1][-1] == "3.20 MB (zip 1.23)"
+
+
 def test_without_labels_agreement_takes_the_place_of_ap(report):
     found = Agreement(f1=0.9, mean_iou=0.95, matches=9, reference_boxes=10, candidate_boxes=10, images=3)
     first, row = (replace(one, accuracy=None, agreement=found) for one in report.rows)

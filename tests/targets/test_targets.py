@@ -52,6 +52,12 @@ def test_a_digest_is_of_names_and_contents_in_any_order():
     assert artefact.size_bytes == 3
 
 
+def test_what_an_artefact_takes_when_it_is_zipped():
+    files = {"model.xml": b"<layer/>" * 1000, "model.bin": np.random.default_rng(0).bytes(5000)}
+    assert 5000 < Artefact(files).zipped_bytes() < 5500 < Artefact(files).size_bytes
+    assert Artefact(dict(reversed(files.items()))).zipped_bytes() == Artefact(files).zipped_bytes()
+
+
 def test_lowering_twice_gives_equal_bytes(quantised):
     target = load_target("ort")
     first, second = (target.lower(quantised("ort").qdq()) for _ in range(2))

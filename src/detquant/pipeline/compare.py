@@ -212,6 +212,7 @@ def _rows(finished: Sequence[Finished], task: str, measured: Measured, latency: 
             latency_ms=latency[entry.name],
             ratio=latency[entry.name] / latency[reference],
             size_bytes=entry.size_bytes,
+            zipped_bytes=entry.artefact.zipped_bytes() if entry.artefact else None,
             digest=entry.artefact.digest() if entry.artefact else None,
             files=tuple(File.of(name, content) for name, content in one.files.items()),
         )

@@ -70,6 +70,7 @@ class Exported:
             "precision": self.precision,
             "files": list(self.artefact.files),
             "size_bytes": self.artefact.size_bytes,
+            "zipped_bytes": self.artefact.zipped_bytes(),
             "artefact_digest": self.artefact.digest(),
             "difference": self.difference,
             "notes": list(self.notes),

@@ -195,4 +195,4 @@ def skip_figures(skipped: Iterable[Skip]) -> list[dict[str, str]]:
 
 def _side(task: str, row: Row) -> dict[str, Any]:
     measured = row.accuracy or dict.fromkeys(MEASURES[task])
-    return {**measured, "latency_ms": row.latency_ms, "size_bytes": row.size_bytes}
+    return {**measured, "latency_ms": row.latency_ms, "size_bytes": row.size_bytes, "zipped_bytes": row.zipped_bytes}

@@ -54,6 +54,7 @@ class Row:
         latency_ms: median time of the runtime for an image; None where nothing ran.
         ratio: ratio of the latency to that of the first row.
         size_bytes: size of what ran in bytes.
+        zipped_bytes: size of its artefact as a zip archive in bytes; None where the user's own file ran.
         digest: digest of what ran, see `Artefact.digest`; None where the user's own file did.
         files: files of its artefact, with what a vendor's compiler made of it; empty where the user's own file ran.
         quantization: what was decided for it; None where it is float, or not detquant's.
@@ -71,6 +72,7 @@ class Row:
     latency_ms: float | None = None
     ratio: float | None = None
     size_bytes: int | None = None
+    zipped_bytes: int | None = None
     digest: str | None = None
     files: tuple[File, ...] = ()
     quantization: Quantization | None = None
@@ -114,6 +116,7 @@ class Row:
             "latency_ms": self.latency_ms,
             "ratio": self.ratio,
             "size_bytes": self.size_bytes,
+            "zipped_bytes": self.zipped_bytes,
             "digest": self.digest,
             "file": first.name if first else None,
             "sha256": first.sha256 if first else None,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
+import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -61,6 +63,14 @@ class Artefact:
     def size_bytes(self) -> int:
         """The size of all files together, bytes."""
         return sum(map(len, self.files.values()))
+
+    def zipped_bytes(self) -> int:
+        """The size of a zip archive of all files, deflated, bytes: what a package or a download of them takes."""
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as together:
+            for name, content in self.files.items():
+                together.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+        return archive.getbuffer().nbytes
 
     def digest(self) -> str:
         """sha256 over names and contents, in name order."""

@@ -13,14 +13,14 @@ def milliseconds(value: float) -> str:
     return f"{value:.2f} ms"
 
 
-def megabytes(value: int) -> str:
-    """Bytes as 3.45 MB, a megabyte being a million bytes."""
-    return f"{value / 1e6:.2f} MB"
+def megabytes(value: int, zipped: int | None = None) -> str:
+    """Bytes as 3.45 MB, a megabyte being a million bytes; with what they take when zipped, 3.45 MB (zip 1.23)."""
+    return f"{value / 1e6:.2f} MB" + (f" (zip {zipped / 1e6:.2f})" if zipped is not None else "")
 
 
-def kilobytes(value: int) -> str:
-    """Bytes as 345 kB, a kilobyte being a thousand bytes."""
-    return f"{value / 1e3:.0f} kB"
+def kilobytes(value: int, zipped: int | None = None) -> str:
+    """Bytes as 345 kB, a kilobyte being a thousand bytes; with what they take when zipped, 345 kB (zip 123)."""
+    return f"{value / 1e3:.0f} kB" + (f" (zip {zipped / 1e3:.0f})" if zipped is not None else "")
 
 
 def decibel(value: float) -> str:
@@ -41,4 +41,4 @@ def threads(count: int) -> str:
 def integer_share(share: IntegerShare) -> str:
     """A sentence without its full stop: 62 of 98 operators in integers, 97.3 % of the MACs."""
     said = f"{share.operators} of {share.of} operators in integers, {share.macs_percent:.1f} % of the MACs"
-    return said + (f"; {share.weight_only} layers in float on weights of 8 bits" if share.weight_only else "")
+    return said + (f"; {share.weight_only} layers in float on weights of at most 8 bits" if share.weight_only else "")

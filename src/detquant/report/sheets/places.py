@@ -19,7 +19,7 @@ def export(figures: Figures) -> Sheet:
     """A float model in a target's format."""
     rows = [
         ("files", ", ".join(figures["files"])),
-        ("size", megabytes(figures["size_bytes"])),
+        ("size", megabytes(figures["size_bytes"], figures["zipped_bytes"])),
         ("largest difference from the original", f"{figures['difference']:.2e} of the largest value"),
     ]
     return Sheet(f"{figures['model']}: {figures['precision']} for {figures['target']}", ("", ""), rows, False)

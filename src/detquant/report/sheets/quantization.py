@@ -25,7 +25,7 @@ def comparison(report: Report, row: Row) -> Sheet:
         told = milliseconds(first.latency_ms), milliseconds(row.latency_ms)
         rows.append(("latency", *told, times(row.latency_ms, first.latency_ms)))
     if first.size_bytes is not None and row.size_bytes is not None:
-        told = megabytes(first.size_bytes), megabytes(row.size_bytes)
+        told = megabytes(first.size_bytes, first.zipped_bytes), megabytes(row.size_bytes, row.zipped_bytes)
         rows.append(("size", *told, times(row.size_bytes, first.size_bytes)))
     title = f"{report.model}: {report.images} images, target {row.target}"
     return Sheet(title, ("", "float", row.title, "change"), rows)

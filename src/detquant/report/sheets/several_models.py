@@ -69,10 +69,10 @@ def _percent(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:.2f}"
 
 
-def _cost(row: Row, size: Callable[[int], str]) -> tuple[str, str, str]:
+def _cost(row: Row, size: Callable[[int, int | None], str]) -> tuple[str, str, str]:
     """Latency, its ratio to the first row's, and size."""
     return (
         UNKNOWN if row.latency_ms is None else milliseconds(row.latency_ms),
         UNKNOWN if row.ratio is None else f"{row.ratio:.2f}×",
-        UNKNOWN if row.size_bytes is None else size(row.size_bytes),
+        UNKNOWN if row.size_bytes is None else size(row.size_bytes, row.zipped_bytes),
     )
