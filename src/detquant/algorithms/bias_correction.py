@@ -20,6 +20,7 @@ from detquant.algorithms._base import Context
 from detquant.calibration import QuantModel
 from detquant.calibration.probes import channel_axis
 from detquant.graph.running import OrtRunner
+from detquant.graph.saturation import with_saturation
 from detquant.graph.taps import with_taps_only
 from detquant.graph.traits import WEIGHTED, bias_of, weight_of
 from detquant.graph.values import constant
@@ -83,7 +84,7 @@ def _full(qm: QuantModel, context: Context) -> list[ir.Node]:
     expected = _channel_means(qm.reference, [n.outputs[0].name or "" for n in nodes], context)
     for done, level in enumerate(order, 1):
         here = [n for n in nodes if levels[id(n)] == level]
-        found = _channel_means(qm.qdq(), [n.outputs[0].name or "" for n in here], context)
+        found = _channel_means(with_saturation(qm.qdq()), [n.outputs[0].name or "" for n in here], context)
         for node in here:
             name = node.outputs[0].name or ""
             _shift(node, (expected[name] - found[name]).astype(np.float32))

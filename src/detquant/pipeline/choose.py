@@ -23,7 +23,7 @@ from detquant.pipeline.evaluate import measurable
 from detquant.pipeline.job import Job
 from detquant.pipeline.keywords import Keywords
 from detquant.pipeline.options import ChooseOptions
-from detquant.pipeline.wish import read_recipe
+from detquant.pipeline.wish import FLOAT_ROWS, integer_recipe
 from detquant.recipes import Recipe, load_recipe
 from detquant.report.report import Report
 from detquant.report.row import Row
@@ -63,7 +63,7 @@ def choose(
         >>> any(row.best for row in report.rows)
         True
     """
-    wish, places = read_recipe(options.recipe), _places(options.targets)
+    wish, places = integer_recipe(options.recipe, FLOAT_ROWS), _places(options.targets)
     detector = as_detector(model, options)
     given = _given(options.decisions, detector, wish, places) if options.decisions is not None else ()
     dataset = as_dataset(data, options.seed)

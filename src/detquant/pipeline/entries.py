@@ -12,7 +12,7 @@ from detquant.data import Skip
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.engines import load_engine
 from detquant.pipeline.file_ends import said_of_ends, said_of_feeding, with_ends_of_file
-from detquant.pipeline.growth import growth
+from detquant.pipeline.growth import float_growth, growth
 from detquant.pipeline.job import Job
 from detquant.pipeline.label import label
 from detquant.report.quantization import Quantization
@@ -109,7 +109,7 @@ def quantized_entry(job: Job, threads: int, *, engine: str = "detquant") -> Entr
         ("input", said_of_feeding(detector)),
         ("ends", said_of_ends(detector, place, kept=made.qdq is not None)),
         (RUNTIME, place.remarks(runner)),
-        ("size", growth(detector, made.artefact, made.qdq)),
+        ("size", _growth(job, made.artefact, made.qdq)),
     )
     before, ends, runtime, size = ([Note(step=step, sentence=one) for one in some] for step, some in said)
     return Entry(
@@ -126,3 +126,11 @@ def quantized_entry(job: Job, threads: int, *, engine: str = "detquant") -> Entr
         notes=(*before, *ends, *runtime, *made.notes, *size),
         skipped=made.skipped,
     )
+
+
+def _growth(job: Job, artefact: Artefact, graph: ir.Model | None) -> list[str]:
+    """A sentence on a result that is larger than its file."""
+    precision = job.recipe.precision
+    if precision is None:
+        return growth(job.detector, artefact, graph)
+    return float_growth(job.detector, artefact, precision, job.target.precisions)

@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from detquant.calibration import Feed, QuantModel
 from detquant.evaluation.sqnr import sqnr_by_tensor
+from detquant.graph.saturation import with_saturation
 from detquant.pipeline.inspection import describe_plan
 from detquant.recipes import Fixed, Plan
 from detquant.report.files import to_json
@@ -34,4 +35,4 @@ def sqnr(qm: QuantModel, qdq: ir.Model, feeds: Sequence[Feed], threads: int) -> 
         for name in qm.activations
         if name not in aside and not isinstance(qm.plan.points[name], Fixed) and f"{name}_dequantized" in known
     }
-    return sqnr_by_tensor(qm.reference, qdq, tensors, feeds[:SQNR_IMAGES], threads)
+    return sqnr_by_tensor(qm.reference, with_saturation(qdq), tensors, feeds[:SQNR_IMAGES], threads)

@@ -22,7 +22,7 @@ from detquant.pipeline.float_widths import float_by_width
 from detquant.pipeline.keywords import Keywords
 from detquant.pipeline.options import PlanOptions, name_of
 from detquant.pipeline.prepared import prepared
-from detquant.pipeline.wish import integer_place, read_recipe
+from detquant.pipeline.wish import integer_place, integer_recipe
 from detquant.recipes import Derived, Dynamic, Fixed, Own, Plan, Point, Recipe, Shared
 from detquant.recipes import plan as decide
 from detquant.report.quantization import IntegerShare
@@ -128,7 +128,8 @@ def _planned(
     detector: Detector, recipe: str | os.PathLike[str] | Recipe, target: str | Target
 ) -> tuple[ir.Model, Plan]:
     """The graph that `detquant.quantize` would quantise, and its plan."""
-    wish, place = read_recipe(recipe), integer_place(target)
+    wish = integer_recipe(recipe, "detquant quantize writes and measures it, detquant export writes it")
+    place = integer_place(target)
     if detector.is_quantized:
         raise ModelError(
             f"'{detector.imported.path}' is quantised already (it has Q and DQ nodes): give the float model."

@@ -88,7 +88,10 @@ class Job:
     progress: Progress | None = None
 
     def __post_init__(self) -> None:
-        self.target.require_integers()
+        if self.recipe.precision is None:
+            self.target.require_integers()
+        else:
+            self.target.require(self.recipe.precision)
 
     def run(self) -> Made:
         """Plans, calibrates, and takes the steps in order.

@@ -22,7 +22,7 @@ from detquant.pipeline.keywords import Keywords
 from detquant.pipeline.memory import FOLDER
 from detquant.pipeline.options import QuantizeOptions
 from detquant.pipeline.outputs import REPORT, REPORT_TEXT
-from detquant.pipeline.wish import integer_place, read_recipe
+from detquant.pipeline.wish import place_for, read_recipe
 from detquant.report.files import require_writable, staged, to_json
 from detquant.report.markdown import to_markdown
 from detquant.report.remarks import slower_than_float, useless
@@ -102,7 +102,7 @@ def quantize(
     if given and options.engine != "detquant":
         raise RecipeError(f"Engine {options.engine} takes no decisions of detquant's: leave them out, or the engine.")
     wish = read_recipe(options.recipe)
-    place = integer_place(options.target)
+    place = place_for(wish, options.target)
     load_engine(options.engine)  # an unknown one is refused before any work
     detector = as_detector(model, options)
     if detector.is_quantized:

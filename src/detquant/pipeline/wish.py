@@ -11,6 +11,9 @@ from detquant.errors import RecipeError, unknown_name
 from detquant.recipes import Recipe, load_recipe
 from detquant.targets import Target, load_target
 
+FLOAT_ROWS = "each float precision of a target has a row anyway"
+"""What shows the float precisions where models are compared."""
+
 
 def read_recipe(recipe: str | os.PathLike[str] | Recipe) -> Recipe:
     """A recipe whose steps can be taken, and whose observers exist.
@@ -31,6 +34,42 @@ def read_recipe(recipe: str | os.PathLike[str] | Recipe) -> Recipe:
         if spec.observer not in LADDERS:
             raise RecipeError(unknown_name("weight observer", spec.observer, LADDERS))
     return found
+
+
+def integer_recipe(recipe: str | os.PathLike[str] | Recipe, instead: str) -> Recipe:
+    """A recipe as `read_recipe` gives it, which rounds something to integers.
+
+    Args:
+        recipe: a built-in name, a TOML file, or a recipe.
+        instead: a clause on what shows float precisions.
+
+    Raises:
+        RecipeError: it keeps all in float, or `read_recipe` refuses it.
+    """
+    found = read_recipe(recipe)
+    if found.precision is not None:
+        raise RecipeError(
+            f"Recipe '{found.name}' keeps all in float ({found.precision}), and there is nothing to plan: {instead}. "
+            f"Give a recipe of integers, such as w8a8."
+        )
+    return found
+
+
+def place_for(recipe: Recipe, target: str | Target) -> Target:
+    """A place that takes what a recipe makes.
+
+    Args:
+        recipe: the wish.
+        target: a key of `detquant.targets.TARGETS`, or the place itself.
+
+    Raises:
+        TargetError: there is none, or it takes no integer model, or no float model of the recipe's precision.
+    """
+    if recipe.precision is None:
+        return integer_place(target)
+    place = target if isinstance(target, Target) else load_target(target)
+    place.require(recipe.precision)
+    return place
 
 
 def integer_place(target: str | Target) -> Target:

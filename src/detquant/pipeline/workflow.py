@@ -17,7 +17,7 @@ from detquant.pipeline.entries import Entry, float_entries, own_file, quantized_
 from detquant.pipeline.evaluate import measurable
 from detquant.pipeline.job import Job
 from detquant.pipeline.options import WorkflowOptions
-from detquant.pipeline.wish import integer_place, read_recipe
+from detquant.pipeline.wish import FLOAT_ROWS, integer_place, integer_recipe, read_recipe
 from detquant.recipes import load_recipe
 from detquant.recipes.workflow import Workflow, ZooData, ZooModel
 from detquant.report.files import require_place, staged, to_json
@@ -70,7 +70,7 @@ def run_workflow(workflow: Workflow, settings: Settings) -> Project:
     """
     workflow = settings.overrule(workflow)
     require_place(settings.out, (REPORT, REPORT_TEXT))
-    wish = read_recipe(workflow.recipe)
+    wish = integer_recipe(workflow.recipe, FLOAT_ROWS)
     integer_place(workflow.target)
     if settings.decisions:
         read_decisions(settings.decisions)  # what is wrong with the file is said before anything is fetched

@@ -29,7 +29,9 @@ WORDS: dict[str, Literal[Earlier.RULES] | None] = {FLOAT: None, AS_BEFORE.value:
 
 def parse_recipe(table: Mapping[str, Any], source: str) -> Recipe:
     """A recipe from its TOML table; ``source`` names it in errors."""
-    only(table, {"name", "description", "head", "range_tolerance", "rules", "steps"}, source, RENAMED)
+    if "precision" in table:
+        return _in_float(table, source)
+    only(table, {"name", "description", "head", "precision", "range_tolerance", "rules", "steps"}, source, RENAMED)
     head = table.get("head", "float")
     if head not in ("float", "int"):
         raise RecipeError(f"{source}: head = {head!r}, expected 'float' or 'int'.")
@@ -43,6 +45,21 @@ def parse_recipe(table: Mapping[str, Any], source: str) -> Recipe:
         range_tolerance=_share(table, "range_tolerance", source),
         rules=tuple(_rule(rule, f"{source}, rule {k}") for k, rule in enumerate(rules, 1)),
         steps=tuple(_step(step, f"{source}, step {k}") for k, step in enumerate(steps, 1)),
+    )
+
+
+def _in_float(table: Mapping[str, Any], source: str) -> Recipe:
+    """A recipe that rounds nothing; which precisions there are is for the target to say."""
+    for key in table:
+        if key not in ("name", "description", "precision"):
+            raise RecipeError(
+                f"{source} has both precision and {key}: a precision is of a file all in float. Leave one of them out."
+            )
+    return Recipe(
+        name=entry(str, table, "name", Path(source).stem, source),
+        description=entry(str, table, "description", "", source),
+        precision=entry(str, table, "precision", "", source),
+        rules=(),
     )
 
 

@@ -3,6 +3,7 @@
 name = "w8a8"
 description = "..."
 head = "float"                  # what the decode tail reads; or "int"
+precision = "fp16"              # a float precision of the target, in place of all that follows: nothing is rounded
 range_tolerance = 0.025         # calibration ends when ranges are known to this share of their width; 0: all images
 
 [[rules]]                       # the last rule that matches an operator wins
@@ -56,6 +57,7 @@ class Recipe:
         steps: algorithms, in the order of their stages (`Stage`).
         head: "float" or "int" for what the decode tail reads. The convolutions that give it stay float with it, unless
             the target's integer kernels write float.
+        precision: float precision of the whole file, which has no rules and no steps; None where there are integers.
         range_tolerance: share of their width to which ranges must be known for calibration to end before it has seen
             all images; 0 to look at all of them.
 
@@ -75,6 +77,7 @@ class Recipe:
     steps: tuple[Step, ...] = ()
     description: str = ""
     head: str = "float"
+    precision: str | None = None
     range_tolerance: float = 0.0
 
     @property
