@@ -223,6 +223,7 @@ COMMANDS = {
     "demo": ["demo"],
     "zoo": ["zoo"],
     "targets": ["targets"],
+    "recipes": ["recipes"],
     "fetch": ["fetch", "yolov8n"],
     "workflow": ["workflow", "opencv-zoo"],
     "predict": ["predict", "yolov8-pico", "a.png"],

@@ -7,6 +7,7 @@ from detquant.errors import RecipeError
 from detquant.graph import prepare
 from detquant.numerics import Capability, Kernel, eight_bits
 from detquant.recipes import Fixed, Own, builtin_recipes, load_recipe, plan
+from detquant.recipes.named import recipe_figures
 from detquant.recipes.widths import ACTIVATION_BITS, WEIGHT_BITS, names_of_widths
 
 ANYTHING = Capability(
@@ -79,7 +80,7 @@ def test_large_layers_are_narrow_and_small_ones_are_not(build):
         ("w8a9", "Weights have 2 to 8 bits, activations 4 to 8 or 16."),
         ("W4A8", "Unknown recipe 'W4A8': did you mean 'w4a8'?"),
         ("w04a8", "Unknown recipe 'w04a8': did you mean 'w4a8'?"),
-        ("wa8", "w8a8-symmetric. And wN: weights of N bits, 2 to 8; wNaM: activations of M bits besides"),
+        ("wa8", "w8a8-symmetric. And wN: Weights of N bits, 2 to 8, and nothing else"),
     ],
 )
 def test_a_name_that_is_no_recipe_says_what_there_is(name, words):
@@ -93,3 +94,8 @@ def test_weights_are_solved_anew_below_eight_bits_or_where_the_name_says_so(name
     steps = [step.name for step in load_recipe(name).steps]
     assert steps[-1] == "refit"
     assert "bias_correction" not in steps
+
+
+def test_the_recipes_are_listed():
+    listed = {one["name"]: one["description"] for one in recipe_figures()["recipes"]}
+    assert listed.keys() == {*builtin_recipes(), "wN", "wNaM"} and all(listed.values())

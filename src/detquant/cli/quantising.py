@@ -99,6 +99,22 @@ def inspect(
 
 
 @app.command
+def recipes(*, json_file: Json = None) -> None:
+    """List the recipes that are built in, and the names that say the widths of weights and activations.
+
+    Args:
+        json_file: Write the list to this file.
+    """
+    from detquant.recipes.named import recipe_figures
+    from detquant.report.table import show_recipes
+
+    check_json(json_file)
+    figures = recipe_figures()
+    write_figures(json_file, figures)
+    show_recipes(figures)
+
+
+@app.command
 def demo(
     *,
     out: Path = Path("demo-out"),

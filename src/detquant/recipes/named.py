@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from detquant.errors import RecipeError, unknown_name
 from detquant.recipes.reading import parse_recipe
 from detquant.recipes.recipe import Recipe
 from detquant.recipes.toml_table import SUFFIX, builtin_names, load_table
-from detquant.recipes.widths import WORDS, Widths, names_of_widths
+from detquant.recipes.widths import FORMS, Widths, names_of_widths
 
 
 def builtin_recipes() -> tuple[str, ...]:
@@ -38,4 +39,11 @@ def load_recipe(name: str | os.PathLike[str]) -> Recipe:
         return parse_recipe(load_table("recipe", name), name)
     if widths := Widths.of(name):
         return parse_recipe(widths.table(), name)
-    raise RecipeError(unknown_name("recipe", name, builtin_recipes(), besides=names_of_widths()) + f" And {WORDS}.")
+    forms = " ".join(f"{form}: {words}" for form, words in FORMS.items())
+    raise RecipeError(unknown_name("recipe", name, builtin_recipes(), besides=names_of_widths()) + f" And {forms}")
+
+
+def recipe_figures() -> dict[str, Any]:
+    """The recipes as plain values: "name" and "description" of each file, and of each form of name."""
+    described = {name: load_recipe(name).description for name in builtin_recipes()} | FORMS
+    return {"recipes": [{"name": name, "description": words} for name, words in described.items()]}

@@ -22,8 +22,11 @@ ACTIVATION_BITS = (*range(4, 9), 16)
 TEMPLATES = {None: "wN", 8: "wNa8", 16: "wNa16"}
 """The template by the width of activations; NARROW for all others."""
 NARROW = "wNaM"
-WORDS = "wN: weights of N bits, 2 to 8; wNaM: activations of M bits besides, 4 to 8 or 16"
-"""The forms of names, for people."""
+FORMS = {
+    "wN": "Weights of N bits, 2 to 8, and nothing else: computed with in float.",
+    "wNaM": "Weights of N bits, 2 to 8, and activations of M bits, 4 to 8 or 16: w4a8, w8a16.",
+}
+"""The forms of names, with a sentence on each."""
 _NAME = re.compile(r"w(0|[1-9][0-9]{0,3})(?:a(0|[1-9][0-9]{0,3}))?")
 
 

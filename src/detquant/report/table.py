@@ -103,6 +103,11 @@ def show_targets(figures: Mapping[str, Any]) -> None:
     _show([sheets.targets(figures)])
 
 
+def show_recipes(figures: Mapping[str, Any]) -> None:
+    """Prints the recipes that are built in."""
+    _show([sheets.recipes(figures)])
+
+
 def show_export(figures: Mapping[str, Any]) -> None:
     """Prints what was written, and how near it is to the original."""
     _show([sheets.export(figures)])

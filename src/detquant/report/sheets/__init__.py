@@ -8,7 +8,7 @@ from detquant.report.sheets.examination import examination
 from detquant.report.sheets.findings import evaluation, per_class, predictions
 from detquant.report.sheets.inspection import kept_float, model, operators, plan_float, plan_points, plan_weights
 from detquant.report.sheets.numbers import integer_share, megabytes, threads
-from detquant.report.sheets.places import export, targets
+from detquant.report.sheets.places import export, recipes, targets
 from detquant.report.sheets.quantization import agreement, comparison, files, worst_tensors
 from detquant.report.sheets.several_models import benchmark, choice, demo, workflow
 
@@ -34,6 +34,7 @@ __all__ = [
     "plan_points",
     "plan_weights",
     "predictions",
+    "recipes",
     "targets",
     "threads",
     "workflow",

@@ -1,4 +1,4 @@
-"""Places to run, and a float model in the format of one."""
+"""Places to run, recipes, and a float model in the format of a place."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ def targets(figures: Figures) -> Sheet:
         for one in figures["targets"]
     ]
     return Sheet("Targets", ("target", "", "takes", "runtime here"), rows, False)
+
+
+def recipes(figures: Figures) -> Sheet:
+    """The recipes, with a sentence on each."""
+    rows = [(one["name"], one["description"]) for one in figures["recipes"]]
+    return Sheet("Recipes", ("recipe", ""), rows, False)
 
 
 def export(figures: Figures) -> Sheet:
