@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import detquant
 from detquant.errors import RecipeError
 from detquant.numerics import INT8, UINT8, PerAxis, PerTensor, QType, QuantSpec
 from detquant.recipes import Places, Recipe, Rule, Step, builtin_recipes, load_recipe
@@ -200,5 +201,6 @@ def test_the_recipe_in_the_docs_can_be_read(tmp_path):
     page = Path(__file__).parents[2] / "docs/recipes.md"
     [written] = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     (tmp_path / "mine.toml").write_text(written, encoding="utf-8")
-    found = load_recipe(tmp_path / "mine.toml")
-    assert [rule.weight.qtype.bits for rule in found.rules] == [4, 8] and found.steps[0].options == {"mode": "fast"}
+    found = detquant.plan("yolov8-pico", recipe=tmp_path / "mine.toml", target="ort")
+    assert {spec.qtype.bits for spec in found.weights.values()} == {4, 8}
+    assert "/model.22/cv2.2/0/conv/Conv" in found.kept_float
