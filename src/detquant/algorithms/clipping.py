@@ -130,7 +130,7 @@ class Clipping:
     ) -> tuple[Params, list[str]]:
         """The ranges with those of the worst tensors as the heads want them, and who they are (case 3)."""
         few = damage.limited(FEW)
-        alone = {root: opened.cost_of(root, params, few) for root in roots} if self.refined else {}
+        alone = opened.costs_alone(roots, params, few) if self.refined else {}
         worst = sorted(alone, key=alone.__getitem__, reverse=True)[: self.refined]
         moved, least = list[str](), opened.cost(params, few) if worst else 0.0
         for done, root in enumerate(worst, 1):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+
+import numpy as np
 
 from detquant.algorithms.damage import Damage, Run, with_flags
 from detquant.calibration import QuantModel
@@ -35,17 +37,19 @@ class OpenActivations:
             params: grid of each root.
             damage: measures.
         """
-        return damage(self._run(params, on=self.roots))
+        return damage(self._run(params, self.roots))
 
     def loss(self, root: str, params: Params, damage: Damage) -> Callable[[QuantParams], float]:
         """That damage by the grid of one root, the others as they are."""
         return lambda grid: self.cost({**params, root: grid}, damage)
 
-    def cost_of(self, root: str, params: Params, damage: Damage) -> float:
-        """Damage where the tensors on one grid alone are rounded."""
-        return damage(self._run(params, on=(root,)))
+    def costs_alone(self, roots: Sequence[str], params: Params, damage: Damage) -> dict[str, float]:
+        """Damage where the tensors on one grid alone are rounded, on the image that all together damage most."""
+        each = damage.each(self._run(params, self.roots))
+        worst = damage.only(int(np.argmax(each)))
+        return {root: worst(self._run(params, (root,))) for root in roots}
 
-    def _run(self, params: Params, on: tuple[str, ...]) -> Run:
+    def _run(self, params: Params, on: Sequence[str]) -> Run:
         chosen = set(on)
         off = {root: params[root] for root in self.roots if root not in chosen}
         flags = grid_feeds(off, on=False) | grid_feeds({root: params[root] for root in on})
