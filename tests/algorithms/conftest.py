@@ -15,10 +15,13 @@ from detquant.targets import load_target
 
 @pytest.fixture
 def calibrated() -> Callable[..., tuple[QuantModel, Context]]:
-    """calibrated(model, feeds, head="int", observer=None): the quantised model before any step, and its context."""
+    """calibrated(model, feeds, head="int", observer=None): the quantised model before any step, and its context.
 
-    def make(model, feeds, head="int", observer=None, **more) -> tuple[QuantModel, Context]:
-        target, recipe = load_target("ort"), replace(load_recipe("w8a8"), head=head)
+    `recipe` and `target` are w8a8 and ort unless they are given.
+    """
+
+    def make(model, feeds, head="int", observer=None, recipe=None, target="ort", **more) -> tuple[QuantModel, Context]:
+        target, recipe = load_target(target), replace(recipe or load_recipe("w8a8"), head=head)
         if observer:
             rules = (replace(r, activation=replace(r.activation, observer=observer)) for r in recipe.rules)
             recipe = replace(recipe, rules=tuple(rules))

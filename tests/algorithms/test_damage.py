@@ -118,3 +118,30 @@ def test_cells_without_an_object_do_not_hide_the_one_that_is_lost():
     lonely[7, 1] = 0.9
     damage = Damage(Heads(), outputs(lonely, BOXES[:40]), [{}])
     assert damage(outputs(np.zeros_like(lonely), BOXES[:40])) == pytest.approx(0.9 / FEWEST, abs=1e-6)
+
+
+def test_false_alarms_count_where_they_are_asked_for(damage):
+    scores = SCORES.copy()
+    scores[40:50, 2] = 0.61
+    assert damage(outputs(scores)) == 0.0
+    assert damage.with_alarms()(outputs(scores)) == pytest.approx(10 * 0.6 / 30, abs=1e-6)
+    assert damage.with_alarms().limited(1)(outputs(scores)) == pytest.approx(0.2, abs=1e-6)
+    assert damage.with_alarms()(outputs()) == 0.0
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_alarms_are_finite(damage, value):
+    assert np.isfinite(damage.with_alarms()(outputs(scores=np.full_like(SCORES, value))))
+
+
+def test_rows_that_the_float_model_does_not_have_are_alarms():
+    class Ranked(Heads):
+        ranked = True
+
+    scores, boxes = SCORES.copy(), BOXES.copy()
+    scores[30:] = 0.0
+    damage = Damage(Ranked(), outputs(scores, boxes), [{}]).with_alarms()
+    assert damage(outputs(scores[::-1], boxes[::-1])) == pytest.approx(0.0, abs=1e-6)
+    more, elsewhere = scores.copy(), boxes.copy()
+    more[60, 0], elsewhere[60] = 0.9, [500, 500, 520, 520]
+    assert damage(outputs(more, elsewhere)) == pytest.approx(0.9 / 30, abs=1e-6)

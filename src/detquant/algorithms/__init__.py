@@ -15,6 +15,7 @@ from detquant.recipes import Recipe
 
 ALGORITHMS = {
     "bias_correction": "detquant.algorithms.bias_correction:BiasCorrection",
+    "clipping": "detquant.algorithms.clipping:Clipping",
     "equalization": "detquant.algorithms.equalization:Equalization",
     "guard": "detquant.algorithms.guard:Guard",
     "placement": "detquant.algorithms.placement:Placement",

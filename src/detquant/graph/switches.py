@@ -39,7 +39,6 @@ def with_switches(model: ir.Model, grids: Mapping[str, QuantParams], switch_of: 
 
 
 def _switch(graph: ir.Graph, value: ir.Value, params: QuantParams, switch: ir.Value, taken: set[str]) -> None:
-    readers = [(use.node, use.idx) for use in value.uses()]
     scale = new_initializer(graph, f"{value.name}_scale", np.asarray(params.scale, np.float32), taken)
     zero_point = np.asarray(params.zero_point).astype(storage(params.qtype))
     zero = new_initializer(graph, f"{value.name}_zero", zero_point, taken)
@@ -55,8 +54,24 @@ def _switch(graph: ir.Graph, value: ir.Value, params: QuantParams, switch: ir.Va
     on = ir.Graph([], [dq.outputs[0]], nodes=[*clips, q, dq], name=f"{value.name}_on")
     off = ir.Graph([], [same.outputs[0]], nodes=[same], name=f"{value.name}_off")
     chosen = ir.node("If", [switch], attributes={"then_branch": on, "else_branch": off}, name=f"{value.name}_switch")
+    chosen.outputs[0].name = f"{value.name}_switched"
+    put_behind(graph, value, chosen)
+
+
+def put_behind(graph: ir.Graph, value: ir.Value, chosen: ir.Node) -> None:
+    """Puts an If, whose branches read a value, behind it: all else that read the value reads the result.
+
+    Where the value is given out, so is the result, under the value's name.
+
+    Args:
+        graph: of the value.
+        value: given by a node, or an input of the graph.
+        chosen: with one output, which is named already.
+    """
     out = chosen.outputs[0]
-    out.name, out.type, out.shape = f"{value.name}_switched", value.type, value.shape
+    out.type, out.shape = value.type, value.shape
+    inside = {node for branch in chosen.attributes.values() for node in branch.as_graph()}
+    readers = [(use.node, use.idx) for use in value.uses() if use.node not in inside]
     producer = value.producer()
     if producer is None:
         graph.insert_before(graph[0], chosen)
