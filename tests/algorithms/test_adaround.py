@@ -254,7 +254,9 @@ def test_a_model_without_codes_is_given_back(small_net, narrow):
     assert note.sentence == "adaround: no layer has its weight in codes"
 
 
-@pytest.mark.parametrize(("model", "data"), [("yolov8-pico", "scenes"), ("resnet-pico", "crops")])
+@pytest.mark.parametrize(
+    ("model", "data"), [pytest.param("yolov8-pico", "scenes", marks=pytest.mark.slow), ("resnet-pico", "crops")]
+)
 def test_the_embedded_models_give_what_they_gave_in_float_more_nearly(narrow, model, data):
     detector = load(model)
     name = detector.family.input_name

@@ -95,13 +95,15 @@ def put(twin: Twin, qm: QuantModel, numbers: Numbers) -> None:
 
 
 def largest_bias(qm: QuantModel, layer: str) -> Floats | None:
-    """The magnitudes that a layer's bias has room for, by output channel or for all; None where anything goes."""
+    """The magnitudes that a layer's bias has room for, by output channel or for all; None where it is in float."""
     node = next(node for node in qm.model.graph if node.name == layer)
     x = node.inputs[0]
     grid = qm.activations.get(x.name or "") if x is not None and layer in qm.plan.integer else None
     if grid is None:
         return None
-    return np.asarray(ROOM * INT32.qmax * np.float64(grid.scale) * qm.weights[layer].scale, np.float32)
+    room = np.asarray(ROOM * INT32.qmax * np.float64(grid.scale) * qm.weights[layer].scale, np.float32)
+    bias = _bias(node)
+    return room if room.size == 1 or bias is None or bias.shape == room.shape else None
 
 
 def own_roots(qm: QuantModel, twin: Twin, tensors: set[str]) -> dict[str, QuantParams]:

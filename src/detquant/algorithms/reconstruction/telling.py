@@ -32,7 +32,7 @@ def told_of(step: Speaker, qm: QuantModel, context: Context, settings: Settings)
     if not done.outcomes:
         return done.qm.noted(step, f"{step.name}: no layer has its weight in codes")
     before = sum(outcome.before for outcome in done.outcomes) / len(done.outcomes)
-    after = sum(min(outcome.after, outcome.before) for outcome in done.outcomes) / len(done.outcomes)
+    after = sum(outcome.after if outcome.taken else outcome.before for outcome in done.outcomes) / len(done.outcomes)
     every = sum(len(outcome.layers) for outcome in done.outcomes)
     sentence = (
         f"{step.name}: {len(layers)} of {every} layers rounded anew, in {len(taken)} of {len(done.outcomes)} units; "
