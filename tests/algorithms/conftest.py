@@ -5,12 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+import onnx_ir as ir
 import pytest
 
 from detquant.algorithms import Context
 from detquant.calibration import Collector, Images, QuantModel, calibrate
-from detquant.recipes import load_recipe, plan
+from detquant.graph import prepare
+from detquant.numerics import PerAxis, QType, QuantSpec
+from detquant.recipes import Recipe, Rule, load_recipe, plan
 from detquant.targets import load_target
+
+
+@pytest.fixture
+def narrow() -> Callable[..., tuple[QuantModel, Context]]:
+    """narrow(model, feeds, weight=4, activation=8, target="pytorch"): calibrated at these widths, and its context."""
+
+    def make(model, feeds, weight=4, activation=8, target="pytorch", **more) -> tuple[QuantModel, Context]:
+        place = load_target(target)
+        wishes = {
+            "weight": QuantSpec(qtype=QType(weight), granularity=PerAxis(0), observer="mse"),
+            "activation": QuantSpec(qtype=QType(activation, False), symmetric=False),
+        }
+        recipe = Recipe(name="narrow", rules=(Rule(**wishes),), head="int")
+        points = plan(model, recipe, place.capability)
+        readers = sorted({n.inputs[0].name for n in model.graph if n.name in points.weights})
+        collector = Collector(model=model, plan=points, by_channel=readers)
+        statistics = collector.collect(lambda positions: (feeds[k] for k in positions), len(feeds))
+        qm = calibrate(model, points, statistics, place.capability)
+        return qm, Context(target=place, recipe=recipe, images=Images.of(feeds), **more)
+
+    return make
 
 
 @pytest.fixture
@@ -33,3 +58,42 @@ def calibrated() -> Callable[..., tuple[QuantModel, Context]]:
         return qm, Context(target=target, recipe=recipe, images=Images.of(feeds), **more)
 
     return make
+
+
+@pytest.fixture
+def every_layer(build: Callable[..., ir.Model]) -> ir.Model:
+    """A net of 16x16 images with all kinds of layers: plain, depthwise, grouped, transposed, Gemm, MatMul; a SiLU."""
+    rng = np.random.default_rng(3)
+    shapes = {
+        "plain": (8, 3, 3, 3),
+        "deep": (8, 1, 3, 3),
+        "grouped": (12, 4, 1, 1),
+        "spread": (12, 3, 2, 2),
+        "last": (6, 6, 3, 3),
+        "gemm": (10, 6),
+        "matmul": (10, 5),
+    }
+    weights = {}
+    for name, shape in shapes.items():
+        taken = shape[1] * int(np.prod(shape[2:]))
+        weights[f"{name}_w"] = (rng.standard_normal(shape) / np.sqrt(taken)).astype(np.float32)
+    for name, count in {"plain": 8, "deep": 8, "spread": 6, "last": 6, "gemm": 10}.items():
+        weights[f"{name}_b"] = (0.3 * rng.standard_normal(count)).astype(np.float32)
+    same = {"pads": [1, 1, 1, 1]}
+    rows = [
+        ("Conv", ["x", "plain_w", "plain_b"], ["c1"], {"name": "plain", "strides": [2, 2], **same}),
+        ("Relu", ["c1"], ["r1"], {"name": "relu"}),
+        ("Conv", ["r1", "deep_w", "deep_b"], ["c2"], {"name": "deep", "group": 8, **same}),
+        ("Sigmoid", ["c2"], ["g2"], {"name": "gate"}),
+        ("Mul", ["c2", "g2"], ["s2"], {"name": "silu"}),
+        ("Conv", ["s2", "grouped_w"], ["c3"], {"name": "grouped", "group": 2}),
+        ("ConvTranspose", ["c3", "spread_w", "spread_b"], ["c4"], {"name": "spread", "group": 2, "strides": [2, 2]}),
+        ("Conv", ["c4", "last_w", "last_b"], ["c5"], {"name": "last", "auto_pad": "SAME_UPPER", "strides": [2, 2]}),
+        ("Relu", ["c5"], ["r5"], {"name": "relu_last"}),
+        ("GlobalAveragePool", ["r5"], ["p"], {"name": "pool"}),
+        ("Flatten", ["p"], ["flat"], {"name": "flat"}),
+        ("Gemm", ["flat", "gemm_w", "gemm_b"], ["m"], {"name": "gemm", "transB": 1}),
+        ("Relu", ["m"], ["rm"], {"name": "relu_gemm"}),
+        ("MatMul", ["rm", "matmul_w"], ["y"], {"name": "matmul"}),
+    ]
+    return prepare(build(rows, {"x": [1, 3, 16, 16]}, {"y": None}, weights))

@@ -14,7 +14,9 @@ from detquant.errors import RecipeError, load_named
 from detquant.recipes import Recipe
 
 ALGORITHMS = {
+    "adaround": "detquant.algorithms.adaround:AdaRound",
     "bias_correction": "detquant.algorithms.bias_correction:BiasCorrection",
+    "blocks": "detquant.algorithms.blocks:Blocks",
     "clipping": "detquant.algorithms.clipping:Clipping",
     "equalization": "detquant.algorithms.equalization:Equalization",
     "guard": "detquant.algorithms.guard:Guard",

@@ -41,6 +41,7 @@ class Within:
 
 
 Count = Annotated[int, Within(1)]
+Whole = Annotated[int, Within(0)]
 Share = Annotated[float, Within(0, 1)]
 Positive = Annotated[float, Within(0, above=True)]
 PositiveShare = Annotated[float, Within(0, 1, above=True)]

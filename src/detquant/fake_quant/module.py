@@ -8,7 +8,8 @@ trained on. Parameters and buffers are called as torch's own quantised-aware mod
     quant.activation_post_process.{scale, zero_point}
 
 where layer and operator are the names of the graph's nodes with dots for slashes, and the last is the image's grid.
-Each node of the module's own graph has the name of the tensor that it gives in its meta, under "tensor".
+Each node of the module's own graph has the name of the tensor that it gives in its meta, under "tensor", and one that
+calls an operator its name under "operator".
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from detquant.fake_quant.site import Site
 from detquant.graph.grids import constant_of, grid_of
 from detquant.graph.values import fresh_name, is_op
 
-OBSERVED, IMAGE, TENSOR = "activation_post_process", "quant", "tensor"
+OBSERVED, IMAGE, TENSOR, OPERATOR = "activation_post_process", "quant", "tensor", "operator"
 
 
 def as_module(model: ir.Model) -> fx.GraphModule:
@@ -55,7 +56,8 @@ class _Writer:
     def write(self, graph: ir.Graph) -> fx.GraphModule:
         """Writes the graph, node after node; gives the module."""
         for value in graph.inputs:
-            self.made[value] = self.graph.placeholder(re.sub(r"\W", "_", value.name or "image"))
+            self.made[value] = given = self.graph.placeholder(re.sub(r"\W", "_", value.name or "image"))
+            given.meta[TENSOR] = value.name
         for node in graph:
             if all(_held(value) is not None for value in node.outputs):
                 continue
@@ -76,6 +78,7 @@ class _Writer:
         places = (k for k, value in enumerate(node.inputs) if value is not None and k not in aside and k not in held)
         self.paths[node] = path = self.path(node.name or node.op_type)
         result = self.call(path, module, *(self.read(node, place) for place in places))
+        result.meta[OPERATOR] = node.name
         for place, out in enumerate(node.outputs):
             several = len(node.outputs) > 1
             self.made[out] = made = self.graph.call_function(operator.getitem, (result, place)) if several else result

@@ -1,0 +1,79 @@
+"""What the algorithms that learn rounding have in common: their settings, and how many images they take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from detquant.calibration import Images
+from detquant.errors import CalibrationError, MissingExtra
+
+FEWEST = 8
+"""Images below which what is learnt is what these show."""
+HELD_BACK = 4
+"""One image in so many is held back to judge by."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a net is reconstructed.
+
+    Attributes:
+        step: name of the algorithm, for messages.
+        region: how many layers are reconstructed together at most; 0 for each by itself.
+        images: how many images are looked at, at most.
+        iterations: how often each unit's variables are moved, at most.
+        batch: places of the output that are looked at each time.
+        lr: how far Adam moves variables each time.
+        regularisation: weight of the regulariser, beside the error as a share of that at the start.
+        warmup: share of the iterations in which it is off.
+        drop: probability that a number of an activation is not rounded.
+        biases: whether biases are learnt too.
+        activation_steps: whether the steps of activations are learnt too.
+        seed: of what is drawn.
+    """
+
+    step: str
+    region: int
+    images: int
+    iterations: int
+    batch: int
+    lr: float
+    regularisation: float
+    warmup: float
+    drop: float
+    biases: bool
+    activation_steps: bool
+    seed: int
+
+
+def require_torch() -> None:
+    """Refuses to go on without torch.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
+    if find_spec("torch") is None:
+        raise MissingExtra("PyTorch", "torch")
+
+
+def chosen_images(images: Images, settings: Settings) -> Images:
+    """The images that are looked at, evenly spread over all.
+
+    Raises:
+        CalibrationError: there are too few.
+    """
+    count = min(len(images), settings.images)
+    if count < FEWEST:
+        given = f"images = {settings.images}" if settings.images < FEWEST else f"{len(images)} calibration images"
+        raise CalibrationError(
+            f"The step '{settings.step}' was given {given}, and needs {FEWEST} at least: of fewer it learns what they "
+            f"show and no more. Give it more, or leave it out of the recipe."
+        )
+    return images.part([k * len(images) // count for k in range(count)])
+
+
+def held_back(count: int) -> tuple[list[int], list[int]]:
+    """The places of the images to learn from, and of those to judge by."""
+    kept = list(range(HELD_BACK - 1, count, HELD_BACK))
+    return [k for k in range(count) if k not in kept], kept
