@@ -108,6 +108,14 @@ def test_less_error_on_images_not_seen(made, images, target):
     assert error(refitted, unseen) < 0.6 * error(qm, unseen)
 
 
+def test_layers_of_many_inputs_are_solved_in_parts(made, images, monkeypatch):
+    monkeypatch.setattr("detquant.algorithms.refit.parts_form.MOST_INPUTS", 30)
+    qm, context = made("tflite")
+    refitted = take_steps(qm, [Refit()], context)
+    unseen = images(20, SHAPE)[12:]
+    assert error(refitted, unseen) < 0.8 * error(qm, unseen)
+
+
 @pytest.mark.parametrize(("bits", "activation_bits"), [(2, 8), (3, 8), (4, 4), (8, 8), (5, 6)])
 def test_every_width(made, bits, activation_bits):
     qm, context = made("pytorch", bits, activation_bits)

@@ -56,6 +56,10 @@ class LayerSolver:
         self._limits = weight_limits(qm, capability)
         self._float: Mapping[str, ir.Node] = {node.name or "": node for node in qm.reference.graph}
 
+    def start(self, name: str, form: LayerForm) -> Floats:
+        """A layer's float weight, ``[G, O, K]``."""
+        return np.asarray(form.rows(_weight(self._float[name])), np.float32)
+
     def solve(self, node: ir.Node, form: LayerForm, halves: Halves) -> Solved:
         """The layer, solved for the outputs in the sums.
 
@@ -65,7 +69,7 @@ class LayerSolver:
             halves: sums over two halves of the images.
         """
         name = node.name or ""
-        start = np.asarray(form.rows(_weight(self._float[name])), np.float64)
+        start = np.asarray(self.start(name, form), np.float64)
         moments = halves.whole()
         ridge = halves.best_ridge(start) if self._ridge is None else self._ridge
         wished, hessian = moments.solved(start, ridge)
@@ -79,7 +83,7 @@ class LayerSolver:
         return Solved(
             weight=np.asarray(form.weight(rows), np.float32),
             grid=grid,
-            bias=moments.bias(rows).reshape(-1) if moments.centred else None,
+            bias=form.whole_bias(moments.bias(rows)) if moments.centred else None,
             error=error,
             error_before=was,
         )

@@ -26,7 +26,8 @@ from detquant.algorithms._base import Context
 from detquant.algorithms.checkpoint import Checkpoint, digest_of
 from detquant.algorithms.options import Count, NotNegative, Within
 from detquant.algorithms.refit.float_side import FloatSide
-from detquant.algorithms.refit.layer_form import LayerForm, layer_form
+from detquant.algorithms.refit.form_of_node import layer_form
+from detquant.algorithms.refit.layer_form import LayerForm
 from detquant.algorithms.refit.layer_solver import LayerSolver, Solved
 from detquant.algorithms.refit.least_squares import Halves
 from detquant.algorithms.refit.quantized_side import QuantizedSide
@@ -58,7 +59,7 @@ class Refit:
     name: ClassVar[str] = "refit"
     stage: ClassVar[Stage] = Stage.WEIGHTS
 
-    images: Count = 64
+    images: Count = 128
     samples: Count = 800
     ridge: NotNegative | None = None
     float_layers: bool = True
@@ -126,6 +127,7 @@ def _solved(
         for node, array in zip(level, found, strict=True):
             name = node.name or ""
             x, y = forms[name].inputs(array, floats.positions(name, place)), floats.outputs(name, place)
+            y = forms[name].targets(x, y, solver.start(name, forms[name]))
             if node not in sums:
                 sums[node] = Halves(x, y, centred=OPS[node.op_type].bias_input is not None)
             sums[node].add(place, x, y)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detquant.algorithms.refit.layer_form import layer_form
+from detquant.algorithms.refit.form_of_node import layer_form
 from detquant.graph import prepare
 from detquant.graph.running import OrtRunner
 from detquant.graph.traits import weight_of
@@ -81,3 +81,27 @@ def test_what_has_no_form_is_left_out(build, op, shape, weight, attributes):
     model = prepare(build([(op, inputs, ["y"], attributes)], {"x": shape}, {"y": None}, constants))
     nodes = [node for node in model.graph if node.op_type == op]
     assert all(layer_form(node) is None for node in nodes)
+
+
+def test_many_inputs_are_taken_in_parts(build, monkeypatch):
+    monkeypatch.setattr("detquant.algorithms.refit.parts_form.MOST_INPUTS", 20)
+    rng = np.random.default_rng(3)
+    weight = rng.normal(size=(4, 6, 3, 3)).astype(np.float32)
+    model = prepare(build([("Conv", ["x", "w"], ["y"], {})], {"x": MAP}, {"y": None}, {"w": weight}))
+    form, x = layer_form(model.graph[0]), rng.normal(size=MAP).astype(np.float32)
+    y, positions = OrtRunner(model).run({"x": x})["y"], np.arange(30)
+    rows, inputs, outputs = form.rows(weight), form.inputs(x, positions), form.outputs(y, positions)
+    assert rows.shape == (3, 4, 18)
+    np.testing.assert_allclose((rows @ inputs).sum(axis=0), outputs[0], atol=2e-5)
+    np.testing.assert_allclose(form.targets(inputs, outputs, rows), rows @ inputs, atol=2e-5)
+    np.testing.assert_allclose(form.targets(inputs, outputs + 3, rows).sum(axis=0), outputs[0] + 3, atol=2e-5)
+    np.testing.assert_array_equal(form.weight(rows), weight)
+    np.testing.assert_array_equal(form.by_channel(np.arange(4)), [[0, 1, 2, 3]] * 3)
+    np.testing.assert_array_equal(form.whole_bias(np.ones((3, 4), np.float32)), [3.0] * 4)
+
+
+def test_many_inputs_that_cannot_be_cut_have_no_form(build, monkeypatch):
+    monkeypatch.setattr("detquant.algorithms.refit.parts_form.MOST_INPUTS", 5)
+    monkeypatch.setattr("detquant.algorithms.refit.parts_form.MOST_PARTS", 6)
+    model = prepare(build([("MatMul", ["x", "w"], ["y"], {})], {"x": [5, 7]}, {"y": None}, {"w": np.ones((7, 3), "f")}))
+    assert layer_form(model.graph[0]) is None
