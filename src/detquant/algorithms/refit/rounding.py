@@ -130,11 +130,8 @@ class Rounding:
                 inner = self.hessian[:, start:stop, start:stop]
                 for j in range(stop - start):
                     column = codes[..., start + j]
-                    best = np.clip(
-                        np.rint(column + here[..., j] / (own[:, start + j][:, None] * step)),
-                        low[..., start + j],
-                        high[..., start + j],
-                    )
+                    best = np.rint(column + here[..., j] / (own[:, start + j][:, None] * step))
+                    best = np.minimum(np.maximum(best, low[..., start + j]), high[..., start + j])
                     d = (best - column) * step
                     if d.any():
                         codes[..., start + j] = best
