@@ -75,11 +75,7 @@ def test_a_file_of_narrow_weights_is_compact_and_read_again(tmp_path):
     sizes, target, scenes = {}, load_target("ort"), open_scenes(calibration=2, validation=1)
     for name in ("w8a8", "w4a8"):
         recipe = replace(load_recipe(name), steps=())
-        qm = (
-            Job(detector=detector, dataset=open_scenes(calibration=2, validation=1), recipe=recipe, target=target)
-            .run()
-            .model
-        )
+        qm = Job(detector=detector, dataset=scenes, recipe=recipe, target=target).run().model
         artefact = target.lower(qm.qdq())
         sizes[name] = artefact.size_bytes
     assert sizes["w4a8"] < 0.65 * sizes["w8a8"]  # of 0.57 MB of weights; of YOLOv8n's 3.2 MB it is 0.52
