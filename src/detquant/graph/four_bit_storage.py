@@ -22,6 +22,12 @@ LEAST = 512
 """Number of codes below which a Cast and its names take more than they save."""
 
 
+def has_four_bits(model: ir.Model) -> bool:
+    """Whether constants of the model are stored in 4 bits."""
+    kinds = {ir.DataType.INT4, ir.DataType.UINT4}
+    return any(value.dtype in kinds for value in model.graph.initializers.values())
+
+
 def with_four_bit_storage(qdq: ir.Model) -> ir.Model:
     """A copy of the model whose weights of at most 4 bits are stored in 4.
 

@@ -14,9 +14,10 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from detquant.families import Family
+from detquant.graph.compact import compact
 from detquant.graph.dynamic_quantization import LAYERS, quantize_dynamically
 from detquant.graph.feeding import FittingRunner
-from detquant.graph.four_bit_storage import with_four_bit_storage
+from detquant.graph.four_bit_storage import has_four_bits, with_four_bit_storage
 from detquant.graph.running import optimised
 from detquant.graph.saturation import with_saturated_codes
 from detquant.numerics import USUAL_OPS, Capability, up_to_eight_bits
@@ -51,13 +52,15 @@ class Ort(OnnxFile):
     def lower(self, qdq: ir.Model) -> Artefact:
         """``model.onnx``; layers of which only the weight is codes round their inputs as they run.
 
-        Weights of at most 4 bits are stored in 4; ONNX Runtime widens them as it loads the file. Activations narrower
-        than 8 are cut off in codes.
+        Weights of at most 4 bits are stored in 4; ONNX Runtime widens them as it loads the file, and who wants them
+        wants a small one, so what else there is takes as little (`compact`). Activations narrower than 8 bits are cut
+        off in codes.
 
         Raises:
             UnsupportedOperator: one of these cannot.
         """
-        return super().lower(with_four_bit_storage(quantize_dynamically(with_saturated_codes(qdq))))
+        model = with_four_bit_storage(quantize_dynamically(with_saturated_codes(qdq)))
+        return super().lower(compact(model) if has_four_bits(model) else model)
 
     def finish(self, artefact: Artefact, family: Family) -> tuple[Artefact, tuple[str, ...]]:
         """Adds nothing; says which layers on codes the runtime runs in float all the same."""
