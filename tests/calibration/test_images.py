@@ -74,3 +74,9 @@ def test_images_in_memory():
     images = Images.of(feeds)
     assert seen(images) == seen(images.informative) == [0, 1, 2]
     assert seen(pickle.loads(pickle.dumps(images)).part([2])) == [2]
+
+
+def test_labels_go_with_the_images(photographs):
+    images = Images(photographs, [4, 5, 6, 7], [6], labels=[0, 1, 2, 3, None, 9, 8, 7])
+    assert images.labels == (None, 9, 8, 7) and images.part([3, 0]).labels == (7, None)
+    assert Images(photographs, range(3)).labels == (None, None, None)

@@ -30,6 +30,33 @@ def test_folders_of_two_splits(tmp_path: Path) -> None:
     assert dataset.classes == ("cat", "dog") and labels_of(dataset) == {"c2.png": 0, "c3.png": 0, "d2.png": 1}
     assert {path.name for path in dataset.calibration} == {"c1.png", "d1.png"} and dataset.overlap == 0
     assert "test/" in dataset.notes[0] and "calib/" in dataset.notes[0]
+    known = {path.name: label for path, label in dataset.calibration_labels.items()}
+    assert known == {"c1.png": 0, "d1.png": 1} and dataset.calibration_labels.keys() == set(dataset.calibration)
+
+
+def test_images_to_calibrate_with_may_be_of_no_class(tmp_path: Path) -> None:
+    for name in ("calib/1.png", "calib/cat/2.png", "calib/cow/3.png", "test/dog/d.png", "test/cat/c.png"):
+        picture(tmp_path / name)
+    dataset = open_dataset(tmp_path)
+    assert {path.name: label for path, label in dataset.calibration_labels.items()} == {"2.png": 0}
+
+
+def test_their_classes_get_the_models_numbers_too(tmp_path: Path) -> None:
+    for name in ("calib/cat/1.png", "calib/dog/2.png", "calib/cow/3.png", "test/dog/d.png", "test/cow/c.png"):
+        picture(tmp_path / name)
+    dataset = open_dataset(tmp_path)
+    fitted = fit_task(dataset, "classify", ("horse", "dog", "cow"))
+    assert {path.name: label for path, label in fitted.calibration_labels.items()} == {"2.png": 1, "3.png": 2}
+    assert fit_task(dataset, "detect", ("dog", "cow")).calibration_labels == {}
+
+
+def test_numbers_beyond_the_models_are_refused_in_images_to_calibrate_with(tmp_path: Path) -> None:
+    for name in ("calib/0/1.png", "calib/7/2.png", "test/0/a.png", "test/7/b.png"):
+        picture(tmp_path / name)
+    dataset = open_dataset(tmp_path)
+    assert sorted(dataset.calibration_labels.values()) == [0, 7]
+    with pytest.raises(DatasetError, match="has a class 7"):
+        fit_task(dataset, "classify", tuple("abcd"))
 
 
 def test_folders_of_classes_alone(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,6 +16,7 @@ import detquant
 from detquant.cli import main
 from detquant.errors import ModelError
 from detquant.pipeline.inspection import plan
+from detquant.recipes import Step
 
 COLOURS = {"blue": (200, 60, 60), "green": (60, 200, 60), "red": (60, 60, 200)}
 
@@ -103,3 +105,13 @@ def test_without_labels_guesses_are_compared(colour_model: Path, colour_data: Pa
 def test_a_detector_has_its_own_preprocessing(square_model: Path) -> None:
     with pytest.raises(ModelError, match="family yolov8; --preprocess is for classifiers: say by --reads"):
         detquant.load(square_model, preprocess="unit")
+
+
+def test_lapq_judges_by_the_labels_of_calibration_images() -> None:
+    widths = detquant.load_recipe("w4a4")
+    options = {"joint": False, "quadratic": False, "powers": [2.0, 3.0], "images": 12}
+    recipe = replace(widths, steps=(Step("lapq", options),))
+    result = detquant.quantize("resnet-pico", "crops", recipe=recipe, calib=16, val_limit=40)
+    [said] = [note for note in result.report.row("quantized").notes if note.step == "lapq"]
+    assert "cross-entropy on 12 images" in said.sentence and said.cost is not None
+    assert result.report.drop < 15

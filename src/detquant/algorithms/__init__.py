@@ -20,6 +20,7 @@ ALGORITHMS = {
     "clipping": "detquant.algorithms.clipping:Clipping",
     "equalization": "detquant.algorithms.equalization:Equalization",
     "guard": "detquant.algorithms.guard:Guard",
+    "lapq": "detquant.algorithms.lapq:Lapq",
     "placement": "detquant.algorithms.placement:Placement",
     "ranges": "detquant.algorithms.ranges:Ranges",
     "refit": "detquant.algorithms.refit:Refit",

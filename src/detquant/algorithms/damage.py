@@ -97,6 +97,10 @@ class Damage:
         """This measure on the first ``images`` images alone."""
         return self._part(slice(images))
 
+    def beyond(self, images: int) -> Damage:
+        """This measure on all images but the first ``images``."""
+        return self._part(slice(images, None))
+
     def only(self, image: int) -> Damage:
         """This measure on one image alone, named by its place."""
         return self._part(slice(image, image + 1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detquant.calibration.calibrate import activation_grids, calibrate, with_weight_grids
+from detquant.calibration.calibrate import activation_grids, calibrate, with_weight_grids, with_weights_on
 from detquant.calibration.collect import Collector, Feed, Feeds
 from detquant.calibration.images import Images
 from detquant.calibration.informativeness import informativeness, most_informative
@@ -12,7 +12,7 @@ from detquant.calibration.note import Note, Speaker
 from detquant.calibration.observers import OBSERVERS, Observer, TensorView, observer
 from detquant.calibration.quant_model import QuantModel
 from detquant.calibration.statistics import Statistics, statistics_key
-from detquant.calibration.weights import weight_grid
+from detquant.calibration.weights import WeightGrid, weight_grid, weight_on_grid
 
 __all__ = [
     "OBSERVERS",
@@ -26,6 +26,7 @@ __all__ = [
     "Speaker",
     "Statistics",
     "TensorView",
+    "WeightGrid",
     "WeightLimits",
     "activation_grids",
     "calibrate",
@@ -36,5 +37,7 @@ __all__ = [
     "statistics_key",
     "weight_grid",
     "weight_limits",
+    "weight_on_grid",
     "with_weight_grids",
+    "with_weights_on",
 ]

@@ -92,6 +92,11 @@ def with_weight_grids(qm: QuantModel, capability: Capability, before: QuantModel
     wishes = qm.plan.weights
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # numpy works beside itself
         grids = dict(zip(wishes, pool.map(find, wishes.keys(), wishes.values()), strict=True))
+    return with_weights_on(qm, grids)
+
+
+def with_weights_on(qm: QuantModel, grids: Mapping[str, WeightGrid]) -> QuantModel:
+    """The model with these weights on these grids, by the layers' names: those of all its layers."""
     model = qm.model.clone()
     mine = {n.name or "": n for n in model.graph}
     for name, grid in grids.items():

@@ -17,10 +17,14 @@ class Images:
         feeds: called with the places of images, gives their feeds one by one; the same ones each time.
         places: places of the images, in the order in which they come.
         informative: places of the few most informative ones, see `detquant.calibration.informativeness`.
+        labels: class of the image at each place, None where it is not known; empty where none is.
     """
 
-    def __init__(self, feeds: Feeds, places: Sequence[int], informative: Sequence[int] = ()) -> None:
+    def __init__(
+        self, feeds: Feeds, places: Sequence[int], informative: Sequence[int] = (), labels: Sequence[int | None] = ()
+    ) -> None:
         self._feeds, self._places, self._informative = feeds, tuple(places), tuple(informative)
+        self._labels = tuple(labels)
 
     @classmethod
     def of(cls, feeds: Sequence[Feed]) -> Images:
@@ -39,7 +43,12 @@ class Images:
 
         The informative ones stay the same.
         """
-        return Images(self._feeds, [self._places[k] for k in which], self._informative)
+        return Images(self._feeds, [self._places[k] for k in which], self._informative, self._labels)
+
+    @property
+    def labels(self) -> tuple[int | None, ...]:
+        """The class of each image as a whole, None where it is not known."""
+        return tuple(self._labels[place] if self._labels else None for place in self._places)
 
     @cached_property
     def informative(self) -> tuple[Feed, ...]:

@@ -39,9 +39,21 @@ def input_of(qm: QuantModel, layer: ir.Node, capability: Capability) -> Input:
     """The grid of a layer's input, None in float, and its channels' peaks ``[channels]`` where pairs can overflow."""
     tensor = codes_read(layer, set(qm.plan.integer))
     x = qm.activations.get(tensor)
+    return x, peaks_of(qm, tensor, x, capability)
+
+
+def peaks_of(qm: QuantModel, tensor: str, x: QuantParams | None, capability: Capability) -> Floats | None:
+    """Peaks of the channels that a layer reads, ``[channels]`` or one of all; None where pairs cannot overflow.
+
+    Args:
+        qm: the model.
+        tensor: what the layer reads.
+        x: its grid; None in float.
+        capability: the target's facts.
+    """
     if x is None or not capability.pair_saturation:
-        return x, None
-    return x, qm.statistics.channel_peaks.get(tensor, x.high)  # unknown: anything on the grid may come
+        return None
+    return qm.statistics.channel_peaks.get(tensor, x.high)  # unknown: anything on the grid may come
 
 
 def codes_read(layer: ir.Node, integer: Collection[str]) -> str:

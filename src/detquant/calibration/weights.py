@@ -45,7 +45,12 @@ class WeightGrid:
 
 
 def weight_grid(
-    node: ir.Node, spec: QuantSpec, *, x: QuantParams | None = None, peaks: Floats | None = None
+    node: ir.Node,
+    spec: QuantSpec,
+    *,
+    x: QuantParams | None = None,
+    peaks: Floats | None = None,
+    power: float = 2.0,
 ) -> WeightGrid:
     """The grid of a weighted operator's weight, and the weight on it.
 
@@ -54,19 +59,52 @@ def weight_grid(
         spec: the wish; observer "minmax" or "mse".
         x: grid of the input, for limit 2.
         peaks: largest real value of each input channel, or of all; given where limit 1 must hold.
+        power: power of the errors whose sum is the least, for the observer "mse".
 
     Raises:
         RecipeError: weights have no such observer.
     """
-    constant_weight = constant(weight_of(node))
-    assert constant_weight is not None
     if spec.observer not in LADDERS:
         raise RecipeError(unknown_name("weight observer", spec.observer, LADDERS))
-    weight = np.asarray(constant_weight, np.float32)
     limits = WeightLimits.of(node, spec.qtype, x=x, peaks=peaks)
+    rows = np.asarray(limits.rows(_weight(node)), np.float32)
+    return _on_grid(node, spec, limits, _search(rows, spec, limits, power))
+
+
+def weight_on_grid(
+    node: ir.Node,
+    spec: QuantSpec,
+    scale: Floats,
+    *,
+    x: QuantParams | None = None,
+    peaks: Floats | None = None,
+) -> WeightGrid:
+    """A weight on the grid with these steps, or with larger ones where its bias needs them.
+
+    Args:
+        node: operator with a constant weight.
+        spec: the wish.
+        scale: steps, ``[channels]`` or ``()`` as the wish's granularity has it.
+        x: grid of the input, for limit 2.
+        peaks: largest real value of each input channel, or of all; given where limit 1 must hold.
+    """
+    limits = WeightLimits.of(node, spec.qtype, x=x, peaks=peaks)
+    floor = limits.smallest_scale
+    wished = np.maximum(scale, floor if scale.ndim else floor.max())
+    enough = np.maximum(wished, SMALLEST_SCALE).astype(np.float32)
+    return _on_grid(node, spec, limits, np.broadcast_to(enough, floor.shape))
+
+
+def _weight(node: ir.Node) -> Floats:
+    weight = constant(weight_of(node))
+    assert weight is not None
+    return np.asarray(weight, np.float32)
+
+
+def _on_grid(node: ir.Node, spec: QuantSpec, limits: WeightLimits, scale: Floats) -> WeightGrid:
+    """The weight rounded to steps ``[channels]``, all of them the same where the wish has one."""
+    weight, per_axis = _weight(node), isinstance(spec.granularity, PerAxis)
     rows = np.asarray(limits.rows(weight), np.float32)
-    per_axis = isinstance(spec.granularity, PerAxis)
-    scale = _search(rows, spec, limits, per_axis)
     values = (_codes(rows, scale, limits) * scale[:, None]).astype(np.float32)
     stored = scale if per_axis else np.asarray(scale[0])
     params = QuantParams(
@@ -75,8 +113,9 @@ def weight_grid(
     return WeightGrid(params=params, values=np.asarray(limits.unrolled(values, weight.shape), np.float32))
 
 
-def _search(rows: Floats, spec: QuantSpec, limits: WeightLimits, per_axis: bool) -> Floats:
-    """Scales ``[channels]`` with the smallest squared error over the ladder."""
+def _search(rows: Floats, spec: QuantSpec, limits: WeightLimits, power: float) -> Floats:
+    """Scales ``[channels]`` with the smallest sum of errors to a power over the ladder."""
+    per_axis = isinstance(spec.granularity, PerAxis)
     limit, floor = np.abs(rows).max(axis=1), limits.smallest_scale
     if not per_axis:
         limit, floor = np.full_like(limit, limit.max()), np.full_like(floor, floor.max())
@@ -87,7 +126,8 @@ def _search(rows: Floats, spec: QuantSpec, limits: WeightLimits, per_axis: bool)
     for ratio in ladder:
         wished = np.maximum(limit * ratio / spec.qtype.qmax, floor)
         scale = np.maximum(wished, SMALLEST_SCALE).astype(np.float32)
-        error = np.square(_codes(rows, scale, limits) * scale[:, None] - rows).sum(axis=1, dtype=np.float64)
+        off = _codes(rows, scale, limits) * scale[:, None] - rows
+        error = (np.square(off) if power == 2 else np.abs(off) ** power).sum(axis=1, dtype=np.float64)
         error = error if per_axis else np.full(len(rows), error.sum())
         better = error < least
         best[better], least[better] = scale[better], error[better]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ class Dataset:
         ground_truth: COCO-format dict; its "images" are `validation` in the same order, `category_id` is
             the index into `classes`. None where the objects are not known.
         labels: class of each validation image as a whole; None where it is not known.
+        calibration_labels: class of calibration images as a whole, as far as it is known.
         skipped: files named by the data set that cannot be used.
         overlap: number of images that are in both splits.
         notes: sentences on what was chosen, found or mended.
@@ -58,6 +59,7 @@ class Dataset:
     validation: tuple[Path, ...]
     ground_truth: dict[str, Any] | None
     labels: tuple[int, ...] | None = None
+    calibration_labels: Mapping[Path, int] = field(default_factory=dict)
     skipped: tuple[Skip, ...] = ()
     overlap: int = 0
     notes: tuple[str, ...] = ()

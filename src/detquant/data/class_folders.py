@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from detquant.data._base import Dataset, count_overlap
@@ -52,9 +53,7 @@ def open_class_folders(path: Path, seed: int = 0) -> Dataset:
         raise DatasetError(f"{path} has no folders of classes: expected <class>/<image> or val/<class>/<image> in it.")
     classes = _class_names(place)
     numbers = _numbers(classes)
-    labelled = [
-        (image, number) for name, number in zip(classes, numbers, strict=True) for image in find_images(place / name)
-    ]
+    labelled = _labelled(place, classes, numbers)
     images = tuple(image for image, _ in labelled)
     folder = calibration_folder(path) if place != path else None
     calibration = find_images(folder) if folder else list(images)
@@ -66,9 +65,18 @@ def open_class_folders(path: Path, seed: int = 0) -> Dataset:
         validation=images,
         ground_truth=None,
         labels=tuple(number for _, number in labelled),
+        calibration_labels=dict(_labelled(folder, classes, numbers) if folder else labelled),
         overlap=count_overlap(calibration, images),
         notes=(f"Measured on {place.name}/, calibrated on {source}.",),
     )
+
+
+def _labelled(folder: Path, classes: Iterable[str], numbers: Iterable[int]) -> list[tuple[Path, int]]:
+    """The images in a folder's class folders, as far as it has them, and the numbers of their classes."""
+    pairs = zip(classes, numbers, strict=True)
+    return [
+        (image, number) for name, number in pairs if name in _entries(folder) for image in find_images(folder / name)
+    ]
 
 
 def calibration_folder(path: Path) -> Path | None:

@@ -67,6 +67,7 @@ def open_label_table(path: Path, seed: int = 0) -> Dataset:
         validation=images,
         ground_truth=None,
         labels=tuple(number for _, number in found),
+        calibration_labels={} if folder else dict(found),
         skipped=tuple(skipped),
         overlap=count_overlap(calibration, images),
         notes=(f"Calibrated on {source}.",),

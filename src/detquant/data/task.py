@@ -33,7 +33,7 @@ def fit_task(dataset: Dataset, task: str, classes: Sequence[str], *, supposed: b
         return dataset
     if task == "detect":
         if dataset.labels is not None:
-            return replace(dataset, labels=None, classes=None, notes=(*dataset.notes, NO_BOXES))
+            return replace(dataset, labels=None, calibration_labels={}, classes=None, notes=(*dataset.notes, NO_BOXES))
         return _numbered(dataset, classes, supposed) if dataset.ground_truth is not None else dataset
     if dataset.ground_truth is not None:
         raise DatasetError(
@@ -105,12 +105,14 @@ def _with_labels(dataset: Dataset, pairing: Pairing, classes: tuple[str, ...], f
     numbers = [(path, pairing.numbers[label]) for path, label in pairs]
     kept = [(path, number) for path, number in numbers if number is not None]
     lost = [label for _, label in pairs if pairing.numbers[label] is None]
+    calibration = {path: pairing.numbers[label] for path, label in dataset.calibration_labels.items()}
     return replace(
         dataset,
         classes=classes,
         fitted=fitted,
         validation=tuple(path for path, _ in kept),
         labels=tuple(number for _, number in kept),
+        calibration_labels={path: number for path, number in calibration.items() if number is not None},
         warnings=(*dataset.warnings, *_left_out(dataset, "images", lost)),
     )
 
@@ -128,7 +130,7 @@ def _left_out(dataset: Dataset, what: str, lost: Sequence[int]) -> list[str]:
 
 def _checked(dataset: Dataset, classes: Sequence[str]) -> Dataset:
     """A data set that numbers its labels and names no classes: the numbers are the model's, if it has them."""
-    labels = dataset.labels or ()
+    labels = (*(dataset.labels or ()), *dataset.calibration_labels.values())
     if labels and max(labels) >= len(classes):
         raise DatasetError(
             f"{dataset.name} has a class {max(labels)}, the model has {len(classes)} classes, counted from 0: give the "

@@ -110,7 +110,7 @@ class Job:
             measurements = Measurements(self._decided(memory.decisions, {node.name or "" for node in model.graph}))
             statistics = self._statistics(model, decided, paths, memory.statistics)
             looked_at = most_informative(statistics.informativeness, FEEDS) or range(min(FEEDS, len(paths)))
-            images = Images(partial(at_places, family, paths), range(len(paths)), looked_at)
+            images = Images(partial(at_places, family, paths), range(len(paths)), looked_at, self._labels(paths))
             context = Context(
                 target=self.target,
                 recipe=self.recipe,
@@ -184,6 +184,11 @@ class Job:
             progress=self.progress,
         )
         return collector.collect(partial(at_places, family, paths), len(paths))
+
+    def _labels(self, paths: Sequence[Path]) -> list[int | None]:
+        """The class of each image by the model's numbers; none where nobody has paired the data set's with these."""
+        known = self.dataset.calibration_labels if self.dataset.fitted is not None else {}
+        return [known.get(path) for path in paths]
 
     def _key(self, paths: Sequence[Path]) -> str:
         """The key of the statistics: a digest of all that they depend on."""

@@ -66,6 +66,7 @@ def open_crops(seed: int = 0, *, calibration: int = 100, validation: int = 150) 
         validation=tuple(path for path, _ in known),
         ground_truth=None,
         labels=tuple(class_id for _, class_id in known),
+        calibration_labels=dict(found),
         notes=_NOTES,
     )
 
