@@ -41,7 +41,7 @@ WORKER = Path(__file__).with_name("aimet_adaround.py")
 VARIABLE, RUNTIME, NAME = "AIMET_PYTHON", "ort", "AIMET AdaRound"
 FLOAT, IMAGES, WISH, MADE, TOOK = "float.onnx", "images.npy", "wish.json", "aimet.onnx", "took.json"
 SCHEMES = ("tf_enhanced", "min_max")
-"""How AIMET finds ranges, in its words: by the least error of a histogram, or from the smallest to the largest value."""
+"""How AIMET finds ranges, in its words: by the least error of a histogram, or from the least value to the largest."""
 HEADER = ("model", "widths", "iterations", "float", NAME, "drop", "minutes", "peak, MB")
 SAID = 300
 """Characters of what a failed run said last."""
@@ -121,6 +121,7 @@ def adaround(
         (folder / WISH).write_text(json.dumps(wish), encoding="utf-8")
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": ""}
         done = subprocess.run([python, WORKER, folder], capture_output=True, text=True, env=environment, check=False)
+        (Path("/tmp/aimet.err")).write_text(done.stderr)
         if done.returncode:
             raise ModelError(f"AIMET fails with: {' '.join(done.stderr.split())[-SAID:]}")
         took = json.loads((folder / TOOK).read_text(encoding="utf-8"))
