@@ -15,7 +15,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -62,7 +62,8 @@ class Adarounded:
         """The result as ONNX Runtime runs it, to be compared with others."""
         place, artefact = load_target(RUNTIME), Artefact({FILE: self.qdq})
         runner, size = place.open(artefact, threads), artefact.size_bytes
-        return Entry(name=NAME, title=NAME, place=place, precision=NAME, runner=runner, size_bytes=size)
+        made = Entry(name=NAME, title=NAME, place=place, precision=NAME, artefact=artefact)
+        return replace(made, runner=runner, size_bytes=size)
 
 
 def aimet_python(given: Path | None) -> Path:
