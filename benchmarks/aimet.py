@@ -124,9 +124,15 @@ def adaround(
         done = subprocess.run([python, WORKER, folder], capture_output=True, text=True, env=environment, check=False)
         (Path("/tmp/aimet.err")).write_text(done.stderr)
         if done.returncode:
-            raise ModelError(f"AIMET fails with: {' '.join(done.stderr.split())[-SAID:]}")
+            raise ModelError(f"AIMET fails (exit status {done.returncode}) with: {said_last(done.stderr)}")
         took = json.loads((folder / TOOK).read_text(encoding="utf-8"))
         return Adarounded(qdq=(folder / MADE).read_bytes(), seconds=took["seconds"], peak_mb=took["peak_mb"])
+
+
+def said_last(text: str) -> str:
+    """The last line that tells an error, else the end of what was said."""
+    lines = [line for line in text.splitlines() if "Error" in line.partition(":")[0]]
+    return (lines[-1] if lines else " ".join(text.split()))[-SAID:]
 
 
 def widths_of_tensors(planned: Plan) -> dict[str, int]:

@@ -21,6 +21,7 @@ from detquant.data import Dataset, iter_images
 from detquant.errors import ModelError, unknown_name
 from detquant.graph.traits import weight_of
 from detquant.graph.values import constant
+from detquant.numerics import QuantSpec
 from detquant.pipeline.compare import compare
 from detquant.pipeline.detector import Detector, load
 from detquant.pipeline.entries import own_file
@@ -28,6 +29,7 @@ from detquant.pipeline.inspection import plan
 from detquant.pipeline.prepared import prepared
 from detquant.pipeline.quantize import QUANTIZED, quantize
 from detquant.recipes import Recipe, load_recipe
+from detquant.recipes.rule import Wish
 from detquant.report.report import Report
 from detquant.targets import Artefact, load_target
 from detquant.targets.latency import compare_latency, stopwatch
@@ -192,14 +194,15 @@ def by_aimet(case: Case, setting: Setting, detector: Detector, dataset: Dataset)
 def plain(recipe: Recipe) -> Recipe:
     """The recipe's widths, each grid from the smallest to the largest value, and no steps."""
     rules = (
-        replace(
-            rule,
-            weight=rule.weight and replace(rule.weight, observer="minmax"),
-            activation=rule.activation and replace(rule.activation, observer="minmax"),
-        )
+        replace(rule, weight=from_least_to_largest(rule.weight), activation=from_least_to_largest(rule.activation))
         for rule in recipe.rules
     )
     return replace(recipe, name=f"{recipe.name}-min-max", rules=tuple(rules), steps=())
+
+
+def from_least_to_largest(wish: Wish) -> Wish:
+    """The wish for a tensor, its grid from the smallest to the largest value."""
+    return replace(wish, observer="minmax") if isinstance(wish, QuantSpec) else wish
 
 
 def shares(model: ir.Model, bits: Mapping[str, int]) -> dict[int, float]:

@@ -93,5 +93,6 @@ CASES: tuple[Case, ...] = (
     _case("yolov8-pico", "w8a8"),
     _case("yolov8-pico", "w4a8"),
     _case("yolov8-pico", "w4a8", by=AIMET),
+    _case("yolov8-pico", "w4a8", by=PLAIN),
 )
 """The rows, in the order of the table."""
