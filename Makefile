@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow fuzz bench lint clean
+.PHONY: help demo test test-slow fuzz bench bench-lowbit lint clean
 
 help:
-	@echo "make demo | test | test-slow | fuzz | bench | lint | clean"
+	@echo "make demo | test | test-slow | fuzz | bench | bench-lowbit | lint | clean"
 
 $(VENV): $(VENV)/core.stamp
 
@@ -54,6 +54,10 @@ $(VENV)/bench.stamp: $(VENV)/core.stamp
 
 bench: $(VENV)/bench.stamp
 	$(BIN)/python benchmarks/int8.py $(BENCH)
+
+# below eight bits; AIMET's rows want the Python of an environment of its own in AIMET_PYTHON
+bench-lowbit: $(VENV)/bench.stamp
+	$(BIN)/python benchmarks/lowbit.py $(BENCH)
 
 clean:
 	rm -rf $(VENV) build dist demo-out .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

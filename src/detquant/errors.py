@@ -10,6 +10,7 @@
     ├── OutputError                 a result that cannot be written
     ├── OptionError                 an option of a command or a call that is out of its bounds
     ├── FetchError                  a file of the zoo that cannot be had, or is not the one that was meant
+    │   └── Unreachable             its server gives no answer: without a network, or while it is down
     └── MissingExtra                an optional dependency that is not installed
 
 A message says what was found, what was expected and what to do.
@@ -83,6 +84,10 @@ class OptionError(DetquantError):
 
 class FetchError(DetquantError):
     """A file of the zoo cannot be had, or is not the one that was meant."""
+
+
+class Unreachable(FetchError):
+    """The server of a file gives no answer."""
 
 
 class MissingExtra(DetquantError):

@@ -11,9 +11,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import onnx
 import pytest
 
+from detquant.architectures import SEEDED
 from detquant.cli import main
 from detquant.families import COCO_NAMES
-from detquant.pipeline import workflow as module
+from detquant.pipeline import workflow_inputs as module
+from detquant.report.saved import project_of
 from detquant.targets import Artefact
 from detquant.targets.ort import Ort
 from detquant.zoo import Entry, Source, fetch
@@ -167,3 +169,85 @@ def test_what_cannot_be_fetched_is_one_sentence(project, tmp_path, capsys):
     project.write_text(TOML.replace('annotations = "boxes/', 'annotations = "boxes/not_'))
     assert main(["workflow", str(project), "--out", str(tmp_path / "out")]) == 2
     assert "not_instances_val.json cannot be read" in capsys.readouterr().err
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Seeded networks of few blocks."""
+    pytest.importorskip("torch", reason="the extra torch is not installed")
+    pytest.importorskip("onnxscript", reason="the extra torch is not installed")
+    monkeypatch.setitem(SEEDED, "resnet-18", ("resnet-torchvision", {"blocks": (1, 1, 1, 1), "classes": 20}))
+
+
+@pytest.fixture
+def unreached(project, monkeypatch):
+    """The workflow where no server answers."""
+
+    def find(name):
+        source = Source(address=f"http://127.0.0.1:1/{name}.zip")
+        return Entry(name=name, kind="detector", licence="MIT", page="https://example.org", sources=(source,))
+
+    monkeypatch.setattr(module, "find", find)
+    return project
+
+
+def test_several_recipes_stand_beside_one_float_model(project, square_model, square_data, tmp_path, capsys):
+    given = ["--model", str(square_model), "--data", str(square_data()), "--runs", "1", "--out", str(tmp_path / "out")]
+    project.write_text(TOML.replace("calib", "recipe = ['w8a8', 'dynamic']\ncalib"))
+    assert main(["workflow", str(project), *given]) == 0
+    found = json.loads((tmp_path / "out/workflow.json").read_text())
+    [told] = found["models"]
+    assert [row["precision"] for row in told["rows"]] == ["fp32", "fp16", "w8a8", "dynamic"]
+    assert told["about"] is None and found["recipe"] == "w8a8, dynamic"
+    assert all(row["int8"]["operators"] > 0 for row in told["rows"][2:])
+    assert all((tmp_path / "out" / name).is_file() for row in told["rows"] for name in row["files"])
+    said = capsys.readouterr().out
+    assert "w8a8: " in said and "dynamic: " in said
+    assert "- w8a8: " in (tmp_path / "out/workflow.md").read_text()
+    assert project_of(found).figures() == {key: found[key] for key in project_of(found).figures()}
+
+    again = ["--decisions", str(tmp_path / "out/workflow.json"), "--out", str(tmp_path / "again")]
+    assert main(["workflow", str(project), *given[:-2], *again]) == 0
+    for name in ("squares/w8a8/model.onnx", "squares/dynamic/model.onnx"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
+
+
+def test_two_recipes_of_one_name_are_refused_before_anything_is_fetched(project, tmp_path, capsys):
+    assert main(["workflow", str(project), "--recipe", "w8", "--recipe", "w8", "--out", str(tmp_path / "out")]) == 2
+    assert "There are two recipes 'w8'" in capsys.readouterr().err and not (tmp_path / "out/fetched").exists()
+
+
+def test_seeded_weights_stand_in_where_no_server_answers(unreached, small, tmp_path, capsys):
+    text = TOML.replace('zoo = "squares"', 'zoo = "squares"\nseeded = "resnet-18"').replace("calib = 4", "calib = 2")
+    unreached.write_text(text.replace("annotations", "embedded = 'scenes'\nannotations"))
+    out = tmp_path / "out"
+    given = ["--recipe", "dynamic", "--val-limit", "2", "--runs", "1", "--out", str(out)]
+    assert main(["workflow", str(unreached), *given]) == 0
+    [told] = json.loads((out / "workflow.json").read_text())["models"]
+    assert told["model"] == "resnet-18-seeded.pth" and told["measure"] == "agreement" and told["data"] == "scenes"
+    assert told["rows"][-1]["agreement"] is not None and (out / "resnet-18-seeded/dynamic/model.onnx").is_file()
+    said = capsys.readouterr().out
+    assert "squares cannot be had here, so resnet-18 stands in: 127.0.0.1 cannot be reached" in said
+    assert "The weights of resnet-18 are seeded and not trained" in said
+    assert "pictures, boxes cannot be had here, so the images of 'scenes' stand in" in said
+    assert (out / "workflow.md").read_text().count("seeded and not trained") == 1
+
+
+def test_what_is_known_of_the_images_is_not_asked_of_seeded_weights(project, small, tmp_path):
+    project.write_text(TOML.replace('zoo = "squares"', 'seeded = "resnet-18"').replace("calib = 4", "calib = 2"))
+    given = ["--val-limit", "2", "--runs", "1", "--recipe", "dynamic", "--out", str(tmp_path / "out")]
+    assert main(["workflow", str(project), *given]) == 0  # the images have boxes, and this is a classifier
+    [told] = json.loads((tmp_path / "out/workflow.json").read_text())["models"]
+    assert told["measure"] == "agreement" and not any("stands in" in one for one in told["warnings"])
+
+
+def test_nothing_stands_in_unless_the_workflow_says_so(unreached, tmp_path, capsys):
+    assert main(["workflow", str(unreached), "--out", str(tmp_path / "out")]) == 2
+    assert "127.0.0.1 cannot be reached" in capsys.readouterr().err
+
+
+def test_a_file_that_is_another_one_is_no_reason_to_stand_in(project, small, tmp_path, capsys):
+    text = TOML.replace('zoo = "squares"', 'zoo = "boxes"\nfile = "*.onnx"\nseeded = "resnet-18"')
+    project.write_text(text)
+    assert main(["workflow", str(project), "--out", str(tmp_path / "out")]) == 2
+    assert "there is no '*.onnx' in it" in capsys.readouterr().err

@@ -7,7 +7,7 @@ from typing import Any
 
 from detquant.errors import MissingExtra, ModelError, load_named
 
-__all__ = ["ARCHITECTURES", "load_architecture"]
+__all__ = ["ARCHITECTURES", "SEEDED", "load_architecture"]
 
 ARCHITECTURES = {
     "resnet": "detquant.architectures.resnet:ResNet",
@@ -16,6 +16,13 @@ ARCHITECTURES = {
     "ssd300": "detquant.architectures.ssd300:SSD300",
     "yolov8": "detquant.architectures.yolov8:YOLOv8",
 }
+
+SEEDED: dict[str, tuple[str, dict[str, Any]]] = {
+    "resnet-18": ("resnet-torchvision", {"blocks": (2, 2, 2, 2), "bottleneck": False}),
+    "resnet-50": ("resnet-torchvision", {"blocks": (3, 4, 6, 3), "bottleneck": True}),
+    "ssd300": ("ssd300", {"blocks": (3, 4, 6)}),
+}
+"""Networks that can be had with seeded weights, see `seeded`: the architecture, and the arguments of its class."""
 
 
 def load_architecture(name: str) -> Any:

@@ -160,7 +160,7 @@ def workflow(
     """Run a whole project: fetch, convert, quantise, predict, accuracy and latency before and after, in one table.
 
     Args:
-        name: ssd-mobilenet-v1, yolov4, opencv-zoo, or a .toml file.
+        name: ssd-mobilenet-v1, yolov4, opencv-zoo, distiller, ssd300, or a .toml file.
         out: Folder for everything; by default of the workflow's name in the current one.
         options: See `detquant.pipeline.options`.
         json_file: Write the figures to this file.
@@ -171,7 +171,7 @@ def workflow(
     from detquant.report.progress import show_progress
     from detquant.report.table import show_workflow
 
-    read = (name, *options.models, options.data, options.recipe)
+    read = (name, *options.models, options.data, *options.recipes)
     check_json(json_file, *read)
     found, folder = load_workflow(name), out or Path(Path(name).stem)
     with show_progress() as progress:

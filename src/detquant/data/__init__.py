@@ -13,7 +13,7 @@ from detquant.data.folder import open_folder
 from detquant.data.images import SUFFIXES, fingerprint, image_size, iter_images, read_image
 from detquant.data.label_table import open_label_table
 from detquant.data.scenes import export_scenes, open_crops, open_scenes
-from detquant.data.task import fit_task
+from detquant.data.task import fit_task, images_alone
 from detquant.data.yolo import open_yolo
 from detquant.errors import DatasetError
 
@@ -27,6 +27,7 @@ __all__ = [
     "fingerprint",
     "fit_task",
     "image_size",
+    "images_alone",
     "iter_images",
     "open_coco",
     "open_crops",

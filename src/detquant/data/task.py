@@ -13,6 +13,11 @@ NUMBERS = "The labels are numbers, and are taken for those of the model's classe
 NO_BOXES = "Class labels do not tell where objects are, so they are not used."
 
 
+def images_alone(dataset: Dataset) -> Dataset:
+    """The data set without what is known of its images, so that models are compared with each other on them."""
+    return replace(dataset, classes=None, ground_truth=None, labels=None, fitted=None)
+
+
 def fit_task(dataset: Dataset, task: str, classes: Sequence[str], *, supposed: bool = False) -> Dataset:
     """The data set as a model of this task can use it.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -112,14 +112,26 @@ def read_decisions(path: str | os.PathLike[str]) -> tuple[Decisions, ...]:
         raise RecipeError(f"Cannot read the decisions in '{file}': {error.strerror or error}.") from error
     except ValueError as error:
         raise RecipeError(f"'{file}' is no report of detquant: it is not valid JSON ({error}).") from error
-    lists = [report.get(key) for key in ("models", "rows")] if isinstance(report, dict) else []
-    parts = [report, *(part for several in lists if isinstance(several, list) for part in several)]
-    found = [part[KEY] for part in parts if isinstance(part, dict) and KEY in part]
+    found = [part[KEY] for part in _parts(report) if KEY in part]
     if not found:
         raise RecipeError(f"'{file}' holds no decisions: give the report.json of a run of detquant quantize.")
     if not all(map(_is_well_formed, found)):
         raise RecipeError(f"The decisions in '{file}' are not as detquant writes them: give the report as it was.")
     return tuple(Decisions(**one) for one in found)
+
+
+def _parts(report: object) -> Iterator[dict[str, Any]]:
+    """The report, and what it says of each model and of each row; a workflow's models have rows too."""
+    if not isinstance(report, dict):
+        return
+    yield report
+    for key in ("models", "rows"):
+        several = report.get(key)
+        for part in several if isinstance(several, list) else ():
+            if key == "models":
+                yield from _parts(part)
+            elif isinstance(part, dict):
+                yield part
 
 
 def decisions_about(job: Decisions, given: Sequence[Decisions], source: str | os.PathLike[str]) -> Decisions:

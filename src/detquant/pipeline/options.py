@@ -273,7 +273,7 @@ class WorkflowOptions(Options):
         models: A file to take instead of the zoo's; may be given several times.
         data: A data set to take instead of the zoo's, as for detquant quantize.
         target: Instead of the workflow's.
-        recipe: Instead of the workflow's.
+        recipes: Instead of the workflow's; may be given several times.
         calib: Number of calibration images, instead of the workflow's.
         val_limit: Measure on the first so many validation images, instead of the workflow's number.
         force: Go on with a float model that finds nothing, or that is probably read wrongly.
@@ -287,7 +287,7 @@ class WorkflowOptions(Options):
     models: Annotated[tuple[Path, ...], Parameter(name="--model", negative="", show_default=False)] = ()
     data: Path | None = None
     target: str | None = None
-    recipe: str | None = None
+    recipes: Annotated[tuple[str, ...], Parameter(name="--recipe", negative="", show_default=False)] = ()
     calib: Count | None = None
     val_limit: Count | None = None
     force: bool = False

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from detquant.data import Dataset, iter_images, open_coco, open_dataset
-from detquant.errors import FetchError
+from detquant.data import Dataset, iter_images
+from detquant.errors import RecipeError
 from detquant.pipeline.calibration_images import require_calibration
 from detquant.pipeline.compare import compare
 from detquant.pipeline.decisions import decisions_about, read_decisions
@@ -17,9 +17,10 @@ from detquant.pipeline.entries import Entry, float_entries, own_file, quantized_
 from detquant.pipeline.evaluate import measurable
 from detquant.pipeline.job import Job
 from detquant.pipeline.options import WorkflowOptions
-from detquant.pipeline.wish import FLOAT_ROWS, integer_place, integer_recipe, read_recipe
-from detquant.recipes import load_recipe
-from detquant.recipes.workflow import Workflow, ZooData, ZooModel
+from detquant.pipeline.wish import FLOAT_ROWS, integer_place, integer_recipe
+from detquant.pipeline.workflow_inputs import FETCHED, SEEDED, GivenModel, Inputs
+from detquant.recipes import Recipe
+from detquant.recipes.workflow import Workflow
 from detquant.report.files import require_place, staged, to_json
 from detquant.report.markdown import workflow_to_markdown
 from detquant.report.pictures import distinct, encode
@@ -27,9 +28,8 @@ from detquant.report.project import Project
 from detquant.report.report import Report
 from detquant.report.side_by_side import Panel, side_by_side
 from detquant.targets import fitted, load_target
-from detquant.zoo import fetch, find
 
-FETCHED, PREDICTIONS = "fetched", "predictions"
+PREDICTIONS = "predictions"
 REPORT, REPORT_TEXT = "workflow.json", "workflow.md"
 CONFIDENCE = 0.25
 
@@ -49,7 +49,7 @@ class Settings(WorkflowOptions):
         return replace(
             workflow,
             target=self.target or workflow.target,
-            recipe=self.recipe or workflow.recipe,
+            recipes=self.recipes or workflow.recipes,
             calib=self.calib or workflow.calib,
             images=self.val_limit or workflow.images,
         )
@@ -70,24 +70,28 @@ def run_workflow(workflow: Workflow, settings: Settings) -> Project:
     """
     workflow = settings.overrule(workflow)
     require_place(settings.out, (REPORT, REPORT_TEXT))
-    wish = integer_recipe(workflow.recipe, FLOAT_ROWS)
+    wishes = _wishes(workflow)
     integer_place(workflow.target)
     if settings.decisions:
         read_decisions(settings.decisions)  # what is wrong with the file is said before anything is fetched
-    dataset = _data(workflow.data, settings)
-    require_calibration(dataset, wish)
-    paths = list(settings.models) or [_model(model, settings) for model in workflow.models]
-    folders = distinct([path.stem for path in paths], {FETCHED, REPORT, REPORT_TEXT})
-    for path, folder in zip(paths, folders, strict=True):
-        require_place(settings.out, _planned(workflow, dataset, folder), _inputs(settings, path))
+    inputs = Inputs(out=settings.out, seed=settings.seed, progress=settings.progress)
+    dataset = inputs.images(settings.data, workflow.data)
+    for wish in wishes:
+        require_calibration(dataset, wish)
+    models = list(inputs.models(settings.models, workflow.models))
+    folders = distinct([one.path.stem for one in models], {FETCHED, SEEDED, REPORT, REPORT_TEXT})
+    for one, folder in zip(models, folders, strict=True):
+        require_place(settings.out, _planned(workflow, wishes, dataset, folder), _inputs(settings, one.path))
     project = Project(
         name=workflow.name,
         description=workflow.description,
         target=workflow.target,
-        recipe=workflow.recipe,
+        recipe=", ".join(workflow.recipes),
         data=dataset.name,
         threads=settings.threads,
-        models=tuple(_one_model(workflow, settings, *each, dataset) for each in zip(paths, folders, strict=True)),
+        models=tuple(
+            _one_model(workflow, settings, wishes, *each, dataset) for each in zip(models, folders, strict=True)
+        ),
     )
     with staged(settings.out) as put:
         put(REPORT, to_json(project.figures()))
@@ -95,27 +99,17 @@ def run_workflow(workflow: Workflow, settings: Settings) -> Project:
     return project
 
 
-def _fetched(name: str, settings: Settings) -> Path:
-    return fetch(find(name), settings.out / FETCHED, progress=settings.progress).path
+def _wishes(workflow: Workflow) -> list[Recipe]:
+    """The recipes, each of another name: by it their models are told apart.
 
-
-def _model(model: ZooModel, settings: Settings) -> Path:
-    came = _fetched(model.zoo, settings)
-    if not came.is_dir():
-        return came
-    found = sorted(came.rglob(model.file or "*.onnx"))
-    if not found:
-        raise FetchError(f"'{came}' was fetched, but there is no '{model.file or '*.onnx'}' in it.")
-    return found[0]
-
-
-def _data(data: ZooData, settings: Settings) -> Dataset:
-    if settings.data:
-        return open_dataset(settings.data, settings.seed)
-    for name in data.zoo:
-        _fetched(name, settings)
-    folder = settings.out / FETCHED
-    return open_coco(folder / data.annotations, settings.seed, folder / data.images)
+    Raises:
+        RecipeError: one cannot be read, or two have one name.
+    """
+    wishes = [integer_recipe(recipe, FLOAT_ROWS) for recipe in workflow.recipes]
+    names = [wish.name for wish in wishes]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise RecipeError(f"There are two recipes '{twice[0]}': give each a name of its own, or leave one out.")
+    return wishes
 
 
 def _inputs(settings: Settings, model: Path) -> list[Path]:
@@ -123,10 +117,10 @@ def _inputs(settings: Settings, model: Path) -> list[Path]:
     return [model, *([settings.data] if settings.data else [])]
 
 
-def _planned(workflow: Workflow, dataset: Dataset, folder: str) -> list[str]:
+def _planned(workflow: Workflow, wishes: Sequence[Recipe], dataset: Dataset, folder: str) -> list[str]:
     """Names of what will be written for one model, as far as they are known before it is read."""
     place = load_target(workflow.target)
-    precisions = (*place.precisions, load_recipe(workflow.recipe).name)
+    precisions = (*place.precisions, *(wish.name for wish in wishes))
     pictures = _picture_names(dataset, workflow.predict).values()
     return [
         *(f"{folder}/{_folder_of(precision)}/{name}" for precision in precisions for name in place.writes),
@@ -138,27 +132,32 @@ def _folder_of(precision: str) -> str:
     return precision.replace(" ", "-")
 
 
-def _one_model(workflow: Workflow, settings: Settings, path: Path, folder: str, dataset: Dataset) -> Report:
+def _one_model(
+    workflow: Workflow, settings: Settings, wishes: Sequence[Recipe], given: GivenModel, folder: str, dataset: Dataset
+) -> Report:
     """Converts, quantises, compares, draws and writes."""
-    detector = load(path)
-    warned = require_sound(detector, dataset, force=settings.force, progress=settings.progress)
+    detector = load(given.path)
+    dataset, warned = given.measured_on(dataset), [*given.warnings]
+    if not given.seeded:  # seeded weights find nothing, however they are fed
+        warned += require_sound(detector, dataset, force=settings.force, progress=settings.progress)
     dataset = measurable(detector.family, dataset, workflow.images)
-    entries = _entries(workflow, settings, detector, folder, dataset)
+    entries = _entries(workflow, settings, wishes, detector, folder, dataset)
     found = compare(
         entries, detector.family, dataset, limit=workflow.images, runs=settings.runs, progress=settings.progress
     )
     pictures = {
         f"{folder}/{PREDICTIONS}/{name}": data for name, data in _pictures(detector, entries, dataset, workflow.predict)
     }
-    with staged(settings.out, _inputs(settings, path)) as put:
+    with staged(settings.out, _inputs(settings, given.path)) as put:
         for name, content in (found.files | pictures).items():
             put(name, content)
     report = found.report(detector, dataset, settings.threads)
+    only = entries[-1] if len(wishes) == 1 else None
     return replace(
         report,
-        about=entries[-1].name,
+        about=only.name if only else None,
         target=workflow.target,
-        recipe=entries[-1].precision,
+        recipe=only.precision if only else None,
         seed=settings.seed,
         calibration_images=workflow.calib,
         warnings=(*warned, *report.warnings),
@@ -166,26 +165,35 @@ def _one_model(workflow: Workflow, settings: Settings, path: Path, folder: str, 
     )
 
 
-def _entries(workflow: Workflow, settings: Settings, detector: Detector, folder: str, dataset: Dataset) -> list[Entry]:
-    """The float precisions of the place, then the quantised model; each in a folder of its own.
+def _entries(
+    workflow: Workflow,
+    settings: Settings,
+    wishes: Sequence[Recipe],
+    detector: Detector,
+    folder: str,
+    dataset: Dataset,
+) -> list[Entry]:
+    """The float precisions of the place, then the model by each recipe; each in a folder of its own.
 
     A place that takes no float model has none of these: there the user's own file is what all is compared with.
     """
     place = load_target(workflow.target)
-    job = Job(
-        detector=detector,
-        dataset=dataset,
-        recipe=read_recipe(workflow.recipe),
-        target=place,
-        calib=workflow.calib,
-        work=settings.out / folder,
-        progress=settings.progress,
-    )
-    if settings.decisions:
-        given = read_decisions(settings.decisions)
-        job = replace(job, decisions=decisions_about(job.about({}), given, settings.decisions))
     before = [*float_entries(detector, place, settings.threads)] or [own_file(detector, place, settings.threads)]
-    entries = [*before, quantized_entry(job, settings.threads)]
+    entries = before
+    for wish in wishes:
+        job = Job(
+            detector=detector,
+            dataset=dataset,
+            recipe=wish,
+            target=place,
+            calib=workflow.calib,
+            work=settings.out / folder,
+            progress=settings.progress,
+        )
+        if settings.decisions:
+            given = read_decisions(settings.decisions)
+            job = replace(job, decisions=decisions_about(job.about({}), given, settings.decisions))
+        entries = [*entries, quantized_entry(job, settings.threads)]
     return [replace(one, folder=f"{folder}/{_folder_of(one.precision)}/") for one in entries]
 
 

@@ -16,7 +16,7 @@ class Project:
         name: name of the workflow.
         description: what it does, a sentence.
         target: where the models run.
-        recipe: recipe of the quantised ones.
+        recipe: recipe of the quantised ones; several are parted by commas.
         data: name of the data set.
         threads: number of threads of the runtime.
         models: a report of each.

@@ -39,6 +39,14 @@ def report_remarks(report: Report) -> list[str]:
     return [*(remarks(report.subject) if report.subject else ()), *sentences(report.notes)]
 
 
+def workflow_remarks(report: Report) -> list[str]:
+    """Remarks on a model of a workflow; by the name of the recipe where there are several."""
+    if report.subject:
+        return report_remarks(report)
+    made = [row for row in report.rows if row.quantization]
+    return [*(f"{row.precision}: {one}" for row in made for one in remarks(row)), *sentences(report.notes)]
+
+
 def report_warnings(report: Report) -> list[str]:
     """The report's own warnings, and sentences on images that were left out."""
     return [*report.warnings, *skipped(skip_figures(report.skipped))]

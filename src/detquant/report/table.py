@@ -22,6 +22,7 @@ from detquant.report.remarks import (
     slower,
     unchecked,
     warnings,
+    workflow_remarks,
     zoo_remarks,
 )
 from detquant.report.report import Report
@@ -95,7 +96,7 @@ def show_workflow(project: Project) -> None:
     """Prints each model of a workflow in each precision."""
     for report in project.models:
         _show([sheets.workflow(report)])
-        _say(report_remarks(report), [*slower(report), *report_warnings(report)])
+        _say(workflow_remarks(report), [*slower(report), *report_warnings(report)])
 
 
 def show_targets(figures: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import IO
 from urllib.parse import urlsplit
 
-from detquant.errors import FetchError
+from detquant.errors import FetchError, Unreachable
 
 TIMEOUT = 30.0
 """Seconds without a byte after which a server is given up."""
@@ -114,7 +114,7 @@ def connect(
         The answer, its status 200 or 206.
 
     Raises:
-        FetchError: there is no answer, or not this file.
+        FetchError: there is no answer, which is the kind Unreachable, or not this file.
         RangeRefused: status 416.
     """
     _check_scheme(address, schemes, "The address")
@@ -130,7 +130,7 @@ def connect(
             raise RangeRefused from error
         raise FetchError(_refusal(address, error.code)) from error
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise FetchError(_silence(address, error, timeout)) from error
+        raise _silence(address, error, timeout) from error
     with response:
         if response.status not in (http.HTTPStatus.OK, http.HTTPStatus.PARTIAL_CONTENT):
             raise FetchError(_refusal(address, response.status))
@@ -172,10 +172,13 @@ def _refusal(address: str, status: int) -> str:
     return f"{host(address)} {what} (status {status}, {address})."
 
 
-def _silence(address: str, error: Exception, timeout: float) -> str:
+def _silence(address: str, error: Exception, timeout: float) -> FetchError:
     reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    where = host(address)
     if isinstance(reason, TimeoutError):
-        return f"{host(address)} did not answer within {timeout:g} s: run the same command again later."
+        return Unreachable(f"{where} did not answer within {timeout:g} s: run the same command again later.")
     if isinstance(reason, ssl.SSLError):
-        return f"{host(address)} could not prove who it is ({reason}): check the clock and the proxy of this machine."
-    return f"{host(address)} cannot be reached ({reason}): check the network, and run the same command again."
+        return FetchError(
+            f"{where} could not prove who it is ({reason}): check the clock and the proxy of this machine."
+        )
+    return Unreachable(f"{where} cannot be reached ({reason}): check the network, and run the same command again.")

@@ -1,0 +1,168 @@
+"""Below eight bits: what each recipe costs and takes, on the same images, held to the bars of `lowbit_rows.py`.
+
+    python benchmarks/lowbit.py --only yolov8n/w4a8 nanodet_m_416
+
+Each row quantises in a process of its own, whose time and peak memory are told, and is measured beside the float file
+on validation images. The 8-bit file that size and latency are compared with is made once for a model and a runtime.
+AIMET's rows want its Python in AIMET_PYTHON, see `aimet.py`; a row that cannot be had says why.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from pathlib import Path
+from statistics import mean
+from typing import Annotated, TypeVar
+
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
+from lowbit_measure import FLOAT_BITS, Found, Setting, eight_bits, measured
+from lowbit_rows import CASES, DETQUANT, LEAST, MEANS, Case
+
+from detquant.errors import DetquantError, OptionError, in_short
+from detquant.pipeline.memory import processor_name
+from detquant.targets import target_figures
+
+HEADER = (
+    *("model", "recipe", "runtime", "by", "measured", "bars", "float", "quantised", "drop", "weights by bits"),
+    *("size, MB", "zipped, MB", "to the int8 file", "latency to it", "minutes", "peak, GB"),
+)
+TEXTS = 6
+"""Columns before those of numbers."""
+SAID = 160
+"""Characters of why a row could not be had."""
+
+T = TypeVar("T")
+Count = Annotated[int, Parameter(validator=Number(gte=1))]
+Names = Annotated[list[str] | None, Parameter(consume_multiple=True)]
+Rows = list[tuple[Case, "Found | str"]]
+app = App(name="lowbit", help="Prints what quantisation below eight bits costs and takes, as a Markdown table.")
+
+
+def alone(work: Callable[[], T]) -> T | str:
+    """What a function gives in a process of its own, or in a sentence why it gives nothing."""
+    try:
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as one:
+            return one.submit(work).result()
+    except DetquantError as error:
+        return str(error)
+    except (Exception, BrokenProcessPool) as error:  # whatever it fails with is its result
+        return f"fails with {in_short(error)}"
+
+
+def row(case: Case, setting: Setting) -> Found | str:
+    """One row, and before it the 8-bit files that it is compared with."""
+    made = alone(partial(eight_bits, case, setting))
+    return made if isinstance(made, str) else alone(partial(measured, case, setting))
+
+
+def cells(case: Case, found: Found | str) -> tuple[str, ...]:
+    """What the table says of a row."""
+    first = (case.model, case.wish, case.target, case.by)
+    if isinstance(found, str):
+        return (*first, found.replace("|", "/")[:SAID], *[""] * (len(HEADER) - len(first) - 1))
+    shown = (
+        *(f"{value:.2f}" for value in (found.before, found.after, found.before - found.after)),
+        ", ".join(f"{name_of_width(bits)}: {share:.0f} %" for bits, share in found.shares.items()),
+        *(f"{size / 1e6:.2f}" for size in (found.size_bytes, found.zipped_bytes)),
+        *(f"{ratio:.2f}" for ratio in (found.file, found.latency)),
+        *(f"{value:.1f}" for value in (found.seconds / 60, found.peak_mb / 1e3)),
+    )
+    return (*first, f"{found.measure}, {found.images}", "; ".join(held(case.bars, found.values)), *shown)
+
+
+def name_of_width(bits: int) -> str:
+    """Bits of a weight, in words."""
+    return "float" if bits == FLOAT_BITS else str(bits)
+
+
+def held(bars: Mapping[str, float], values: Mapping[str, float]) -> Iterator[str]:
+    """Each bar, and whether it is met."""
+    for name, bar in bars.items():
+        least = name in LEAST
+        met = values[name] >= bar if least else values[name] <= bar
+        yield f"{name} {'≥' if least else '≤'} {bar:g} {'met' if met else f'MISSED: {values[name]:.2f}'}"
+
+
+def means(rows: Rows) -> Iterator[str]:
+    """The mean drop of each model over its runtimes, by the recipes that have a bar for it."""
+    for recipe, bar in MEANS.items():
+        for model in dict.fromkeys(case.model for case, _ in rows):
+            of_model = [(case, found) for case, found in rows if (case.model, case.recipe) == (model, recipe)]
+            drops = [found.before - found.after for _, found in of_model if isinstance(found, Found)]
+            if drops:
+                told = f"mean drop {mean(drops):.2f} over {len(drops)} of {len(of_model)} runtimes"
+                yield f"{model} {recipe}: {told}, bar {bar:g} {'met' if mean(drops) <= bar else 'MISSED'}"
+
+
+def beside_peers(rows: Rows) -> Iterator[str]:
+    """Of each peer's row, whether detquant loses no more at the same widths."""
+    ours = {case.peerless: found for case, found in rows if case.by == DETQUANT and isinstance(found, Found)}
+    for case, found in rows:
+        own = ours.get(case.peerless)
+        if case.by != DETQUANT and isinstance(found, Found) and own:
+            theirs, mine = found.before - found.after, own.before - own.after
+            verdict = "no worse" if mine <= theirs else "WORSE"
+            yield f"{case.peerless}: {case.by} loses {theirs:.2f}, detquant {mine:.2f}: {verdict}"
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """The table."""
+    rule = [*["---"] * TEXTS, *["---:"] * (len(HEADER) - TEXTS)]
+    return "\n".join("| " + " | ".join(one) + " |" for one in (HEADER, rule, *rows))
+
+
+def chosen(only: Sequence[str]) -> list[Case]:
+    """The rows that are asked for.
+
+    Raises:
+        OptionError: a name selects none.
+    """
+    for name in only:
+        if not any(case.selected([name]) for case in CASES):
+            raise OptionError(f"--only {name} selects no row. Rows: {', '.join(case.key for case in CASES)}.")
+    return [case for case in CASES if case.selected(only)]
+
+
+@app.default
+def bench(
+    *,
+    only: Names = None,
+    calib: Count = 64,
+    limit: Count | None = None,
+    iterations: Count = 500,
+    work: Path | None = None,
+) -> None:
+    """Measure each row, and print the table.
+
+    Args:
+        only: Beginnings of rows, such as yolov8n, yolov8n/w4a8, "yolov8n/w4a8 max-drop 0.5" or yolov8n/w4a8/ort.
+        calib: Number of calibration images.
+        limit: Measure on the first so many validation images only.
+        iterations: Steps of each layer by AIMET.
+        work: Folder in which the 8-bit files are kept for the next run; else they are made anew.
+    """
+    cases, rows = chosen(only or []), Rows()
+    with tempfile.TemporaryDirectory() as folder:
+        setting = Setting(calib=calib, limit=limit, iterations=iterations, work=work or Path(folder))
+        for case in cases:
+            print(case.key, file=sys.stderr)
+            rows.append((case, row(case, setting)))
+            print("| " + " | ".join(cells(*rows[-1])) + " |", file=sys.stderr)  # should the rest be cut short
+    print(markdown([cells(*one) for one in rows]))
+    told = "".join(f"\n{line}.  " for line in (*means(rows), *beside_peers(rows)))
+    versions = ", ".join(f"{one['name']} {one['version']}" for one in target_figures()["targets"] if one["version"])
+    print(f"{told}\n{versions}; {calib} calibration images, 1 thread, {processor_name()}.")
+
+
+if __name__ == "__main__":
+    try:
+        app()
+    except DetquantError as error:
+        sys.exit(f"lowbit: {error}")
