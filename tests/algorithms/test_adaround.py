@@ -130,6 +130,16 @@ def test_weights_keep_the_limits_of_kernels_that_add_in_pairs(small_net, narrow,
     assert not same(biases_of(found), biases_of(qm))
 
 
+def test_the_bias_of_a_nearly_dead_channel_keeps_to_32_bits(build, narrow):
+    rng = np.random.default_rng(1)
+    weights = {"w": rng.normal(0, 0.3, (4, 3, 1, 1)).astype(np.float32), "b": np.array([0, 0.5, 40, 0], np.float32)}
+    weights["w"][2] *= 1e-9
+    rows = [("Conv", ["x", "w", "b"], ["y"], {"name": "one"})]
+    qm, context = narrow(prepare(build(rows, {"x": [1, 3, 8, 8]}, {"y": None}, weights)), drawn(8, shape=(1, 3, 8, 8)))
+    found = take_steps(qm, [AdaRound(images=8, iterations=60, lr=5.0)], context)  # which looks at the limits
+    assert np.isfinite(biases_of(found)["one"]).all()
+
+
 def test_the_same_seed_gives_the_same_numbers_and_another_one_others(small_net, narrow):
     qm, context = narrow(small_net, drawn(12))
     first, again = (AdaRound(**FEW)(qm, context) for _ in range(2))

@@ -151,6 +151,34 @@ def test_the_same_seed_gives_the_same_numbers_and_another_one_others(residuals, 
     assert numbers_of(first) != numbers_of(other)
 
 
+def test_an_interrupted_run_goes_on_and_gives_the_same(residuals, narrow, monkeypatch, tmp_path):
+    few = {**FEW, "iterations": 30, "activation_steps": True}
+    qm, context = narrow(residuals, drawn(12), store=tmp_path / "run")
+    whole = Blocks(**few)(qm, replace(context, store=None))
+    learn, learnt, most = walk.learn, [], [2]
+    monkeypatch.setattr("detquant.algorithms.checkpoint.EVERY_S", -1.0)
+
+    def broken_off(learner, *rest):
+        if len(learnt) == most[0]:
+            raise KeyboardInterrupt
+        learnt.append(learner.unit.layers)
+        return learn(learner, *rest)
+
+    monkeypatch.setattr(walk, "learn", broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        Blocks(**few)(qm, context)
+    learnt.clear()
+    most.clear()
+    most.append(10)
+    found = Blocks(**few)(qm, context)
+    assert learnt == [("one1", "two1"), ("head",)]
+    assert numbers_of(found) == numbers_of(whole) and found.notes[0].sentence == whole.notes[0].sentence
+    learnt.clear()
+    assert numbers_of(Blocks(**few)(qm, context)) == numbers_of(whole) and not learnt  # all is known
+    Blocks(**few, lr=0.04)(qm, context)
+    assert learnt  # and of other options nothing is
+
+
 def test_after_another_step_it_goes_on_from_there(residuals, narrow):
     qm, context = narrow(residuals, drawn(24), 3)
     first = build_algorithm("adaround", FEW)

@@ -21,7 +21,7 @@ from detquant.algorithms.reconstruction.activation_steps import StepVariable, mi
 from detquant.algorithms.reconstruction.numbers import Numbers, largest_bias, nearest_codes, own_roots
 from detquant.algorithms.reconstruction.rounding_variables import RoundingVariables, beta_at
 from detquant.algorithms.reconstruction.settings import Settings
-from detquant.algorithms.reconstruction.tensors import Kept
+from detquant.algorithms.reconstruction.tensors import Kept, aligned
 from detquant.algorithms.reconstruction.twin import Function, Twin, Values, compute
 from detquant.algorithms.reconstruction.units import Unit
 from detquant.algorithms.reconstruction.windows import Place, Windows
@@ -274,7 +274,7 @@ def _stack(kept: Kept, samples: Sequence[tuple[int, Place]], windows: Windows) -
 
 
 def _tensor(array: Floats | None) -> torch.Tensor | None:
-    return None if array is None else torch.from_numpy(np.array(array, np.float32))
+    return None if array is None else aligned(array)
 
 
 def _array(tensor: torch.Tensor) -> Floats:

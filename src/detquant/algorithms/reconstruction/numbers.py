@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import onnx_ir as ir
-import torch
 from torch import nn
 
+from detquant.algorithms.reconstruction.tensors import aligned
 from detquant.algorithms.reconstruction.twin import Twin
 from detquant.calibration import QuantModel, WeightLimits, weight_limits
 from detquant.graph.traits import bias_of, weight_of
@@ -84,14 +84,12 @@ def put(twin: Twin, qm: QuantModel, numbers: Numbers) -> None:
     """Gives the modules of the quantised net these numbers."""
     for name, codes in numbers.codes.items():
         module, bias = twin.layer(twin.layers[name]), numbers.biases[name]
-        module.weight.data = torch.from_numpy(np.array(dequantize(codes, qm.weights[name]), np.float32))
-        module.bias = (
-            None if bias is None else nn.Parameter(torch.from_numpy(np.array(bias, np.float32)), requires_grad=False)
-        )
+        module.weight.data = aligned(dequantize(codes, qm.weights[name]))
+        module.bias = None if bias is None else nn.Parameter(aligned(bias), requires_grad=False)
     for node, tensor in twin.grids.items():
         scale = numbers.scales.get(qm.plan.root(tensor))
         if scale is not None:
-            twin.grid(node).scale.copy_(torch.from_numpy(np.array(scale, np.float32)))
+            twin.grid(node).scale.copy_(aligned(scale))
 
 
 def largest_bias(qm: QuantModel, layer: str) -> Floats | None:

@@ -24,8 +24,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from detquant.algorithms.reconstruction.tensors import aligned
 from detquant.numerics import QuantParams
-from detquant.numerics.arrays import Doubles, Floats, Ints
+from detquant.numerics.arrays import Floats, Ints
 
 ZETA, GAMMA = 1.1, -0.1
 ITS_SIDE = 0.01
@@ -60,10 +61,10 @@ class RoundingVariables(nn.Module):
             low, steps = np.where(near, floor, low), np.where(near, 1.0, steps)
             soft = np.where(near, on_its_side, soft)
         self.most = grid.qtype.qmin - zero.min(), grid.qtype.qmax - zero.max()
-        self.variable = nn.Parameter(_as_tensor(np.log((soft - GAMMA) / (ZETA - soft))))
-        self.register_buffer("low", _as_tensor(low))
-        self.register_buffer("steps", _as_tensor(steps))
-        self.register_buffer("scale", _as_tensor(scale))
+        self.variable = nn.Parameter(aligned(np.log((soft - GAMMA) / (ZETA - soft))))
+        self.register_buffer("low", aligned(low))
+        self.register_buffer("steps", aligned(steps))
+        self.register_buffer("scale", aligned(scale))
         self._zero = zero
 
     def moved(self) -> torch.Tensor:
@@ -97,7 +98,3 @@ def beta_at(share: float, warmup: float, first: float = 8.0, last: float = 2.0) 
     if share < warmup:
         return None
     return first + (last - first) * (share - warmup) / max(1.0 - warmup, 1e-9)
-
-
-def _as_tensor(array: Floats | Doubles) -> torch.Tensor:
-    return torch.from_numpy(np.array(array, np.float32))

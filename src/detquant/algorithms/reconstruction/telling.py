@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from detquant.algorithms._base import Context
+from detquant.algorithms.checkpoint import Checkpoint, digest_of
 from detquant.algorithms.reconstruction.settings import Settings, chosen_images
 from detquant.calibration import QuantModel, Speaker
 
@@ -13,10 +14,11 @@ def told_of(step: Speaker, qm: QuantModel, context: Context, settings: Settings)
     Args:
         step: the algorithm.
         qm: the model.
-        context: images, target, threads.
+        context: images, target, threads, and where an interrupted run goes on.
         settings: how it is done.
     """
     images = chosen_images(context.images, settings)
+    from detquant.algorithms.reconstruction.learnt_units import LearntUnits
     from detquant.algorithms.reconstruction.walk import reconstruct
 
     done = reconstruct(
@@ -24,6 +26,7 @@ def told_of(step: Speaker, qm: QuantModel, context: Context, settings: Settings)
         images,
         settings,
         context.target.capability,
+        LearntUnits(Checkpoint(context.checkpoint(step.name), digest_of(qm, settings))),
         threads=context.threads,
         told=lambda now, total: context.tick(f"{step.name}: learning to round", now, total),
     )

@@ -24,6 +24,14 @@ LARGEST = 15
 BYTE = 256
 
 
+def aligned(array: Array) -> torch.Tensor:
+    """An array as a tensor of its own, in float32, laid out as torch would lay it out.
+
+    Kernels add up in another order where axes or memory begin elsewhere, and the same numbers then give others.
+    """
+    return torch.from_numpy(np.array(array, np.float32, order="C")).clone()
+
+
 class Kept:
     """One tensor of all images, written in their order, then read in any.
 
@@ -61,7 +69,7 @@ class Kept:
         if self._map is None:
             self._map = np.memmap(self.file, self._type, "r", shape=(len(self._exponents), *self.shape))
         parts = [self._map[image] if places is None else self._map[image][places[k]] for k, image in enumerate(images)]
-        data = torch.from_numpy(np.concatenate(parts).astype(np.float32))
+        data = torch.from_numpy(np.concatenate(parts)).to(torch.float32)  # where torch aligns it: see `aligned`
         if self._grid is not None:
             scale, zero_point = self._grid
             return (data - zero_point) * scale

@@ -18,6 +18,7 @@ import torch
 from torch import fx
 
 from detquant.algorithms.reconstruction.learning import Learner, Shown, errors, learn
+from detquant.algorithms.reconstruction.learnt_units import LearntUnits, Outcome
 from detquant.algorithms.reconstruction.numbers import limits_of, numbers_of, put, with_numbers, with_scales
 from detquant.algorithms.reconstruction.settings import Settings, held_back
 from detquant.algorithms.reconstruction.tensors import Kept, Shelf
@@ -30,26 +31,6 @@ from detquant.targets.pytorch.threads import on_threads
 
 NEGLIGIBLE = 1e-12
 """Error of a unit, as a share of what it gives, that nothing is to be learnt from."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What has become of a unit.
-
-    Attributes:
-        layers: its layers.
-        before: error on the images held back, as a share of what the unit gives: mean over its outputs.
-        after: the same with what was learnt.
-    """
-
-    layers: tuple[str, ...]
-    before: float
-    after: float
-
-    @property
-    def taken(self) -> bool:
-        """Whether what was learnt is better than what was there."""
-        return self.after < self.before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +53,7 @@ def reconstruct(
     images: Images,
     settings: Settings,
     capability: Capability,
+    known: LearntUnits,
     *,
     threads: int = 1,
     told: Callable[[int, int], None] = lambda done, total: None,
@@ -83,6 +65,7 @@ def reconstruct(
         images: the images to learn from.
         settings: how it is done.
         capability: the target's facts, for the limits of weights.
+        known: units that an earlier run has learnt; what is learnt here is added.
         threads: number of threads of torch.
         told: called with the number of iterations done, and in all.
 
@@ -93,7 +76,7 @@ def reconstruct(
     """
     with repeatable(threads), Shelf() as shelf:
         walk = _Walk(replace(qm, model=qm.model.clone()), images, settings, capability, shelf)
-        outcomes = walk.through(told)
+        outcomes = walk.through(known, told)
         return Reconstructed(qm=walk.qm, outcomes=tuple(outcomes), bytes=shelf.most)
 
 
@@ -128,7 +111,7 @@ class _Walk:
                 shelf.put(kept, data, name, k)
         self.rounded |= self.exact
 
-    def through(self, told: Callable[[int, int], None]) -> list[Outcome]:
+    def through(self, known: LearntUnits, told: Callable[[int, int], None]) -> list[Outcome]:
         """Goes through all units; gives what has become of them."""
         outcomes = list[Outcome]()
         total, each = sum(bool(unit.layers) for unit in self.units), self.settings.iterations
@@ -136,12 +119,19 @@ class _Walk:
             wanted = self.keep(unit, self.exact, self.twin.exact)
             if unit.layers:
                 done = len(outcomes) * each
-                outcomes.append(self.learnt(unit, wanted, k, partial(_further, told, done, total * each)))
+                before = known.get(unit.layers)
+                outcome = before or self.learnt(unit, wanted, k, partial(_further, told, done, total * each))
+                put(self.twin, self.qm, outcome.numbers)
+                self.qm = with_numbers(self.qm, outcome.numbers)
+                outcomes.append(outcome)
+                if before is None:
+                    known.add(outcome)
                 told(len(outcomes) * each, total * each)
             self.keep(unit, self.rounded, self.twin.rounded)
             for kept in (*self.rounded.values(), *self.exact.values()):
                 kept.close()
             self.forget(self.units[k + 1 :])
+        known.finish()
         return outcomes
 
     def keep(
@@ -171,7 +161,7 @@ class _Walk:
         self.exact = {node: kept for node, kept in self.exact.items() if node in needed}
 
     def learnt(self, unit: Unit, wanted: Mapping[fx.Node, Kept], place: int, told: Callable[[int], None]) -> Outcome:
-        """Learns the numbers of a unit, and takes them where they are better."""
+        """Learns the numbers of a unit, which are to be taken where they are better."""
         shown = Shown(rounded=self.rounded, exact=self.exact, wanted=self.ends(unit, wanted))
         start = numbers_of(self.qm, unit.layers)
         limits = limits_of(self.qm, unit.layers, self.capability)
@@ -180,8 +170,7 @@ class _Walk:
         before = errors(unit, shown, self.twin.rounded, self.judges)
         mean = sum(before.values()) / len(before)
         if mean <= NEGLIGIBLE:
-            self.qm = with_numbers(self.qm, start)
-            return Outcome(layers=unit.layers, before=mean, after=mean)
+            return Outcome(layers=unit.layers, before=mean, after=mean, numbers=start)
         random = torch.Generator().manual_seed(self.settings.seed * 100_003 + place)
         shapes = {node: self.exact[node].shape for node in unit.inputs}
         windows = windows_of(unit, list(shown.wanted), shapes, self.twin.exact, random)
@@ -190,12 +179,10 @@ class _Walk:
         found = found.within(limits_of(with_scales(self.qm, found.scales), unit.layers, self.capability))
         put(self.twin, self.qm, found)
         after = errors(unit, shown, self.twin.rounded, self.judges)
-        outcome = Outcome(layers=unit.layers, before=mean, after=sum(after.values()) / len(after))
-        if not outcome.taken:
+        left = sum(after.values()) / len(after)
+        if not left < mean:
             found = replace(start, scales={root: self.qm.params[root].scale for root in found.scales})
-            put(self.twin, self.qm, found)
-        self.qm = with_numbers(self.qm, found)
-        return outcome
+        return Outcome(layers=unit.layers, before=mean, after=left, numbers=found)
 
     def ends(self, unit: Unit, wanted: Mapping[fx.Node, Kept]) -> dict[fx.Node, Kept]:
         """The nodes whose results count: what the unit gives, before it is rounded unless the steps are learnt."""
