@@ -9,12 +9,14 @@ import numpy as np
 import onnx_ir as ir
 
 from detquant.algorithms._base import Context
+from detquant.algorithms.refit.importance import Importance
 from detquant.algorithms.refit.layer_form import LayerForm
 from detquant.algorithms.refit.spilled import Spilled
 from detquant.calibration import Images
 from detquant.errors import CalibrationError
 from detquant.graph.running import OrtRunner
 from detquant.graph.taps import with_taps_only
+from detquant.graph.values import static_shape
 from detquant.numerics.arrays import Array, Floats, Ints
 
 
@@ -30,6 +32,7 @@ class FloatSide:
     def __init__(self, forms: Mapping[str, LayerForm], *, samples: int, seed: int) -> None:
         self._forms, self._seed, self._samples = forms, seed, samples
         self._kept = dict[str, Spilled]()
+        self._importance = Importance(None, None)
 
     def run(self, model: ir.Model, images: Images, context: Context) -> None:
         """Runs the float network on all images.
@@ -43,9 +46,12 @@ class FloatSide:
             CalibrationError: an output is not finite.
         """
         outputs = {node.name or "": node.outputs[0].name or "" for node in model.graph if node.name in self._forms}
-        runner = OrtRunner(with_taps_only(model, dict.fromkeys(outputs.values())), context.threads)
+        heads = [value.name or "" for value in model.graph.outputs]
+        runner = OrtRunner(with_taps_only(model, dict.fromkeys([*outputs.values(), *heads])), context.threads)
+        self._importance = Importance(context.damage.heads if context.damage else None, _image_size(model))
         for place, feed in enumerate(images):
             found = runner.run(feed)
+            self._importance.see(place, {name: found[name] for name in heads})
             for name, tensor in outputs.items():
                 self._keep(name, tensor, place, found[tensor])
             context.tick("running the float network", place + 1, len(images))
@@ -69,6 +75,10 @@ class FloatSide:
         random = np.random.default_rng([self._seed, crc32(name.encode()), image])  # whatever other layers there are
         return np.sort(random.choice(count, self._samples, replace=False))
 
+    def weights(self, name: str, image: int) -> Floats:
+        """How much each of these positions counts."""
+        return self._importance.weights(self._forms[name], self.positions(name, image), image)
+
     def outputs(self, name: str, image: int) -> Floats:
         """A layer's outputs at these positions: ``[G, O, P]``."""
         return np.asarray(self._kept[name].at(image), np.float32)
@@ -81,3 +91,9 @@ class FloatSide:
         """Gives all space back."""
         while self._kept:
             self._kept.popitem()[1].close()
+
+
+def _image_size(model: ir.Model) -> tuple[int, int] | None:
+    """Rows and columns of the image that the network is given."""
+    shape = static_shape(model.graph.inputs[0]) if model.graph.inputs else None
+    return (shape[2], shape[3]) if shape is not None and len(shape) == 4 else None

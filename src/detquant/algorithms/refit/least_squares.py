@@ -36,35 +36,34 @@ class Sums:
     """
 
     def __init__(self, groups: int, inputs: int, outputs: int, *, centred: bool = True) -> None:
-        self.count, self.centred = 0, centred
+        self.count, self.centred = 0.0, centred
         self.xx = np.zeros((groups, inputs, inputs))
         self.yx = np.zeros((groups, outputs, inputs))
         self.x, self.y = np.zeros((groups, inputs)), np.zeros((groups, outputs))
         self.yy = np.zeros((groups, outputs))
-        self._waiting: list[tuple[Floats, Floats]] = []
+        self._waiting: list[tuple[Floats, Floats, Floats]] = []
 
-    def add(self, x: Floats, y: Floats) -> None:
-        """Adds positions: inputs ``[G, K, P]`` and outputs ``[G, O, P]``."""
-        self._waiting.append((x, y))
-        if sum(x.shape[2] for x, _ in self._waiting) >= CHUNK:
+    def add(self, x: Floats, y: Floats, weights: Floats) -> None:
+        """Adds positions: inputs ``[G, K, P]``, outputs ``[G, O, P]``, and how much each counts, ``[P]``."""
+        self._waiting.append((x, y, weights))
+        if sum(len(weights) for _, _, weights in self._waiting) >= CHUNK:
             self.flush()
 
     def flush(self) -> None:
         """Adds up what waits for others."""
         if not self._waiting:
             return
-        x = np.concatenate([x for x, _ in self._waiting], axis=2)
-        y = np.concatenate([y for _, y in self._waiting], axis=2)
+        x, y, weights = (np.concatenate(arrays, axis=-1) for arrays in zip(*self._waiting, strict=True))
         self._waiting.clear()
-        if len(x) == 1:
-            self.xx[0] += x[0] @ x[0].T
-        else:
-            self.xx += x @ x.swapaxes(1, 2)
+        root = np.sqrt(weights)
+        self.x += (x * weights).sum(axis=2, dtype=np.float64)
+        self.y += (y * weights).sum(axis=2, dtype=np.float64)
+        x, y = x * root, y * root
+        for group, inputs in enumerate(x):  # a matrix by its own transpose is one half of the work
+            self.xx[group] += inputs @ inputs.T
         self.yx += y @ x.swapaxes(1, 2)
-        self.x += x.sum(axis=2, dtype=np.float64)
-        self.y += y.sum(axis=2, dtype=np.float64)
         self.yy += np.square(y, dtype=np.float64).sum(axis=2)
-        self.count += x.shape[2]
+        self.count += float(weights.sum(dtype=np.float64))
 
     def __add__(self, other: Sums) -> Sums:
         self.flush()
@@ -144,9 +143,9 @@ class Halves:
     def __init__(self, x: Floats, y: Floats, *, centred: bool) -> None:
         self._sums = [Sums(len(x), x.shape[1], y.shape[1], centred=centred) for _ in range(2)]
 
-    def add(self, image: int, x: Floats, y: Floats) -> None:
-        """Adds positions of an image, named by its place."""
-        self._sums[image % 2].add(x, y)
+    def add(self, image: int, x: Floats, y: Floats, weights: Floats) -> None:
+        """Adds positions of an image, named by its place, see `Sums.add`."""
+        self._sums[image % 2].add(x, y, weights)
 
     def whole(self) -> Moments:
         """Over all images."""

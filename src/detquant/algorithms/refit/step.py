@@ -130,7 +130,7 @@ def _solved(
             y = forms[name].targets(x, y, solver.start(name, forms[name]))
             if node not in sums:
                 sums[node] = Halves(x, y, centred=OPS[node.op_type].bias_input is not None)
-            sums[node].add(place, x, y)
+            sums[node].add(place, x, y, floats.weights(name, place))
     for node in level:
         floats.forget(node.name or "")
         yield node, solver.solve(node, forms[node.name or ""], sums.pop(node))
