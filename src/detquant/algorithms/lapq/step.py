@@ -6,8 +6,8 @@ each tensor alone are not the best of all. Three stages, each of which can be le
 1. layer-wise: of each tensor the step with the least p-norm of its errors, for several p (`lapq.steps`). One p for all
    tensors is chosen by the loss of the network;
 2. quadratic: the losses at these p make a parabola, whose lowest point is tried too (`lapq.interpolation`);
-3. joint: Powell's method over all steps at once, from there on (`lapq.joint`). It looks at three quarters of the
-   images; what it finds is taken if it is no worse on the others.
+3. joint: Powell's method over all steps at once, from there on (`lapq.joint`). It looks at half of the images; what it
+   finds is taken if at least half of what is won there is won on the others too.
 
 The loss of a detector is the damage to its heads, false alarms included (`Damage`), which needs no labels; of a
 classifier the cross-entropy, with the labels of the calibration images where they are known, else with what the float
@@ -94,7 +94,7 @@ class Lapq:
         for stage in self._asked(stages):
             found, said = stage(at)
             cost = least if found is at else stages.cost(found)
-            told.append(f"{cost:.4f} {said}" + (", not taken" if cost > least else ""))
+            told.append(f"{cost:.4f} {said}" + (", not taken" if found is at or cost > least else ""))
             if cost < least:
                 at, least = found, cost
         what = "cross-entropy" if isinstance(measure, CrossEntropy) else "damage"
