@@ -37,10 +37,10 @@ Count = Annotated[int, Parameter(validator=Number(gte=1))]
 app = App(name="lapq", help="Prints what each stage of LAPQ adds, as a Markdown table.")
 
 
-def recipes(widths: Recipe, evaluations: int, images: int) -> Iterator[tuple[str, Recipe]]:
+def recipes(widths: Recipe, evaluations: int, images: int | None) -> Iterator[tuple[str, Recipe]]:
     """The recipe of each row, by the row's name."""
     for name, options in STAGES.items():
-        given = {"evaluations": evaluations, "images": images}
+        given = {"evaluations": evaluations} | ({} if images is None else {"images": images})
         yield name, replace(widths, steps=() if options is None else (Step("lapq", {**options, **given}),))
 
 
@@ -76,7 +76,7 @@ def table(
     recipe: str = "w4a4",
     target: str = "ort",
     calib: Count = 128,
-    images: Count = 128,
+    images: Count | None = None,
     evaluations: Count = 300,
     limit: Count | None = None,
 ) -> None:
@@ -88,7 +88,7 @@ def table(
         recipe: gives the widths.
         target: place to run.
         calib: calibration images.
-        images: those of them that a classifier is judged by.
+        images: those of them that the loss is measured on; the step's own choice if not given.
         evaluations: of the joint search.
         limit: validation images.
     """

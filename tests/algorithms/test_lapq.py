@@ -10,7 +10,7 @@ import pytest
 
 from detquant.algorithms import Damage, build_algorithm, take_steps
 from detquant.algorithms.cross_entropy import CrossEntropy
-from detquant.algorithms.lapq import Lapq, joint
+from detquant.algorithms.lapq import Lapq, joint, step
 from detquant.calibration import Images
 from detquant.errors import CalibrationError, MissingExtra, RecipeError
 from detquant.graph.running import OrtRunner
@@ -145,6 +145,16 @@ def test_classifiers_are_judged_by_cross_entropy(setting, labelled):
     assert "cross-entropy on 6 images" in said(found)
     measure = CrossEntropy(Classes(), OrtRunner(qm.reference).run, feeds[:6], labels[:6])
     assert found.notes[-1].cost == pytest.approx(measure(OrtRunner(with_saturation(found.qdq())).run), rel=0.25)
+
+
+def test_a_detector_is_judged_by_as_many_images_as_one_says(setting, monkeypatch):
+    qm, context = setting()
+    few = replace(context, damage=context.damage.limited(4))
+    assert "damage on 4 images" in said(Lapq(**FIRST)(qm, few))
+    assert "damage on 7 images" in said(Lapq(images=7, **FIRST)(qm, few))
+    assert "damage on 8 images" in said(Lapq(images=100, **FIRST)(qm, few))
+    monkeypatch.setattr(step, "IN_MEMORY", 5 * 4 * 3 * 16 * 16)
+    assert "damage on 5 images" in said(Lapq(images=100, **FIRST)(qm, few))
 
 
 def test_what_cannot_be_measured_is_said(setting):

@@ -135,7 +135,8 @@ def test_what_is_float_anyway_has_nothing_to_say(quantised, small_net):
         ("tensorrt", 6, "8"),
         ("edgetpu", 4, "8"),
         ("opencv", 16, "8"),
-        ("tflite", 16, "2 to 8"),
+        ("edgetpu", 16, "8"),
+        ("tflite", 12, "2 to 8 and 16"),
         ("ort", 12, "2 to 8 and 16"),
     ],
 )

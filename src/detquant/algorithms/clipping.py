@@ -10,7 +10,7 @@ two are all that a SiLU's negative values can get, and only the layer that reads
 2. These grids, the recipe's own and those of other observers each fill the plan, and the heads choose (`Damage`, with
    false alarms). So the grids taken do never more damage than the recipe's own on the images that are looked at, and
    where those are the best a note says so.
-3. Of the tensors that rounded alone do most damage to the heads the worst few are searched again, by the damage of all
+3. The few tensors that rounded alone do much of the damage to the heads are searched again, by the damage of all
    activations together: in YOLOX-nano the first layers have a few enormous values, and only the heads can tell how many
    of them may be clipped.
 
@@ -39,6 +39,10 @@ IN_MEMORY = 256 << 20
 """Bytes of float values that are held at a time; what a single tensor's next layers need may be more."""
 FEW = 4
 """Images of a search by the heads; what it finds is held to all of them."""
+WORST = 0.1
+"""Share of the damage that a tensor must do by itself for the heads to decide its range."""
+ROUNDS = 2
+"""Times that each of these is searched: a SiLU's input and output are often among them, and depend on each other."""
 OWN, NEXT = "the recipe's own", "the next layers'"
 
 
@@ -52,7 +56,7 @@ class Clipping:
         without_mean: whether the mean error of a channel counts for nothing, since a later step takes it out of the
             biases.
         observers: names of other observers whose ranges the heads may choose.
-        refined: number of tensors, those that do most damage by themselves, whose ranges the heads decide.
+        refined: number of tensors at most whose ranges the heads decide: those that do most damage by themselves.
         gain: share of the damage that a range must spare the heads to be taken there.
     """
 
@@ -84,10 +88,7 @@ class Clipping:
         opened = OpenActivations(qm, context.threads)
         costs = {name: opened.cost(params, damage) for name, params in settings.items()}
         best = min(costs, key=costs.__getitem__)
-        params, moved = self._refined(opened, qm, settings[best], damage, context, roots)
-        cost = opened.cost(params, damage) if moved else costs[best]
-        if cost > costs[best]:  # the search looks at fewer images
-            params, moved, cost = settings[best], [], costs[best]
+        params, moved, cost = self._refined(opened, qm, settings[best], damage, context, roots)
         told = ", ".join(f"{name} {one:.3f}" for name, one in costs.items())
         said = f"clipping: ranges of {len(roots)} grids, {best} taken, by damage: {told}"
         if moved:
@@ -127,19 +128,23 @@ class Clipping:
         damage: Damage,
         context: Context,
         roots: list[str],
-    ) -> tuple[Params, list[str]]:
-        """The ranges with those of the worst tensors as the heads want them, and who they are (case 3)."""
-        few = damage.limited(FEW)
-        alone = opened.costs_alone(roots, params, few) if self.refined else {}
-        worst = sorted(alone, key=alone.__getitem__, reverse=True)[: self.refined]
-        moved, least = list[str](), opened.cost(params, few) if worst else 0.0
-        for done, root in enumerate(worst, 1):
+    ) -> tuple[Params, list[str], float]:
+        """The ranges with those of the worst tensors as the heads want them, who they are, and the damage (case 3)."""
+        few, cost = damage.limited(FEW), opened.cost(params, damage)
+        shares = opened.shares_alone(roots, params, few) if self.refined else {}
+        worst = [root for root in sorted(shares, key=lambda r: -shares[r])[: self.refined] if shares[root] >= WORST]
+        moved, idle, least = dict[str, None](), 0, opened.cost(params, few) if worst else 0.0
+        for done, root in enumerate(worst * ROUNDS, 1):
             search = Search(opened.loss(root, params, few), qm.plan.owned[root])
-            grid = search.run(params[root])
-            if search.least < (1 - self.gain) * least:
-                params, least, moved = {**params, root: grid}, search.least, [*moved, root]
-            context.tick("ranges by the heads", done, len(worst))
-        return params, moved
+            tried = {**params, root: search.run(params[root])}
+            idle += 1
+            if search.least < (1 - self.gain) * least and (now := opened.cost(tried, damage)) < cost:
+                params, least, cost, idle = tried, search.least, now, 0
+                moved[root] = None
+            context.tick("ranges by the heads", done, ROUNDS * len(worst))
+            if idle == len(worst):
+                break
+        return params, list(moved), cost
 
 
 def _with_params(qm: QuantModel, params: Params, context: Context) -> QuantModel:

@@ -14,6 +14,7 @@ from detquant.graph.running import OrtRunner
 from detquant.numerics import QuantParams
 
 Params = Mapping[str, QuantParams]
+LEAST = 1e-9
 
 
 class OpenActivations:
@@ -43,11 +44,12 @@ class OpenActivations:
         """That damage by the grid of one root, the others as they are."""
         return lambda grid: self.cost({**params, root: grid}, damage)
 
-    def costs_alone(self, roots: Sequence[str], params: Params, damage: Damage) -> dict[str, float]:
-        """Damage where the tensors on one grid alone are rounded, on the image that all together damage most."""
+    def shares_alone(self, roots: Sequence[str], params: Params, damage: Damage) -> dict[str, float]:
+        """The share of the damage that each grid does by itself, on the image that all together damage most."""
         each = damage.each(self._run(params, self.roots))
         worst = damage.only(int(np.argmax(each)))
-        return {root: worst(self._run(params, (root,))) for root in roots}
+        total = max(each[int(np.argmax(each))], LEAST)
+        return {root: worst(self._run(params, (root,))) / total for root in roots}
 
     def _run(self, params: Params, on: Sequence[str]) -> Run:
         chosen = set(on)

@@ -105,8 +105,9 @@ class Capability:
             give are codes.
         float_results: an integer kernel with weights may write float, so what only float operators read has no grid.
         keeps_grid: operators, besides those that move values, whose kernel writes on the grid it reads.
-        fixed_ranges: the range of an operator's result where its kernel writes one grid only, and not the one that
-            the operator's own range would give.
+        symmetric_bits: widths at which grids of activations are signed with zero point 0, whatever the recipe says.
+        fixed_ranges: by operator and width, the range of its result where the kernel writes one grid only, and not the
+            one that the operator's own range would give.
         pair_saturation: 8-bit products are added in pairs in 16 bits on some of its processors, so weights
             are chosen such that no pair can overflow.
         float_bits: widths of activations that its files hold and its integer kernels do not take: operators on such
@@ -127,7 +128,8 @@ class Capability:
     integer_only: bool = False
     float_results: bool = False
     keeps_grid: frozenset[str] = field(default_factory=frozenset)
-    fixed_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    symmetric_bits: frozenset[int] = field(default_factory=frozenset)
+    fixed_ranges: Mapping[tuple[str, int], tuple[float, float]] = field(default_factory=dict)
     pair_saturation: bool = False
     float_bits: frozenset[int] = field(default_factory=frozenset)
     stored_bits: int = 8

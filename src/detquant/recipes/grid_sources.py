@@ -111,7 +111,7 @@ class GridSources:
         for root, group in groups.items():
             spec = self.spec_of(group)
             sources[root] = tuple(v.name or "" for v in group if not self.is_moved(v))
-            fixed = self.fixed_range(group[0]) if sources[root] == (group[0].name,) else None
+            fixed = self.fixed_range(group[0], spec) if sources[root] == (group[0].name,) else None
             if scores.issuperset(sources[root]):
                 spec = replace(spec, observer="minmax")
             points[root] = Own(spec) if fixed is None else Fixed(spec, *fixed)
@@ -146,11 +146,11 @@ class GridSources:
 
     def for_target(self, spec: QuantSpec) -> QuantSpec:
         """The wish for an activation in the symmetry and sign that the target takes."""
-        if not self.capability.symmetric:
+        if not self.capability.symmetric and spec.qtype.bits not in self.capability.symmetric_bits:
             return spec
         return replace(spec, qtype=QType(spec.qtype.bits, True), symmetric=True)
 
-    def fixed_range(self, value: ir.Value) -> Range | None:
+    def fixed_range(self, value: ir.Value, spec: QuantSpec) -> Range | None:
         """The range of a tensor where no image needs to be seen for it; None where one must."""
         producer, name = value.producer(), value.name or ""
         if producer is None or name in self.ranges:
@@ -158,4 +158,4 @@ class GridSources:
         traits = OPS.get(producer.op_type)
         if traits is None:
             return None
-        return self.capability.fixed_ranges.get(producer.op_type, traits.fixed_range)
+        return self.capability.fixed_ranges.get((producer.op_type, spec.qtype.bits), traits.fixed_range)

@@ -6,8 +6,8 @@ each tensor alone are not the best of all. Three stages, each of which can be le
 1. layer-wise: of each tensor the step with the least p-norm of its errors, for several p (`lapq.steps`). One p for all
    tensors is chosen by the loss of the network;
 2. quadratic: the losses at these p make a parabola, whose lowest point is tried too (`lapq.interpolation`);
-3. joint: Powell's method over all steps at once, from there on (`lapq.joint`). It looks at three quarters of the
-   images; what it finds is taken if it is no worse on the others.
+3. joint: Powell's method over all steps at once, from there on (`lapq.joint`). It looks at half of the images; what it
+   finds is taken if at least half of what is won there is won on the others too.
 
 The loss of a detector is the damage to its heads, false alarms included (`Damage`), which needs no labels; of a
 classifier the cross-entropy, with the labels of the calibration images where they are known, else with what the float
@@ -25,11 +25,12 @@ import numpy as np
 
 from detquant.algorithms._base import Context
 from detquant.algorithms.cross_entropy import CrossEntropy
+from detquant.algorithms.damage import Damage
 from detquant.algorithms.lapq.joint import require_scipy
 from detquant.algorithms.lapq.stages import Measure, Stage, Stages
 from detquant.algorithms.lapq.steps import Steps
 from detquant.algorithms.options import Count, Within
-from detquant.calibration import QuantModel, with_weights_on
+from detquant.calibration import Feed, Images, QuantModel, with_weights_on
 from detquant.errors import CalibrationError, RecipeError
 from detquant.graph.running import OrtRunner
 from detquant.recipes import Stage as RecipeStage
@@ -37,8 +38,10 @@ from detquant.recipes import Stage as RecipeStage
 Power = Annotated[float, Within(1, 10)]
 FEWEST = 4
 """Images without which nothing can be held back from the joint search."""
+FOR_CLASSIFIERS = 64
+"""Images that a classifier is judged by unless the user says how many; a detector is by its informative ones."""
 IN_MEMORY = 256 << 20
-"""Bytes of images that a classifier is judged by at most."""
+"""Bytes of images that are held at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +54,8 @@ class Lapq:
         joint: whether all steps are searched together; needs SciPy.
         powers: the powers that are tried.
         evaluations: how often the joint search may run the network on its images.
-        images: number of calibration images that a classifier is judged by; a detector is by its informative ones.
+        images: number of calibration images that the loss is measured on, as far as they fit into memory; None for
+            64 of a classifier, and for the informative ones of a detector.
     """
 
     name: ClassVar[str] = "lapq"
@@ -62,7 +66,7 @@ class Lapq:
     joint: bool = True
     powers: tuple[Power, ...] = (1.5, 2.0, 2.5, 3.0, 3.5, 4.0)
     evaluations: Count = 400
-    images: Count = 64
+    images: Count | None = None
 
     def __post_init__(self) -> None:
         if self.quadratic and not self.layerwise:
@@ -90,7 +94,7 @@ class Lapq:
         for stage in self._asked(stages):
             found, said = stage(at)
             cost = least if found is at else stages.cost(found)
-            told.append(f"{cost:.4f} {said}" + (", not taken" if cost > least else ""))
+            told.append(f"{cost:.4f} {said}" + (", not taken" if found is at or cost > least else ""))
             if cost < least:
                 at, least = found, cost
         what = "cross-entropy" if isinstance(measure, CrossEntropy) else "damage"
@@ -108,17 +112,30 @@ class Lapq:
         """The loss: see the top of this file."""
         if context.damage is None:
             raise CalibrationError("The step 'lapq' needs a model whose heads are known: leave it out of the recipe.")
-        heads, run = context.damage.heads, OrtRunner(qm.reference).run
-        measure: Measure = context.damage.with_alarms()
-        probe = next(iter(context.damage.feeds), None)
-        if probe is not None and len(heads.scores(run(probe))) == 1:  # the one cell of a classifier
-            most = max(1, IN_MEMORY // max(1, sum(np.asarray(one).nbytes for one in probe.values())))
-            count = min(self.images, most, len(context.images))
-            feeds = list(islice(context.images, count))
-            measure = CrossEntropy(heads, run, feeds, context.images.labels[:count], context.threads)
+        damage, run = context.damage, OrtRunner(qm.reference).run
+        measure: Measure = damage
+        classifies = len(damage.heads.scores(run(damage.feeds[0]))) == 1 if damage.feeds else False  # its one cell
+        if count := self.images or (FOR_CLASSIFIERS if classifies else None):
+            feeds = _held(context.images, count)
+            labels = context.images.labels[: len(feeds)]
+            if classifies:
+                measure = CrossEntropy(damage.heads, run, feeds, labels, damage.workers)
+            else:
+                measure = Damage(damage.heads, run, feeds, damage.workers, context.executor)
         if len(measure.feeds) < FEWEST:
             raise CalibrationError(
                 f"The step 'lapq' has {len(measure.feeds)} images to judge steps by, and {FEWEST} are the fewest: give "
                 "more calibration images."
             )
-        return measure
+        return measure if isinstance(measure, CrossEntropy) else measure.with_alarms()
+
+
+def _held(images: Images, count: int) -> list[Feed]:
+    """The first images, in memory: so many, or fewer where there are no more or they are large."""
+    held, size = list[Feed](), 0
+    for feed in islice(images, count):
+        size += sum(np.asarray(one).nbytes for one in feed.values())
+        if held and size > IN_MEMORY:
+            break
+        held.append(feed)
+    return held

@@ -103,27 +103,27 @@ class Learner(nn.Module):
             exact, nearest = nearest_codes(qm, name, limits[name])
             untouched = np.array_equal(nearest, start.codes[name])
             self.weights.append(RoundingVariables(start.codes[name], qm.weights[name], exact if untouched else None))
-            if settings.biases and (channels := self._channels(name)):
+            if settings.biases and (channels := self._channels(name, integer=name in qm.plan.integer)):
                 self.shifts[str(k)] = nn.Parameter(torch.zeros(channels))
         grids = {node: tensor for node, tensor in twin.grids.items() if node in unit.nodes}
-        self.roots = own_roots(qm, twin, set(grids.values())) if settings.activation_steps else {}
+        roots = own_roots(qm, twin, set(grids.values())) if settings.activation_steps else {}
         self.of_root = dict[str, StepVariable]()
         self.functions = {node: twin.rounded[node] for node in unit.nodes}
         for k, name in enumerate(unit.layers):
             self.functions[twin.layers[name]] = self._layer(k, name)
         for node, tensor in grids.items():
             root = qm.plan.root(tensor)
-            if root in self.roots and root not in self.of_root:
+            if root in roots and root not in self.of_root:
                 self.of_root[root] = StepVariable(twin.grid(node))
                 self.steps.append(self.of_root[root])
             self.functions[node] = self.of_root.get(root, twin.grid(node))
 
-    def _channels(self, name: str) -> tuple[int, ...] | None:
-        """The shape of a layer's bias; None where it can have none."""
+    def _channels(self, name: str, *, integer: bool) -> tuple[int, ...] | None:
+        """The shape of a layer's bias, or of the first one of a convolution in integers; None for all else."""
         bias, node = self.start.biases[name], self.twin.layers[name]
         if bias is not None:
             return bias.shape
-        return (len(self.twin.layer(node).weight),) if self.twin.kinds[node] == "Conv" else None
+        return (len(self.twin.layer(node).weight),) if self.twin.kinds[node] == "Conv" and integer else None
 
     def _layer(self, k: int, name: str) -> Function:
         layer = self.twin.layer(self.twin.layers[name])

@@ -107,8 +107,9 @@ class _Walk:
         for k, feed in enumerate(images):
             for name, node in self.twin.inputs.items():
                 data = torch.from_numpy(np.array(feed[name]))
-                kept = self.exact.setdefault(node, shelf.new()) if node not in self.exact else self.exact[node]
-                shelf.put(kept, data, name, k)
+                if k == 0:
+                    self.exact[node] = shelf.new()
+                shelf.put(self.exact[node], data, name, k)
         self.rounded |= self.exact
 
     def through(self, known: LearntUnits, told: Callable[[int, int], None]) -> list[Outcome]:

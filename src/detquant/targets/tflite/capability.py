@@ -1,7 +1,9 @@
 """What LiteRT's integer kernels can do (LiteRT 2.3; the TFLite quantisation specification says the same).
 
 * Codes are int8. A uint8 grid of the plan is the same grid with its zero point moved by 128, so nothing is lost.
-* LOGISTIC and TANH write one grid each, 1/256 and 1/128 wide, and refuse every other.
+* Codes of 16 bits, in int16 around zero, run beside int8 weights and int64 biases, in kernels that XNNPACK lacks: they
+  are slow on CPUs, and there for NPUs.
+* LOGISTIC and TANH write one grid each, 1/256 and 1/128 wide, of 16 bits 1/32768, and refuse every other.
 * AVERAGE_POOL_2D, like MAX_POOL_2D, CONCATENATION and all that moves codes, writes on the grid that it reads.
 * A convolution takes RELU, RELU6 and the like into its own requantisation, a TRANSPOSE_CONV of the version that older
   runtimes know does not: there bounds cut codes off; LEAKY_RELU is an operator of its own.
@@ -20,13 +22,20 @@ from __future__ import annotations
 
 from detquant.numerics import USUAL_OPS, Capability, up_to_eight_bits
 
+SIXTEEN = 16
 CAPABILITY = Capability(
     name="tflite",
-    kernels=up_to_eight_bits(USUAL_OPS | {"ConvTranspose", "Mul", "Pad", "Sigmoid", "Sub", "Tanh"}),
+    kernels=up_to_eight_bits(USUAL_OPS | {"ConvTranspose", "Mul", "Pad", "Sigmoid", "Sub", "Tanh"}, more={SIXTEEN}),
+    symmetric_bits=frozenset({SIXTEEN}),
     dynamic_ops=frozenset({"Conv", "Gemm", "MatMul"}),
     fused=frozenset({"Relu", "Clip"}),
     fused_after_add=frozenset({"Relu", "Clip"}),
     activation_steps=frozenset({"silu"}),
     keeps_grid=frozenset({"AveragePool"}),
-    fixed_ranges={"Sigmoid": (0.0, 255 / 256), "Tanh": (-1.0, 127 / 128)},
+    fixed_ranges={
+        ("Sigmoid", 8): (0.0, 255 / 256),
+        ("Tanh", 8): (-1.0, 127 / 128),
+        ("Sigmoid", SIXTEEN): (0.0, 32767 / 32768),
+        ("Tanh", SIXTEEN): (-32767 / 32768, 32767 / 32768),
+    },
 )

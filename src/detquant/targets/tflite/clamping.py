@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from detquant.graph.bounds import Bounds
-from detquant.numerics import quantize
 from detquant.targets.tflite.file import Options, Tensor
 from detquant.targets.tflite.site import Site
+from detquant.targets.tflite.values import codes_of
 
 
 def clamp_results(site: Site) -> None:
@@ -27,7 +27,7 @@ def clamp(site: Site, tensor: Tensor, made: Tensor, within: Bounds) -> None:
     for k, (op, bound) in enumerate(steps):
         number = np.array([bound], np.float32)
         if tensor.grid is not None:
-            other = site.file_constant("bound", quantize(number, tensor.grid).astype(np.int8), tensor.grid)
+            other = site.file_constant("bound", codes_of(number, tensor.grid), tensor.grid)
         else:
             other = site.file_constant("bound", number)
         last = k == len(steps) - 1

@@ -39,7 +39,7 @@ class Tensor:
         index: place among the tensors of the file.
         shape: dimensions, as the tensor lies in the file.
         dtype: numpy's name of its type.
-        grid: grid of int8 codes and int32 biases; None for numbers that are what they are.
+        grid: grid of codes and biases; None for numbers that are what they are.
     """
 
     index: int
@@ -100,8 +100,9 @@ class File:
             options: attributes of the operator.
             special: what it does that needs a newer version, see `versions.SPECIAL`.
         """
-        int8 = any(t.dtype == "int8" for t in (*inputs, *outputs))
-        version, runtime = version_of(name, int8=int8, rank=max(len(t.shape) for t in inputs), special=special)
+        kinds = {t.dtype for t in (*inputs, *outputs)}
+        codes = next((kind for kind in ("int16", "int8") if kind in kinds), None)
+        version, runtime = version_of(name, codes=codes, rank=max(len(t.shape) for t in inputs), special=special)
         self._runtimes.append(runtime)
         made = self.schema.OperatorT()
         made.opcodeIndex = self._codes.setdefault((name, version), len(self._codes))

@@ -85,4 +85,4 @@ class TfLiteInteger(TfLite):
 def _image(name: str, runner: Opened) -> str:
     grid = runner.grids[name]
     scale, zero_point = float(grid.scale), int(grid.zero_point)
-    return f"'{name}' takes int8 codes, round(x / {scale:.8g}) {zero_point:+d}, NHWC."
+    return f"'{name}' takes {grid.qtype} codes, round(x / {scale:.8g}) {zero_point:+d}, NHWC."

@@ -1,6 +1,7 @@
 """What LiteRT's integer kernels ask of an operator on codes, besides what makes it one (see `detquant.integer`).
 
-1. There is a kernel for it, and all codes are of 8 bits. The kernels take int8: uint8 is moved by 128.
+1. There is a kernel for it, and all codes are of 8 bits, or all of 16 around zero. The kernels take int8 and int16:
+   uint8 is moved by 128.
 2. A weight is int8 codes with zero point 0, beside one activation.
 3. Another constant is one number, which a grid of its own holds exactly, or is joined on the grid of the result.
 4. The kernel's own demands on grids hold, see `SAME` and `FIXED`.
@@ -17,7 +18,7 @@ from detquant.graph.bounds import Bounds, bounds
 from detquant.graph.grids import Codes, Stored
 from detquant.graph.traits import OPS
 from detquant.integer.on_codes import OnCodes
-from detquant.numerics import INT8, QuantParams, quantize
+from detquant.numerics import INT8, QType, QuantParams, quantize
 from detquant.numerics.arrays import Array
 from detquant.targets.tflite.capability import CAPABILITY
 
@@ -27,8 +28,15 @@ SAME = frozenset(op for op, traits in OPS.items() if traits.keeps_grid or traits
 KERNELS = CAPABILITY.kernels.keys() | {"PRelu"}
 """Operators with an integer kernel. That of PRelu is LiteRT's own and slow: planned where nothing may run in float."""
 
-FIXED: dict[str, tuple[float, int]] = {"Sigmoid": (1 / 256, -128), "Tanh": (1 / 128, 0)}
-"""Scale and zero point of the only grid that a kernel writes."""
+INT16 = QType(16)
+
+FIXED: dict[tuple[str, QType], tuple[float, int]] = {
+    ("Sigmoid", INT8): (1 / 256, -128),
+    ("Tanh", INT8): (1 / 128, 0),
+    ("Sigmoid", INT16): (1 / 32768, 0),
+    ("Tanh", INT16): (1 / 32768, 0),
+}
+"""Scale and zero point of the only grid that a kernel writes, by the type of its codes."""
 
 CLAMPS: dict[Bounds, str] = {
     (0.0, None): "RELU",
@@ -43,38 +51,47 @@ FUSES = frozenset({"Conv", "Gemm", "MatMul", "Add", "Sub", "Mul"})
 TAKES_IN = FUSES | {"ConvTranspose"}
 """Operators on codes that end in the bounds of a Relu or Clip behind them, fused or as operators of their own."""
 
+ONLY_INT8 = frozenset({"PRelu"})
+"""Operators whose kernel has no form for int16."""
+
 HALF = 128
-STORED_BITS = 8
-KEPT_IN = (ir.DataType.INT8, ir.DataType.UINT8)
+KEPT_IN = (ir.DataType.INT8, ir.DataType.UINT8, ir.DataType.INT16)
 
 
-def as_int8(grid: QuantParams) -> QuantParams | None:
-    """A grid as the kernels take it, uint8 moved by 128; None for codes of more than 8 bits or several scales."""
-    if grid.qtype.bits > STORED_BITS or grid.axis is not None:
+def as_stored(grid: QuantParams) -> QuantParams | None:
+    """A grid as the kernels take it, in int8 or int16, uint8 moved by 128.
+
+    Returns:
+        None for several scales, more than 16 bits, and more than 8 that do not lie around zero.
+    """
+    if grid.axis is not None or grid.qtype.bits > INT16.bits:
         return None
+    if grid.qtype.bits > INT8.bits:
+        around_zero = grid.qtype.signed and not grid.zero_point.any()
+        return QuantParams(INT16, grid.scale, grid.zero_point) if around_zero else None
     moved = 0 if grid.qtype.signed else HALF
     return QuantParams(INT8, grid.scale, np.asarray(grid.zero_point - moved, np.int64))
 
 
-def int8_of(codes: Codes) -> QuantParams:
+def stored_grid(codes: Codes) -> QuantParams:
     """The grid of an activation that a kernel reads or writes."""
-    grid = as_int8(codes.grid)
+    grid = as_stored(codes.grid)
     assert grid is not None, codes
     return grid
 
 
-def single_value_grid(number: float) -> tuple[int, QuantParams]:
-    """Code and grid that hold one number exactly."""
-    code = INT8.qmax if number > 0 else -INT8.qmax if number < 0 else 0
-    scale = np.float32(abs(number) / INT8.qmax) if code else np.float32(1)
-    return code, QuantParams(INT8, np.asarray(scale, np.float32), np.asarray(0, np.int64))
+def single_value_grid(number: float, qtype: QType) -> tuple[int, QuantParams]:
+    """Code of a type, and grid, that hold one number exactly."""
+    code = qtype.qmax if number > 0 else -qtype.qmax if number < 0 else 0
+    scale = np.float32(abs(number) / qtype.qmax) if code else np.float32(1)
+    return code, QuantParams(qtype, np.asarray(scale, np.float32), np.asarray(0, np.int64))
 
 
 def holds(within: Bounds, grid: QuantParams) -> bool:
     """Whether codes of this grid stand for nothing beyond the bounds, so that rounding cuts off what is."""
     low, high = within
-    lowest = low is None or int(quantize(np.array(low, np.float32), grid)) == INT8.qmin
-    highest = high is None or int(quantize(np.array(high, np.float32), grid)) == INT8.qmax
+    lowest = low is None or int(quantize(np.array(low, np.float32), grid)) == grid.qtype.qmin
+    highest = high is None or int(quantize(np.array(high, np.float32), grid)) == grid.qtype.qmax
     return lowest and highest
 
 
@@ -84,8 +101,10 @@ def takes(operator: OnCodes) -> bool:
     if node.op_type not in KERNELS or traits is None:
         return False
     codes = (*operator.activations, *operator.outputs)
-    grids = [grid for one in codes if one.value.dtype in KEPT_IN and (grid := as_int8(one.grid)) is not None]
-    if len(grids) < len(codes):  # case 1
+    grids = [grid for one in codes if one.value.dtype in KEPT_IN and (grid := as_stored(one.grid)) is not None]
+    if len(grids) < len(codes) or len({grid.qtype for grid in grids}) > 1:  # case 1
+        return False
+    if grids[0].qtype == INT16 and node.op_type in ONLY_INT8:
         return False
     if traits.weight_input is not None and not _weight_fits(operator):
         return False
@@ -94,7 +113,8 @@ def takes(operator: OnCodes) -> bool:
     read, written = _key(grids[0]), _key(grids[-1])
     if node.op_type in SAME and len(set(map(_key, grids))) > 1:
         return False
-    if node.op_type in FIXED and written != _number_key(*FIXED[node.op_type]):
+    fixed = FIXED.get((node.op_type, grids[-1].qtype))
+    if fixed is not None and written != _number_key(*fixed):
         return False
     return node.op_type != "Clip" or bounds(node) in CLAMPS or read == written
 

@@ -11,7 +11,7 @@ from detquant.numerics import INT8, QuantParams, QuantSpec, grid_from_range, qua
 from detquant.numerics.arrays import Array
 from detquant.numerics.rounding import half_even
 from detquant.targets.tflite.file import Tensor
-from detquant.targets.tflite.kernels import int8_of
+from detquant.targets.tflite.kernels import INT16, stored_grid
 from detquant.targets.tflite.site import Site
 from detquant.targets.tflite.values import float32
 
@@ -59,7 +59,7 @@ def _float_weight(site: Site, name: str, array: Array) -> Tensor:
 def bias(site: Site, place: int, channels: int, weight: Tensor, factor: float = 1.0) -> Tensor:
     """A bias ``[channels]``; zeros where the node has none, since some runtimes ask for one.
 
-    On codes it is int32 at exactly ``scale_x * scale_w``.
+    On codes it is int32, beside int16 codes int64, at exactly ``scale_x * scale_w``.
     """
     name = (site.value(place).name if site.has(place) else None) or f"{site.node.name}/bias"
     known = site.constant(place) if site.has(place) else np.zeros(channels, np.float32)
@@ -69,11 +69,14 @@ def bias(site: Site, place: int, channels: int, weight: Tensor, factor: float = 
     if site.codes is None:
         return site.file_constant(name, whole)
     assert weight.grid is not None
-    scale = np.asarray(int8_of(site.codes.activations[0]).scale * weight.grid.scale, np.float32)
+    x = stored_grid(site.codes.activations[0])
+    scale = np.asarray(x.scale * weight.grid.scale, np.float32)
     stored = stored_codes(site.value(place)) if site.has(place) else None
     steps = half_even(whole.astype(np.float64) / scale.astype(np.float64))
     grid = QuantParams(INT8, scale, np.zeros(scale.shape, np.int64), 0 if scale.ndim else None)
-    return site.file_constant(name, (steps if stored is None else stored.codes).astype(np.int32), grid)
+    return site.file_constant(
+        name, (steps if stored is None else stored.codes).astype(np.int64 if x.qtype == INT16 else np.int32), grid
+    )
 
 
 def channel_codes(site: Site, place: int) -> Tensor:

@@ -14,12 +14,16 @@ from typing import Any
 import numpy as np
 
 from detquant.graph.running import OrtRunner
-from detquant.numerics import INT8, QuantParams, dequantize, quantize
+from detquant.numerics import INT8, QType, QuantParams, dequantize
 from detquant.numerics.arrays import Array
 from detquant.targets._base import Arrays
+from detquant.targets.tflite.kernels import INT16
 from detquant.targets.tflite.schema import LAYOUTS, SIGNATURE, read_metadata
+from detquant.targets.tflite.values import codes_of
 
 DELEGATE = "DELEGATE"
+CODES: dict[type, QType] = {np.int8: INT8, np.int16: INT16}
+"""Types of codes among the element types of a file."""
 ON_THE_FLY = "int8 on the fly"
 NHWC = (0, 2, 3, 1)
 NCHW = (0, 3, 1, 2)
@@ -51,7 +55,7 @@ class Opened:
         self._outputs = tuple(interpreter.get_signature_list()[SIGNATURE]["outputs"])
         details = {**self._signature.get_input_details(), **self._signature.get_output_details()}
         self.images = tuple(interpreter.get_signature_list()[SIGNATURE]["inputs"])
-        self.grids = {name: _grid(detail) for name, detail in details.items() if real and detail["dtype"] is np.int8}
+        self.grids = {name: _grid(detail) for name, detail in details.items() if real and detail["dtype"] in CODES}
 
     def run(self, feeds: Arrays) -> dict[str, Array]:
         """Outputs by name for inputs by name.
@@ -69,7 +73,7 @@ class Opened:
     def _stored(self, name: str, array: Array) -> Array:
         """A feed as the file has it."""
         turned = np.ascontiguousarray(array.transpose(NHWC)) if name in self._turned else array
-        return quantize(turned, self.grids[name]).astype(np.int8) if name in self.grids else turned
+        return codes_of(turned, self.grids[name]) if name in self.grids else turned
 
     def _real(self, name: str, array: Array) -> Array:
         """A result of the file as the model has it."""
@@ -95,4 +99,4 @@ class Opened:
 
 def _grid(detail: Mapping[str, Any]) -> QuantParams:
     scale, zero_point = detail["quantization"]
-    return QuantParams(INT8, np.asarray(scale, np.float32), np.asarray(zero_point, np.int64))
+    return QuantParams(CODES[detail["dtype"]], np.asarray(scale, np.float32), np.asarray(zero_point, np.int64))

@@ -15,12 +15,12 @@ from detquant.graph.bounds import FREE, bounds
 from detquant.graph.dynamic_quantization import codes_of_weight
 from detquant.graph.grids import Codes, constant_of
 from detquant.integer.on_codes import OnCodes
-from detquant.numerics import QuantParams, quantize
+from detquant.numerics import QuantParams
 from detquant.numerics.arrays import Array
 from detquant.targets.tflite.file import Options, Tensor
-from detquant.targets.tflite.kernels import CLAMPS, FUSES, holds, int8_of, single_value_grid
+from detquant.targets.tflite.kernels import CLAMPS, FUSES, holds, single_value_grid, stored_grid
 from detquant.targets.tflite.layout import Order, Shape, plain, stored
-from detquant.targets.tflite.values import Values, float32, shape_of, widths
+from detquant.targets.tflite.values import Values, codes_of, float32, shape_of, widths
 
 
 class Site:
@@ -100,9 +100,9 @@ class Site:
         turned = known.transpose(order or plain(known.ndim))
         if self.node.op_type == "Concat":
             grid = self.grid()
-            return self.file_constant(value.name or "constant", quantize(turned, grid).astype(np.int8), grid)
-        code, grid = single_value_grid(float(known.reshape(-1)[0]))
-        return self.file_constant(value.name or "constant", np.full(turned.shape, code, np.int8), grid)
+            return self.file_constant(value.name or "constant", codes_of(turned, grid), grid)
+        code, grid = single_value_grid(float(known.reshape(-1)[0]), self.grid().qtype)
+        return self.file_constant(value.name or "constant", np.full(turned.shape, code, str(grid.qtype)), grid)
 
     def read_wide(self, place: int, rank: int, order: Order) -> Tensor:
         """An activation with axes of length 1 put before its own, as broadcasting takes it."""
@@ -130,7 +130,7 @@ class Site:
     def grid(self, place: int = 0) -> QuantParams:
         """The grid of an output's codes."""
         assert self.codes is not None
-        return int8_of(self.codes.outputs[place])
+        return stored_grid(self.codes.outputs[place])
 
     def result(self, order: Order, place: int = 0) -> Tensor:
         """The tensor to write an output to, in this order."""
@@ -141,11 +141,11 @@ class Site:
             self._values.give(value, order, made)
             return made
         grid = self.grid(place)
-        made = self.tensor(name, shape, "int8", grid)
+        made = self.tensor(name, shape, str(grid.qtype), grid)
         self._values.give(self.codes.outputs[place].value, order, made)
         if self._is_fused() or holds(self.bounds, grid):
             return made
-        raw = self.tensor(f"{value.name}/before", shape, "int8", grid)
+        raw = self.tensor(f"{value.name}/before", shape, str(grid.qtype), grid)
         self.unbounded.append((raw, made))
         return raw
 

@@ -14,6 +14,7 @@ import onnx_ir as ir
 from detquant.errors import UnsupportedOperator
 from detquant.graph.grids import constant_of
 from detquant.graph.values import is_op, static_shape
+from detquant.numerics import QuantParams, quantize
 from detquant.numerics.arrays import Array
 from detquant.targets.tflite.file import File, Tensor
 from detquant.targets.tflite.layout import Order, Shape, moves, moves_nothing, plain, stored
@@ -108,6 +109,11 @@ def shape_of(value: ir.Value) -> Shape:
             f"known, so give the image's size with --imgsz or leave that operator out of the graph."
         )
     return shape
+
+
+def codes_of(array: Array, grid: QuantParams) -> Array:
+    """The codes of real numbers on a grid, in its own type."""
+    return quantize(array, grid).astype(str(grid.qtype))
 
 
 def float32(array: Array) -> Array:

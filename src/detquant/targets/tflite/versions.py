@@ -45,6 +45,37 @@ INT8: dict[str, Version] = {
 }
 """Versions of operators on int8; what is not listed is (2, "1.14.0")."""
 
+INT16: dict[str, Version] = {
+    "ADD": (3, "2.4.0"),
+    "AVERAGE_POOL_2D": (3, "2.3.0"),
+    "CONCATENATION": (3, "2.3.0"),
+    "CONV_2D": (4, "2.3.0"),
+    "DEPTHWISE_CONV_2D": (5, "2.3.0"),
+    "DEQUANTIZE": (3, "1.15.0"),
+    "FULLY_CONNECTED": (7, "2.3.0"),
+    "LEAKY_RELU": (2, "2.3.0"),
+    "LOGISTIC": (3, "2.3.0"),
+    "MAXIMUM": (4, "2.3.0"),
+    "MAX_POOL_2D": (3, "2.3.0"),
+    "MEAN": (3, "2.4.0"),
+    "MINIMUM": (4, "2.3.0"),
+    "MUL": (4, "2.3.0"),
+    "PAD": (3, "2.4.0"),
+    "PADV2": (3, "2.4.0"),
+    "QUANTIZE": (2, "1.15.0"),
+    "RELU": (3, "2.5.0"),
+    "RELU6": (3, "2.5.0"),
+    "RESIZE_BILINEAR": (4, "2.5.0"),
+    "RESIZE_NEAREST_NEIGHBOR": (4, "2.4.0"),
+    "SLICE": (4, "2.4.0"),
+    "SPLIT": (4, "2.3.0"),
+    "SUB": (5, "2.4.0"),
+    "TANH": (3, "2.3.0"),
+    "TRANSPOSE": (5, "2.4.0"),
+    "TRANSPOSE_CONV": (3, "2.3.0"),
+}
+"""Versions of operators on int16; what is not listed is (1, "1.14.0")."""
+
 SPECIAL: dict[tuple[str, str], Version] = {
     ("CONV_2D", "dynamic"): (5, "2.4.0"),
     ("DEPTHWISE_CONV_2D", "dynamic"): (6, "2.3.0"),
@@ -66,17 +97,27 @@ SPECIAL: dict[tuple[str, str], Version] = {
 """Versions of operators that do something which their first versions could not, in float and in int8."""
 
 
-def version_of(operator: str, *, int8: bool, rank: int, special: str | None = None) -> Version:
+TABLES: dict[str | None, tuple[dict[str, Version], Version]] = {
+    None: (FLOAT, (1, "1.12.0")),
+    "int8": (INT8, (2, "1.14.0")),
+    "int16": (INT16, (1, "1.14.0")),
+}
+"""By the type of the codes: the versions, and that of what is not listed."""
+
+
+def version_of(operator: str, *, codes: str | None, rank: int, special: str | None = None) -> Version:
     """The version to ask for, and the first runtime that has it.
 
     Args:
         operator: builtin name of the operator.
-        int8: whether it reads or writes codes.
+        codes: type of the codes that it reads or writes; None for floats.
         rank: rank of its data.
         special: a second word of SPECIAL.
     """
-    table, default = (INT8, (2, "1.14.0")) if int8 else (FLOAT, (1, "1.12.0"))
-    found = table.get(operator, default) if operator not in ("QUANTIZE", "DEQUANTIZE") else FLOAT[operator]
+    table, default = TABLES[codes]
+    if codes == "int8" and operator in ("QUANTIZE", "DEQUANTIZE"):
+        table = FLOAT
+    found = table.get(operator, default)
     words = (special, "deeper" if rank > 5 else None, "deep" if rank > 4 else None)
     asked = [SPECIAL[operator, word] for word in words if word is not None and (operator, word) in SPECIAL]
     return max([found, *asked[:1]])

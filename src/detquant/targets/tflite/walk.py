@@ -19,7 +19,7 @@ from detquant.graph.values import constant, is_op
 from detquant.integer.on_codes import OnCodes, activation_behind, on_codes
 from detquant.targets.tflite.clamping import clamp_results
 from detquant.targets.tflite.file import File, Tensor
-from detquant.targets.tflite.kernels import CLAMPS, FUSES, TAKES_IN, as_int8, takes
+from detquant.targets.tflite.kernels import CLAMPS, FUSES, TAKES_IN, as_stored, takes
 from detquant.targets.tflite.layout import Order, channels_last, plain, stored
 from detquant.targets.tflite.operators import operator
 from detquant.targets.tflite.schema import LAYOUTS, PROPERTIES
@@ -91,29 +91,31 @@ class _Walk:
         value, codes, grid = node.inputs[0], node.outputs[0], grid_of(node)
         assert value is not None and grid is not None
         tensor = self.values.read(value)
-        made = self.file.tensor(codes.name or "codes", tensor.shape, "int8", as_int8(grid))
+        kept = as_stored(grid)
+        assert kept is not None, node
+        made = self.file.tensor(codes.name or "codes", tensor.shape, str(kept.qtype), kept)
         self.file.operator("QUANTIZE", [tensor], [made])
         self.values.give(codes, self.values.order_of(value), made)
 
     def _require_grid(self, node: ir.Node) -> None:
         grid = grid_of(node)
-        if (grid is None or as_int8(grid) is None) and (node.inputs[0] is None or constant(node.inputs[0]) is None):
+        if (grid is None or as_stored(grid) is None) and (node.inputs[0] is None or constant(node.inputs[0]) is None):
             raise UnsupportedOperator(
-                f"{node.op_type} '{node.name}' is not of 8 bits with one scale and a zero point, which is all that "
-                f"LiteRT's kernels take for activations: choose a recipe with 8-bit activations."
+                f"{node.op_type} '{node.name}' is not of 8 bits with one scale and a zero point, or of 16 around "
+                f"zero, which is all that LiteRT's kernels take for activations: choose a recipe with such ones."
             )
 
     def _input(self, value: ir.Value, order: Order) -> Tensor:
         """The image, as floats or as the codes that they become."""
         name, shape = value.name or "", stored(shape_of(value), order)
         sink = sink_of(value) if self.integer else None
-        grid = None if sink is None else as_int8(sink.grid)
+        grid = None if sink is None else as_stored(sink.grid)
         if self.integer and grid is None:
             raise UnsupportedOperator(
                 f"The model's input '{name}' is read in float too, and this file is to hold integers only: choose "
                 f"target tflite."
             )
-        made = self.file.tensor(name, shape, "float32" if grid is None else "int8", grid)
+        made = self.file.tensor(name, shape, "float32" if grid is None else str(grid.qtype), grid)
         self.values.give(value if sink is None else sink.value, order, made)
         return made
 

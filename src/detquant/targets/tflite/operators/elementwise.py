@@ -33,6 +33,8 @@ BINARY = {
     "Sub": ("SUB", "Sub"),
 }
 TAKES_IN = frozenset({"Add", "Sub", "Mul", "Div"})
+POWERS_OF_TWO = frozenset({"ADD", "SUB"})
+"""Operators that take scales of int16 for powers of two unless told that they are not."""
 
 
 def unary(site: Site) -> None:
@@ -48,9 +50,11 @@ def binary(site: Site) -> None:
     name, kind = BINARY[site.node.op_type]
     rank = len(site.out_shape())
     order = _order(site, rank)
-    fields = {"fusedActivationFunction": site.fused()} if site.node.op_type in TAKES_IN else {}
+    fields: dict[str, int | bool] = {"fusedActivationFunction": site.fused()} if site.node.op_type in TAKES_IN else {}
     operands = [site.read_wide(k, rank, order) for k in range(2)]
     result = site.result(order)
+    if name in POWERS_OF_TWO and result.dtype == "int16":
+        fields["potScaleInt16"] = False
     site.add(name, operands, [result], Options(kind, fields), _scale_up(name, [*operands, result]))
 
 

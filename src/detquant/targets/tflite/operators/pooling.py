@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from detquant.numerics import INT8
 from detquant.targets.tflite.file import Options, Tensor
 from detquant.targets.tflite.layout import channels_last
 from detquant.targets.tflite.operators.convolution import padded
@@ -64,10 +63,10 @@ def _padded_with_lowest(site: Site, x: Tensor, window: Window) -> Tensor:
     n, h, w, c = x.shape
     made = site.inside("padded", [n, h + top + bottom, w + left + right, c], x)
     sides = site.ints("pads", [[0, 0], [top, bottom], [left, right], [0, 0]])
-    if x.grid is not None and int(x.grid.zero_point) == INT8.qmin:  # zero is the smallest number there is
+    if x.grid is not None and int(x.grid.zero_point) == x.grid.qtype.qmin:  # zero is the smallest number there is
         site.add("PAD", [x, sides], [made], Options("Pad", {}))
         return made
     # A number without axes, as TensorFlow writes it and other readers want it.
-    lowest = np.array(-128, np.int8) if x.grid is not None else np.array(LOWEST, np.float32)
+    lowest = np.array(LOWEST, np.float32) if x.grid is None else np.array(x.grid.qtype.qmin, x.dtype)
     site.add("PADV2", [x, sides, site.file_constant("lowest", lowest, x.grid)], [made], Options("PadV2", {}))
     return made
