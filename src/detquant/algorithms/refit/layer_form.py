@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import numpy as np
+
 from detquant.numerics.arrays import Array, Floats, Ints
 
 
@@ -37,6 +39,10 @@ class LayerForm(ABC):
     def whole_bias(self, biases: Floats) -> Floats:
         """The bias ``[channels]`` from that of each row, ``[G, O]``."""
         return biases.reshape(-1)
+
+    def product(self, x: Floats, weight: Floats) -> Floats:
+        """What a weight ``[G, O, K]`` makes of inputs ``[G, K, P]``, as `outputs` has it."""
+        return np.asarray(weight @ x, np.float32)
 
     def targets(self, x: Floats, y: Floats, start: Floats) -> Floats:
         """What each group is solved for, ``[G, O, P]``.

@@ -12,7 +12,8 @@ from detquant.algorithms.refit.layer_form import LayerForm
 from detquant.algorithms.refit.least_squares import Halves, Moments
 from detquant.algorithms.refit.rounding import Limit, Rounding
 from detquant.calibration import QuantModel, WeightLimits, weight_limits
-from detquant.graph.traits import weight_of
+from detquant.graph import find_decode_tail
+from detquant.graph.traits import bias_of, weight_of
 from detquant.graph.values import constant
 from detquant.numerics import Capability, QuantParams, dequantize
 from detquant.numerics.arrays import Array, Floats
@@ -55,10 +56,28 @@ class LayerSolver:
         self._qm, self._ridge = qm, ridge
         self._limits = weight_limits(qm, capability)
         self._float: Mapping[str, ir.Node] = {node.name or "": node for node in qm.reference.graph}
+        self._heads = {node.name for node in find_decode_tail(qm.reference.graph).head_convs}
 
     def start(self, name: str, form: LayerForm) -> Floats:
         """A layer's float weight, ``[G, O, K]``."""
         return np.asarray(form.rows(_weight(self._float[name])), np.float32)
+
+    def targets(self, node: ir.Node, form: LayerForm, x: Floats, y: Floats) -> Floats:
+        """What a layer is solved for: its outputs in float; a head for what its float weight makes of the same inputs.
+
+        Args:
+            node: the layer.
+            form: the layer as a matrix product.
+            x: its inputs in the quantised network, ``[G, K, P]``.
+            y: its outputs in the float one, ``[G, O, P]``.
+        """
+        name = node.name or ""
+        start = self.start(name, form)
+        if name not in self._heads:
+            return form.targets(x, y, start)
+        own, bias = form.product(x, start), constant(bias_of(self._float[name]))
+        own = own if bias is None else own + np.asarray(bias, np.float32).reshape(*own.shape[:2], 1)
+        return form.targets(x, own, start)
 
     def solve(self, node: ir.Node, form: LayerForm, halves: Halves) -> Solved:
         """The layer, solved for the outputs in the sums.
@@ -73,6 +92,7 @@ class LayerSolver:
         moments = halves.whole()
         ridge = halves.best_ridge(start) if self._ridge is None else self._ridge
         wished, hessian = moments.solved(start, ridge)
+        wished = moments.unshrunk(wished)
         grid, before = self._qm.weights.get(name), np.asarray(form.rows(_weight(node)), np.float32)
         rows = wished
         if grid is not None:

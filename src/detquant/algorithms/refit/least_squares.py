@@ -21,6 +21,8 @@ import numpy as np
 from detquant.numerics.arrays import Doubles, Floats
 
 RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+MOST_STRETCH = 1.5
+"""Factor on a solution's rows at most: where more would be needed, what is read is noise."""
 CHUNK = 4096
 """Positions that are multiplied at a time."""
 
@@ -116,6 +118,20 @@ class Moments:
         """Mean squared error of each output with its best bias, ``[G, O]``."""
         w = np.asarray(rows, np.float64)
         return np.asarray(np.maximum(self.yy - 2 * (w * self.yx).sum(axis=2) + ((w @ self.xx) * w).sum(axis=2), 0.0))
+
+    def unshrunk(self, rows: Floats) -> Floats:
+        """A weight ``[G, O, K]`` whose outputs vary as much as those that are wished for.
+
+        Least squares answers noise in its inputs with smaller weights. With few bits all layers do, and what is left of
+        a score in the end is too little.
+
+        Args:
+            rows: a solution.
+        """
+        w = np.asarray(rows, np.float64)
+        variance = ((w @ self.xx) * w).sum(axis=2)
+        stretch = np.sqrt(self.yy / np.maximum(variance, 1e-30))
+        return np.asarray(w * np.clip(stretch, 1.0, MOST_STRETCH)[..., None], np.float32)
 
     def solved(self, start: Doubles, ridge: float) -> tuple[Floats, Floats]:
         """The weight ``[G, O, K]`` that is wished for, and the matrix ``[G, K, K]`` of what others cost.

@@ -50,6 +50,10 @@ class PartsForm(LayerForm):
         """The sum over the parts."""
         return np.asarray(biases.sum(axis=0), np.float32)
 
+    def product(self, x: Floats, weight: Floats) -> Floats:
+        """The sum over the parts."""
+        return np.asarray((weight @ x).sum(axis=0, keepdims=True), np.float32)
+
     def targets(self, x: Floats, y: Floats, start: Floats) -> Floats:
         """What a part gives in float, and its share of what all are off."""
         own = start @ x

@@ -7,7 +7,8 @@ In the order of the graph, the float and the quantised network side by side on t
 2. It is rounded with the error of each column carried on, codes are improved one by one, the steps solved anew
    (`rounding`), all within the target's limits. Where the codes as they were do better, they stay.
 3. The bias takes the mean error that is left.
-4. A layer that runs in float reads codes too: it is solved anew, and not rounded.
+4. The layers that decoding reads are rounded only, for the float weight and no other: least squares answers noise with
+   smaller weights, which is right for what is read on, and wrong for scores that are held against a threshold.
 
 Layers of one depth are solved together. What is kept between them is in files, and sums over positions as large as a
 layer's weight squared; so memory grows neither with the images nor with the depth.
@@ -34,7 +35,7 @@ from detquant.algorithms.refit.quantized_side import QuantizedSide
 from detquant.algorithms.refit.solved_layers import SolvedLayers
 from detquant.calibration import Images, QuantModel
 from detquant.errors import CalibrationError
-from detquant.graph.traits import OPS, WEIGHTED, bias_of, weight_of
+from detquant.graph.traits import OPS, bias_of
 from detquant.graph.values import constant
 from detquant.graph.weights import replace_bias, replace_weight
 from detquant.recipes import Stage
@@ -52,7 +53,6 @@ class Refit:
         samples: positions of a layer's output that are sampled of each image, at most.
         ridge: pull towards the float weight, as a share of the mean variance of a layer's inputs; None to find it for
             each layer by two halves of the images.
-        float_layers: whether layers that stay in float are solved anew too.
         seed: of the sampled positions.
     """
 
@@ -62,7 +62,6 @@ class Refit:
     images: Count = 128
     samples: Count = 800
     ridge: NotNegative | None = None
-    float_layers: bool = True
     seed: Annotated[int, Within(0)] = 0
 
     def __call__(self, qm: QuantModel, context: Context) -> QuantModel:
@@ -109,9 +108,8 @@ class Refit:
 
     def forms(self, qm: QuantModel) -> dict[str, LayerForm]:
         """The layers that are solved anew, by name, in the graph's order."""
-        layers = (node for node in qm.model.graph if node.op_type in WEIGHTED and weight_of(node) is not None)
-        chosen = (node for node in layers if self.float_layers or node.name in qm.weights)
-        return {node.name or "": form for node in chosen if (form := layer_form(node)) is not None}
+        layers = (node for node in qm.model.graph if node.name in qm.weights)
+        return {node.name or "": form for node in layers if (form := layer_form(node)) is not None}
 
 
 def _solved(
@@ -127,7 +125,7 @@ def _solved(
         for node, array in zip(level, found, strict=True):
             name = node.name or ""
             x, y = forms[name].inputs(array, floats.positions(name, place)), floats.outputs(name, place)
-            y = forms[name].targets(x, y, solver.start(name, forms[name]))
+            y = solver.targets(node, forms[name], x, y)
             if node not in sums:
                 sums[node] = Halves(x, y, centred=OPS[node.op_type].bias_input is not None)
             sums[node].add(place, x, y, floats.weights(name, place))
