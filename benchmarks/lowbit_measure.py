@@ -70,7 +70,7 @@ class Found:
         size_bytes: size of the files.
         zipped_bytes: size of a zip archive of them.
         file: size to that of the 8-bit files.
-        latency: latency to theirs, taking turns.
+        latency: latency to theirs, taking turns; None where the runtime may not have kernels for it.
         seconds: what quantising took.
         peak_mb: peak memory until then.
     """
@@ -83,12 +83,12 @@ class Found:
     size_bytes: int
     zipped_bytes: int
     file: float
-    latency: float
+    latency: float | None
     seconds: float
     peak_mb: float
 
     @property
-    def values(self) -> dict[str, float]:
+    def values(self) -> dict[str, float | None]:
         """What there are bars for."""
         return {
             DROP: self.before - self.after,
@@ -144,7 +144,7 @@ def measured(case: Case, setting: Setting) -> Found:
             size_bytes=made.artefact.size_bytes,
             zipped_bytes=made.artefact.zipped_bytes(),
             file=made.artefact.size_bytes / eight.size_bytes,
-            latency=latency_to(made.artefact, eight, case.target, detector, dataset),
+            latency=None if case.by == AIMET else latency_to(made.artefact, eight, case.target, detector, dataset),
             seconds=made.seconds,
             peak_mb=made.peak_mb,
         )
@@ -181,7 +181,7 @@ def by_aimet(case: Case, setting: Setting, detector: Detector, dataset: Dataset)
     planned = plan(detector, recipe=case.recipe, target=case.target)
     bits = {name: spec.qtype.bits for name, spec in planned.weights.items()}
     return Made(
-        artefact=found.artefact(NAME),
+        artefact=made.artefact,
         report=found.report(detector, dataset, 1),
         row=NAME,
         shares=shares(prepared(detector, place), bits),
