@@ -46,7 +46,7 @@ def quantize(
     maker = Path(name_of(options.recipe)).stem if options.engine == "detquant" else options.engine
     folder = out or Path(f"{model.stem}-{maker}")
     read = (model, data, *options.files)
-    check_out(folder, files_of_quantize(name_of(options.target)), json_file, *read)
+    check_out(folder, files_of_quantize(name_of(options.target), searches=options.searches), json_file, *read)
     with show_progress() as progress:
         result = run(model, data, **as_keywords(options, work=folder, progress=progress))
     result.save(folder)
