@@ -122,7 +122,7 @@ def mixed_precision(
         )
     chosen = chooser.within(budget)
     said = DESCRIPTION.format(recipe=job.recipe.name, budget=budget.text, target=job.target.name)
-    recipe = recipe_of(job.recipe, chosen.choices, MIXED.format(recipe=job.recipe.name))
+    recipe = recipe_of(job.recipe, chosen.choices, begun.model.reference.graph, MIXED.format(recipe=job.recipe.name))
     return Mixed(assignment=chosen, recipe=replace(recipe, description=said), losing=chooser.losing)
 
 

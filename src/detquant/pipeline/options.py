@@ -156,7 +156,7 @@ class LossOptions(SpreadOptions):
             validation images.
         images: Number of calibration images that the damage is measured on.
         widths: Of weights, in bits; by default all from 2 to 8 that the target takes.
-        activations: Widths of activations, likewise; by default 4 to 8 and 16.
+        activations: Widths of activations, likewise; by default 4, 6, 8 and 16.
         work: Folder in which statistics and losses are kept, so that an interrupted run goes on.
     """
 

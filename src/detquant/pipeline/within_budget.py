@@ -76,5 +76,5 @@ def within_budget(job: Job, text: str, options: QuantizeOptions, given: Losses |
     return Searched(
         product=replace(product, notes=(note, *product.notes)),
         widths=widths_of(chosen),
-        recipe=recipe_of(job.recipe, chosen.choices, MIXED.format(recipe=job.recipe.name)),
+        recipe=recipe_of(job.recipe, chosen.choices, begun.model.reference.graph, MIXED.format(recipe=job.recipe.name)),
     )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from detquant.numerics import Granularity, PerAxis, PerGroup, QuantSpec
-from detquant.recipes.recipe import Recipe, Rule, Step
+from detquant.recipes.reading import WORDS
+from detquant.recipes.recipe import Recipe, Step
+from detquant.recipes.rule import Rule, Wish
 
 
 def to_toml(recipe: Recipe) -> str:
@@ -29,14 +32,10 @@ def to_toml(recipe: Recipe) -> str:
 
 
 def _rule(rule: Rule) -> str:
-    lines = ["[[rules]]"]
-    if rule.ops != ("*",):
-        lines.append(f"ops = {_value(list(rule.ops))}")
-    if rule.scope != "*":
-        lines.append(f"scope = {_value(rule.scope)}")
-    lines.append(f"weight = {_spec(rule.weight)}")
-    lines.append(f"activation = {_spec(rule.activation)}")
-    return "\n".join(lines)
+    of = {one.name: getattr(rule, one.name) for one in fields(rule) if getattr(rule, one.name) != one.default}
+    conditions = {name: value for name, value in of.items() if name not in ("weight", "activation")}
+    lines = [f"{name} = {_value(value)}" for name, value in conditions.items()]
+    return "\n".join(["[[rules]]", *lines, f"weight = {_wish(rule.weight)}", f"activation = {_wish(rule.activation)}"])
 
 
 def _step(step: Step) -> str:
@@ -46,9 +45,9 @@ def _step(step: Step) -> str:
     return "\n".join(lines)
 
 
-def _spec(spec: QuantSpec | None) -> str:
-    if spec is None:
-        return '"float"'
+def _wish(spec: Wish) -> str:
+    if not isinstance(spec, QuantSpec):
+        return _value(next(word for word, meant in WORDS.items() if meant is spec))
     granularity, group = _granularity(spec.granularity)
     table = {"qtype": str(spec.qtype), "symmetric": spec.symmetric, "granularity": granularity, **group}
     return _value({**table, "observer": spec.observer})

@@ -34,12 +34,12 @@ class Tensor:
 
     Attributes:
         name: root of the grid (`Plan.root`).
-        writer: the operator whose choice gives the grid its width; empty where that is nobody's alone.
+        writers: the operators whose choices give the grid its width; none where that is not theirs alone.
         loss: width in bits -> loss.
     """
 
     name: str
-    writer: str
+    writers: tuple[str, ...]
     loss: Mapping[int, float]
 
 

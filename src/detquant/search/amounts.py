@@ -197,7 +197,7 @@ def _of_operations(table: Sensitivity, budget: Budget, facts: Facts) -> Problem:
     """The problem of bit operations (case 4)."""
     cost, whole = ADDS_AS[table.measure], EIGHT_BY_EIGHT * max(sum(one.macs for one in table.layers), 1)
     read = {one.reads for one in table.layers}
-    tensors = [one for one in table.tensors if one.writer and len(one.loss) > 1 and one.name in read]
+    tensors = [one for one in table.tensors if one.writers and len(one.loss) > 1 and one.name in read]
     place = {one.name: len(table.layers) + k for k, one in enumerate(tensors)}
     decisions, pairs = list[Decision](), list[Pair]()
     for k, one in enumerate(table.layers):

@@ -13,10 +13,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import onnx_ir as ir
+
 from detquant.calibration import QuantModel
 from detquant.errors import OptionError, unknown_name
 from detquant.numerics import QType
-from detquant.recipes import Choice, Recipe, Rule
+from detquant.recipes import Choice, Places, Recipe, Rule
+from detquant.recipes.rule import AS_BEFORE
 from detquant.search._base import Sensitivity
 from detquant.search.amounts import SIZES, Facts, problem_of, stored_bytes
 from detquant.search.budget import Budget, Kind
@@ -145,7 +148,7 @@ def assign(table: Sensitivity, budget: Budget, facts: Facts, recipe: Recipe, sol
     cost = problem.cost(widths)
     return Assignment(
         given=tuple(given),
-        choices=choices_of(given, facts.model, recipe, {one.name: one.writer for one in table.tensors}),
+        choices=choices_of(given, facts.model, recipe, {one.name: one.writers for one in table.tensors}),
         budget=budget.text,
         spent=budget.said(spent),
         measure=table.measure,
@@ -207,20 +210,22 @@ def about(table: Sensitivity, qm: QuantModel) -> Sensitivity:
     )
 
 
-def choices_of(given: list[Given], qm: QuantModel, recipe: Recipe, writers: Mapping[str, str]) -> dict[str, Choice]:
+def choices_of(
+    given: list[Given], qm: QuantModel, recipe: Recipe, writers: Mapping[str, tuple[str, ...]]
+) -> dict[str, Choice]:
     """What the planner is told: the widths by operator, all else as it was.
 
     Args:
         given: the widths.
         qm: the model, with what algorithms have chosen already.
         recipe: the wish.
-        writers: grid of activations -> the operator that gives it its width.
+        writers: grid of activations -> the operators that give it its width.
     """
-    nodes = {node.name or "": node for node in qm.reference.graph}
+    nodes, places = {node.name or "": node for node in qm.reference.graph}, Places(qm.reference.graph)
     choices = dict[str, Choice]()
 
     def begun(name: str) -> Choice:
-        return choices.get(name) or qm.choices.get(name) or recipe.choice_for(nodes[name])
+        return choices.get(name) or qm.choices.get(name) or recipe.choice_for(nodes[name], places)
 
     for one in given:
         why = WHY.format(bits=one.bits)
@@ -228,11 +233,11 @@ def choices_of(given: list[Given], qm: QuantModel, recipe: Recipe, writers: Mapp
             spec = at_width(qm.plan.weights[one.name], one.bits)
             choices[one.name] = replace(begun(one.name), weight=spec, why=why)
             continue
-        writer = writers[one.name]
-        wish = begun(writer)
-        if wish.activation is not None:
-            spec = replace(wish.activation, qtype=QType(one.bits, wish.activation.qtype.signed))
-            choices[writer] = replace(wish, activation=spec, why=why)
+        for writer in writers[one.name]:
+            wish = begun(writer)
+            if wish.activation is not None:
+                spec = replace(wish.activation, qtype=QType(one.bits, wish.activation.qtype.signed))
+                choices[writer] = replace(wish, activation=spec, why=why)
     return choices
 
 
@@ -253,18 +258,23 @@ def _too_small(budget: Budget, problem: Problem, least: float) -> str:
     )
 
 
-def recipe_of(recipe: Recipe, choices: Mapping[str, Choice], name: str) -> Recipe:
+def recipe_of(recipe: Recipe, choices: Mapping[str, Choice], graph: ir.Graph, name: str) -> Recipe:
     """The recipe with a rule for each operator that a choice speaks of.
 
     Args:
         recipe: the wish to begin with.
         choices: by operator.
+        graph: the graph of these operators.
         name: name of the new recipe.
     """
-    rules = (
-        Rule(scope=exactly(operator), weight=choice.weight, activation=choice.activation)
-        for operator, choice in choices.items()
-    )
+    places, nodes = Places(graph), {node.name: node for node in graph}
+    rules = []
+    for operator, choice in choices.items():
+        before = recipe.choice_for(nodes[operator], places)
+        weight = AS_BEFORE if choice.weight == before.weight else choice.weight
+        activation = AS_BEFORE if choice.activation == before.activation else choice.activation
+        if not weight is activation is AS_BEFORE:
+            rules.append(Rule(scope=exactly(operator), weight=weight, activation=activation))
     return replace(recipe, name=name, rules=(*recipe.rules, *rules))
 
 

@@ -30,7 +30,7 @@ from detquant.search.trials import (
     tensor_trials,
     tensor_widths,
     weight_trials,
-    writer_of,
+    writers_of,
 )
 
 
@@ -53,7 +53,7 @@ def sensitivity(
         capability: the target's facts.
         measure: gives the loss of a model.
         widths: widths of weights, of those that the target takes; None for 2 to 8.
-        activations: widths of activations, likewise; None for 4 to 8 and 16, none for weights alone.
+        activations: widths of activations, likewise; None for 4, 6, 8 and 16, none for weights alone.
         executor: where trials run; None for here, one after the other. The result does not depend on it.
         known: losses that an earlier run has found, by what was rounded.
         found: called with losses as they are found, for the next run.
@@ -122,7 +122,7 @@ def table_of(
         images=images,
         layers=tuple(layer(name, several) for name, several in layer_widths(qm, capability, None).items()),
         tensors=tuple(
-            Tensor(name=root, writer=writer_of(qm, root), loss=loss)
+            Tensor(name=root, writers=writers_of(qm, root), loss=loss)
             for root, several in tensors.items()
             if (loss := of("tensor", root, several))
         ),

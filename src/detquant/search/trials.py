@@ -27,7 +27,7 @@ from detquant.calibration.invariants import input_of
 from detquant.graph.running import OrtRunner
 from detquant.graph.switches import with_switches
 from detquant.graph.traits import OPS, bias_of, weight_channel_axis, weight_of
-from detquant.graph.values import constant
+from detquant.graph.values import constant, values_by_name
 from detquant.numerics import Capability, QType, QuantParams, QuantSpec
 from detquant.numerics.arrays import Floats
 from detquant.numerics.capability import UP_TO_EIGHT
@@ -36,11 +36,11 @@ from detquant.search.measures import Measure
 
 WEIGHT, BIAS, PREFIX = "detquant.weight", "detquant.bias", "detquant.round:"
 """Names of inputs that a trial's model has besides its own."""
-ACTIVATIONS = (4, 5, 6, 7, 8, 16)
+ACTIVATIONS = (4, 6, 8, 16)
 """Widths at which activations are tried by default, where the target takes them."""
 TOGETHER = 16
 """Grids of activations that share a session."""
-ACTIVATIONS = (4, 5, 6, 7, 8, 16)
+ACTIVATIONS = (4, 6, 8, 16)
 """Widths at which activations are tried by default, where the target takes them."""
 
 
@@ -265,16 +265,15 @@ def tensor_widths(qm: QuantModel, capability: Capability, wished: tuple[int, ...
         for value in (*node.inputs, *node.outputs):
             if value is not None and value.name in qm.activations:
                 root = qm.plan.root(value.name)
-                taken = set(kernel.activation_bits) if kernel is not None else {8}
+                taken = set(kernel.activation_bits) - capability.float_bits if kernel is not None else {8}
                 around[root] = around.get(root, set(ACTIVATIONS if wished is None else wished)) & taken
     roots = dict.fromkeys(qm.plan.root(name) for name in qm.activations)
     return {root: tuple(sorted(around[root])) for root in roots if around.get(root)}
 
 
-def writer_of(qm: QuantModel, root: str) -> str:
-    """The integer operator whose choice gives a grid its width; empty where the tensor comes from none."""
-    integer = set(qm.plan.integer)
-    for node in qm.reference.graph:
-        if any(value.name == root for value in node.outputs):
-            return node.name or "" if node.name in integer else ""
-    return ""
+def writers_of(qm: QuantModel, root: str) -> tuple[str, ...]:
+    """The integer operators that write what lies on a grid; none where something else does too, such as the image."""
+    values, integer = values_by_name(qm.reference.graph), set(qm.plan.integer)
+    writers = [values[name].producer() for name in qm.plan.sources[root]]
+    names = [node.name or "" for node in writers if node is not None and node.name in integer]
+    return tuple(dict.fromkeys(names)) if len(names) == len(writers) else ()
