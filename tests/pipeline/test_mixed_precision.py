@@ -16,7 +16,6 @@ from detquant.pipeline.mixed_precision import mixed_precision
 from detquant.pipeline.quantize import quantize
 from detquant.pipeline.sensitivity import sensitivity
 from detquant.recipes import load_recipe
-from detquant.search.amounts import zipped_size
 
 pytest.importorskip("scipy", reason="needs SciPy: pip install 'detquant[search]'")
 
@@ -118,7 +117,7 @@ def test_quantize_within_a_mean_width(square_model, data):
 @pytest.mark.parametrize("kind", ["", " zip"])
 def test_quantize_within_bytes(square_model, data, kind):
     def size(artefact):
-        return zipped_size(artefact) if kind else artefact.size_bytes
+        return artefact.zipped_bytes() if kind else artefact.size_bytes
 
     wide, narrow = (quantize(square_model, data, recipe=at(bits), calib=2, val_limit=1) for bits in (8, 4))
     aim = (size(wide.artefact) + size(narrow.artefact)) // 2

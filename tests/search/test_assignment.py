@@ -14,7 +14,7 @@ from detquant.errors import OptionError
 from detquant.pipeline.engines.own import lowered
 from detquant.recipes import Rule, plan
 from detquant.search import Layer, Sensitivity, Tensor, assign, parse_budget, recipe_of
-from detquant.search.amounts import FLOOR, Facts, with_floor, zipped_size
+from detquant.search.amounts import FLOOR, Facts, with_floor
 from detquant.search.assignment import exactly, uniform
 from detquant.search.problem import OverBudget
 from detquant.search.trials import tensor_widths, writers_of
@@ -95,11 +95,11 @@ def test_bytes_are_those_of_the_files(table, facts, job, begun):
 
 
 def test_zipped_bytes_are_those_of_packed_files(table, facts, job, begun):
-    before = zipped_size(files(job, begun, {}))
+    before = files(job, begun, {}).zipped_bytes()
     budget = parse_budget(f"{round(0.7 * before)}B zip")
     found = assign(table, budget, facts, job.recipe)
     made = files(job, begun, found.choices)
-    assert 0.93 * budget.amount < zipped_size(made) <= budget.amount
+    assert 0.93 * budget.amount < made.zipped_bytes() <= budget.amount
 
 
 def test_bit_operations_where_activations_have_one_width(table, facts, job):

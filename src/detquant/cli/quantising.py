@@ -37,6 +37,7 @@ def quantize(
         out: Folder for the result; by default MODEL-RECIPE in the current one.
         json_file: Write the figures to this file.
     """
+    from detquant.errors import NotReached
     from detquant.pipeline.keywords import as_keywords
     from detquant.pipeline.outputs import files_of_quantize
     from detquant.pipeline.quantize import quantize as run
@@ -53,6 +54,8 @@ def quantize(
     write_figures(json_file, result.report.figures(), *read)
     show_quantization(result.report)
     print(f"Written to {folder}.")
+    if result.missed:
+        raise NotReached(result.missed)
 
 
 @app.command

@@ -19,13 +19,15 @@ from detquant.pipeline.entries import entry_of, own_file, quantized_entry
 from detquant.pipeline.evaluate import measurable
 from detquant.pipeline.job import Job
 from detquant.pipeline.keywords import Keywords
-from detquant.pipeline.losses import read_losses, require_about
+from detquant.pipeline.losses import Losses, read_losses, require_about
 from detquant.pipeline.memory import FOLDER
 from detquant.pipeline.mixed_precision import require_solver
 from detquant.pipeline.options import QuantizeOptions
 from detquant.pipeline.outputs import RECIPE, REPORT, REPORT_TEXT
+from detquant.pipeline.sensitivity import require_widths
 from detquant.pipeline.wish import place_for, read_recipe
-from detquant.pipeline.within_budget import within_budget
+from detquant.pipeline.within_budget import Searched, within_budget
+from detquant.pipeline.within_drop import within_drop
 from detquant.recipes import Recipe
 from detquant.recipes.writing import to_toml
 from detquant.report.files import require_writable, staged, to_json
@@ -49,6 +51,7 @@ class Result:
         model: the quantised model, for those who go on; None where another engine made it.
         inputs: files that it was made from, as far as they were named; saving does not replace them.
         recipe: the recipe with the widths that a search has chosen; None where there was none.
+        missed: a sentence on an aim of a search that no model met, this being the best; None where it was met.
 
     Examples:
         >>> import detquant
@@ -63,6 +66,7 @@ class Result:
     model: QuantModel | None
     inputs: tuple[Path, ...] = ()
     recipe: Recipe | None = None
+    missed: str | None = None
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Writes the artefact, ``report.json`` and ``report.md``, and ``recipe.toml`` after a search: all or none.
@@ -120,6 +124,8 @@ def quantize(
         require_solver("exact")
     losses = read_losses(options.sensitivity) if options.sensitivity is not None else None
     wish = read_recipe(options.recipe)
+    if options.searches:
+        require_widths(wish)
     place = place_for(wish, options.target)
     load_engine(options.engine)  # an unknown one is refused before any work
     detector = as_detector(model, options)
@@ -146,7 +152,7 @@ def quantize(
         require_about(losses, detector.imported.sha256, place.name)
     if options.decisions is not None:
         job = replace(job, decisions=decisions_about(job.about({}), given, options.decisions))
-    searched = within_budget(job, options.budget, options, losses) if options.budget is not None else None
+    searched = _searched(job, dataset, options, losses)
     if searched is not None:
         quantized = entry_of(searched.product, job, options.threads)
     else:
@@ -155,6 +161,7 @@ def quantize(
     found = compare(entries, detector.family, dataset, limit=options.val_limit, progress=options.progress)
     basis = found.report(detector, dataset, options.threads)
     slow = [] if place.untimed else slower_than_float(basis.row(QUANTIZED), options.threads)
+    missed = [searched.missed] if searched and searched.missed else []
     report = replace(
         basis,
         about=QUANTIZED,
@@ -163,7 +170,8 @@ def quantize(
         seed=options.seed,
         calibration_images=options.calib,
         widths=searched.widths if searched else None,
-        warnings=(*warned, *basis.warnings, *slow),
+        tried=searched.tried if searched else (),
+        warnings=(*missed, *warned, *basis.warnings, *slow),
     )
     report = replace(report, warnings=(*useless(report), *report.warnings))
     named = (detector.imported.path, data) if isinstance(data, (str, os.PathLike)) else (detector.imported.path,)
@@ -173,4 +181,14 @@ def quantize(
         model=quantized.model,
         inputs=tuple(map(Path, named)),
         recipe=searched.recipe if searched else None,
+        missed=searched.missed if searched else None,
     )
+
+
+def _searched(job: Job, dataset: Dataset, options: QuantizeOptions, losses: Losses | None) -> Searched | None:
+    """The model with widths of a search, where one is asked for."""
+    if options.budget is not None:
+        return within_budget(job, options.budget, options, losses)
+    if options.max_drop is not None:
+        return within_drop(job, options.max_drop, dataset, options, losses)
+    return None

@@ -28,6 +28,7 @@ from detquant.pipeline.options import LossOptions, SensitivityOptions
 from detquant.pipeline.outputs import LOSSES
 from detquant.pipeline.wish import integer_place, read_recipe
 from detquant.pipeline.workers import workers
+from detquant.recipes import Recipe
 from detquant.report.files import require_writable, staged
 from detquant.search import Sensitivity
 from detquant.search.measures import ACCURACY, AccuracyDrop, HeadDamage, Measure, Shown
@@ -126,6 +127,7 @@ def job_of(
         require_writable(work / FOLDER)
     given = read_decisions(options.decisions) if options.decisions is not None else ()
     wish, place = read_recipe(options.recipe), integer_place(options.target)
+    require_widths(wish)
     detector = as_detector(model, options)
     if detector.is_quantized:
         where = detector.imported.path
@@ -147,6 +149,18 @@ def job_of(
     if options.decisions is None:
         return job
     return replace(job, decisions=decisions_about(job.about({}), given, options.decisions))
+
+
+def require_widths(recipe: Recipe) -> None:
+    """Refuses a recipe that leaves no widths to choose.
+
+    Raises:
+        OptionError: it is one of a float precision.
+    """
+    if recipe.precision is not None:
+        raise OptionError(
+            f"Recipe '{recipe.name}' is all in float, so there are no widths to choose: take one such as w4a8."
+        )
 
 
 def losing(

@@ -12,7 +12,7 @@ from detquant.pipeline.losses import Losses
 from detquant.pipeline.mixed_precision import MIXED, chooser_of, widths_of
 from detquant.pipeline.options import LossOptions, QuantizeOptions
 from detquant.recipes import Recipe, Stage
-from detquant.report.widths import Widths
+from detquant.report.widths import Tried, Widths
 from detquant.search import parse_budget, recipe_of
 from detquant.search.amounts import SIZES
 from detquant.search.problem import OverBudget
@@ -34,11 +34,15 @@ class Searched:
         product: the quantised model.
         widths: the widths that were chosen.
         recipe: the recipe that says them.
+        tried: the models that were measured on the way.
+        missed: a sentence on an aim that was not reached; None where it was.
     """
 
     product: Product
     widths: Widths
     recipe: Recipe
+    tried: tuple[Tried, ...] = ()
+    missed: str | None = None
 
 
 def within_budget(job: Job, text: str, options: QuantizeOptions, given: Losses | None) -> Searched:

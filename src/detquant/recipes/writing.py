@@ -19,12 +19,11 @@ def to_toml(recipe: Recipe) -> str:
     Args:
         recipe: any; names of operators may have any characters.
     """
-    head = {
-        "name": recipe.name,
-        "description": recipe.description,
-        "head": recipe.head,
-        "range_tolerance": recipe.range_tolerance,
-    }
+    head: dict[str, object] = {"name": recipe.name, "description": recipe.description}
+    if recipe.precision is not None:
+        head["precision"] = recipe.precision
+    else:
+        head |= {"head": recipe.head, "range_tolerance": recipe.range_tolerance}
     blocks = ["\n".join(f"{key} = {_value(value)}" for key, value in head.items())]
     blocks += [_rule(rule) for rule in recipe.rules]
     blocks += [_step(step) for step in recipe.steps]

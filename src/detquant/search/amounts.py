@@ -135,7 +135,7 @@ def _zipped(table: Sensitivity, facts: Facts) -> tuple[Amount, float]:
         return float(len(zlib.compress(codes.tobytes(), LEVEL)))
 
     known = {(one.name, bits): packed(one, bits) for one in table.layers for bits in one.loss}
-    return _of_files(table, facts, lambda layer, bits: known[layer.name, bits], zipped_size)
+    return _of_files(table, facts, lambda layer, bits: known[layer.name, bits], SIZES[Kind.ZIPPED])
 
 
 def _of_files(
@@ -167,14 +167,9 @@ def nearest(widths: Iterable[int], bits: int) -> int:
     return min(widths, key=lambda one: (abs(one - bits), -one))
 
 
-def zipped_size(artefact: Artefact) -> int:
-    """Bytes of an artefact's files when each is packed by deflate."""
-    return sum(len(zlib.compress(content, LEVEL)) for content in artefact.files.values())
-
-
 SIZES: Mapping[Kind, Callable[[Artefact], float]] = {
     Kind.BYTES: lambda artefact: artefact.size_bytes,
-    Kind.ZIPPED: zipped_size,
+    Kind.ZIPPED: Artefact.zipped_bytes,
 }
 """What files take of the budgets that are of files."""
 

@@ -21,14 +21,14 @@ from detquant.numerics import QType
 from detquant.recipes import Choice, Places, Recipe, Rule
 from detquant.recipes.rule import AS_BEFORE
 from detquant.search._base import Sensitivity
-from detquant.search.amounts import SIZES, Facts, problem_of, stored_bytes
+from detquant.search.amounts import FLOAT_BITS, SIZES, Facts, problem_of, stored_bytes
 from detquant.search.budget import Budget, Kind
 from detquant.search.measures import DAMAGE
 from detquant.search.problem import OverBudget, Problem, Widths
 from detquant.search.solvers import SOLVERS
 from detquant.search.trials import at_width
 
-WHY = "mixed precision: {bits} bits"
+WHY, IN_FLOAT = "mixed precision: {bits} bits", "mixed precision: float"
 TRIES = 4
 """How often widths are chosen anew where files take more than was foreseen."""
 SMALLEST = {
@@ -44,7 +44,7 @@ class Given:
     Attributes:
         name: name of a layer, or root of a grid of activations.
         is_weight: whether it is a layer's weight.
-        bits: the width.
+        bits: the width; None for float.
         loss: loss of the network when this alone is rounded so.
         weights: numbers of the weight; 0 for activations.
         size_bytes: bytes of the weight in the target's files; 0 for activations.
@@ -52,7 +52,7 @@ class Given:
 
     name: str
     is_weight: bool
-    bits: int
+    bits: int | None
     loss: float
     weights: int
     size_bytes: float
@@ -84,14 +84,16 @@ class Assignment:
     def mean_bits(self) -> float:
         """Mean width of the weights."""
         layers = [one for one in self.given if one.is_weight]
-        return sum(one.weights * one.bits for one in layers) / max(sum(one.weights for one in layers), 1)
+        return sum(one.weights * (one.bits or FLOAT_BITS) for one in layers) / max(
+            sum(one.weights for one in layers), 1
+        )
 
     def sentence(self) -> str:
         """What was chosen, for the report."""
         shares = dict[int, int]()
         for one in self.given:
             if one.is_weight:
-                shares[one.bits] = shares.get(one.bits, 0) + one.weights
+                shares[one.bits or FLOAT_BITS] = shares.get(one.bits or FLOAT_BITS, 0) + one.weights
         total = max(sum(shares.values()), 1)
         told = ", ".join(f"{100 * count / total:.0f} % at {bits} bits" for bits, count in sorted(shares.items()))
         return (
@@ -228,14 +230,15 @@ def choices_of(
         return choices.get(name) or qm.choices.get(name) or recipe.choice_for(nodes[name], places)
 
     for one in given:
-        why = WHY.format(bits=one.bits)
-        if one.is_weight:
+        why = WHY.format(bits=one.bits) if one.bits else IN_FLOAT
+        if one.bits is None:
+            choices[one.name] = Choice(weight=None, activation=None, why=why)
+        elif one.is_weight:
             spec = at_width(qm.plan.weights[one.name], one.bits)
             choices[one.name] = replace(begun(one.name), weight=spec, why=why)
-            continue
-        for writer in writers[one.name]:
+        for writer in () if one.is_weight else writers[one.name]:
             wish = begun(writer)
-            if wish.activation is not None:
+            if wish.activation is not None and one.bits is not None:
                 spec = replace(wish.activation, qtype=QType(one.bits, wish.activation.qtype.signed))
                 choices[writer] = replace(wish, activation=spec, why=why)
     return choices

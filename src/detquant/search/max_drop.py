@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from detquant.search._base import Sensitivity
 from detquant.search.measures import ADDS_AS
@@ -103,7 +104,7 @@ def _steps(before: int | None, loss: Mapping[int, float]) -> list[tuple[int, int
     if before is None or before not in loss:
         return []
     ways = [before, *(bits for bits in UP if bits > before and bits in loss)]
-    return list(zip(ways[:-1], ways[1:], strict=True))
+    return list(pairwise(ways))
 
 
 def _worth(rung: Rung) -> float:
