@@ -125,7 +125,7 @@ def test_quantize_passes_everything_on(square_model, square_data, tmp_path, monk
 
     class Result:
         def __init__(self):
-            self.report = report
+            self.report, self.missed = report, None
 
         def save(self, folder):
             with staged(folder) as put:
