@@ -55,7 +55,7 @@ class Mixed:
     Examples:
         >>> import detquant
         >>> found = detquant.mixed_precision(
-        ...     "yolov8-pico", "scenes", budget="0.75MB", images=1, jobs=1, solver="greedy"
+        ...     "yolov8-pico", "scenes", budget="0.75MB", images=1, calib=2, jobs=1, solver="greedy"
         ... )
         >>> sorted({one.bits for one in found.assignment.given})
         [4, 8]
@@ -105,7 +105,7 @@ def mixed_precision(
     Examples:
         >>> import detquant
         >>> found = detquant.mixed_precision(
-        ...     "yolov8-pico", "scenes", budget="4.5bits", widths=(4, 8), images=1, jobs=1, solver="greedy"
+        ...     "yolov8-pico", "scenes", budget="4.5bits", widths=(4, 8), images=1, calib=2, jobs=1, solver="greedy"
         ... )
         >>> found.assignment.mean_bits <= 4.5
         True
