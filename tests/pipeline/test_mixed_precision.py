@@ -141,6 +141,10 @@ def test_what_cannot_be_is_said_before_the_work(square_model, data, losing, tmp_
         quantize(square_model, data, budget="5", **HERE)
     with pytest.raises(OptionError, match="takes no budget"):
         quantize(square_model, data, budget="5bits", engine="nncf")
+    with pytest.raises(OptionError, match="are of searches: give a budget or max_drop"):
+        quantize(square_model, data, **HERE)
+    with pytest.raises(OptionError, match="Recipe 'fp16' is all in float"):
+        quantize(square_model, data, recipe="fp16", budget="5bits")
     with pytest.raises(OptionError, match="give one of them"):
         quantize(square_model, data, budget="5bits", max_drop=1, **HERE)
     with pytest.raises(OptionError, match="Cannot read the sensitivities"):
@@ -214,3 +218,14 @@ def test_the_commands(square_model, data, tmp_path, monkeypatch, capsys):
     assert {"model.onnx", "recipe.toml", "report.md"} <= {one.name for one in (tmp_path / "within").iterdir()}
     assert "Widths chosen for a budget of 6bits" in (tmp_path / "within" / "report.md").read_text()
     assert main([*within[:-1], "small", "--budget", "1.5bits"]) == 2
+
+
+def test_a_classifier_too():
+    found = sensitivity("resnet-pico", "crops", recipe=PLAIN, widths=(2, 8), activations=(), images=1, calib=2, jobs=1)
+    assert sum(one.loss[2] for one in found.table.layers) > 4 * sum(one.loss[8] for one in found.table.layers) > 0
+
+
+def test_weights_alone(square_model, data):
+    result = quantize(square_model, data, recipe="w8", target="opencv", budget="4.5bits", calib=2, jobs=1, val_limit=1)
+    bits = {name: grid.qtype.bits for name, grid in result.model.weights.items()}
+    assert set(bits.values()) != {8} and not result.model.activations

@@ -117,6 +117,8 @@ def quantize(
         raise RecipeError(f"Engine {options.engine} takes no decisions of detquant's: leave them out, or the engine.")
     if options.searches and options.engine != "detquant":
         raise OptionError(f"Engine {options.engine} takes no budget and no max_drop: leave them out, or the engine.")
+    if not options.searches and any(one is not None for one in (options.jobs, options.cluster, options.sensitivity)):
+        raise OptionError("jobs, cluster and sensitivity are of searches: give a budget or max_drop with them.")
     if options.budget is not None and options.max_drop is not None:
         raise OptionError("A budget and max_drop are two ends of one rope: give one of them.")
     if options.budget is not None:
