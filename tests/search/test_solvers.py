@@ -7,6 +7,8 @@ from itertools import product
 import numpy as np
 import pytest
 
+from detquant.errors import MissingExtra
+from detquant.search import solvers
 from detquant.search.problem import Decision, Option, Pair, Problem
 from detquant.search.solvers import exact, greedy
 
@@ -76,3 +78,10 @@ def test_the_budget_holds_to_the_last_byte():
     for short in (0, 1, 2):
         problem = Problem(decisions=decisions, budget=30 * 4 * 1_000_003.0 - short)
         assert problem.amount(exact(problem)) <= problem.budget
+
+
+def test_without_scipy_its_extra_is_named(monkeypatch):
+    monkeypatch.setattr(solvers, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtra, match=r"detquant\[search\]"):
+        exact(problem_of(0, 0.5))
+    assert greedy(problem_of(0, 0.5))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -71,6 +72,21 @@ def test_processes_that_always_die_are_given_up_with_a_sentence(monkeypatch):
     monkeypatch.setattr(spreading, "LOSSES", 1)
     with Processes(1) as processes, pytest.raises(WorkerError, match=r"Workers ended 2 times .*--jobs 1"):
         in_order(processes, always_dies)
+
+
+def slow(shared: int, part: int) -> int:
+    time.sleep(0.5)
+    return fails(shared, part) if part == 0 else part
+
+
+def test_after_an_error_nobody_waits_for_what_was_not_begun():
+    with Processes(1) as processes:
+        assert in_order(processes) == [2 * part**3 for part in PARTS]  # started
+        begun = time.monotonic()
+        with pytest.raises(ModelError):
+            dict(results_of(processes, slow, 0, list(range(40))))
+        processes.shutdown()
+    assert time.monotonic() - begun < 15
 
 
 def test_an_error_of_the_work_itself_is_no_loss():

@@ -8,6 +8,7 @@ reads once.
 from __future__ import annotations
 
 import pickle
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -41,6 +42,11 @@ class InFile:
         return _read(self.path)
 
 
+def _leave_interrupts() -> None:
+    """Leaves Ctrl-C to the process that started this one, which says one sentence and ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 @lru_cache(maxsize=1)
 def _read(path: str) -> Any:
     return pickle.loads(Path(path).read_bytes())
@@ -60,7 +66,7 @@ class Processes(Executor):
         self._pool = self._new()
 
     def _new(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(self.workers, mp_context=get_context("spawn"))
+        return ProcessPoolExecutor(self.workers, get_context("spawn"), initializer=_leave_interrupts)
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Hands out one part; processes are started as they are needed."""
@@ -88,6 +94,6 @@ class Processes(Executor):
         return isinstance(error, BrokenExecutor)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Ends the processes, and removes their files."""
-        self._pool.shutdown(wait=wait, cancel_futures=cancel_futures)
+        """Ends the processes, and removes their files; work that nobody has begun is dropped in any case."""
+        self._pool.shutdown(wait=wait, cancel_futures=True)
         self._folder.cleanup()
