@@ -55,7 +55,7 @@ class Mixed:
     Examples:
         >>> import detquant
         >>> found = detquant.mixed_precision(
-        ...     "yolov8-pico", "scenes", budget="0.75MB", images=1, calib=2, jobs=1, solver="greedy"
+        ...     "yolov8-pico", "scenes", budget="0.6MB", images=1, calib=2, jobs=1, solver="greedy"
         ... )
         >>> sorted({one.bits for one in found.assignment.given})
         [4, 8]

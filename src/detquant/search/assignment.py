@@ -30,7 +30,7 @@ from detquant.search.trials import at_width
 
 WHY, IN_FLOAT = "mixed precision: {bits} bits", "mixed precision: float"
 TRIES = 4
-"""How often widths are chosen anew where files take more than was foreseen."""
+"""How often widths are chosen anew where files take more or less than was foreseen."""
 SMALLEST = {
     Kind.BYTES: "of these are {rest} graph, scales, biases and layers in float",
     Kind.ZIPPED: "of these are {rest} graph, scales, biases and layers in float",
@@ -164,8 +164,9 @@ def _solved(
 ) -> tuple[Widths, float]:
     """The widths within a budget, and what they take of it; of budgets of bytes, what files show that they take.
 
-    How well a layer packs depends on what stands beside it, so files may be larger than the sum that was foreseen:
-    then the sum is held to as much less.
+    How well a layer packs depends on what stands beside it, and files may hold less besides where some weights are
+    narrow. So files may be larger or smaller than the sum that was foreseen: then the sum is held to as much less, or
+    more.
 
     Raises:
         OverBudget: the smallest widths take more.
@@ -177,15 +178,18 @@ def _solved(
         pairs = zip(problem.decisions, widths, strict=True)
         return SIZES[budget.kind](facts.lowered({one.name: bits for one, bits in pairs if one.is_weight}))
 
-    smallest, tighter = problem.smallest(), problem
-    for _ in range(TRIES):
-        if not tighter.fits(smallest):
+    held, best = problem, dict[Widths, float]()
+    for _ in range(TRIES if budget.kind in SIZES else 1):
+        widths = solver(held) if held.fits(problem.smallest()) else problem.smallest()
+        if widths in best:
             break
-        widths = solver(tighter)
-        spent = taken(widths)
-        if spent <= budget.amount * (1 + 1e-9):
-            return widths, spent
-        tighter = replace(tighter, budget=tighter.budget - (spent - budget.amount))
+        best[widths] = taken(widths)
+        held = replace(held, budget=held.budget + budget.amount - best[widths])
+    within = [widths for widths, spent in best.items() if spent <= budget.amount * (1 + 1e-9)]
+    if within:
+        chosen = min(within, key=lambda widths: (problem.cost(widths), best[widths]))
+        return chosen, best[chosen]
+    smallest = problem.smallest()
     spent = taken(smallest)
     if spent <= budget.amount * (1 + 1e-9):
         return smallest, spent
