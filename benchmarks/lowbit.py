@@ -35,6 +35,7 @@ HEADER = (
 )
 TEXTS = 6
 """Columns before those of numbers."""
+UNKNOWN = "–"
 SAID = 160
 """Characters of why a row could not be had."""
 
@@ -71,7 +72,7 @@ def cells(case: Case, found: Found | str) -> tuple[str, ...]:
         *(f"{value:.2f}" for value in (found.before, found.after, found.before - found.after)),
         ", ".join(f"{name_of_width(bits)}: {share:.0f} %" for bits, share in found.shares.items()),
         *(f"{size / 1e6:.2f}" for size in (found.size_bytes, found.zipped_bytes)),
-        *(f"{ratio:.2f}" for ratio in (found.file, found.latency)),
+        *(UNKNOWN if ratio is None else f"{ratio:.2f}" for ratio in (found.file, found.latency)),
         *(f"{value:.1f}" for value in (found.seconds / 60, found.peak_mb / 1e3)),
     )
     return (*first, f"{found.measure}, {found.images}", "; ".join(held(case.bars, found.values)), *shown)
@@ -82,12 +83,13 @@ def name_of_width(bits: int) -> str:
     return "float" if bits == FLOAT_BITS else str(bits)
 
 
-def held(bars: Mapping[str, float], values: Mapping[str, float]) -> Iterator[str]:
+def held(bars: Mapping[str, float], values: Mapping[str, float | None]) -> Iterator[str]:
     """Each bar, and whether it is met."""
     for name, bar in bars.items():
-        least = name in LEAST
-        met = values[name] >= bar if least else values[name] <= bar
-        yield f"{name} {'≥' if least else '≤'} {bar:g} {'met' if met else f'MISSED: {values[name]:.2f}'}"
+        least, value = name in LEAST, values[name]
+        met = value is not None and (value >= bar if least else value <= bar)
+        missed = "MISSED: not known" if value is None else f"MISSED: {value:.2f}"
+        yield f"{name} {'≥' if least else '≤'} {bar:g} {'met' if met else missed}"
 
 
 def means(rows: Rows) -> Iterator[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -37,8 +36,8 @@ from detquant.targets.latency import compare_latency, stopwatch
 EIGHT = "w8a8"
 """The recipe of the files that sizes and latencies are compared with."""
 NAMES = "names.json"
-FLOAT_BITS, RUNS, BEST, FEW = 32, 30, 9, 8
-"""Bits of a float weight; timed runs of each; zip's level; images that the 8-bit files are shown, for a report."""
+FLOAT_BITS, RUNS, FEW = 32, 30, 8
+"""Bits of a float weight; timed runs of each; images that the 8-bit files are shown, for a report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +68,9 @@ class Found:
         after: that of what was made.
         shares: share of the weights by their bits, per cent; 32 are those in float.
         size_bytes: size of the files.
-        zipped_bytes: their size when each is deflated, as zip archives hold it.
+        zipped_bytes: size of a zip archive of them.
         file: size to that of the 8-bit files.
-        latency: latency to theirs, taking turns.
+        latency: latency to theirs, taking turns; None where the runtime may not have kernels for it.
         seconds: what quantising took.
         peak_mb: peak memory until then.
     """
@@ -84,12 +83,12 @@ class Found:
     size_bytes: int
     zipped_bytes: int
     file: float
-    latency: float
+    latency: float | None
     seconds: float
     peak_mb: float
 
     @property
-    def values(self) -> dict[str, float]:
+    def values(self) -> dict[str, float | None]:
         """What there are bars for."""
         return {
             DROP: self.before - self.after,
@@ -143,9 +142,9 @@ def measured(case: Case, setting: Setting) -> Found:
             after=after,
             shares=made.shares,
             size_bytes=made.artefact.size_bytes,
-            zipped_bytes=sum(len(zlib.compress(content, BEST)) for content in made.artefact.files.values()),
+            zipped_bytes=made.artefact.zipped_bytes(),
             file=made.artefact.size_bytes / eight.size_bytes,
-            latency=latency_to(made.artefact, eight, case.target, detector, dataset),
+            latency=None if case.by == AIMET else latency_to(made.artefact, eight, case.target, detector, dataset),
             seconds=made.seconds,
             peak_mb=made.peak_mb,
         )
@@ -182,7 +181,7 @@ def by_aimet(case: Case, setting: Setting, detector: Detector, dataset: Dataset)
     planned = plan(detector, recipe=case.recipe, target=case.target)
     bits = {name: spec.qtype.bits for name, spec in planned.weights.items()}
     return Made(
-        artefact=found.artefact(NAME),
+        artefact=made.artefact,
         report=found.report(detector, dataset, 1),
         row=NAME,
         shares=shares(prepared(detector, place), bits),

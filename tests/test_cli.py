@@ -125,7 +125,7 @@ def test_quantize_passes_everything_on(square_model, square_data, tmp_path, monk
 
     class Result:
         def __init__(self):
-            self.report = report
+            self.report, self.missed = report, None
 
         def save(self, folder):
             with staged(folder) as put:
@@ -158,6 +158,11 @@ def test_quantize_passes_everything_on(square_model, square_data, tmp_path, monk
         "decisions": None,
         "force": False,
         "executor": None,
+        "jobs": None,
+        "cluster": None,
+        "budget": None,
+        "max_drop": None,
+        "sensitivity": None,
         "work": Path("squares-w8a8"),
     }
     assert json.loads(json_file.read_text())["recipe"] == "w8a8"

@@ -39,10 +39,12 @@ def test_all():
         "load",
         "load_recipe",
         "load_target",
+        "mixed_precision",
         "open_dataset",
         "plan",
         "predict",
         "quantize",
+        "sensitivity",
     ]
     assert detquant.__all__ == sorted(detquant.__all__) and set(detquant.__all__) <= set(dir(detquant))
 

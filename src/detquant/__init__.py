@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from detquant.pipeline.evaluate import evaluate
     from detquant.pipeline.export import export
     from detquant.pipeline.inspection import inspect, plan
+    from detquant.pipeline.mixed_precision import mixed_precision
     from detquant.pipeline.predict import predict
     from detquant.pipeline.quantize import Result, quantize
+    from detquant.pipeline.sensitivity import sensitivity
     from detquant.recipes import Recipe, load_recipe
     from detquant.report.report import Report
     from detquant.targets import Target, load_target
@@ -56,10 +58,12 @@ __all__ = [
     "load",
     "load_recipe",
     "load_target",
+    "mixed_precision",
     "open_dataset",
     "plan",
     "predict",
     "quantize",
+    "sensitivity",
 ]
 
 _HOMES = {
@@ -78,10 +82,12 @@ _HOMES = {
     "load": "detquant.pipeline.detector",
     "load_recipe": "detquant.recipes",
     "load_target": "detquant.targets",
+    "mixed_precision": "detquant.pipeline.mixed_precision",
     "open_dataset": "detquant.data",
     "plan": "detquant.pipeline.inspection",
     "predict": "detquant.pipeline.predict",
     "quantize": "detquant.pipeline.quantize",
+    "sensitivity": "detquant.pipeline.sensitivity",
 }
 
 

@@ -9,6 +9,8 @@
     ├── TargetError                 a place to run that is unknown or refuses the model
     ├── OutputError                 a result that cannot be written
     ├── OptionError                 an option of a command or a call that is out of its bounds
+    ├── WorkerError                 processes or machines that work was spread over, and that were lost
+    ├── NotReached                  an aim that no model met; the best one that was found is written
     ├── FetchError                  a file of the zoo that cannot be had, or is not the one that was meant
     │   └── Unreachable             its server gives no answer: without a network, or while it is down
     └── MissingExtra                an optional dependency that is not installed
@@ -80,6 +82,14 @@ class OutputError(DetquantError):
 
 class OptionError(DetquantError):
     """An option is out of its bounds."""
+
+
+class WorkerError(DetquantError):
+    """Processes or machines that work was spread over were lost."""
+
+
+class NotReached(DetquantError):
+    """An aim that no model met; the best one that was found is written."""
 
 
 class FetchError(DetquantError):

@@ -1,4 +1,7 @@
-"""The older projects' workflows on networks of full size with seeded weights, from the files that their users have."""
+"""The older projects' workflows on networks of full size with seeded weights, from the files that their users have.
+
+Where nobody may pass the weights on, the workflows draw them.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ import pytest
 
 from detquant.cli import main
 from detquant.data.scenes import scene
+from detquant.errors import Unreachable
+from detquant.pipeline import workflow_inputs
 
 sys.path.append(str(Path(__file__).parents[1] / "importers/darknet"))
 sys.path.append(str(Path(__file__).parents[1] / "importers/tensorflow"))
@@ -57,3 +62,44 @@ def test_yolov4(run, tmp_path):
     told = run("yolov4", path)
     sizes = {row["precision"]: row["size_bytes"] for row in told["rows"]}
     assert told["family"] == "yolov4" and sizes["w8a8"] < 0.3 * sizes["fp32"]
+
+
+@pytest.fixture
+def alone(tmp_path, monkeypatch):
+    """alone(workflow, recipes): what a workflow tells of each of its models where no server answers."""
+    pytest.importorskip("torch", reason="the extra torch is not installed")
+    pytest.importorskip("onnxscript", reason="the extra torch is not installed")
+
+    def fetch(entry, *_, **__):
+        raise Unreachable(f"{entry.name} cannot be reached: check the network.")
+
+    monkeypatch.setattr(workflow_inputs, "fetch", fetch)
+
+    def go(workflow: str, *recipes: str) -> list[dict]:
+        given = ["--calib", "4", "--val-limit", "4", "--runs", "2", "--out", str(tmp_path / "out")]
+        assert main(["workflow", workflow, *given, *(word for one in recipes for word in ("--recipe", one))]) == 0
+        told = json.loads((tmp_path / "out/workflow.json").read_text())["models"]
+        for one in told:
+            assert [row["precision"] for row in one["rows"]][-len(recipes) :] == list(recipes)
+            assert one["measure"] == "agreement" and one["data"] == "scenes"
+            assert any("seeded and not trained" in warning for warning in one["warnings"])
+            assert all((tmp_path / "out" / name).is_file() for row in one["rows"] for name in row["files"])
+        return told
+
+    return go
+
+
+def test_distiller(alone):
+    small, large = alone("distiller", "dynamic", "w4a8")
+    assert (small["model"], large["model"]) == ("resnet-18-seeded.pth", "resnet-50-seeded.pth")
+    for told in (small, large):
+        sizes = {row["precision"]: row["size_bytes"] for row in told["rows"]}
+        assert sizes["w4a8"] < 0.75 * sizes["dynamic"] < 0.25 * sizes["fp32"]
+
+
+def test_ssd300(alone):
+    [told] = alone("ssd300", "w4a8")
+    sizes = {row["precision"]: row["size_bytes"] for row in told["rows"]}
+    agreement = {row["precision"]: row["agreement"] for row in told["rows"]}
+    assert told["family"] == "ssd300" and sizes["w4a8"] < 0.3 * sizes["fp32"]
+    assert agreement["fp32"] == 100 and agreement["w4a8"] > 20 and len(told["predictions"]) == 4

@@ -19,9 +19,11 @@ from detquant.pipeline.options import (
     ChooseOptions,
     EvaluateOptions,
     ExportOptions,
+    MixedPrecisionOptions,
     PlanOptions,
     PredictOptions,
     QuantizeOptions,
+    SensitivityOptions,
     WorkflowOptions,
 )
 from detquant.recipes import load_recipe
@@ -32,9 +34,11 @@ KINDS = {
     "evaluate": EvaluateOptions,
     "export": ExportOptions,
     "inspect": PlanOptions,
+    "mixed-precision": MixedPrecisionOptions,
     "plan": PlanOptions,
     "predict": PredictOptions,
     "quantize": QuantizeOptions,
+    "sensitivity": SensitivityOptions,
 }
 
 
@@ -57,7 +61,7 @@ def test_each_option_is_on_the_command_line_with_what_is_said_of_it(command, kin
 
 @pytest.mark.parametrize(("command", "kind"), KINDS.items())
 def test_each_option_is_a_keyword_in_python_with_its_default_and_what_is_said_of_it(command, kind):
-    function = getattr(detquant, command)
+    function = getattr(detquant, command.replace("-", "_"))
     parameters, defaults = inspect.signature(function).parameters, kind()
     for one in fields(kind):
         assert parameters[one.name].default == getattr(defaults, one.name)

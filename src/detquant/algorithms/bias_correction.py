@@ -25,7 +25,7 @@ from detquant.graph.taps import with_taps_only
 from detquant.graph.traits import WEIGHTED, bias_of, weight_of
 from detquant.graph.values import constant
 from detquant.graph.weights import replace_bias
-from detquant.numerics.arrays import Floats
+from detquant.numerics.arrays import Array, Floats
 from detquant.recipes import Stage
 
 
@@ -54,9 +54,26 @@ def _correctable(qm: QuantModel) -> list[ir.Node]:
     return [n for n in qm.model.graph if n.name in integer and n.op_type == "Conv" and weight_of(n) is not None]
 
 
-def _shift(node: ir.Node, by: Floats) -> None:
+def shift_bias(node: ir.Node, by: Floats) -> None:
+    """Adds ``by`` ``[out channels]`` to the bias of a layer, which gets one where it has none."""
     old = constant(bias_of(node))
     replace_bias(node, by if old is None else np.asarray(old, np.float32) + by)
+
+
+def mean_error(node: ir.Node, exact: Array, rounded: Array, mean: Floats) -> Floats:
+    """What a convolution's output channels lack on average when its weight is rounded, ``[out]``.
+
+    Args:
+        node: the convolution.
+        exact: its weight ``[out, in / groups, ...]``.
+        rounded: the weight as it is rounded, of the same shape.
+        mean: mean of each input channel, ``[in]``.
+    """
+    error = np.asarray(exact, np.float64) - np.asarray(rounded, np.float64)
+    per_input = error.reshape(*error.shape[:2], -1).sum(axis=2, dtype=np.float64)  # [out, in / groups]
+    groups = node.attributes.get_int("group", 1)
+    seen = mean.reshape(groups, -1).repeat(len(error) // groups, axis=0)  # [out, in / groups]
+    return np.asarray((per_input * seen).sum(axis=1), np.float32)
 
 
 def _fast(qm: QuantModel) -> list[ir.Node]:
@@ -68,11 +85,7 @@ def _fast(qm: QuantModel) -> list[ir.Node]:
         exact, rounded = constant(weight_of(originals[node.name])), constant(weight_of(node))
         if mean is None or exact is None or rounded is None:
             continue
-        error = np.asarray(exact, np.float64) - np.asarray(rounded, np.float64)
-        per_input = error.reshape(*error.shape[:2], -1).sum(axis=2, dtype=np.float64)  # [out, in / groups]
-        groups = node.attributes.get_int("group", 1)
-        seen = mean.reshape(groups, -1).repeat(len(error) // groups, axis=0)  # [out, in / groups]
-        _shift(node, (per_input * seen).sum(axis=1).astype(np.float32))
+        shift_bias(node, mean_error(node, exact, rounded, mean))
         corrected.append(node)
     return corrected
 
@@ -87,7 +100,7 @@ def _full(qm: QuantModel, context: Context) -> list[ir.Node]:
         found = _channel_means(with_saturation(qm.qdq()), [n.outputs[0].name or "" for n in here], context)
         for node in here:
             name = node.outputs[0].name or ""
-            _shift(node, (expected[name] - found[name]).astype(np.float32))
+            shift_bias(node, (expected[name] - found[name]).astype(np.float32))
         context.tick("bias correction", done, len(order))
     return nodes
 

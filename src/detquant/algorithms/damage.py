@@ -111,6 +111,12 @@ class Damage:
         part.alarms = True
         return part
 
+    def alone(self) -> Damage:
+        """This measure on one thread, image after image; it travels."""
+        part = copy(self)
+        part.executor, part.workers = None, 1
+        return part
+
     def _part(self, images: slice) -> Damage:
         part = copy(self)
         part.feeds, part.references = self.feeds[images], self.references[images]
@@ -135,8 +141,7 @@ class Damage:
 
     def of_each(self, runs: Sequence[Run]) -> list[float]:
         """Mean damage of each of several models, which run beside each other, each on image after image."""
-        alone = copy(self)
-        alone.executor = None  # an executor does not travel, and who waits for others in it could wait for ever
+        alone = self.alone()  # an executor does not travel, and who waits for others in it could wait for ever
         with spread_over(self.executor, self.workers) as pool:
             return list(pool.map(alone._in_turn, runs))
 

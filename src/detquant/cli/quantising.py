@@ -37,6 +37,7 @@ def quantize(
         out: Folder for the result; by default MODEL-RECIPE in the current one.
         json_file: Write the figures to this file.
     """
+    from detquant.errors import NotReached
     from detquant.pipeline.keywords import as_keywords
     from detquant.pipeline.outputs import files_of_quantize
     from detquant.pipeline.quantize import quantize as run
@@ -46,13 +47,15 @@ def quantize(
     maker = Path(name_of(options.recipe)).stem if options.engine == "detquant" else options.engine
     folder = out or Path(f"{model.stem}-{maker}")
     read = (model, data, *options.files)
-    check_out(folder, files_of_quantize(name_of(options.target)), json_file, *read)
+    check_out(folder, files_of_quantize(name_of(options.target), searches=options.searches), json_file, *read)
     with show_progress() as progress:
         result = run(model, data, **as_keywords(options, work=folder, progress=progress))
     result.save(folder)
     write_figures(json_file, result.report.figures(), *read)
     show_quantization(result.report)
     print(f"Written to {folder}.")
+    if result.missed:
+        raise NotReached(result.missed)
 
 
 @app.command

@@ -10,7 +10,7 @@ import onnx_ir as ir
 from detquant.calibration import Note, QuantModel
 from detquant.data import Skip
 from detquant.pipeline.detector import Detector
-from detquant.pipeline.engines import load_engine
+from detquant.pipeline.engines import Product, load_engine
 from detquant.pipeline.file_ends import said_of_ends, said_of_feeding, with_ends_of_file
 from detquant.pipeline.growth import float_growth, growth
 from detquant.pipeline.job import Job
@@ -102,7 +102,16 @@ def quantized_entry(job: Job, threads: int, *, engine: str = "detquant") -> Entr
     Raises:
         DetquantError: it cannot be, or the place refuses it.
     """
-    made, place, detector = load_engine(engine)(job), job.target, job.detector
+    return entry_of(load_engine(engine)(job), job, threads)
+
+
+def entry_of(made: Product, job: Job, threads: int) -> Entry:
+    """What an engine has made of a job, open on its place.
+
+    Raises:
+        DetquantError: the place refuses it.
+    """
+    place, detector = job.target, job.detector
     runner = place.open(made.artefact, threads)
     recipe = made.quantization.recipe
     said = (

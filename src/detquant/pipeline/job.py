@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,8 @@ from typing import Any
 
 import onnx_ir as ir
 
-from detquant.algorithms import Context, Damage, Measurements, build_steps, take_steps
+from detquant.algorithms import Algorithm, Context, Damage, Measurements, build_steps, take_steps
+from detquant.algorithms.replan import with_choices
 from detquant.calibration import (
     Collector,
     Images,
@@ -37,7 +39,7 @@ from detquant.pipeline.memory import peak_rss_mb, remembered
 from detquant.pipeline.prepared import prepared
 from detquant.pipeline.storage import said_of_storage
 from detquant.progress import Progress
-from detquant.recipes import Plan, Recipe, Stage, plan
+from detquant.recipes import Choice, Plan, Recipe, Stage, plan
 from detquant.targets import Target
 
 FEEDS = 8
@@ -59,6 +61,52 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """A job whose plan is decided, and which can be finished, as it is or with other widths.
+
+    Attributes:
+        model: the model, calibrated, after the steps of the stages GRAPH and CHOICES.
+        context: the context of the steps.
+        steps: the steps that are left.
+        skipped: calibration images that could not be read.
+        images: how many calibration images were looked at.
+        key: digest of all that the calibration depends on.
+        started: when the job was begun, by `time.perf_counter`.
+    """
+
+    model: QuantModel
+    context: Context
+    steps: tuple[Algorithm, ...]
+    skipped: tuple[Skip, ...]
+    images: int
+    key: str
+    started: float
+
+    def finished(self, choices: Mapping[str, Choice] | None = None) -> Made:
+        """The model after all steps.
+
+        Args:
+            choices: what single operators are given, in place of what the recipe or a step has chosen.
+
+        Raises:
+            RecipeError: nothing would be left in integers.
+        """
+        qm = with_choices(self.model, choices, self.context) if choices else self.model
+        qm = take_steps(qm, self.steps, self.context)
+        facts = self.context.target.capability
+        stored = (Note(step="storage", sentence=one) for one in said_of_storage(qm, facts))
+        wide = (Note(step="widths", sentence=one) for one in said_of_float_widths(qm.reference.graph, qm.plan, facts))
+        return Made(
+            model=replace(qm, notes=(*qm.notes, *stored, *wide)),
+            context=self.context,
+            skipped=self.skipped,
+            images=self.images,
+            seconds=round(time.perf_counter() - self.started, 3),
+            peak_rss_mb=round(peak_rss_mb(), 1),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """Calibration and the recipe's steps, without measuring the result.
 
@@ -72,6 +120,7 @@ class Job:
         decisions: decisions of an earlier run, to be taken again; None to take those of this machine, or measure.
         executor: executor that images and searches are spread over, or None for threads; results do not depend on it.
         progress: called with (what, done, total).
+        looks: whether a search will look at images, even where no step does.
 
     Raises:
         TargetError: the place takes no integer model.
@@ -86,6 +135,7 @@ class Job:
     decisions: Decisions | None = None
     executor: Executor | None = None
     progress: Progress | None = None
+    looks: bool = False
 
     def __post_init__(self) -> None:
         if self.recipe.precision is None:
@@ -99,13 +149,25 @@ class Job:
         Raises:
             RecipeError: the decisions given are not about this model.
         """
+        with self.begun() as begun:
+            return begun.finished()
+
+    @contextmanager
+    def begun(self) -> Iterator[Begun]:
+        """Plans, calibrates, and takes the steps until the plan is decided; a search goes on from there many times.
+
+        What was measured is remembered when the block ends well.
+
+        Raises:
+            RecipeError: the decisions given are not about this model.
+        """
         started, threads = time.perf_counter(), os.cpu_count() or 1
         steps = build_steps(self.recipe)
         (model, uneven), family = self._rewritten(threads), self.detector.family
         ranges = self.detector.ranges
         decided = plan(model, self.recipe, self.target.capability, ranges=ranges)
         skipped: list[Skip] = []
-        paths = choose_images(self.dataset, self.calib, skipped) if decided.owned or steps else []
+        paths = choose_images(self.dataset, self.calib, skipped) if decided.owned or steps or self.looks else []
         with remembered(self.work, self._key(paths), self.target.package) as memory:
             measurements = Measurements(self._decided(memory.decisions, {node.name or "" for node in model.graph}))
             statistics = self._statistics(model, decided, paths, memory.statistics)
@@ -117,7 +179,7 @@ class Job:
                 images=images,
                 ranges=ranges,
                 damage=Damage(family, OrtRunner(model).run, images.informative, threads, self.executor)
-                if steps
+                if steps or self.looks
                 else None,
                 measurements=measurements,
                 store=memory.steps,
@@ -130,20 +192,18 @@ class Job:
             if 0 < statistics.images < len(paths):
                 said.append(CONVERGED.format(statistics.images, len(paths), self.recipe.range_tolerance))
             notes = (Note(step="calibration", stage=Stage.GRAPH, sentence=sentence) for sentence in said)
-            qm = take_steps(replace(qm, notes=tuple(notes)), steps, context)
-            facts = self.target.capability
-            stored = (Note(step="storage", sentence=one) for one in said_of_storage(qm, facts))
-            wide = said_of_float_widths(qm.reference.graph, qm.plan, facts)
-            qm = replace(qm, notes=(*qm.notes, *stored, *(Note(step="widths", sentence=one) for one in wide)))
+            decisive = [step for step in steps if step.stage <= Stage.CHOICES]
+            qm = take_steps(replace(qm, notes=tuple(notes)), decisive, context)
+            yield Begun(
+                model=qm,
+                context=context,
+                steps=steps[len(decisive) :],
+                skipped=tuple(skipped),
+                images=statistics.images,
+                key=memory.key,
+                started=started,
+            )
             memory.decisions = measurements.all()
-        return Made(
-            model=qm,
-            context=context,
-            skipped=tuple(skipped),
-            images=statistics.images,
-            seconds=round(time.perf_counter() - started, 3),
-            peak_rss_mb=round(peak_rss_mb(), 1),
-        )
 
     def about(self, taken: Mapping[str, Any]) -> Decisions:
         """Decisions as ones about this job."""

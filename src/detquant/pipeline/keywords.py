@@ -9,7 +9,7 @@ from functools import wraps
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, get_type_hints, overload
 
 from detquant.errors import nearest_name
-from detquant.pipeline.options import Options
+from detquant.pipeline.bounds import Options
 
 P = ParamSpec("P")
 O = TypeVar("O")

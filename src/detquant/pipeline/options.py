@@ -10,15 +10,13 @@ from __future__ import annotations
 import os
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import cache
-from numbers import Integral, Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from detquant.errors import OptionError
+from detquant.pipeline.bounds import Options
 from detquant.progress import Progress
 
 if TYPE_CHECKING:
@@ -36,50 +34,13 @@ else:  # who types knows names alone
 
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
 Seed = Annotated[int, Parameter(validator=Number(gte=0))]
+Several = Annotated[tuple[int, ...], Parameter(negative="", consume_multiple=True, show_default=False)]
+Points = Annotated[float, Parameter(validator=Number(gte=0, lte=100))]
 Confidence = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
 # A range may begin with a minus: -1..1.
 Reads = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
 IN_PYTHON = Parameter(parse=False)
 """Mark of a field that the command line does not show."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """Base of all options: numbers are held to their bounds, whoever gives them."""
-
-    def __post_init__(self) -> None:
-        kind: type = type(self)
-        for name, (number, bounds) in bounds_of(kind).items():
-            value = getattr(self, name)
-            if value is not None:
-                _hold(name, value, number, bounds)
-
-
-@cache
-def bounds_of(kind: type) -> dict[str, tuple[type, tuple[Number, ...]]]:
-    """The options that have bounds: int or float, and the bounds, by name."""
-    hints = get_type_hints(kind, include_extras=True)
-    return {name: found for name, hint in hints.items() if (found := _bounded(hint)) is not None}
-
-
-def _bounded(hint: Any) -> tuple[type, tuple[Number, ...]] | None:
-    """The bounds of a type, or of one of the types that it joins: of `Count | None` as well."""
-    if get_origin(hint) is Annotated:
-        number, *marks = get_args(hint)
-        held = tuple(one for mark in marks for one in getattr(mark, "validator", ()) if isinstance(one, Number))
-        return (number, held) if held else _bounded(number)
-    return next((found for part in get_args(hint) if (found := _bounded(part)) is not None), None)
-
-
-def _hold(name: str, value: object, number: type, bounds: tuple[Number, ...]) -> None:
-    kind, words = (Integral, "a whole number") if number is int else (Real, "a number")
-    if isinstance(value, bool) or not isinstance(value, kind):
-        raise OptionError(f"{name} is {value!r}, and {words} was expected.")
-    for bound in bounds:
-        try:
-            bound(number, number(value))
-        except ValueError as error:
-            raise OptionError(f"{name} is {value}. {error}") from None
 
 
 def name_of(one: RecipeLike | TargetLike) -> str:
@@ -108,7 +69,7 @@ class ModelOptions(Options):
     @property
     def files(self) -> list[Path]:
         """Names that may be those of files which are read besides the model and the data."""
-        named = (getattr(self, "recipe", None), self.preprocess)
+        named = (getattr(self, "recipe", None), getattr(self, "sensitivity", None), self.preprocess)
         return [Path(one) for one in named if isinstance(one, (str, os.PathLike))]
 
 
@@ -173,14 +134,82 @@ class JobOptions(ModelOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class QuantizeOptions(JobOptions, MakerOptions, RecipeOptions):
+class SpreadOptions(Options):
+    """Where the parts of a search run; the result does not depend on it.
+
+    Attributes:
+        jobs: Processes that a search is spread over, by default as many as there are processors.
+        cluster: Address of the scheduler of a Dask cluster to spread it over instead, such as tcp://scheduler:8786.
+    """
+
+    jobs: Count | None = None
+    cluster: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossOptions(SpreadOptions):
+    """How the loss of single layers is measured.
+
+    Attributes:
+        target: Where the result would run.
+        measure: What losses are: damage to the heads, which needs no labels, or accuracy, of the first --val-limit
+            validation images.
+        images: Number of calibration images that the damage is measured on.
+        widths: Of weights, in bits; by default all from 2 to 8 that the target takes.
+        activations: Widths of activations, likewise; by default 4, 6, 8 and 16.
+        work: Folder in which statistics and losses are kept, so that an interrupted run goes on.
+    """
+
+    target: TargetLike = "ort"
+    measure: Literal["damage", "accuracy"] = "damage"
+    images: Count = 8
+    widths: Several = ()
+    activations: Several = ()
+    work: Annotated[FileLike | None, IN_PYTHON] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SensitivityOptions(JobOptions, LossOptions, RecipeOptions):
+    """How `detquant.sensitivity` measures what each layer costs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixedPrecisionOptions(SensitivityOptions):
+    """How `detquant.mixed_precision` chooses widths.
+
+    Attributes:
+        budget: What may be spent: a mean width of the weights (5bits), a size (2.1MB, or 1.9MB zip when packed), a
+            share of the bit operations at 8 bits (40%), or a time (12ms).
+        solver: exact, by an integer program, or greedy.
+        sensitivity: A file of detquant sensitivity, instead of measuring.
+    """
+
+    budget: str = "5bits"
+    solver: str = "exact"
+    sensitivity: FileLike | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantizeOptions(JobOptions, SpreadOptions, MakerOptions, RecipeOptions):
     """How `detquant.quantize` quantises.
 
     Attributes:
+        budget: Choose the width of each weight within this: 5bits (mean), 2.1MB, 1.9MB zip, 40% (of the bit
+            operations at 8 bits), 12ms.
+        max_drop: Go up from the recipe's widths until no more points of AP or top-1 than this are lost.
+        sensitivity: A file of detquant sensitivity, for either of them, instead of measuring.
         work: Folder in which statistics and measurements are kept, so that an interrupted run goes on.
     """
 
+    budget: str | None = None
+    max_drop: Points | None = None
+    sensitivity: FileLike | None = None
     work: Annotated[FileLike | None, IN_PYTHON] = None
+
+    @property
+    def searches(self) -> bool:
+        """Whether widths are searched for."""
+        return self.budget is not None or self.max_drop is not None
 
 
 @dataclass(frozen=True, kw_only=True)

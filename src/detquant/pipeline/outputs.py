@@ -7,19 +7,25 @@ from detquant.targets import load_target
 from detquant.targets.onnx_file import FILE
 
 REPORT, REPORT_TEXT = "report.json", "report.md"
+RECIPE, LOSSES = "recipe.toml", "sensitivity.json"
+"""Files of searches for widths."""
 FLOAT_FILE, NAIVE_FILE, PICTURE = "float.onnx", "naive.onnx", "comparison.png"
 """Files that the demo writes."""
 SHOWN = ("w8a8", "w4a8")
 """Recipes that the demo shows."""
 
 
-def files_of_quantize(target: str) -> tuple[str, ...]:
+def files_of_quantize(target: str, *, searches: bool = False) -> tuple[str, ...]:
     """Names of all files that a quantisation for this target may write.
+
+    Args:
+        target: a key of `detquant.targets.TARGETS`.
+        searches: whether widths are searched for.
 
     Raises:
         TargetError: there is no such target.
     """
-    return (*load_target(target).writes, REPORT, REPORT_TEXT)
+    return (*load_target(target).writes, REPORT, REPORT_TEXT, *([RECIPE] if searches else []))
 
 
 def files_of_demo() -> tuple[str, ...]:

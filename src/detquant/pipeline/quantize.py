@@ -8,25 +8,33 @@ from pathlib import Path
 
 from detquant.calibration import QuantModel
 from detquant.data import Dataset
-from detquant.errors import ModelError, RecipeError
+from detquant.errors import ModelError, OptionError, RecipeError
 from detquant.pipeline.calibration_images import as_dataset, require_calibration
 from detquant.pipeline.compare import compare
 from detquant.pipeline.decisions import decisions_about, read_decisions
 from detquant.pipeline.detector import Detector, as_detector
 from detquant.pipeline.doctor import require_sound
 from detquant.pipeline.engines import load_engine
-from detquant.pipeline.entries import own_file, quantized_entry
+from detquant.pipeline.entries import entry_of, own_file, quantized_entry
 from detquant.pipeline.evaluate import measurable
 from detquant.pipeline.job import Job
 from detquant.pipeline.keywords import Keywords
+from detquant.pipeline.losses import Losses, read_losses, require_about
 from detquant.pipeline.memory import FOLDER
+from detquant.pipeline.mixed_precision import require_solver
 from detquant.pipeline.options import QuantizeOptions
-from detquant.pipeline.outputs import REPORT, REPORT_TEXT
+from detquant.pipeline.outputs import RECIPE, REPORT, REPORT_TEXT
+from detquant.pipeline.sensitivity import require_widths
 from detquant.pipeline.wish import place_for, read_recipe
+from detquant.pipeline.within_budget import Searched, within_budget
+from detquant.pipeline.within_drop import within_drop
+from detquant.recipes import Recipe
+from detquant.recipes.writing import to_toml
 from detquant.report.files import require_writable, staged, to_json
 from detquant.report.markdown import to_markdown
 from detquant.report.remarks import slower_than_float, useless
 from detquant.report.report import Report
+from detquant.search import parse_budget
 from detquant.targets import Artefact
 
 QUANTIZED = "quantized"
@@ -42,6 +50,8 @@ class Result:
         report: what was measured and decided; a row has all files of its artefact, and the size of what ran.
         model: the quantised model, for those who go on; None where another engine made it.
         inputs: files that it was made from, as far as they were named; saving does not replace them.
+        recipe: the recipe with the widths that a search has chosen; None where there was none.
+        missed: a sentence on an aim of a search that no model met, this being the best; None where it was met.
 
     Examples:
         >>> import detquant
@@ -55,9 +65,11 @@ class Result:
     report: Report
     model: QuantModel | None
     inputs: tuple[Path, ...] = ()
+    recipe: Recipe | None = None
+    missed: str | None = None
 
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Writes the artefact, ``report.json`` and ``report.md``: all of them or none.
+        """Writes the artefact, ``report.json`` and ``report.md``, and ``recipe.toml`` after a search: all or none.
 
         What an earlier run wrote there is replaced; anything else is not, see `detquant.report.owned`.
 
@@ -69,6 +81,8 @@ class Result:
                 put(name, content)
             put(REPORT, to_json(self.report.figures()))
             put(REPORT_TEXT, to_markdown(self.report))
+            if self.recipe is not None:
+                put(RECIPE, to_toml(self.recipe))
 
 
 @Keywords(QuantizeOptions)
@@ -101,7 +115,19 @@ def quantize(
     given = read_decisions(options.decisions) if options.decisions is not None else ()
     if given and options.engine != "detquant":
         raise RecipeError(f"Engine {options.engine} takes no decisions of detquant's: leave them out, or the engine.")
+    if options.searches and options.engine != "detquant":
+        raise OptionError(f"Engine {options.engine} takes no budget and no max_drop: leave them out, or the engine.")
+    if not options.searches and any(one is not None for one in (options.jobs, options.cluster, options.sensitivity)):
+        raise OptionError("jobs, cluster and sensitivity are of searches: give a budget or max_drop with them.")
+    if options.budget is not None and options.max_drop is not None:
+        raise OptionError("A budget and max_drop are two ends of one rope: give one of them.")
+    if options.budget is not None:
+        parse_budget(options.budget)
+        require_solver("exact")
+    losses = read_losses(options.sensitivity) if options.sensitivity is not None else None
     wish = read_recipe(options.recipe)
+    if options.searches:
+        require_widths(wish)
     place = place_for(wish, options.target)
     load_engine(options.engine)  # an unknown one is refused before any work
     detector = as_detector(model, options)
@@ -122,14 +148,22 @@ def quantize(
         work=work,
         executor=options.executor,
         progress=options.progress,
+        looks=options.searches,
     )
+    if losses is not None:
+        require_about(losses, detector.imported.sha256, place.name)
     if options.decisions is not None:
         job = replace(job, decisions=decisions_about(job.about({}), given, options.decisions))
-    quantized = quantized_entry(job, options.threads, engine=options.engine)
+    searched = _searched(job, dataset, options, losses)
+    if searched is not None:
+        quantized = entry_of(searched.product, job, options.threads)
+    else:
+        quantized = quantized_entry(job, options.threads, engine=options.engine)
     entries = [own_file(detector, place, options.threads), replace(quantized, name=QUANTIZED)]
     found = compare(entries, detector.family, dataset, limit=options.val_limit, progress=options.progress)
     basis = found.report(detector, dataset, options.threads)
     slow = [] if place.untimed else slower_than_float(basis.row(QUANTIZED), options.threads)
+    missed = [searched.missed] if searched and searched.missed else []
     report = replace(
         basis,
         about=QUANTIZED,
@@ -137,10 +171,26 @@ def quantize(
         recipe=quantized.precision,
         seed=options.seed,
         calibration_images=options.calib,
-        warnings=(*warned, *basis.warnings, *slow),
+        widths=searched.widths if searched else None,
+        tried=searched.tried if searched else (),
+        warnings=(*missed, *warned, *basis.warnings, *slow),
     )
     report = replace(report, warnings=(*useless(report), *report.warnings))
     named = (detector.imported.path, data) if isinstance(data, (str, os.PathLike)) else (detector.imported.path,)
     return Result(
-        artefact=found.artefact(QUANTIZED), report=report, model=quantized.model, inputs=tuple(map(Path, named))
+        artefact=found.artefact(QUANTIZED),
+        report=report,
+        model=quantized.model,
+        inputs=tuple(map(Path, named)),
+        recipe=searched.recipe if searched else None,
+        missed=searched.missed if searched else None,
     )
+
+
+def _searched(job: Job, dataset: Dataset, options: QuantizeOptions, losses: Losses | None) -> Searched | None:
+    """The model with widths of a search, where one is asked for."""
+    if options.budget is not None:
+        return within_budget(job, options.budget, options, losses)
+    if options.max_drop is not None:
+        return within_drop(job, options.max_drop, dataset, options, losses)
+    return None

@@ -10,7 +10,9 @@ from detquant.calibration import Note
 from detquant.data import Skip
 from detquant.evaluation.scorers import MEASURES, headline
 from detquant.report.row import AGREEMENT, Row
+from detquant.report.widths import Tried, Widths
 
+TITLES = {"ap": "AP", "top1": "top-1"}
 RUNTIME, GUARD = "runtime", "guard"
 """Steps whose notes stand apart in the JSON."""
 
@@ -59,6 +61,8 @@ class Report:
         skipped: images that were left out.
         picture: picture of the models at work.
         predictions: paths of other pictures within the run's folder.
+        widths: the widths that a search has chosen for it; None where none has.
+        tried: the models that a search has measured on the way.
         versions: versions of what made it, by distribution.
 
     Examples:
@@ -93,6 +97,8 @@ class Report:
     skipped: tuple[Skip, ...] = ()
     picture: Picture | None = None
     predictions: tuple[str, ...] = ()
+    widths: Widths | None = None
+    tried: tuple[Tried, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -109,6 +115,11 @@ class Report:
     def measure(self) -> str:
         """Name of the measure to compare by: the task's first, or `AGREEMENT` where nothing is known of the images."""
         return headline(self.task) if self.reference.accuracy else AGREEMENT
+
+    @property
+    def measure_title(self) -> str:
+        """The measure to compare by, as people write it."""
+        return TITLES.get(self.measure, self.measure)
 
     @property
     def drop(self) -> float | None:
@@ -153,6 +164,8 @@ class Report:
             "skipped": skip_figures(self.skipped),
             "picture": asdict(self.picture) if self.picture else None,
             "predictions": list(self.predictions),
+            "widths": self.widths.figures() if self.widths else None,
+            "tried": [one.figures() for one in self.tried],
             **{f"{name}_version": version for name, version in self.versions.items()},
         }
 

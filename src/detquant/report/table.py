@@ -27,6 +27,8 @@ from detquant.report.remarks import (
 )
 from detquant.report.report import Report
 from detquant.report.sheets import Sheet
+from detquant.report.sheets.widths import SHOWN
+from detquant.report.widths import Widths
 
 # Where no one looks at the width, names of tensors are better kept on one line.
 WIDTH_OF_A_FILE = 200
@@ -35,8 +37,21 @@ WIDTH_OF_A_FILE = 200
 def show_quantization(report: Report) -> None:
     """Prints float beside quantised, the tensors that lost most, and what there is to say about it."""
     if row := report.subject:
-        _show([sheets.comparison(report, row), sheets.agreement(row), sheets.worst_tensors(row)])
+        searched = [sheets.tried(report.tried, report.measure_title), sheets.widths(report.widths, SHOWN)]
+        _show([sheets.comparison(report, row), sheets.agreement(row), sheets.worst_tensors(row), *searched])
     _say(report_remarks(report), report_warnings(report))
+
+
+def show_losses(figures: Mapping[str, Any]) -> None:
+    """Prints what the costliest layers and tensors cost alone."""
+    _show([sheets.losses(figures, SHOWN), sheets.tensor_losses(figures, SHOWN)])
+    _say(figures["notes"], ())
+
+
+def show_widths(found: Widths, sentence: str) -> None:
+    """Prints the widths that were chosen, and what they take."""
+    _show([sheets.widths(found)])
+    _say([sentence], ())
 
 
 def show_evaluation(figures: Mapping[str, Any]) -> None:

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import time
 
+import onnx_ir as ir
+
+from detquant.calibration import QuantModel
 from detquant.pipeline.engines._base import Product
 from detquant.pipeline.evidence import plan_digest, sqnr
 from detquant.pipeline.file_ends import with_ends_of_file
 from detquant.pipeline.inspection import integer_share
-from detquant.pipeline.job import Job
+from detquant.pipeline.job import Job, Made
 from detquant.pipeline.label import label
 from detquant.pipeline.memory import peak_rss_mb
 from detquant.report.quantization import Calibration, Quantization
+from detquant.targets import Artefact
 
 
 def quantize(job: Job) -> Product:
     """Plans, calibrates, takes the recipe's steps, and lowers what comes out; or lowers the float model."""
     if job.recipe.precision is not None:
         return _in_float(job, job.recipe.precision)
-    made = job.run()
-    model, context, qdq = made.model, made.context, made.model.qdq()
-    label(qdq, job.detector, job.recipe.name, job.target.name)
+    return product_of(job, job.run())
+
+
+def product_of(job: Job, made: Made) -> Product:
+    """What a job has made, lowered for its target, with what is to be told of it."""
+    model, context = made.model, made.context
+    artefact, qdq = lowered(job, model)
     return Product(
-        artefact=job.target.lower(with_ends_of_file(qdq, job.detector, job.target)),
+        artefact=artefact,
         quantization=Quantization(
             recipe=job.recipe.name,
             engine="detquant",
@@ -38,6 +46,13 @@ def quantize(job: Job) -> Product:
         qdq=qdq,
         model=model,
     )
+
+
+def lowered(job: Job, model: QuantModel) -> tuple[Artefact, ir.Model]:
+    """The files of a quantised model for a job's target, and the graph that they are made of."""
+    qdq = model.qdq()
+    label(qdq, job.detector, job.recipe.name, job.target.name)
+    return job.target.lower(with_ends_of_file(qdq, job.detector, job.target)), qdq
 
 
 def _in_float(job: Job, precision: str) -> Product:

@@ -11,6 +11,7 @@ from detquant.report.sheets.numbers import integer_share, megabytes, threads
 from detquant.report.sheets.places import export, recipes, targets
 from detquant.report.sheets.quantization import agreement, comparison, files, worst_tensors
 from detquant.report.sheets.several_models import benchmark, choice, demo, workflow
+from detquant.report.sheets.widths import losses, tensor_losses, tried, widths
 
 __all__ = [
     "Sheet",
@@ -26,6 +27,7 @@ __all__ = [
     "files",
     "integer_share",
     "kept_float",
+    "losses",
     "megabytes",
     "model",
     "operators",
@@ -36,7 +38,10 @@ __all__ = [
     "predictions",
     "recipes",
     "targets",
+    "tensor_losses",
     "threads",
+    "tried",
+    "widths",
     "workflow",
     "worst_tensors",
     "zoo",
