@@ -71,6 +71,7 @@ def test_a_killed_worker_loses_nothing(scheduler, tmp_path):
 
 
 @DASK
+@pytest.mark.slow
 def test_the_same_losses_to_the_last_bit(scheduler, job, begun):
     measure, facts = HeadDamage(begun.context.damage.limited(1)), job.target.capability
     here = sensitivity(begun.model, facts, measure, widths=(3,), activations=())

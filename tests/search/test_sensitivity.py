@@ -68,6 +68,7 @@ def test_a_loss_of_activations_is_that_of_one_grid_alone(table, begun, measure):
     assert loss == pytest.approx(tensor.loss[8], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_processes_find_the_same_to_the_last_bit(table, job, begun, measure):
     with Processes(2) as executor:
         again = sensitivity(

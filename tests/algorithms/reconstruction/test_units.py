@@ -154,6 +154,7 @@ def test_many_nets_drawn_at_random_are_parted_well(build, narrow, images):
                 assert all(len(unit.layers) <= 1 for unit in found)
 
 
+@pytest.mark.slow
 def test_the_embedded_detector_comes_apart_as_its_authors_drew_it(narrow):
     detector = load("yolov8-pico")
     name = detector.family.input_name
