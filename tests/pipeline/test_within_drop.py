@@ -46,6 +46,7 @@ def within(losses, limit, **more):
     return quantize("yolov8-pico", data, max_drop=limit, **options)
 
 
+@pytest.mark.slow
 def test_a_drop_is_kept_as_measured_and_what_was_tried_is_told(losses, monkeypatch):
     monkeypatch.setattr(max_drop, "CLOSE", 0.2)
     monkeypatch.setattr(max_drop, "BACK", 2)

@@ -217,6 +217,7 @@ def test_two_recipes_of_one_name_are_refused_before_anything_is_fetched(project,
     assert "There are two recipes 'w8'" in capsys.readouterr().err and not (tmp_path / "out/fetched").exists()
 
 
+@pytest.mark.slow
 def test_seeded_weights_stand_in_where_no_server_answers(unreached, small, tmp_path, capsys):
     text = TOML.replace('zoo = "squares"', 'zoo = "squares"\nseeded = "resnet-18"').replace("calib = 4", "calib = 2")
     unreached.write_text(text.replace("annotations", "embedded = 'scenes'\nannotations"))
