@@ -135,7 +135,6 @@ def adaround(
         (folder / WISH).write_text(json.dumps(wish), encoding="utf-8")
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": ""}
         done = subprocess.run([python, WORKER, folder], capture_output=True, text=True, env=environment, check=False)
-        (Path("/tmp/aimet.err")).write_text(done.stderr)
         if done.returncode:
             raise ModelError(f"AIMET fails (exit status {done.returncode}) with: {said_last(done.stderr)}")
         took = json.loads((folder / TOOK).read_text(encoding="utf-8"))
