@@ -12,7 +12,7 @@ It starts from the codes that stand: the nearest ones, or what a step before it 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 from detquant.algorithms._base import Context
@@ -60,18 +60,5 @@ class AdaRound:
             CalibrationError: there are too few images, or an activation is not finite.
             UnsupportedOperator: an operator has no counterpart in torch.
         """
-        settings = Settings(
-            step=self.name,
-            region=0,
-            images=self.images,
-            iterations=self.iterations,
-            batch=self.batch,
-            lr=self.lr,
-            regularisation=self.regularisation,
-            warmup=self.warmup,
-            drop=0.0,
-            biases=self.biases,
-            activation_steps=False,
-            seed=self.seed,
-        )
+        settings = Settings(step=self.name, layers=0, drop=0.0, activation_steps=False, **asdict(self))
         return told_of(self, qm, context, settings)

@@ -19,6 +19,7 @@ import onnx_ir as ir
 from detquant.algorithms._base import Context
 from detquant.calibration import QuantModel
 from detquant.calibration.probes import channel_axis
+from detquant.graph.depth import depths
 from detquant.graph.running import OrtRunner
 from detquant.graph.saturation import with_saturation
 from detquant.graph.taps import with_taps_only
@@ -92,26 +93,17 @@ def _fast(qm: QuantModel) -> list[ir.Node]:
 
 def _full(qm: QuantModel, context: Context) -> list[ir.Node]:
     nodes = _correctable(qm)
-    levels = _levels(qm.model.graph)
-    order = sorted({levels[id(n)] for n in nodes})
+    depth = depths(qm.model.graph, lambda node: node.op_type in WEIGHTED)
+    order = sorted({depth[node] for node in nodes})
     expected = _channel_means(qm.reference, [n.outputs[0].name or "" for n in nodes], context)
     for done, level in enumerate(order, 1):
-        here = [n for n in nodes if levels[id(n)] == level]
+        here = [n for n in nodes if depth[n] == level]
         found = _channel_means(with_saturation(qm.qdq()), [n.outputs[0].name or "" for n in here], context)
         for node in here:
             name = node.outputs[0].name or ""
             shift_bias(node, (expected[name] - found[name]).astype(np.float32))
         context.tick("bias correction", done, len(order))
     return nodes
-
-
-def _levels(graph: ir.Graph) -> dict[int, int]:
-    """How many weighted operators lie before each node on the longest way."""
-    level: dict[int, int] = {}
-    for node in graph:
-        before = [p for v in node.inputs if v is not None and (p := v.producer()) is not None]
-        level[id(node)] = max((level[id(p)] + (p.op_type in WEIGHTED) for p in before), default=0)
-    return level
 
 
 def _channel_means(model: ir.Model, names: list[str], context: Context) -> dict[str, Floats]:

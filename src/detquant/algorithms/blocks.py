@@ -8,7 +8,7 @@ steps are learnt too (Esser et al. 2020, LSQ). What a block is: see `reconstruct
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 from detquant.algorithms._base import Context
@@ -62,18 +62,5 @@ class Blocks:
             CalibrationError: there are too few images, or an activation is not finite.
             UnsupportedOperator: an operator has no counterpart in torch.
         """
-        settings = Settings(
-            step=self.name,
-            region=self.layers,
-            images=self.images,
-            iterations=self.iterations,
-            batch=self.batch,
-            lr=self.lr,
-            regularisation=self.regularisation,
-            warmup=self.warmup,
-            drop=self.drop,
-            biases=self.biases,
-            activation_steps=self.activation_steps,
-            seed=self.seed,
-        )
+        settings = Settings(step=self.name, **asdict(self))
         return told_of(self, qm, context, settings)

@@ -61,6 +61,17 @@ class Detector:
         """Whether the graph holds quantised tensors already."""
         return any(node.op_type in _QDQ for node in self.model.graph)
 
+    def require_float(self) -> None:
+        """Refuses a model that is quantised already.
+
+        Raises:
+            ModelError: it has quantised tensors.
+        """
+        if self.is_quantized:
+            raise ModelError(
+                f"'{self.imported.path}' is quantised already (it has Q and DQ nodes): give the float model."
+            )
+
     @property
     def ranges(self) -> dict[str, tuple[float, float]]:
         """The smallest and the largest number that pixels become: in the input, and behind the graph's arithmetic."""

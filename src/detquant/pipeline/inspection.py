@@ -9,7 +9,6 @@ from typing import Any
 
 import onnx_ir as ir
 
-from detquant.errors import ModelError
 from detquant.families import Family
 from detquant.families.fed import input_words
 from detquant.families.reading import reading_text
@@ -130,10 +129,7 @@ def _planned(
     """The graph that `detquant.quantize` would quantise, and its plan."""
     wish = integer_recipe(recipe, "detquant quantize writes and measures it, detquant export writes it")
     place = integer_place(target)
-    if detector.is_quantized:
-        raise ModelError(
-            f"'{detector.imported.path}' is quantised already (it has Q and DQ nodes): give the float model."
-        )
+    detector.require_float()
     model = prepared(detector, place)
     return model, decide(model, wish, place.capability, ranges=detector.ranges)
 

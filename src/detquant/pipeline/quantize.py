@@ -8,7 +8,7 @@ from pathlib import Path
 
 from detquant.calibration import QuantModel
 from detquant.data import Dataset
-from detquant.errors import ModelError, OptionError, RecipeError
+from detquant.errors import OptionError, RecipeError
 from detquant.pipeline.calibration_images import as_dataset, require_calibration
 from detquant.pipeline.compare import compare
 from detquant.pipeline.decisions import decisions_about, read_decisions
@@ -131,9 +131,7 @@ def quantize(
     place = place_for(wish, options.target)
     load_engine(options.engine)  # an unknown one is refused before any work
     detector = as_detector(model, options)
-    if detector.is_quantized:
-        where = detector.imported.path
-        raise ModelError(f"'{where}' is quantised already (it has Q and DQ nodes): give the float model.")
+    detector.require_float()
     dataset = as_dataset(data, options.seed)
     require_calibration(dataset, wish)
     warned = require_sound(detector, dataset, force=options.force, progress=options.progress)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from detquant.data import Dataset, fingerprint, iter_images
-from detquant.errors import DatasetError, ModelError, OptionError
+from detquant.errors import DatasetError, OptionError
 from detquant.families import Family
 from detquant.graph import OrtRunner
 from detquant.pipeline.calibration_images import as_dataset, require_calibration
@@ -131,9 +131,7 @@ def job_of(
     wish, place = read_recipe(options.recipe), integer_place(options.target)
     require_widths(wish)
     detector = as_detector(model, options)
-    if detector.is_quantized:
-        where = detector.imported.path
-        raise ModelError(f"'{where}' is quantised already (it has Q and DQ nodes): give the float model.")
+    detector.require_float()
     dataset = as_dataset(data, options.seed)
     require_calibration(dataset, wish)
     require_sound(detector, dataset, force=options.force, progress=options.progress)

@@ -20,7 +20,7 @@ class Settings:
 
     Attributes:
         step: name of the algorithm, for messages.
-        region: how many layers are reconstructed together at most; 0 for each by itself.
+        layers: how many of them are reconstructed together at most; 0 for each by itself.
         images: how many images are looked at, at most.
         iterations: how often each unit's variables are moved, at most.
         batch: places of the output that are looked at each time.
@@ -34,7 +34,7 @@ class Settings:
     """
 
     step: str
-    region: int
+    layers: int
     images: int
     iterations: int
     batch: int

@@ -100,7 +100,7 @@ class _Walk:
     ) -> None:
         self.qm, self.settings, self.capability, self.shelf = qm, settings, capability, shelf
         self.twin: Twin = twin_of(qm, settings.step)
-        self.units = units_of(self.twin, settings.region)
+        self.units = units_of(self.twin, settings.layers)
         self.learns, self.judges = held_back(len(images))
         self.count = len(images)
         self.rounded, self.exact = dict[fx.Node, Kept](), dict[fx.Node, Kept]()

@@ -75,9 +75,9 @@ class FloatSide:
         random = np.random.default_rng([self._seed, crc32(name.encode()), image])  # whatever other layers there are
         return np.sort(random.choice(count, self._samples, replace=False))
 
-    def weights(self, name: str, image: int) -> Floats:
+    def weights(self, name: str, image: int, positions: Ints) -> Floats:
         """How much each of these positions counts."""
-        return self._importance.weights(self._forms[name], self.positions(name, image), image)
+        return self._importance.weights(self._forms[name], positions, image)
 
     def outputs(self, name: str, image: int) -> Floats:
         """A layer's outputs at these positions: ``[G, O, P]``."""

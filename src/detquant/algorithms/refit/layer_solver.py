@@ -24,15 +24,15 @@ class Solved:
     """A layer solved anew.
 
     Attributes:
-        weight: real numbers, on the grid where there is one, in the weight's own shape.
-        grid: of the weight; None where it is not in codes.
+        weight: real numbers on the grid, in the weight's own shape.
+        grid: of the weight.
         bias: ``[channels]``; None where the layer can have none.
         error: mean squared error of the outputs, as a share of their variance.
         error_before: the same with the codes as they were, and the best bias for these.
     """
 
     weight: Floats
-    grid: QuantParams | None
+    grid: QuantParams
     bias: Floats | None
     error: float
     error_before: float
@@ -93,13 +93,11 @@ class LayerSolver:
         ridge = halves.best_ridge(start) if self._ridge is None else self._ridge
         wished, hessian = moments.solved(start, ridge)
         wished = moments.unshrunk(wished)
-        grid, before = self._qm.weights.get(name), np.asarray(form.rows(_weight(node)), np.float32)
-        rows = wished
-        if grid is not None:
-            rows, grid = self._rounded(name, form, wished, hessian, grid)
+        own, before = self._qm.weights[name], np.asarray(form.rows(_weight(node)), np.float32)
+        rows, grid = self._rounded(name, form, wished, hessian, own)
         error, was = _share(moments, rows), _share(moments, before)
         if error >= was:
-            rows, grid = before, self._qm.weights.get(name)
+            rows, grid = before, own
         return Solved(
             weight=np.asarray(form.weight(rows), np.float32),
             grid=grid,

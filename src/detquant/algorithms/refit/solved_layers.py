@@ -53,12 +53,11 @@ class SolvedLayers:
         return [key.removeprefix("weight:") for key in self._arrays if key.startswith("weight:")]
 
     def _layer(self, name: str) -> Solved:
-        grid, scale = self._grids.get(name), self._arrays.get(f"scale:{name}")
         error, before = self._arrays[f"errors:{name}"].tolist()
         bias = self._arrays.get(f"bias:{name}")
         return Solved(
             weight=_floats(self._arrays[f"weight:{name}"]),
-            grid=replace(grid, scale=_floats(scale)) if grid is not None and scale is not None else grid,
+            grid=replace(self._grids[name], scale=_floats(self._arrays[f"scale:{name}"])),
             bias=None if bias is None else _floats(bias),
             error=error,
             error_before=before,
@@ -68,8 +67,7 @@ class SolvedLayers:
 def _arrays(name: str, solved: Solved) -> Iterator[tuple[str, Array]]:
     yield f"weight:{name}", solved.weight
     yield f"errors:{name}", np.array([solved.error, solved.error_before])
-    if solved.grid is not None:
-        yield f"scale:{name}", solved.grid.scale
+    yield f"scale:{name}", solved.grid.scale
     if solved.bias is not None:
         yield f"bias:{name}", solved.bias
 

@@ -19,13 +19,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import onnx_ir as ir
 
 from detquant.algorithms._base import Context
 from detquant.algorithms.checkpoint import Checkpoint, digest_of
-from detquant.algorithms.options import Count, NotNegative, Within
+from detquant.algorithms.options import Count, NotNegative, Whole
 from detquant.algorithms.refit.float_side import FloatSide
 from detquant.algorithms.refit.form_of_node import layer_form
 from detquant.algorithms.refit.layer_form import LayerForm
@@ -35,6 +35,7 @@ from detquant.algorithms.refit.quantized_side import QuantizedSide
 from detquant.algorithms.refit.solved_layers import SolvedLayers
 from detquant.calibration import Images, QuantModel
 from detquant.errors import CalibrationError
+from detquant.graph.depth import depths
 from detquant.graph.traits import OPS, bias_of
 from detquant.graph.values import constant
 from detquant.graph.weights import replace_bias, replace_weight
@@ -62,7 +63,7 @@ class Refit:
     images: Count = 128
     samples: Count = 800
     ridge: NotNegative | None = None
-    seed: Annotated[int, Within(0)] = 0
+    seed: Whole = 0
 
     def __call__(self, qm: QuantModel, context: Context) -> QuantModel:
         """The model with all layers solved anew.
@@ -83,9 +84,10 @@ class Refit:
         if any(name not in solved for name in forms):
             self._solve(qm, forms, images, solved, context)
             solved.finish()
-        for node in qm.model.graph:
-            if node.name in forms:
-                _put(qm, node, solved[node.name])
+        else:
+            for node in qm.model.graph:
+                if node.name in forms:
+                    _put(qm, node, solved[node.name])
         return qm.noted(self, _sentence(solved.values(), len(images)), operators=list(forms))
 
     def _solve(
@@ -124,11 +126,12 @@ def _solved(
     for place, found in enumerate(quantized.inputs_of(level)):
         for node, array in zip(level, found, strict=True):
             name = node.name or ""
-            x, y = forms[name].inputs(array, floats.positions(name, place)), floats.outputs(name, place)
-            y = solver.targets(node, forms[name], x, y)
+            positions = floats.positions(name, place)
+            x = forms[name].inputs(array, positions)
+            y = solver.targets(node, forms[name], x, floats.outputs(name, place))
             if node not in sums:
                 sums[node] = Halves(x, y, centred=OPS[node.op_type].bias_input is not None)
-            sums[node].add(place, x, y, floats.weights(name, place))
+            sums[node].add(place, x, y, floats.weights(name, place, positions))
     for node in level:
         floats.forget(node.name or "")
         yield node, solver.solve(node, forms[node.name or ""], sums.pop(node))
@@ -136,22 +139,19 @@ def _solved(
 
 def levels(graph: ir.Graph, layers: Collection[str]) -> list[list[ir.Node]]:
     """Layers by depth: how many of them lie before each on the longest way."""
-    depth, found = dict[ir.Node, int](), dict[int, list[ir.Node]]()
-    for node in graph:
-        before = [producer for v in node.inputs if v is not None and (producer := v.producer()) is not None]
-        depth[node] = max((depth[producer] + (producer.name in layers) for producer in before), default=0)
+    found = dict[int, list[ir.Node]]()
+    for node, depth in depths(graph, lambda node: node.name in layers).items():
         if node.name in layers:
-            found.setdefault(depth[node], []).append(node)
+            found.setdefault(depth, []).append(node)
     return [found[key] for key in sorted(found)]
 
 
 def _put(qm: QuantModel, node: ir.Node, solved: Solved) -> None:
     """Gives a layer what was found for it; ``qm`` is this step's own."""
     weights = qm.weights
+    assert isinstance(weights, dict)
     replace_weight(node, solved.weight)
-    if solved.grid is not None:
-        assert isinstance(weights, dict)
-        weights[node.name or ""] = solved.grid
+    weights[node.name or ""] = solved.grid
     if solved.bias is not None:
         old = constant(bias_of(node))
         replace_bias(node, solved.bias if old is None else solved.bias.reshape(old.shape))
