@@ -36,6 +36,19 @@ def test_an_equal_model_has_none(damage):
     assert damage(outputs(SCORES.copy(), BOXES.copy())) == 0.0
 
 
+def test_it_need_not_go_on_above_a_limit(damage):
+    runs = []
+
+    def blind(feed):
+        runs.append(feed)
+        return {"scores": np.zeros_like(SCORES), "boxes": BOXES}
+
+    whole = damage(blind)
+    assert damage.up_to(whole, blind) == pytest.approx(whole)
+    runs.clear()
+    assert 0.4 * whole < damage.up_to(0.4 * whole, blind) <= whole and len(runs) == 1
+
+
 def test_nor_where_boxes_have_no_area():
     points = np.concatenate([CORNER, CORNER], axis=1)
     assert Damage(Heads(), outputs(boxes=points), [{}])(outputs(boxes=points)) == 0.0

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from detquant.algorithms import next_layer_loss as module
 from detquant.algorithms.next_layer_loss import NextLayerLoss, NextLayers, with_values
 from detquant.graph.running import OrtRunner, with_taps
 from detquant.numerics import fake_quantize
@@ -45,6 +46,27 @@ def test_it_is_noise_by_signal_of_what_the_layer_gives(setting, small_net, witho
     loss = loss_of(qm, "sum", feeds, without_mean=without_mean)
     for grid in (qm.params["sum"], coarse(qm.params["sum"])):
         assert loss(grid) == pytest.approx(by_hand(small_net, feeds, grid, without_mean), rel=1e-3)
+
+
+@pytest.mark.parametrize("without_mean", [False, True])
+def test_it_stops_where_it_passes_a_limit_and_nowhere_else(setting, monkeypatch, without_mean):
+    qm, feeds = setting
+    loss, grid = loss_of(qm, "sum", feeds, without_mean=without_mean), coarse(qm.params["sum"])
+    whole, seen = loss(grid), []
+    run = loss._runner.run
+    monkeypatch.setattr(loss._runner, "run", lambda feed: (seen.append(feed), run(feed))[1])
+    assert loss(grid, whole) == whole and len(seen) == len(feeds)
+    seen.clear()
+    assert 0.1 * whole < loss(grid, 0.1 * whole) <= whole and len(seen) < len(feeds)
+
+
+def test_a_large_tensor_is_looked_at_on_fewer_images(setting, monkeypatch):
+    qm, feeds = setting
+    layers = [NextLayers(qm, root) for root in qm.plan.owned]
+    monkeypatch.setattr(module, "ENOUGH", 3 * min(one.values for one in layers))
+    seen = {one.root: len(values) for one, values in with_values(qm.reference, layers, feeds, MUCH)}
+    assert seen == {one.root: 3 if 3 * one.values <= module.ENOUGH else 2 for one in layers}
+    assert set(seen.values()) == {2, 3}
 
 
 def test_a_constant_error_costs_nothing_where_a_bias_takes_it(setting):

@@ -50,7 +50,7 @@ def test_what_is_inside_is_said(size: int, halves: bool, graph) -> None:
     assert (
         f"{4 * MEGABYTE / size:.2f} times as large as the file that came in (4.00 MB after {size / 1e6:.2f} MB)" in said
     )
-    assert "1.00 MB of 8-bit weights, 2.00 MB of numbers in float32" in said
+    assert "1.00 MB of quantised weights, 2.00 MB of numbers in float32" in said
     assert ("came in 16 bits" in said) is halves
     assert "and 1.00 MB that describe the graph" in said and "1.00 MB are text" in said
 

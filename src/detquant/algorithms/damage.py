@@ -139,6 +139,18 @@ class Damage:
         pairs = zip(self._outputs(run), self.references, strict=True)
         return [self._one(outputs, reference) for outputs, reference in pairs]
 
+    def up_to(self, limit: float, run: Run) -> float:
+        """Mean damage of ``run``, image after image; where the first ones alone make it more than the limit, of those.
+
+        What is given then is above the limit too, and no more than the mean damage.
+        """
+        total = 0.0
+        for feed, reference in zip(self.feeds, self.references, strict=True):
+            total += self._one(run(feed), reference)
+            if total > limit * len(self.feeds):
+                break
+        return total / len(self.feeds)
+
     def of_each(self, runs: Sequence[Run]) -> list[float]:
         """Mean damage of each of several models, which run beside each other, each on image after image."""
         alone = self.alone()  # an executor does not travel, and who waits for others in it could wait for ever

@@ -26,6 +26,10 @@ from detquant.graph.taps import with_taps_only
 from detquant.graph.values import static_shape, values_by_name
 from detquant.numerics import QuantParams, fake_quantize
 
+ENOUGH = 1 << 21
+"""Values that a loss is taken over, where images are enough."""
+FEWEST = 2
+"""Images that it is taken over all the same, be the tensors as large as they may."""
 _FLOAT_BYTES = 4
 _LEAST = 1e-20
 
@@ -54,7 +58,7 @@ class NextLayers:
         given = {v.name or "" for v in qm.reference.graph.inputs}
         self.taps = tuple(dict.fromkeys(name for name in (*reads, *self.outputs) if name not in given))
         values = values_by_name(qm.reference.graph)
-        self.bytes = sum(_FLOAT_BYTES * int(np.prod(static_shape(values[name]) or (0,))) for name in self.taps)
+        self.values = sum(int(np.prod(static_shape(values[name]) or (0,))) for name in self.taps)
 
 
 def _passed(part: ir.Model, qm: QuantModel) -> dict[str, str]:
@@ -87,13 +91,22 @@ class NextLayerLoss:
         self._runner = OrtRunner(layers.part, threads) if layers.part is not None else None
         self._way = grid_feeds({root: params[root] for root in layers.on_the_way})
         nothing = {name: np.zeros(1, np.float32) for name in layers.outputs}
-        self._signal = {name: _variance(one) for name, one in self._moments([nothing] * len(images)).items()}
+        *_, all_of_it = self._sums([nothing] * len(images))
+        self._signal = {name: self._variance(one, len(images)) for name, one in all_of_it.items()}
 
-    def __call__(self, grid: QuantParams) -> float:
-        """The loss of this grid."""
-        noise = self._moments(self._rounded(grid))
-        power = _variance if self._without_mean else _mean_square
-        return sum(power(noise[name]) / max(self._signal[name], _LEAST) for name in noise)
+    def __call__(self, grid: QuantParams, limit: float = float("inf")) -> float:
+        """The loss of this grid.
+
+        Args:
+            grid: of the tensors that the layers read.
+            limit: a loss that is too much: where the first images alone make it more, what they make of it is given.
+        """
+        power, loss = self._variance if self._without_mean else self._mean_square, 0.0
+        for seen, noise in enumerate(self._sums(self._rounded(grid)), 1):
+            loss = sum(power(noise[name], seen) / max(self._signal[name], _LEAST) for name in noise)
+            if loss > limit:
+                break
+        return loss
 
     def _rounded(self, grid: QuantParams) -> Iterator[Feed]:
         """What the layers give of each image where the tensors before them lie on a grid."""
@@ -104,33 +117,34 @@ class NextLayerLoss:
                 feeds = {name: image[name] for name in self._layers.reads}
                 yield self._runner.run({**feeds, **self._way, **grid_feeds({self._layers.root: grid})})
 
-    def _moments(self, found: Iterable[Feed]) -> dict[str, npt.NDArray[np.float64]]:
-        """Means of ``float - found`` and of its square over positions and images, ``[2, channels]``, by output."""
-        total: dict[str, list[npt.NDArray[np.float64]]] = {}
+    def _sums(self, found: Iterable[Feed]) -> Iterator[dict[str, npt.NDArray[np.float64]]]:
+        """Means of ``float - found`` and of its square over positions, ``[2, channels]``, by output, summed so far."""
+        total: dict[str, npt.NDArray[np.float64]] = {}
         for image, other in zip(self._images, found, strict=True):
             for name in self._layers.outputs:
                 error = np.asarray(image[name], np.float32) - np.asarray(other[name], np.float32)
                 others = tuple(a for a in range(error.ndim) if a != channel_axis(error.ndim))
                 means = np.stack([error.mean(others, np.float64), np.square(error).mean(others, np.float64)])
-                total.setdefault(name, []).append(means)
-        return {name: np.mean(one, axis=0) for name, one in total.items()}
+                total[name] = total[name] + means if name in total else means
+            yield total
 
+    def _mean_square(self, sums: npt.NDArray[np.float64], seen: int) -> float:
+        """Squares, summed over channels; those of images that are not seen yet count as none."""
+        return float(sums[1].sum()) / len(self._images)
 
-def _mean_square(moments: npt.NDArray[np.float64]) -> float:
-    """Squares, summed over channels."""
-    return float(moments[1].sum())
-
-
-def _variance(moments: npt.NDArray[np.float64]) -> float:
-    """Variances, summed over channels."""
-    mean, square = moments
-    return float(np.maximum(square - mean * mean, 0.0).sum())
+    def _variance(self, sums: npt.NDArray[np.float64], seen: int) -> float:
+        """Variances likewise: an image more makes the sum of squares around the mean no smaller."""
+        mean, square = sums
+        return float(np.maximum(square - mean * mean / seen, 0.0).sum()) / len(self._images)
 
 
 def with_values(
     model: ir.Model, layers: Sequence[NextLayers], images: Sequence[Feed], most: int, threads: int = 1
 ) -> Iterator[tuple[NextLayers, Sequence[Feed]]]:
-    """Each with what it needs of the float model on each image, which runs as often as that fits into memory in parts.
+    """Each with what it needs of the float model on some images, which runs as often as that fits into memory in parts.
+
+    Large tensors have so many positions that a few images tell as much of them as many do of a small one: each gets
+    the first images, as many as give `ENOUGH` values, and `FEWEST` at least.
 
     Args:
         model: the float graph.
@@ -142,14 +156,24 @@ def with_values(
     waiting = list(layers)
     while waiting:
         part = [waiting.pop(0)]
-        size = part[0].bytes
-        while waiting and (size + waiting[0].bytes) * len(images) <= most:
-            size += waiting[0].bytes
+        size = _bytes(part[0], images)
+        while waiting and size + _bytes(waiting[0], images) <= most:
+            size += _bytes(waiting[0], images)
             part.append(waiting.pop(0))
+        seen = max(_enough(one, images) for one in part)
         taps = dict.fromkeys(name for one in part for name in one.taps)
-        values = _float_values(model, list(taps), images, threads)
+        values = _float_values(model, list(taps), images[:seen], threads)
         for one in part:
-            yield one, values
+            yield one, values[: _enough(one, images)]
+
+
+def _enough(one: NextLayers, images: Sequence[Feed]) -> int:
+    """Number of images that this one is looked at on."""
+    return min(len(images), max(FEWEST, ENOUGH // max(1, one.values)))
+
+
+def _bytes(one: NextLayers, images: Sequence[Feed]) -> int:
+    return _FLOAT_BYTES * one.values * _enough(one, images)
 
 
 def _float_values(model: ir.Model, taps: Sequence[str], images: Sequence[Feed], threads: int) -> list[Feed]:

@@ -40,9 +40,9 @@ class OpenActivations:
         """
         return damage(self._run(params, self.roots))
 
-    def loss(self, root: str, params: Params, damage: Damage) -> Callable[[QuantParams], float]:
-        """That damage by the grid of one root, the others as they are."""
-        return lambda grid: self.cost({**params, root: grid}, damage)
+    def loss(self, root: str, params: Params, damage: Damage) -> Callable[[QuantParams, float], float]:
+        """That damage by the grid of one root, the others as they are; told of a limit, it stops where it is passed."""
+        return lambda grid, limit: damage.up_to(limit, self._run({**params, root: grid}, self.roots))
 
     def shares_alone(self, roots: Sequence[str], params: Params, damage: Damage) -> dict[str, float]:
         """The share of the damage that each grid does by itself, on the image that all together damage most."""

@@ -23,7 +23,8 @@ from detquant.numerics import QuantParams, QuantSpec
 from detquant.numerics.grid import SMALLEST_SCALE
 from detquant.numerics.rounding import half_even
 
-Loss = Callable[[QuantParams], float]
+Loss = Callable[[QuantParams, float], float]
+"""The loss of a grid, told the least so far: once it has more it need not go on, and any number above will do."""
 
 COARSE = (0.85, 0.7, 0.55, 0.42, 0.3, 0.2, 1.2, 1.5)
 FINE = (0.95, 1.05, 0.9, 1.1)
@@ -74,7 +75,7 @@ class Search:
         if key in self.tried:
             return
         grid = QuantParams(q, np.asarray(kept[0]), np.asarray(kept[1], np.int64))
-        self.tried[key] = loss = self._loss(grid)
+        self.tried[key] = loss = self._loss(grid, self.least)
         if loss < self.least:
             self.best, self.least = grid, loss
 

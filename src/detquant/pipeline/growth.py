@@ -24,8 +24,8 @@ NARROWER = 0.75
 
 GREW = (
     "The result is {ratio:.2f} times as large as the file that came in ({after} after {before}). It holds {codes} of "
-    "8-bit weights, {floats} of numbers in float32{widened} and {rest} that describe the graph: operators, names, and "
-    "scale and zero point of each grid{text}."
+    "quantised weights, {floats} of numbers in float32{widened} and {rest} that describe the graph: operators, names, "
+    "and scale and zero point of each grid{text}."
 )
 PLAIN = "The result is {ratio:.2f} times as large as the file that came in ({after} after {before})."
 WIDENED = ", which came in 16 bits or fewer (what stays in float is widened)"

@@ -124,7 +124,7 @@ class Histograms:
         function = FUNCTIONS.get(self._qm.plan.preactivations.get(root, ""), _same)
         clean = function(centres)
 
-        def error(grid: QuantParams) -> float:
+        def error(grid: QuantParams, least: float) -> float:
             off = np.abs(function(fake_quantize(centres, grid)) - clean).astype(np.float64)
             return float(np.dot(weights, off**power))
 
