@@ -1,6 +1,6 @@
 """detquant beside AIMET-ONNX's AdaRound: the same graph, images and widths, measured in one process.
 
-    python benchmarks/aimet.py MODEL.onnx --data DATA --recipe w4a8 --calib 64 --python ~/aimet/bin/python
+    python benchmarks/aimet.py MODEL.onnx --data DATA --recipe w4a8 --python ~/aimet/bin/python
 
 AIMET runs in an environment of its own, which `pip install aimet-onnx==2.42.*` makes; its Python is given by --python
 or in AIMET_PYTHON. Which layers and tensors are rounded, and to how many bits, is what detquant plans for the recipe
@@ -160,7 +160,7 @@ def bench(
     data: Path,
     recipe: str = "w4a8",
     python: Path | None = None,
-    calib: Count = 64,
+    calib: Count = 128,
     limit: Count | None = None,
     iterations: Count = 500,
     scheme: str = SCHEMES[0],

@@ -136,7 +136,7 @@ def chosen(only: Sequence[str]) -> list[Case]:
 def bench(
     *,
     only: Names = None,
-    calib: Count = 64,
+    calib: Count = 128,
     limit: Count | None = None,
     iterations: Count = 500,
     work: Path | None = None,
@@ -145,7 +145,7 @@ def bench(
 
     Args:
         only: Beginnings of rows, such as yolov8n, yolov8n/w4a8, "yolov8n/w4a8 max-drop 0.5" or yolov8n/w4a8/ort.
-        calib: Number of calibration images.
+        calib: Number of calibration images, but for rows that say their own.
         limit: Measure on the first so many validation images only.
         iterations: Steps of each layer by AIMET.
         work: Folder in which the 8-bit files are kept for the next run; else they are made anew.

@@ -154,7 +154,7 @@ def by_detquant(case: Case, setting: Setting, detector: Detector, dataset: Datas
     """By the recipe, or by its widths alone."""
     recipe = load_recipe(case.recipe)
     wish = plain(recipe) if case.by == PLAIN else recipe
-    common = {"target": case.target, "calib": setting.calib, "val_limit": setting.limit}
+    common = {"target": case.target, "calib": case.calib or setting.calib, "val_limit": setting.limit}
     work = partial(quantize, detector, dataset, recipe=wish, **common, **case.options)
     result, whole = stopwatch(work)
     row = result.report.row(QUANTIZED)
@@ -174,7 +174,7 @@ def by_detquant(case: Case, setting: Setting, detector: Detector, dataset: Datas
 
 def by_aimet(case: Case, setting: Setting, detector: Detector, dataset: Dataset) -> Made:
     """By AIMET's AdaRound, at the widths of the recipe's plan."""
-    work = Work(detector=detector, dataset=dataset, calib=setting.calib)
+    work = Work(detector=detector, dataset=dataset, calib=case.calib or setting.calib)
     made = adaround(work, case.recipe, aimet_python(None), target=case.target, iterations=setting.iterations)
     place = load_target(case.target)
     found = compare([own_file(detector, place, 1), made.entry()], detector.family, dataset, limit=setting.limit)
