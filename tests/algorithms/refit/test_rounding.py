@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -124,3 +125,19 @@ def test_limits_are_kept_and_others_make_good_what_they_take():
     free = problem(1, 16, 40, bits=8)
     plain = limit(nearest(free, free.first_steps()))
     assert total(rounding, codes, steps) < total(free, plain, free.first_steps())
+
+
+def test_a_few_enormous_inputs_do_not_end_it():
+    """What single precision cuts off of the large ones is more than the others have."""
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(60, 2000)) * np.where(np.arange(60) < 2, 1e5, 1.0)[:, None]
+    x[:30] += x[0]
+    hessian = (x @ x.T / 2000).astype(np.float32)[None]
+    with pytest.raises(np.linalg.LinAlgError):
+        np.linalg.cholesky(np.linalg.inv(hessian.astype(np.float64)))
+    rounding = replace(problem(1, 4, 60), hessian=hessian)
+    codes, scale = rounding.codes(rounding.first_steps())
+    assert np.isfinite(scale).all() and (scale > 0).all()
+    assert ((codes >= rounding.qmin) & (codes <= rounding.qmax) & (codes == np.rint(codes))).all()
+    plain = rounding.first_steps()
+    assert total(rounding, codes, scale) <= total(rounding, nearest(rounding, plain), plain)

@@ -31,14 +31,15 @@ class Sums:
     """Sums of products over positions, for each group.
 
     Args:
-        groups: how many.
-        inputs: numbers of input to a position, K.
-        outputs: outputs of a group, O.
-        centred: whether the layer has a bias that takes means out.
+        x: a point near the inputs' means, ``[G, K, 1]``, from which they are counted: single precision loses what
+            varies little about a large mean.
+        y: such a point of outputs, ``[G, O, 1]``.
+        centred: whether the layer has a bias that takes means out; if not, both points are zero.
     """
 
-    def __init__(self, groups: int, inputs: int, outputs: int, *, centred: bool = True) -> None:
-        self.count, self.centred = 0.0, centred
+    def __init__(self, x: Floats, y: Floats, *, centred: bool = True) -> None:
+        (groups, inputs, _), outputs = x.shape, y.shape[1]
+        self.count, self.centred, self.origin = 0.0, centred, (x, y)
         self.xx = np.zeros((groups, inputs, inputs))
         self.yx = np.zeros((groups, outputs, inputs))
         self.x, self.y = np.zeros((groups, inputs)), np.zeros((groups, outputs))
@@ -57,7 +58,7 @@ class Sums:
             return
         x, y, weights = (np.concatenate(arrays, axis=-1) for arrays in zip(*self._waiting, strict=True))
         self._waiting.clear()
-        root = np.sqrt(weights)
+        x, y, root = x - self.origin[0], y - self.origin[1], np.sqrt(weights)
         self.x += (x * weights).sum(axis=2, dtype=np.float64)
         self.y += (y * weights).sum(axis=2, dtype=np.float64)
         x, y = x * root, y * root
@@ -70,7 +71,7 @@ class Sums:
     def __add__(self, other: Sums) -> Sums:
         self.flush()
         other.flush()
-        both = Sums(len(self.xx), self.xx.shape[1], self.yx.shape[1], centred=self.centred)
+        both = Sums(*self.origin, centred=self.centred)
         for name in ("count", "xx", "yx", "x", "y", "yy"):
             setattr(both, name, getattr(self, name) + getattr(other, name))
         return both
@@ -81,8 +82,8 @@ class Sums:
         x, y = self.x / self.count, self.y / self.count
         a, b = (x, y) if self.centred else (np.zeros_like(x), np.zeros_like(y))
         return Moments(
-            x=x,
-            y=y,
+            x=x + self.origin[0][..., 0],
+            y=y + self.origin[1][..., 0],
             xx=self.xx / self.count - a[:, :, None] * a[:, None, :],
             yx=self.yx / self.count - b[:, :, None] * a[:, None, :],
             yy=self.yy / self.count - np.square(b),
@@ -151,13 +152,14 @@ class Halves:
     """Sums over two halves of the images, of which each can look at what the other says.
 
     Args:
-        x: inputs of an image, ``[G, K, P]``, for the shape.
+        x: inputs of an image, ``[G, K, P]``, for the shape and for where they are.
         y: outputs of it, ``[G, O, P]``.
         centred: see `Sums`.
     """
 
     def __init__(self, x: Floats, y: Floats, *, centred: bool) -> None:
-        self._sums = [Sums(len(x), x.shape[1], y.shape[1], centred=centred) for _ in range(2)]
+        origins = [np.float32(centred) * one.mean(axis=2, keepdims=True, dtype=np.float32) for one in (x, y)]
+        self._sums = [Sums(*origins, centred=centred) for _ in range(2)]
 
     def add(self, image: int, x: Floats, y: Floats, weights: Floats) -> None:
         """Adds positions of an image, named by its place, see `Sums.add`."""

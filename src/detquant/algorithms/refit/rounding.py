@@ -16,15 +16,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detquant.numerics.arrays import Floats, Ints
+from detquant.numerics.arrays import Doubles, Floats, Ints
 
 Limit = Callable[[Floats], Floats]
 """Brings codes ``[G, O, K]`` within what kernels add up without overflow."""
 
 BLOCK = 64
+LEAST_ADDED, MOST_ADDED = 1e-4, 1.0
+"""What is added to a diagonal that is too small, as a share of its mean: ten times as much until it is enough."""
 RATIOS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5, 0.45, 0.4, 0.35, 0.3)
 COARSER = (1.06, 1.12, 1.2, 1.28, 1.38, 1.5, 1.7, 2.0)
 """More of them, where neighbours must be drawn in so that no pair overflows."""
+
+
+def inverse_root(matrices: Floats) -> Doubles:
+    """The Cholesky factors of the inverses of ``[G, K, K]``.
+
+    Where a few inputs are larger by orders of magnitude, what single precision cuts off is more than what the others
+    have, and a matrix is not positive definite. Then as much is added to the diagonals as makes it so.
+    """
+    h = matrices.astype(np.float64)
+    diagonal, more = np.diagonal(h, axis1=1, axis2=2).mean(axis=1)[:, None, None] * np.eye(h.shape[1]), 0.0
+    while True:
+        try:
+            return np.asarray(np.linalg.cholesky(np.linalg.inv(h + more * diagonal)), np.float64)
+        except np.linalg.LinAlgError:
+            if more >= MOST_ADDED:
+                raise
+            more = max(10 * more, LEAST_ADDED)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +115,7 @@ class Rounding:
         order = np.argsort(-np.diagonal(self.hessian, axis1=1, axis2=2), axis=1, kind="stable")
         back = np.argsort(order, axis=1)
         h = np.take_along_axis(np.take_along_axis(self.hessian, order[:, :, None], 1), order[:, None, :], 2)
-        u = np.linalg.cholesky(np.linalg.inv(h.astype(np.float64))).swapaxes(1, 2).astype(np.float32)
+        u = inverse_root(h).swapaxes(1, 2).astype(np.float32)
         w = np.take_along_axis(self.wished, order[:, None, :], 2).astype(np.float32)
         codes, steps = np.zeros_like(w), self.steps_of(scale)[..., 0]
         count = w.shape[2]
