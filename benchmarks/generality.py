@@ -21,6 +21,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
+from markdown_table import line, markdown
 
 from detquant.data import Dataset, open_dataset
 from detquant.errors import DetquantError
@@ -33,6 +34,8 @@ from detquant.report.row import AGREEMENT
 ASSETS = Path(__file__).resolve().parents[2] / "shared" / "assets"
 COCO, WEIGHTS = ASSETS / "coco", ASSETS / "weights"
 HEADER = ("model", "runtime", "measured", "images", "float", "w8a8", "drop", "to float's time", "kept by the guard")
+TEXTS = 3
+"""Columns before those of numbers."""
 TARGETS = ("ort", "openvino")
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
 Opener = Callable[[Path], Dataset]
@@ -150,7 +153,7 @@ def measured(net: Net, target: str, calib: int, limit: int | None) -> Row:
             options: dict[str, Any] = {"imgsz": net.imgsz, "preprocess": net.preprocess, "calib": calib}
             found = quantize(file, data, target=target, val_limit=limit, progress=progress, **options).report
         except DetquantError as error:
-            return Row((net.name, target, "–", *[""] * (len(HEADER) - 4), str(error).replace("|", "/")[:120]))
+            return Row((net.name, target, "–", *[""] * (len(HEADER) - 4), str(error)[:120]))
     row = found.row(QUANTIZED)
     labelled = found.measure != AGREEMENT
     before, after = (one.value(found.measure) or 0.0 for one in (found.reference, row))
@@ -167,12 +170,6 @@ def quoted(rows: Sequence[Row]) -> Iterator[str]:
         drops = [r.drop for r in rows if r.drop is not None and r.labelled and target in (r.target, "")]
         if drops:
             yield f"{target or 'all'}: worst drop {max(drops):.2f}, mean {mean(drops):.2f}, of {len(drops)}"
-
-
-def markdown(rows: Sequence[Row]) -> str:
-    """The table."""
-    rule = ("---", "---", "---", *["---:"] * (len(HEADER) - 3))
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (HEADER, rule, *(row.cells for row in rows)))
 
 
 @app.default
@@ -197,8 +194,8 @@ def generality(
             continue
         for target in targets or TARGETS:
             rows.append(measured(net, target, calib, limit))
-            print("| " + " | ".join(rows[-1].cells) + " |", file=sys.stderr)
-    print(markdown(rows))
+            print(line(rows[-1].cells), file=sys.stderr)
+    print(markdown(HEADER, [row.cells for row in rows], texts=TEXTS))
     print("\n" + "; ".join(quoted(rows)) + f". {processor_name()}, 1 thread, at most {calib} calibration images.")
 
 

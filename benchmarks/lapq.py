@@ -9,13 +9,14 @@ with the steps that calibration finds. A classifier's loss is cross-entropy, a d
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
+from markdown_table import markdown
 
 import detquant
 from detquant.errors import DetquantError
@@ -62,12 +63,6 @@ def cells(name: str, result: detquant.Result) -> tuple[str, ...]:
     )
 
 
-def markdown(rows: Sequence[Sequence[str]]) -> str:
-    """The table."""
-    rule = [*["---"] * TEXTS, *["---:"] * (len(HEADER) - TEXTS)]
-    return "\n".join("| " + " | ".join(one) + " |" for one in (HEADER, rule, *rows))
-
-
 @app.default
 def table(
     model: str,
@@ -97,7 +92,7 @@ def table(
         result = detquant.quantize(model, data, recipe=one, target=target, calib=calib, val_limit=limit)
         rows.append(cells(name, result))
         print(*(note.sentence for note in result.report.row("quantized").notes), sep="\n", file=sys.stderr, flush=True)
-    print(f"{Path(model).name}, {recipe} on {target}\n\n{markdown(rows)}")
+    print(f"{Path(model).name}, {recipe} on {target}\n\n{markdown(HEADER, rows, texts=TEXTS)}")
 
 
 if __name__ == "__main__":

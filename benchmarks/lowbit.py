@@ -9,23 +9,22 @@ AIMET's rows want its Python in AIMET_PYTHON, see `aimet.py`; a row that cannot 
 
 from __future__ import annotations
 
-import multiprocessing
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import mean
-from typing import Annotated, TypeVar
+from typing import Annotated
 
+from alone import alone
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 from lowbit_measure import FLOAT_BITS, Found, Setting, eight_bits, measured
 from lowbit_rows import CASES, DETQUANT, LEAST, MEANS, Case
+from markdown_table import line, markdown, refusal
 
-from detquant.errors import DetquantError, OptionError, in_short
+from detquant.errors import DetquantError, OptionError
 from detquant.pipeline.memory import processor_name
 from detquant.targets import target_figures
 
@@ -36,25 +35,11 @@ HEADER = (
 TEXTS = 6
 """Columns before those of numbers."""
 UNKNOWN = "–"
-SAID = 160
-"""Characters of why a row could not be had."""
 
-T = TypeVar("T")
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
 Names = Annotated[list[str] | None, Parameter(consume_multiple=True)]
 Rows = list[tuple[Case, "Found | str"]]
 app = App(name="lowbit", help="Prints what quantisation below eight bits costs and takes, as a Markdown table.")
-
-
-def alone(work: Callable[[], T]) -> T | str:
-    """What a function gives in a process of its own, or in a sentence why it gives nothing."""
-    try:
-        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as one:
-            return one.submit(work).result()
-    except DetquantError as error:
-        return str(error)
-    except (Exception, BrokenProcessPool) as error:  # whatever it fails with is its result
-        return f"fails with {in_short(error)}"
 
 
 def row(case: Case, setting: Setting) -> Found | str:
@@ -67,7 +52,7 @@ def cells(case: Case, found: Found | str) -> tuple[str, ...]:
     """What the table says of a row."""
     first = (case.model, case.wish, case.target, case.by)
     if isinstance(found, str):
-        return (*first, found.replace("|", "/")[:SAID], *[""] * (len(HEADER) - len(first) - 1))
+        return refusal(first, found, len(HEADER))
     shown = (
         *(f"{value:.2f}" for value in (found.before, found.after, found.before - found.after)),
         ", ".join(f"{name_of_width(bits)}: {share:.0f} %" for bits, share in found.shares.items()),
@@ -114,12 +99,6 @@ def beside_peers(rows: Rows) -> Iterator[str]:
             yield f"{case.peerless}: {case.by} loses {theirs:.2f}, detquant {mine:.2f}: {verdict}"
 
 
-def markdown(rows: Sequence[Sequence[str]]) -> str:
-    """The table."""
-    rule = [*["---"] * TEXTS, *["---:"] * (len(HEADER) - TEXTS)]
-    return "\n".join("| " + " | ".join(one) + " |" for one in (HEADER, rule, *rows))
-
-
 def chosen(only: Sequence[str]) -> list[Case]:
     """The rows that are asked for.
 
@@ -156,8 +135,8 @@ def bench(
         for case in cases:
             print(case.key, file=sys.stderr)
             rows.append((case, row(case, setting)))
-            print("| " + " | ".join(cells(*rows[-1])) + " |", file=sys.stderr)  # should the rest be cut short
-    print(markdown([cells(*one) for one in rows]))
+            print(line(cells(*rows[-1])), file=sys.stderr)  # should the rest be cut short
+    print(markdown(HEADER, [cells(*one) for one in rows], texts=TEXTS))
     told = "".join(f"\n{line}.  " for line in (*means(rows), *beside_peers(rows)))
     versions = ", ".join(f"{one['name']} {one['version']}" for one in target_figures()["targets"] if one["version"])
     print(f"{told}\n{versions}; {calib} calibration images, 1 thread, {processor_name()}.")
