@@ -107,7 +107,8 @@ def table(
         print(*([] if isinstance(found, str) else found.notes), sep="\n", file=sys.stderr)
         print(line(rows[-1]), file=sys.stderr, flush=True)  # should the rest be cut short
     print(f"{Path(model).name}, {recipe} on {target}\n\n{markdown(HEADER, rows, texts=TEXTS)}")
-    print(f"\n{calib} calibration images, {os.cpu_count()} processors, {processor_name()}.")
+    told = "the steps' own" if iterations is None else f"{iterations}"
+    print(f"\n{calib} calibration images, iterations: {told}, threads: {os.cpu_count()}, {processor_name()}.")
 
 
 if __name__ == "__main__":
