@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
@@ -13,10 +14,21 @@ from detquant.data.scenes import open_scenes
 from detquant.pipeline.detector import load
 from detquant.pipeline.job import Job
 from detquant.recipes import load_recipe
-from detquant.spread import spread_over
+from detquant.spread import processors, spread_over
 from detquant.targets import load_target
 
 STEPS = ("guard", "ranges")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not say which processors are meant")
+def test_processors_that_this_process_may_not_run_on_do_not_count():
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        assert processors() == 1
+    finally:
+        os.sched_setaffinity(0, before)
+    assert processors() == len(before)
 
 
 def quantised(executor=None) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from detquant.graph.weights import replace_weight
 from detquant.numerics import Capability, QuantParams, QuantSpec, grid_from_range
 from detquant.numerics.arrays import Ints
 from detquant.recipes import Fixed, Own, Plan
+from detquant.spread import processors
 
 
 def calibrate(
@@ -66,7 +66,7 @@ def activation_grids(
         return grid_from_range(*_range(values, plan, statistics, name, point.spec), point.spec)
 
     own = {name: point for name, point in plan.points.items() if isinstance(point, Own | Fixed)}
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # numpy works beside itself
+    with ThreadPoolExecutor(processors()) as pool:  # numpy works beside itself
         return dict(zip(own, pool.map(find, own.keys(), own.values()), strict=True))
 
 
@@ -90,7 +90,7 @@ def with_weight_grids(qm: QuantModel, capability: Capability, before: QuantModel
         return weight_grid(nodes[name], spec, x=x, peaks=peaks)
 
     wishes = qm.plan.weights
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # numpy works beside itself
+    with ThreadPoolExecutor(processors()) as pool:  # numpy works beside itself
         grids = dict(zip(wishes, pool.map(find, wishes.keys(), wishes.values()), strict=True))
     return with_weights_on(qm, grids)
 

@@ -7,8 +7,6 @@ nothing. If the plan loses as much, the recipe is to blame, and the figures say 
 
 from __future__ import annotations
 
-import os
-
 import onnx_ir as ir
 
 from detquant.data import Dataset
@@ -20,6 +18,7 @@ from detquant.graph import OrtRunner
 from detquant.graph.saturation import with_saturation
 from detquant.pipeline.evaluate import Side, run_over
 from detquant.progress import Progress
+from detquant.spread import processors
 from detquant.targets import Target
 
 POINTS, IMAGES = 1.0, 2.0
@@ -67,7 +66,7 @@ def require_as_planned(
     found = _points(family.task, before, after)
     if _points(family.task, before, before) - found <= allowed:
         return
-    runner = OrtRunner(with_saturation(qdq), os.cpu_count() or 1, optimisation="basic")
+    runner = OrtRunner(with_saturation(qdq), processors(), optimisation="basic")
     plan = run_over(family, {"plan": runner}, dataset, limit=limit, progress=progress).sides["plan"]
     planned = _points(family.task, before, plan)
     if planned - found > allowed:

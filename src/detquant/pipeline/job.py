@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
@@ -40,6 +39,7 @@ from detquant.pipeline.prepared import prepared
 from detquant.pipeline.storage import said_of_storage
 from detquant.progress import Progress
 from detquant.recipes import Choice, Plan, Recipe, Stage, plan
+from detquant.spread import processors
 from detquant.targets import Target
 
 FEEDS = 8
@@ -161,7 +161,7 @@ class Job:
         Raises:
             RecipeError: the decisions given are not about this model.
         """
-        started, threads = time.perf_counter(), os.cpu_count() or 1
+        started, threads = time.perf_counter(), processors()
         steps = build_steps(self.recipe)
         (model, uneven), family = self._rewritten(threads), self.detector.family
         ranges = self.detector.ranges
@@ -238,7 +238,7 @@ class Job:
             by_channel=sorted(inputs),
             range_tolerance=self.recipe.range_tolerance,
             informativeness=lambda outputs: informativeness(family.scores(outputs)),
-            threads=os.cpu_count() or 1,
+            threads=processors(),
             executor=self.executor,
             store=store,
             progress=self.progress,

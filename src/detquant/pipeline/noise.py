@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
@@ -13,6 +12,7 @@ import onnx_ir as ir
 
 from detquant.errors import ModelError
 from detquant.graph import OrtRunner
+from detquant.spread import processors
 
 Outputs = Mapping[str, npt.NDArray[Any]]
 
@@ -31,7 +31,7 @@ def on_noise(model: ir.Model) -> Callable[[], Outputs]:
     def run() -> Outputs:
         try:
             feeds = {value.name or "": _noise(value) for value in _images(model)}
-            return OrtRunner(model, os.cpu_count() or 1, optimisation="basic").run(feeds)
+            return OrtRunner(model, processors(), optimisation="basic").run(feeds)
         except ModelError:
             return {}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from detquant.errors import OptionError
 from detquant.search.cluster import Cluster
 from detquant.search.processes import Processes
+from detquant.spread import processors
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def workers(executor: Executor | None, jobs: int | None, cluster: str | None) ->
     """
     if sum(one is not None for one in (executor, jobs, cluster)) > 1:
         raise OptionError("executor, jobs and cluster each say where a search runs: give one of them.")
-    count = jobs or os.cpu_count() or 1
+    count = jobs or processors()
     if executor is not None:
         yield executor
     elif cluster is not None:

@@ -8,7 +8,6 @@ the place of its part, so what is made of them does not depend on who did what.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
 from contextlib import ExitStack
@@ -16,6 +15,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from detquant.errors import WorkerError
 from detquant.search.processes import Processes
+from detquant.spread import processors
 
 S = TypeVar("S")
 I = TypeVar("I")
@@ -138,7 +138,7 @@ class _Hands:
         if isinstance(self.executor, Renews):
             self.executor.renew()
             return
-        self.executor = self.stack.enter_context(Processes(os.cpu_count() or 1))
+        self.executor = self.stack.enter_context(Processes(processors()))
         self.token = self._share()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from detquant.pipeline.doctor.search import Finding, Search
 from detquant.pipeline.doctor.unlabelled import glance
 from detquant.pipeline.doctor.verdict import HEALTHY, Verdict, judge, reads_option
 from detquant.progress import Progress
+from detquant.spread import processors
 from detquant.targets import Runner
 
 IMAGES, QUICK = 16, 4
@@ -50,7 +50,7 @@ def diagnose(
     """
     if detector.family.task != "detect":
         raise ModelError("The doctor looks at detectors. Of a classifier, compare evaluate with each --preprocess.")
-    started, family, opening = time.perf_counter(), detector.family, detector.opening(os.cpu_count() or 1)
+    started, family, opening = time.perf_counter(), detector.family, detector.opening(processors())
     runner = opening.runner
     found: Sequence[Finding] = ()
     if dataset.ground_truth is None:
@@ -101,7 +101,7 @@ def require_sound(
     family = detector.family
     if family.task != "detect":
         return []
-    runner = detector.open(os.cpu_count() or 1)
+    runner = detector.open(processors())
     if dataset.ground_truth is None:
         seen, verdict = _without_labels(family, runner, Pictures(dataset.validation[: 2 * IMAGES], IMAGES))
         if not seen[0].objects and not force:
