@@ -1,9 +1,10 @@
-"""Widths chosen within a budget, and the recipe that says them, on the embedded detector."""
+"""Widths chosen within a budget, and the recipe that says them, on the embedded classifier."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -54,10 +55,16 @@ def files(job, begun, choices):
 
 
 def facts_of(job, begun):
+    """The facts; files of the same widths are made once, as many budgets ask for them."""
+
+    @cache
+    def made(widths):
+        return files(job, begun, uniform(dict(widths), begun.model, job.recipe))
+
     return Facts(
         model=begun.model,
         capability=job.target.capability,
-        lowered=lambda widths: files(job, begun, uniform(widths, begun.model, job.recipe)),
+        lowered=lambda widths: made(tuple(widths.items())),
     )
 
 
