@@ -19,6 +19,7 @@ from detquant.calibration import Note
 from detquant.data import Skip
 from detquant.families import COCO_NAMES
 from detquant.graph import prepare
+from detquant.importers.openvino import reading
 from detquant.recipes import Stage
 from detquant.report.quantization import Calibration, IntegerShare, Quantization
 from detquant.report.report import Picture, Report
@@ -365,6 +366,19 @@ def no_cache() -> None:
 def no_last_defence() -> None:
     """A fault shows its traceback: no test takes the program's sentence about it for an answer."""
     os.environ["DETQUANT_DEBUG"] = "1"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_processor() -> Iterator[None]:
+    """One for each process of the suite: threads of ONNX Runtime wait for each other by spinning, a third of all time.
+
+    OpenVINO starts its own, however many there are in truth, and its memory is bounded by their number.
+    """
+    truth = os.cpu_count() or 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reading, "_MEMORY_OF_A_THREAD", truth * reading._MEMORY_OF_A_THREAD)
+        patch.setattr(os, "cpu_count", lambda: 1)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -21,12 +21,19 @@ def data(square_data):
     return square_data(images=4)
 
 
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    """A folder for the one result that many tests read."""
+    return tmp_path_factory.mktemp("first") / "made"
+
+
 @pytest.fixture
-def report(square_model, data, tmp_path, clock):
-    """The folder of a result in which much went to float, the convolution of the image first."""
+def report(first, square_model, data, clock):
+    """The report of a result in which much went to float, the convolution of the image first."""
     clock(0.5)
-    quantize(square_model, data, recipe=RECIPE, calib=2).save(tmp_path / "first")
-    return tmp_path / "first" / "report.json"
+    if not first.exists():
+        quantize(square_model, data, recipe=RECIPE, calib=2).save(first)
+    return first / "report.json"
 
 
 def changed(report, tmp_path, change):

@@ -87,7 +87,6 @@ def test_a_mean_width_is_kept_and_used(table, facts, job, solver):
     assert "4.50 bits on average" in found[4.5].sentence()
 
 
-@pytest.mark.slow
 def test_the_exact_solver_is_never_worse(table, facts, job):
     for text in ("3bits", "4.3bits", "0.7MB", "50%"):
         exact, greedy = (assign(table, parse_budget(text), facts, job.recipe, s) for s in ("exact", "greedy"))
@@ -105,7 +104,6 @@ def test_bytes_are_those_of_the_files(table, facts, job, begun):
     assert 0.97 * aim < made.size_bytes <= aim
 
 
-@pytest.mark.slow
 def test_zipped_bytes_are_those_of_packed_files(table, facts, job, begun):
     before = files(job, begun, {}).zipped_bytes()
     budget = parse_budget(f"{round(0.7 * before)}B zip")
