@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def no_clock(monkeypatch):
-    """Integers are found faster than float, and at once: the real clock is for the tests of placement."""
+    """Integers are found faster than float, and at once; test_decisions.py has a run with the real clock."""
     monkeypatch.setattr("detquant.algorithms.placement.alternate", answering(2.0))
 
 
