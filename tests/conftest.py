@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
@@ -19,6 +20,7 @@ from detquant.calibration import Note
 from detquant.data import Skip
 from detquant.families import COCO_NAMES
 from detquant.graph import prepare
+from detquant.importers.openvino import reading
 from detquant.recipes import Stage
 from detquant.report.quantization import Calibration, IntegerShare, Quantization
 from detquant.report.report import Picture, Report
@@ -367,6 +369,22 @@ def no_last_defence() -> None:
     os.environ["DETQUANT_DEBUG"] = "1"
 
 
+@pytest.fixture(autouse=True, scope="session")
+def one_processor() -> Iterator[None]:
+    """One for each process of the suite: threads of ONNX Runtime wait for each other by spinning, a third of all time.
+
+    OpenVINO starts its own, however many there are in truth, and its memory is bounded by their number.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if hasattr(os, "sched_getaffinity"):
+            patch.setattr(os, "sched_getaffinity", lambda process: {0})
+        else:
+            truth = os.cpu_count() or 1
+            patch.setattr(reading, "_MEMORY_OF_A_THREAD", truth * reading._MEMORY_OF_A_THREAD)
+            patch.setattr(os, "cpu_count", lambda: 1)
+        yield
+
+
 @pytest.fixture(scope="session")
 def one_thread() -> Iterator[None]:
     """torch on one thread: with small tensors others would wait for each other, for ever on a busy machine."""
@@ -379,6 +397,12 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
     else:
         yield
+
+
+def pytest_collection_finish() -> None:
+    """What modules hold by now stays: the collector need not go through it again for each graph that is made."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -21,14 +21,12 @@ STEPS = ("guard", "ranges")
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not say which processors are meant")
-def test_processors_that_this_process_may_not_run_on_do_not_count():
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(before)})
-    try:
-        assert processors() == 1
-    finally:
-        os.sched_setaffinity(0, before)
-    assert processors() == len(before)
+def test_processors_that_this_process_may_not_run_on_do_not_count(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {3, 5, 6})
+    assert processors() == 3
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    assert processors() == 8
 
 
 def quantised(executor=None) -> bytes:

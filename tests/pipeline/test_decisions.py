@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from detquant.algorithms import placement
 from detquant.cli import main
 from detquant.errors import RecipeError
 from detquant.pipeline.quantize import quantize
@@ -15,18 +16,28 @@ from detquant.recipes import load_recipe
 
 RECIPE = replace(load_recipe("w8a8"), steps=tuple(s for s in load_recipe("w8a8").steps if s.name == "placement"))
 
+REAL_CLOCK = placement.alternate
+"""Before a fixture puts another in its place."""
+
 
 @pytest.fixture
 def data(square_data):
     return square_data(images=4)
 
 
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    """A folder for the one result that many tests read."""
+    return tmp_path_factory.mktemp("first") / "made"
+
+
 @pytest.fixture
-def report(square_model, data, tmp_path, clock):
-    """The folder of a result in which much went to float, the convolution of the image first."""
+def report(first, square_model, data, clock):
+    """The report of a result in which much went to float, the convolution of the image first."""
     clock(0.5)
-    quantize(square_model, data, recipe=RECIPE, calib=2).save(tmp_path / "first")
-    return tmp_path / "first" / "report.json"
+    if not first.exists():
+        quantize(square_model, data, recipe=RECIPE, calib=2).save(first)
+    return first / "report.json"
 
 
 def changed(report, tmp_path, change):
@@ -43,6 +54,23 @@ def test_the_report_says_what_was_measured_and_decided(report, square_model):
     assert told["model_sha256"] == found["model_sha256"] and told["recipe"] == "w8a8" and told["target"] == "ort"
     assert told["taken"]["placement"]["kept_float"]["stem"] == "placement: convolution of the image, faster in float"
     assert {"what", "ratio", "low", "high", "bar", "turns"} == set(told["taken"]["placement"]["measured"][0])
+
+
+def test_the_real_clock_is_asked_and_its_figures_are_told(square_model, data, monkeypatch):
+    asked = []
+
+    def alternate(sides, feed, turns):
+        found = REAL_CLOCK(sides, feed, turns)
+        asked.append(found)
+        return found
+
+    monkeypatch.setattr(placement, "alternate", alternate)
+    told = quantize(square_model, data, recipe=RECIPE, calib=2).report.figures()["decisions"]["taken"]["placement"]
+    assert all(set(one) == {"reference", "candidate"} and min(map(min, one.values())) > 0 for one in asked)
+    assert told["measured"][0]["what"] == placement.ALL
+    for one in told["measured"]:
+        assert 0 < one["low"] <= one["ratio"] <= one["high"] and one["turns"] > 0
+    assert sum(one["turns"] for one in told["measured"]) == sum(len(one["reference"]) for one in asked)
 
 
 def test_decisions_of_a_report_give_the_same_bytes_whatever_the_clock_says(report, square_model, data, clock):

@@ -128,7 +128,6 @@ def test_a_failure_of_onnxruntime_is_its_row_and_the_others_are_the_same(made, m
     def fail(*_):
         raise ModelError("onnxruntime's quantize_static fails with ValueError: no.")
 
-    monkeypatch.setattr("detquant.algorithms.placement.alternate", alternate)
     monkeypatch.setattr("detquant.pipeline.naive.quantize_naively", fail)
     result = demo(images=2, calib=SMALL["calib"])
     row = result.report.figures()["rows"][1]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import onnx_ir as ir
@@ -7,12 +9,14 @@ import pytest
 from onnx import helper, numpy_helper
 
 import detquant
+from detquant.data import open_scenes
 from detquant.embedded import embedded_model
 from detquant.errors import ModelError
 from detquant.graph import OrtRunner
 from detquant.graph.qdq import insert_qdq
 from detquant.numerics import UINT8, QuantSpec, grid_from_range
 from detquant.pipeline.detector import load
+from detquant.recipes import load_recipe
 
 IMAGE = np.random.default_rng(0).random((1, 3, 96, 96), np.float32)
 
@@ -67,7 +71,8 @@ def test_a_reading_travels_in_what_is_written(tmp_path):
     onnx.save(in_parts(), tmp_path / "parts.onnx")
     detector = load(tmp_path / "parts.onnx")
     assert detector.family.reading["unit"] == "parts"
-    detquant.quantize(detector, "scenes", calib=4, val_limit=4).save(tmp_path / "out")
+    scenes = open_scenes(calibration=4, validation=4)
+    detquant.quantize(detector, scenes, recipe=replace(load_recipe("w8a8"), steps=())).save(tmp_path / "out")
     again = load(tmp_path / "out/model.onnx")
     assert again.imported.metadata["detquant.reading"] == '["parts"]'
     assert again.family.reading == detector.family.reading

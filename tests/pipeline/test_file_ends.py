@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +24,14 @@ from detquant.pipeline.export import export
 from detquant.pipeline.inspection import inspect, plan
 from detquant.pipeline.predict import predict
 from detquant.pipeline.quantize import quantize
-from detquant.recipes import Fixed
+from detquant.recipes import Fixed, load_recipe
 from detquant.targets import load_target
 
 AP = 57.11
 """Of the original on the first 40 scenes."""
 SIDE = 256
+WHOLE = load_recipe("w8a8")
+PLAIN = replace(WHOLE, steps=())
 LAST = (1, SIDE, SIDE, 3)
 FIRST = (1, 3, SIDE, SIDE)
 
@@ -140,9 +143,13 @@ def test_every_place_runs_them_and_says_where_it_brings_them_to_its_own(files, s
     assert any("float32" in note for note in notes) is not place.keeps_ends
 
 
-@pytest.mark.parametrize("form", ["divided", "bytes, channels last", "half", "channels last"])
-def test_what_is_quantised_takes_and_gives_what_the_file_did(files, scenes, tmp_path, form):
-    result = quantize(files[form], scenes, calib=8, val_limit=8)
+@pytest.mark.parametrize(
+    ("form", "recipe"),
+    [("divided", PLAIN), ("bytes, channels last", WHOLE), ("half", PLAIN), ("channels last", PLAIN)],
+    ids=lambda one: one if isinstance(one, str) else f"{len(one.steps)} steps",
+)
+def test_what_is_quantised_takes_and_gives_what_the_file_did(files, scenes, tmp_path, form, recipe):
+    result = quantize(files[form], scenes, recipe=recipe, calib=4, val_limit=8)
     assert result.report.drop < 4
     told = any("it is fed" in note for note in result.report.figures()["notes"])
     assert told is (form not in ("half", "channels last"))
@@ -174,9 +181,9 @@ def test_where_arithmetic_stays_its_range_is_known(tmp_path):
 
 
 def test_half_precision_is_said_where_a_place_takes_other_files(files, scenes):
-    result = quantize(files["half"], scenes, target="opencv", calib=4, val_limit=4)
+    result = quantize(files["half"], scenes, recipe=PLAIN, target="opencv", calib=2, val_limit=2)
     assert any("images as float16 1 × 3 × 256 × 256 (NCHW)" in note for note in result.report.figures()["notes"])
-    report = quantize(files["half"], scenes, calib=4, val_limit=4).report
+    report = quantize(files["half"], scenes, recipe=PLAIN, calib=2, val_limit=2).report
     assert not any("takes" in note for note in report.figures()["notes"])
 
 

@@ -7,17 +7,19 @@ import json
 import pytest
 
 import detquant
+from detquant.data import open_scenes
 from detquant.errors import RecipeError, TargetError
 from detquant.graph.half_precision import to_half
 from detquant.recipes import load_recipe
 
 RUNTIMES = {"ort": "onnxruntime", "openvino": "openvino", "tflite": "ai_edge_litert", "opencv": "cv2"}
+SCENES = open_scenes(calibration=2, validation=2)
 
 
 @pytest.mark.parametrize("target", RUNTIMES)
 def test_half_precision_gives_the_file_of_export_and_a_row_of_figures(target, tmp_path):
     pytest.importorskip(RUNTIMES[target])
-    result = detquant.quantize("yolov8-pico", "scenes", recipe="fp16", target=target, val_limit=2)
+    result = detquant.quantize("yolov8-pico", SCENES, recipe="fp16", target=target)
     before, after = result.report.reference, result.report.subject
     assert after.precision == "fp16" and abs(result.report.drop) < 1 and result.model is None
     assert after.size_bytes < 0.75 * before.size_bytes and after.zipped_bytes < after.size_bytes
@@ -34,7 +36,7 @@ def test_a_file_that_came_in_half_precision_is_not_said_to_hold_integers(tmp_pat
     import onnx_ir as ir
 
     ir.save(to_half(detquant.load("yolov8-pico").model), tmp_path / "half.onnx")
-    result = detquant.quantize(tmp_path / "half.onnx", "scenes", recipe="fp16", target="ort", val_limit=2)
+    result = detquant.quantize(tmp_path / "half.onnx", SCENES, recipe="fp16", target="ort")
     assert not any("8-bit" in note.sentence for note in result.report.subject.notes)
 
 
@@ -44,7 +46,7 @@ def test_a_file_that_came_in_half_precision_is_not_said_to_hold_integers(tmp_pat
 )
 def test_a_precision_that_a_target_does_not_take_is_refused(target, words):
     with pytest.raises(TargetError, match=words):
-        detquant.quantize("yolov8-pico", "scenes", recipe="fp16", target=target)
+        detquant.quantize("yolov8-pico", SCENES, recipe="fp16", target=target)
 
 
 @pytest.mark.parametrize("ask", [detquant.plan, detquant.inspect])
@@ -55,7 +57,7 @@ def test_there_is_nothing_to_plan(ask):
 
 def test_there_is_nothing_to_choose_besides():
     with pytest.raises(RecipeError, match="each float precision of a target has a row anyway"):
-        detquant.choose("yolov8-pico", "scenes", recipe="fp16", targets=["ort"])
+        detquant.choose("yolov8-pico", SCENES, recipe="fp16", targets=["ort"])
 
 
 def test_a_recipe_in_float_rounds_nothing(tmp_path):

@@ -7,6 +7,7 @@ import onnx_ir as ir
 import pytest
 
 from detquant.cli import main
+from detquant.data import open_scenes
 from detquant.graph import prepare
 from detquant.graph.summary import summarize
 from detquant.pipeline.detector import Detector, load
@@ -17,6 +18,7 @@ from detquant.targets import Artefact
 
 PLAIN = replace(load_recipe("w8a8"), steps=())
 MEGABYTE = 1_000_000
+DETECTOR = load("yolov8-pico")
 
 
 @pytest.fixture
@@ -36,8 +38,7 @@ def graph(build) -> ir.Model:
 
 def of_size(size: int) -> Detector:
     """The embedded detector, 0.6 million parameters, as if its file had these bytes."""
-    detector = load("yolov8-pico")
-    return replace(detector, imported=replace(detector.imported, size_bytes=size))
+    return replace(DETECTOR, imported=replace(DETECTOR.imported, size_bytes=size))
 
 
 def test_what_is_not_larger_needs_no_word(graph) -> None:
@@ -61,14 +62,16 @@ def test_another_engine_tells_nothing_of_what_is_inside() -> None:
 
 
 def test_the_report_says_it() -> None:
-    report = quantize(of_size(MEGABYTE // 2), "scenes", recipe=PLAIN, calib=2, val_limit=1).report.figures()
+    report = quantize(
+        of_size(MEGABYTE // 2), open_scenes(calibration=2, validation=1), recipe=PLAIN, calib=2, val_limit=1
+    ).report.figures()
     assert report["quantized"]["size_bytes"] > MEGABYTE // 2
     assert any("times as large as the file that came in" in note for note in report["notes"])
 
 
 # ---------------------------------------------------------------- in float
 
-PARAMETERS = summarize(load("yolov8-pico").model.graph).parameters
+PARAMETERS = summarize(DETECTOR.model.graph).parameters
 
 
 def test_a_float_result_that_is_not_larger_needs_no_word() -> None:

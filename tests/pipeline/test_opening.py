@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from detquant.cli import main
-from detquant.data import open_dataset
+from detquant.data import open_dataset, open_scenes
 from detquant.data.scenes import scene
 from detquant.errors import MissingExtra, ModelError, TargetError
 from detquant.pipeline.benchmark import benchmark
@@ -30,10 +30,10 @@ PLAIN = replace(load_recipe("w8a8"), steps=())
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The embedded detector in 8 bits, by target."""
-    made = {}
+    made, detector, scenes = {}, load("yolov8-pico"), open_scenes(calibration=4, validation=1)
     for target, name in (("tflite", "model.tflite"), ("tflite-integer", "model.tflite"), ("openvino", "model.xml")):
         folder = tmp_path_factory.mktemp(target)
-        quantize("yolov8-pico", "scenes", recipe=PLAIN, target=target, calib=4, val_limit=1).save(folder)
+        quantize(detector, scenes, recipe=PLAIN, target=target).save(folder)
         made[target] = folder / name
     return made
 

@@ -1,4 +1,4 @@
-"""The embedded detector, calibrated, as searches are given it."""
+"""The embedded classifier, calibrated, as searches are given it: it has a third of the embedded detector's layers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from detquant.data.scenes import open_scenes
+from detquant.data import open_dataset
 from detquant.pipeline.detector import load
 from detquant.pipeline.job import Job
 from detquant.recipes import load_recipe
@@ -16,10 +16,8 @@ from detquant.targets import load_target
 def plain_job(target="ort", **more):
     """Rounded, and nothing more: no clock decides anything."""
     recipe = replace(load_recipe("w8a8"), steps=(), name="plain")
-    dataset = open_scenes(calibration=2, validation=4)
-    return Job(
-        detector=load("yolov8-pico"), dataset=dataset, recipe=recipe, target=load_target(target), looks=True, **more
-    )
+    place, images = load_target(target), open_dataset("crops", 0)
+    return Job(detector=load("resnet-pico"), dataset=images, recipe=recipe, target=place, calib=2, looks=True, **more)
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,7 @@ def affine_as_conv(model: ir.Model) -> ir.Model:
         if node.graph is not copy.graph or node in tail:
             continue
         found = _affine(node)
-        if found is not None and not fold_into_layer(copy.graph, node, found[0], *found[1]):
+        if found is not None and not fold_into_layer(copy.graph, node, found[0], *found[1], names):
             _rewrite(copy.graph, node, *found, names)
     RemoveUnusedNodesPass()(copy)
     return infer_shapes(copy)

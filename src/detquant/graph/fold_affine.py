@@ -20,7 +20,7 @@ import numpy as np
 import onnx_ir as ir
 
 from detquant.graph.fold_batchnorm import fold_into_layer
-from detquant.graph.values import constant, is_op, static_shape
+from detquant.graph.values import constant, is_op, static_shape, used_names
 from detquant.numerics.arrays import Doubles
 
 _Affine = tuple[Doubles, Doubles]
@@ -37,13 +37,14 @@ _LAYERS = ("Conv", "ConvTranspose")
 
 def fold_affine(model: ir.Model) -> ir.Model:
     """Fold every constant product and sum directly behind a convolution, in place."""
+    names = used_names(model.graph)
     for node in tuple(model.graph):
         if is_op(node, *_FORMS):
-            _fold(model.graph, node)
+            _fold(model.graph, node, names)
     return model
 
 
-def _fold(graph: ir.Graph, node: ir.Node) -> None:
+def _fold(graph: ir.Graph, node: ir.Node, names: set[str]) -> None:
     first, second = node.inputs
     value, other = (second, first) if constant(first) is not None and node.op_type in _EITHER_SIDE else (first, second)
     layer, array, shape = value.producer() if value is not None else None, constant(other), static_shape(value)
@@ -52,7 +53,7 @@ def _fold(graph: ir.Graph, node: ir.Node) -> None:
     numbers = by_channel(np.asarray(array, np.float64), shape)
     if numbers is None or (node.op_type == "Div" and not numbers.all()):
         return
-    fold_into_layer(graph, node, value, *_FORMS[node.op_type](numbers))
+    fold_into_layer(graph, node, value, *_FORMS[node.op_type](numbers), names)
 
 
 def by_channel(array: Doubles, shape: tuple[int, ...]) -> Doubles | None:

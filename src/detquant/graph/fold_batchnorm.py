@@ -24,26 +24,27 @@ from collections.abc import Callable
 import numpy as np
 import onnx_ir as ir
 
-from detquant.graph.values import constant, is_op, is_used_once, new_initializer
+from detquant.graph.values import constant, is_op, is_used_once, new_initializer, used_names
 from detquant.numerics.arrays import Array, Doubles
 
 
 def fold_batchnorm(model: ir.Model) -> ir.Model:
     """Fold every BatchNormalization that can be folded, in place."""
+    names = used_names(model.graph)
     for node in tuple(model.graph):
         if is_op(node, "BatchNormalization"):
-            _fold(model.graph, node)
+            _fold(model.graph, node, names)
     return model
 
 
-def _fold(graph: ir.Graph, batchnorm: ir.Node) -> None:
+def _fold(graph: ir.Graph, batchnorm: ir.Node, names: set[str]) -> None:
     affine = affine_of(batchnorm)
     if affine is not None:
-        fold_into_layer(graph, batchnorm, batchnorm.inputs[0], *affine)
+        fold_into_layer(graph, batchnorm, batchnorm.inputs[0], *affine, names)
 
 
 def fold_into_layer(
-    graph: ir.Graph, follower: ir.Node, value: ir.Value | None, slope: Doubles, offset: Doubles
+    graph: ir.Graph, follower: ir.Node, value: ir.Value | None, slope: Doubles, offset: Doubles, names: set[str]
 ) -> bool:
     """Fold slope * x + offset into the layer that makes x, if that can be done.
 
@@ -53,6 +54,7 @@ def fold_into_layer(
         value: x.
         slope: a number for each channel of x.
         offset: alike.
+        names: `used_names` of the graph, kept up to date.
 
     Returns:
         Whether it was folded.
@@ -72,8 +74,8 @@ def fold_into_layer(
     if not (np.isfinite(weight).all() and np.isfinite(bias).all()):  # each alone fits its type, the product does not
         return False
     prefix = old.name if old is not None else layer.name
-    weight_value = new_initializer(graph, f"{prefix}_bn_folded", weight)
-    bias_value = new_initializer(graph, f"{prefix}_bn_bias", bias)
+    weight_value = new_initializer(graph, f"{prefix}_bn_folded", weight, names)
+    bias_value = new_initializer(graph, f"{prefix}_bn_bias", bias, names)
     layer.resize_inputs(3)
     layer.replace_input_with(1, weight_value)
     layer.replace_input_with(2, bias_value)

@@ -33,7 +33,7 @@ from onnx_ir.passes.common import (
 
 from detquant.graph.infer_shapes import infer_shapes
 from detquant.graph.running import OrtRunner
-from detquant.graph.values import constant, is_op, new_initializer, static_shape
+from detquant.graph.values import constant, is_op, new_initializer, static_shape, used_names
 from detquant.numerics.arrays import Array
 
 LIMIT = 4 << 20
@@ -109,7 +109,7 @@ def _become_identity(graph: ir.Graph, node: ir.Node) -> None:
 
 def _fold_shapes(graph: ir.Graph) -> bool:
     """Makes Shape and Size of known shapes constants (case 3); returns whether any was."""
-    changed = False
+    changed, names = False, used_names(graph)
     for node in tuple(graph):
         shape = static_shape(node.inputs[0]) if is_op(node, "Shape", "Size") else None
         if shape is None:
@@ -119,7 +119,7 @@ def _fold_shapes(graph: ir.Graph) -> bool:
             array = np.asarray(shape[start:end], np.int64)
         else:
             array = np.asarray(math.prod(shape), np.int64)
-        changed |= _become_constant(graph, node.outputs[0], array)
+        changed |= _become_constant(graph, node.outputs[0], array, names)
     return changed
 
 
@@ -131,12 +131,12 @@ def _fold_constant_nodes(model: ir.Model, largest: int) -> bool:
     if not wanted:
         return False
     arrays = OrtRunner(_submodel(model, nodes, wanted)).run({})
-    changed = False
+    changed, names = False, used_names(model.graph)
     for value in wanted:
         array = arrays[value.name or ""]
         read = sum(source.const_value.nbytes for source in _sources(value) if source.const_value is not None)
         if array.nbytes <= max(LIMIT, 2 * read):
-            changed |= _become_constant(model.graph, value, array)
+            changed |= _become_constant(model.graph, value, array, names)
     return changed
 
 
@@ -231,11 +231,11 @@ def _submodel(model: ir.Model, nodes: Iterable[ir.Node], wanted: list[ir.Value])
     return ir.Model(graph, ir_version=model.ir_version)
 
 
-def _become_constant(graph: ir.Graph, value: ir.Value, array: Array) -> bool:
+def _become_constant(graph: ir.Graph, value: ir.Value, array: Array, names: set[str]) -> bool:
     """Let an initializer take the place of a computed value; a graph output stays computed."""
     if value.is_graph_output() or not value.uses():
         return False
-    ir.convenience.replace_all_uses_with(value, new_initializer(graph, f"{value.name}_folded", array))
+    ir.convenience.replace_all_uses_with(value, new_initializer(graph, f"{value.name}_folded", array, names))
     node = value.producer()
     if node is not None and not any(map(_is_read, node.outputs)):
         graph.remove(node, safe=True)

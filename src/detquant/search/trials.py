@@ -256,18 +256,18 @@ def tensor_widths(qm: QuantModel, capability: Capability, wished: tuple[int, ...
         capability: the target's facts.
         wished: widths in bits; None for `ACTIVATIONS`.
     """
-    integer = {n.name or "" for n in qm.reference.graph} & set(qm.plan.integer)
+    integer, activations = {n.name or "" for n in qm.reference.graph} & set(qm.plan.integer), qm.activations
     around: dict[str, set[int]] = {}
     for node in qm.reference.graph:
         if node.name not in integer:
             continue
         kernel = capability.kernels.get(node.op_type)
         for value in (*node.inputs, *node.outputs):
-            if value is not None and value.name in qm.activations:
+            if value is not None and value.name in activations:
                 root = qm.plan.root(value.name)
                 taken = set(kernel.activation_bits) - capability.float_bits if kernel is not None else {8}
                 around[root] = around.get(root, set(ACTIVATIONS if wished is None else wished)) & taken
-    roots = dict.fromkeys(qm.plan.root(name) for name in qm.activations)
+    roots = dict.fromkeys(qm.plan.root(name) for name in activations)
     return {root: tuple(sorted(around[root])) for root in roots if around.get(root)}
 
 

@@ -23,14 +23,14 @@ from detquant.pipeline.doctor.unlabelled import glance
 from detquant.pipeline.evaluate import evaluate
 
 
-def blinded(model: onnx.ModelProto, path: Path, bias: float = -30.0) -> Path:
-    """The detector of squares with every score near 0, or near 1, whatever the image."""
+def blinded(model: onnx.ModelProto, path: Path, bias: float = -30.0, classes: int = 80) -> Path:
+    """The detector of squares with the scores of so many classes near 0, or near 1, whatever the image."""
     for one in model.graph.initializer:
         if one.name.startswith(("h8", "h16", "h32")):
             one.CopyFrom(numpy_helper.from_array(np.zeros(one.dims, np.float32), one.name))
         if one.name.startswith(("b8", "b16", "b32")):
             values = numpy_helper.to_array(one).copy()
-            values[4:] = bias
+            values[4 : 4 + classes] = bias
             one.CopyFrom(numpy_helper.from_array(values, one.name))
     onnx.save(model, path)
     return path
@@ -86,7 +86,7 @@ def test_few_objects_do_not_stop(
 def test_everything_found_is_said(
     square_proto: onnx.ModelProto, square_data: Callable[..., Path], tmp_path: Path
 ) -> None:
-    detector = load(blinded(square_proto, tmp_path / "sure.onnx", bias=30.0))
+    detector = load(blinded(square_proto, tmp_path / "sure.onnx", bias=30.0, classes=4))
     [said] = require_sound(detector, open_dataset(square_data(6).parent / "images/val"))
     assert "confident of too much" in said
 

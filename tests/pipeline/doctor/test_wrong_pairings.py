@@ -21,7 +21,7 @@ from detquant.pipeline.detector import load
 from detquant.pipeline.doctor import diagnose
 from detquant.pipeline.evaluate import evaluate
 
-IMAGES = 16
+IMAGES = 6
 SQUARES, SQUARE, SIDE = 6, 16, 96
 RED, BLUE = (0, 0, 255), (255, 0, 0)
 

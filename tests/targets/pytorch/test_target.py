@@ -18,9 +18,17 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 TARGET = load_target("pytorch")
 
 
+@pytest.fixture(scope="module")
+def kept():
+    """The one result that many tests read, once it is made."""
+    return []
+
+
 @pytest.fixture
-def quantised(square_model, square_data):
-    return detquant.quantize(square_model, square_data(), target="pytorch", calib=4)
+def quantised(kept, square_model, square_data):
+    if not kept:
+        kept.append(detquant.quantize(square_model, square_data(), target="pytorch", calib=4))
+    return kept[0]
 
 
 def test_it_is_scored_in_torch_and_no_clock_decides(quantised):

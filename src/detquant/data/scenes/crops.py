@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from functools import lru_cache
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from detquant.data.scenes.scene import scene
+from detquant.data.scenes.scene import Scene, scene
 from detquant.data.scenes.streams import Split
 from detquant.errors import DatasetError
 
@@ -33,10 +34,16 @@ def crop(split: Split, index: int, number: int, seed: int = 0, *, size: int = SI
     Raises:
         DatasetError: there is no such scene, or no such object in it.
     """
-    one = scene(split, index, seed)
+    one = _painted(split, index, seed)
     if not 0 <= number < len(one.boxes):
         raise DatasetError(f"Scene {index} of {split} has no object {number}: it has {len(one.boxes)}, from 0.")
     return _crop(one.image, one.boxes[number], size, _CONTEXT)
+
+
+@lru_cache(maxsize=8)
+def _painted(split: Split, index: int, seed: int) -> Scene:
+    """A scene; who reads its objects one after the other has it painted once."""
+    return scene(split, index, seed)
 
 
 def crops(

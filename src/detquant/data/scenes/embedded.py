@@ -7,6 +7,7 @@ objects: `crops:<seed>/<split>/<index>-<number>.png`. Nothing is ever there; who
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -76,7 +77,7 @@ def _objects(split: Split, scenes: int) -> list[tuple[Path, int]]:
     return [
         (Path(f"{_CROPS_ROOT}0", split, f"{index:06d}-{number}.png"), class_id)
         for index in range(scenes)
-        for number, class_id in enumerate(layout(split, index).class_id.tolist())
+        for number, (_, class_id) in enumerate(_objects_of(split, index, 0))
     ]
 
 
@@ -100,11 +101,18 @@ def ground_truth(split: Split, images: int, seed: int = 0) -> dict[str, Any]:
     for index in range(images):
         name = scene_path(split, index, seed).name
         entries.append({"id": index + 1, "file_name": name, "height": SIZE, "width": SIZE})
-        plan = layout(split, index, seed)
-        for (left, top, right, bottom), class_id in zip(plan.boxes.tolist(), plan.class_id.tolist(), strict=True):
+        for (left, top, right, bottom), class_id in _objects_of(split, index, seed):
             xywh = (left, top, right - left, bottom - top)
             annotations.append(make_annotation(len(annotations) + 1, index + 1, class_id, xywh))
     return {"images": entries, "annotations": annotations, "categories": make_categories(CLASSES)}
+
+
+@lru_cache(maxsize=2048)
+def _objects_of(split: Split, index: int, seed: int) -> tuple[tuple[tuple[float, float, float, float], int], ...]:
+    """Box (left, top, right, bottom, px) and class of each object of a scene; opening again throws none anew."""
+    plan = layout(split, index, seed)
+    boxes = (tuple(box) for box in plan.boxes.tolist())
+    return tuple(zip(boxes, plan.class_id.tolist(), strict=True))
 
 
 def scene_path(split: Split, index: int, seed: int = 0) -> Path:
