@@ -20,7 +20,8 @@ import numpy as np
 
 from detquant.numerics.arrays import Doubles, Floats
 
-RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
+"""Those that are tried. At eight bits there is little to make good, and the largest leave the float weight as it is."""
 MOST_STRETCH = 1.5
 """Factor on a solution's rows at most: where more would be needed, what is read is noise."""
 CHUNK = 4096
