@@ -11,6 +11,10 @@ from detquant.algorithms.checkpoint import Checkpoint
 from detquant.algorithms.reconstruction.numbers import Numbers
 from detquant.numerics.arrays import Floats
 
+CLEARLY = 0.05
+"""Share of the error that what is learnt must spare. A hundredth says nothing on a few images held back, and what refit
+has won by other measures than this error is lost for it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -30,8 +34,8 @@ class Outcome:
 
     @property
     def taken(self) -> bool:
-        """Whether what was learnt is better than what was there."""
-        return self.after < self.before
+        """Whether what was learnt is clearly better than what was there."""
+        return self.after < (1 - CLEARLY) * self.before
 
 
 class LearntUnits:

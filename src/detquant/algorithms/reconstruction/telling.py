@@ -39,7 +39,8 @@ def told_of(step: Speaker, qm: QuantModel, context: Context, settings: Settings)
     every = sum(len(outcome.layers) for outcome in done.outcomes)
     sentence = (
         f"{step.name}: {len(layers)} of {every} layers rounded anew, in {len(taken)} of {len(done.outcomes)} units; "
-        f"the others are no better for it. Mean squared error of a unit on images held back: {before:.2%} of its "
-        f"output, {after:.2%} now. {len(images)} images, whose tensors took up to {done.bytes / 1e6:.0f} MB on the disk"
+        f"the others are not clearly better for it. Mean squared error of a unit on images held back: {before:.2%} of "
+        f"its output, {after:.2%} now. {len(images)} images, whose tensors took up to {done.bytes / 1e6:.0f} MB on the "
+        "disk"
     )
     return done.qm.noted(step, sentence, operators=layers)
