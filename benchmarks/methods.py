@@ -10,7 +10,6 @@ together, which other work of the machine changes less. A row that fails says wh
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -26,6 +25,7 @@ from ways import LEARNING, WAYS, Way
 
 from detquant.errors import DetquantError, OptionError, unknown_name
 from detquant.pipeline.memory import processor_name
+from detquant.spread import processors
 
 HEADER = ("way", "needs", "measured", "float", "quantised", "drop", "minutes", "of processor", "peak, GB")
 TEXTS = 3
@@ -108,7 +108,7 @@ def table(
         print(line(rows[-1]), file=sys.stderr, flush=True)  # should the rest be cut short
     print(f"{Path(model).name}, {recipe} on {target}\n\n{markdown(HEADER, rows, texts=TEXTS)}")
     told = "the steps' own" if iterations is None else f"{iterations}"
-    print(f"\n{calib} calibration images, iterations: {told}, threads: {os.cpu_count()}, {processor_name()}.")
+    print(f"\n{calib} calibration images, iterations: {told}, threads: {processors()}, {processor_name()}.")
 
 
 if __name__ == "__main__":
