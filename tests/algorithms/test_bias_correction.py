@@ -115,3 +115,15 @@ def test_fast_leaves_what_calibration_has_no_means_of(biased):
 def test_an_unknown_mode_is_refused():
     with pytest.raises(RecipeError, match="Step 'bias_correction': mode = 'ful', expected 'fast' or 'full'"):
         build_algorithm("bias_correction", {"mode": "ful"})
+
+
+def test_what_a_step_before_has_taken_out_is_not_taken_out_again(biased):
+    qm, context = biased
+    once = BiasCorrection()(qm, context)
+    twice = BiasCorrection()(once, context)
+    for node in once.model.graph:
+        if bias_of(node) is not None:
+            np.testing.assert_array_equal(constant(bias_of(twice.model.graph.node(node.name))), constant(bias_of(node)))
+    assert "0 operators; 3 others keep the bias" in said(twice)[-1]
+    full = BiasCorrection(mode="full")(once, context)
+    assert mean_error(full, context.images) <= mean_error(once, context.images)

@@ -3,13 +3,15 @@
 Nagel et al. 2019, Data-Free Quantization Through Weight Equalization and Bias Correction, section 4.2.
 
     fast    E[y - y_q] = sum_i E[x_i] sum_kl (W - W_q)[o, i, k, l]: only the weights' error, from the
-            channel means that calibration has collected; no image is run.
+            channel means that calibration has collected; no image is run. A bias that a step before has
+            changed (refit, learnt rounding) has had the error taken out, and stays.
     full    E[y - y_q] measured on the quantised net, layer after layer, so that the errors of the
             activations and of all layers before count too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
@@ -46,8 +48,12 @@ class BiasCorrection:
     def __call__(self, qm: QuantModel, context: Context) -> QuantModel:
         """The model with corrected biases."""
         qm = replace(qm, model=qm.model.clone())
-        corrected = [node.name or "" for node in (_fast(qm) if self.mode == "fast" else _full(qm, context))]
-        return qm.noted(self, f"bias correction ({self.mode}): {len(corrected)} operators", operators=corrected)
+        left = [] if self.mode == "full" else _settled(qm)
+        corrected = [node.name or "" for node in (_fast(qm, left) if self.mode == "fast" else _full(qm, context))]
+        said = f"bias correction ({self.mode}): {len(corrected)} operators"
+        if left:
+            said += f"; {len(left)} others keep the bias that a step before has given them"
+        return qm.noted(self, said, operators=corrected)
 
 
 def _correctable(qm: QuantModel) -> list[ir.Node]:
@@ -77,10 +83,22 @@ def mean_error(node: ir.Node, exact: Array, rounded: Array, mean: Floats) -> Flo
     return np.asarray((per_input * seen).sum(axis=1), np.float32)
 
 
-def _fast(qm: QuantModel) -> list[ir.Node]:
+def _settled(qm: QuantModel) -> list[ir.Node]:
+    """The layers whose bias is not the float network's."""
+    originals = {n.name: bias_of(n) for n in qm.reference.graph}
+    return [n for n in _correctable(qm) if not _equal(constant(bias_of(n)), constant(originals[n.name]))]
+
+
+def _equal(one: Array | None, other: Array | None) -> bool:
+    return one is other if one is None or other is None else np.array_equal(one, other)
+
+
+def _fast(qm: QuantModel, left: Collection[ir.Node]) -> list[ir.Node]:
     means, originals = qm.statistics.channel_means(), {n.name: n for n in qm.reference.graph}
     corrected: list[ir.Node] = []
     for node in _correctable(qm):
+        if node in left:
+            continue
         x = node.inputs[0]
         mean = means.get(x.name or "") if x is not None else None
         exact, rounded = constant(weight_of(originals[node.name])), constant(weight_of(node))
