@@ -8,6 +8,7 @@ import onnx_ir as ir
 import pytest
 
 from detquant.algorithms import Context, Damage
+from detquant.algorithms import guard as module
 from detquant.algorithms.guard import Guard, _Switches, _with_all_switches, search
 from detquant.errors import CalibrationError
 from detquant.graph import prepare
@@ -147,6 +148,19 @@ def test_the_most_sensitive_come_first_where_not_all_may_stay_float(guarded):
         chosen = Guard(tensor_tolerance=3.0, weight_share=weights[name] / whole).affordable(qm, costs, ())
         assert root in chosen and set(chosen) <= {root, other} and found.keys() == costs.keys()
     assert "c3" not in Guard(tensor_tolerance=3.0, weight_share=weights["conv0"] / whole).affordable(qm, found, ())
+
+
+def test_where_all_tensors_do_harm_a_few_stay_float_and_not_the_network(guarded, monkeypatch):
+    qm, _ = guarded(3000.0)
+    roots = sorted({qm.plan.root(t) for t in qm.activations})
+    found = {root: 1.0 - 0.01 * place for place, root in enumerate(roots)}
+    assert Guard(most_weights=1.0).affordable(qm, found, ()) == found
+    monkeypatch.setattr(module, "FEW", 1)
+    chosen = Guard().affordable(qm, found, ())
+    assert roots[0] in chosen and len(chosen) < len(found)
+    weights = {n.name: w.size for n in qm.reference.graph if (w := constant(weight_of(n))) is not None}
+    names = {name for root in chosen if root != roots[0] for name in module.around(qm, root)}
+    assert sum(weights.get(name, 0) for name in names) <= 0.25 * sum(weights.values())
 
 
 def test_a_small_damage_within_the_tolerance_is_not_looked_into(guarded):

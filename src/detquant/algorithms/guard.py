@@ -39,6 +39,7 @@ from detquant.recipes import Stage
 
 GROUPS = 12
 SPLIT = 2
+FEW = 4
 PREFIX = "detquant.round:"
 NOBODY = "which no tensor does alone"
 TOO_LARGE = "and the operators around those who do much of it hold too much of the weights to stay float"
@@ -59,6 +60,9 @@ class Guard:
         weight_share: share of the network's weights that may go to float for tensors that are sensitive by
             `tensor_share` alone: a twentieth of them in float makes a file 15 % larger, and a small damage is not
             worth more.
+        most_weights: share of the network's weights that may go to float at all, but for the `FEW` most sensitive
+            tensors of a round. Who asks for more is not among the few that do the harm: the network as a whole does not
+            bear so few bits, and that is said.
         min_share: share of the total damage that one grid must do in any case: the most sensitive tensors go first.
         max_remaining: share of the damage that may remain after a round for another search: where more is left, the
             tensors that were found had masked no others.
@@ -73,6 +77,7 @@ class Guard:
     tensor_tolerance: NotNegative = 0.015
     tensor_share: Share = 1 / 5
     weight_share: Share = 0.05
+    most_weights: Share = 0.25
     min_share: Share = 0.1
     max_remaining: Share = 0.7
     rounds: Count = 4
@@ -133,13 +138,14 @@ class Guard:
             kept: names of the operators that stay float already.
         """
         weights = {n.name or "": w.size for n in qm.reference.graph if (w := constant(weight_of(n))) is not None}
-        left = self.weight_share * sum(weights.values()) - sum(weights.get(name, 0) for name in kept)
-        chosen = set[str]()
-        for root in sorted(found, key=found.__getitem__, reverse=True):
-            size = sum(weights.get(name, 0) for name in around(qm, root))
-            if found[root] >= self.tensor_tolerance or size <= left:
+        total, float_now, chosen = sum(weights.values()), {*kept}, set[str]()
+        for place, root in enumerate(sorted(found, key=found.__getitem__, reverse=True)):
+            wanted = float_now.union(around(qm, root))
+            is_harmful = found[root] >= self.tensor_tolerance
+            share = (1.0 if place < FEW else self.most_weights) if is_harmful else self.weight_share
+            if sum(weights.get(name, 0) for name in wanted) <= share * total:
                 chosen.add(root)
-                left -= size
+                float_now = wanted
         return {root: cost for root, cost in found.items() if root in chosen}
 
     def threshold(self, total: float) -> float:
