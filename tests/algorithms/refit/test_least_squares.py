@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from detquant.algorithms.refit import least_squares as module
 from detquant.algorithms.refit.least_squares import Halves
 
 
@@ -34,3 +35,10 @@ def test_covariances_do_not_suffer_from_a_large_mean(mean, centred):
         np.testing.assert_allclose(found.xx[group], xx, atol=tolerance)
         np.testing.assert_allclose(found.yx[group], yx, atol=10 * tolerance)
         np.testing.assert_allclose(found.x[group], np.average(a, axis=1, weights=w), rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("best", range(7))
+def test_the_lowest_place_is_found_with_few_looks(best):
+    places, seen = list(range(7)), []
+    found = module._lowest(lambda place: (seen.append(place), abs(place - best))[1], places, 3)
+    assert found == best and len(seen) == len(set(seen)) <= abs(best - 3) + 3

@@ -14,6 +14,7 @@ map is small, positions are few for as many weights, and much of it is wanted.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,8 @@ from detquant.numerics.arrays import Doubles, Floats
 
 RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 """Those that are tried. At eight bits there is little to make good, and the largest leave the float weight as it is."""
+FIRST = RIDGES.index(1e-1)
+"""The one that is tried first: the error falls towards the best one and rises behind it, and each costs a solution."""
 MOST_STRETCH = 1.5
 """Factor on a solution's rows at most: where more would be needed, what is read is noise."""
 CHUNK = 4096
@@ -182,4 +185,20 @@ class Halves:
         def error(ridge: float) -> float:
             return sum(float(b.error(a.solved(start, ridge)[0]).sum()) for a, b in ((one, other), (other, one)))
 
-        return min(RIDGES, key=error)
+        return _lowest(error, RIDGES, FIRST)
+
+
+def _lowest(function: Callable[[float], float], places: Sequence[float], first: int) -> float:
+    """The place where a function that falls and then rises is lowest, from one place downhill to the next."""
+    values = {first: function(places[first])}
+    here, step = first, 1
+    while True:
+        there = here + step
+        if 0 <= there < len(places) and there not in values:
+            values[there] = function(places[there])
+            if values[there] < values[here]:
+                here = there
+                continue
+        if step < 0 or here != first:
+            return places[here]
+        step = -1
