@@ -97,3 +97,27 @@ def every_layer(build: Callable[..., ir.Model]) -> ir.Model:
         ("MatMul", ["rm", "matmul_w"], ["y"], {"name": "matmul"}),
     ]
     return prepare(build(rows, {"x": [1, 3, 16, 16]}, {"y": None}, weights))
+
+
+@pytest.fixture
+def residuals(build: Callable[..., ir.Model]) -> ir.Model:
+    """Two residual blocks between a stem and a head, 4 to 12 channels wide."""
+    rng = np.random.default_rng(9)
+
+    def conv(name, source, takes, gives, out):
+        weights[f"{name}_w"] = rng.normal(0, 1 / np.sqrt(9 * takes), (gives, takes, 3, 3)).astype(np.float32)
+        weights[f"{name}_b"] = rng.normal(0, 0.2, gives).astype(np.float32)
+        return ("Conv", [source, f"{name}_w", f"{name}_b"], [out], {"name": name, "pads": [1, 1, 1, 1]})
+
+    weights: dict[str, np.ndarray] = {}
+    rows = [conv("stem", "x", 4, 12, "s"), ("Relu", ["s"], ["t0"], {"name": "stem_act"})]
+    for k in (0, 1):
+        rows += [
+            conv(f"one{k}", f"t{k}", 12, 12, f"a{k}"),
+            ("Relu", [f"a{k}"], [f"b{k}"], {"name": f"act{k}"}),
+            conv(f"two{k}", f"b{k}", 12, 12, f"c{k}"),
+            ("Add", [f"c{k}", f"t{k}"], [f"d{k}"], {"name": f"add{k}"}),
+            ("Relu", [f"d{k}"], [f"t{k + 1}"], {"name": f"out{k}"}),
+        ]
+    rows.append(conv("head", "t2", 12, 6, "y"))
+    return prepare(build(rows, {"x": [1, 4, 16, 16]}, {"y": None}, weights))

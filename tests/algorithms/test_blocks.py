@@ -11,7 +11,6 @@ from detquant.algorithms import build_algorithm, take_steps
 from detquant.calibration import invariant_violation
 from detquant.data import iter_images, open_dataset
 from detquant.errors import CalibrationError, MissingExtra, RecipeError
-from detquant.graph import prepare
 from detquant.graph.running import OrtRunner
 from detquant.graph.saturation import with_saturation
 from detquant.graph.traits import weight_of
@@ -32,30 +31,6 @@ FEW = {"images": 12, "iterations": 100, "batch": 512}
 def drawn(count, seed=11, shape=(1, 4, 16, 16)):
     rng = np.random.default_rng(seed)
     return [{"x": rng.random(shape, np.float32)} for _ in range(count)]
-
-
-@pytest.fixture
-def residuals(build):
-    """Two residual blocks between a stem and a head, 4 to 12 channels wide."""
-    rng = np.random.default_rng(9)
-
-    def conv(name, source, takes, gives, out):
-        weights[f"{name}_w"] = rng.normal(0, 1 / np.sqrt(9 * takes), (gives, takes, 3, 3)).astype(np.float32)
-        weights[f"{name}_b"] = rng.normal(0, 0.2, gives).astype(np.float32)
-        return ("Conv", [source, f"{name}_w", f"{name}_b"], [out], {"name": name, "pads": [1, 1, 1, 1]})
-
-    weights = {}
-    rows = [conv("stem", "x", 4, 12, "s"), ("Relu", ["s"], ["t0"], {"name": "stem_act"})]
-    for k in (0, 1):
-        rows += [
-            conv(f"one{k}", f"t{k}", 12, 12, f"a{k}"),
-            ("Relu", [f"a{k}"], [f"b{k}"], {"name": f"act{k}"}),
-            conv(f"two{k}", f"b{k}", 12, 12, f"c{k}"),
-            ("Add", [f"c{k}", f"t{k}"], [f"d{k}"], {"name": f"add{k}"}),
-            ("Relu", [f"d{k}"], [f"t{k + 1}"], {"name": f"out{k}"}),
-        ]
-    rows.append(conv("head", "t2", 12, 6, "y"))
-    return prepare(build(rows, {"x": [1, 4, 16, 16]}, {"y": None}, weights))
 
 
 def error(qm, feeds):

@@ -19,6 +19,7 @@ ALGORITHMS = {
     "blocks": "detquant.algorithms.blocks:Blocks",
     "clipping": "detquant.algorithms.clipping:Clipping",
     "equalization": "detquant.algorithms.equalization:Equalization",
+    "finetune": "detquant.algorithms.finetune:Finetune",
     "guard": "detquant.algorithms.guard:Guard",
     "lapq": "detquant.algorithms.lapq:Lapq",
     "placement": "detquant.algorithms.placement:Placement",

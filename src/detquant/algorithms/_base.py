@@ -61,6 +61,8 @@ class Algorithm(Protocol):
     Attributes:
         name: key of the algorithm in `detquant.algorithms.ALGORITHMS`.
         stage: what the algorithm changes; steps are taken in this order.
+
+    One that builds on what another leaves names those that will do, in a class variable ``starts_from``.
     """
 
     name: ClassVar[str]

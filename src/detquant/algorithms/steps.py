@@ -22,7 +22,7 @@ def require_order(recipe: str, steps: Sequence[Algorithm]) -> None:
         steps: the steps in the recipe's order.
 
     Raises:
-        RecipeError: their stages do not ascend.
+        RecipeError: their stages do not ascend, or a step starts from what another leaves, and there is none such.
     """
     for first, second in pairwise(steps):
         if second.stage < first.stage:
@@ -30,6 +30,14 @@ def require_order(recipe: str, steps: Sequence[Algorithm]) -> None:
             raise RecipeError(
                 f"Recipe '{recipe}' has the step '{second.name}' ({second.stage}) after '{first.name}' "
                 f"({first.stage}), whose work it would undo: give its steps in the order {order}."
+            )
+    for place, step in enumerate(steps):
+        wanted = getattr(step, "starts_from", ())
+        if wanted and not any(before.name in wanted for before in steps[:place]):
+            first, *others = (f"'{name}'" for name in wanted)
+            raise RecipeError(
+                f"Recipe '{recipe}' has the step '{step.name}', which starts from weights that another step has "
+                f"solved, and none before it does: put {first} before it, or {' or '.join(others)}."
             )
 
 

@@ -54,4 +54,4 @@ def mixed(rounded: torch.Tensor, plain: torch.Tensor, drop: float, random: torch
     """Numbers of the one and the other: plain ones with the probability ``drop``."""
     if drop <= 0:
         return rounded
-    return torch.where(torch.rand(rounded.shape, generator=random) < drop, plain, rounded)
+    return torch.where(torch.rand(rounded.shape, generator=random, device=rounded.device) < drop, plain, rounded)

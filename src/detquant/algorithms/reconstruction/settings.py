@@ -57,23 +57,28 @@ def require_torch() -> None:
         raise MissingExtra("PyTorch", "torch")
 
 
-def chosen_images(images: Images, settings: Settings) -> Images:
+def chosen_images(images: Images, step: str, most: int) -> Images:
     """The images that are looked at, evenly spread over all.
+
+    Args:
+        images: all of them.
+        step: name of the algorithm, for messages.
+        most: how many are looked at, at most.
 
     Raises:
         CalibrationError: there are too few.
     """
-    count = min(len(images), settings.images)
+    count = min(len(images), most)
     if count < FEWEST:
-        given = f"images = {settings.images}" if settings.images < FEWEST else f"{len(images)} calibration images"
+        given = f"images = {most}" if most < FEWEST else f"{len(images)} calibration images"
         raise CalibrationError(
-            f"The step '{settings.step}' was given {given}, and needs {FEWEST} at least: of fewer it learns what they "
+            f"The step '{step}' was given {given}, and needs {FEWEST} at least: of fewer it learns what they "
             f"show and no more. Give it more, or leave it out of the recipe."
         )
     return images.part([k * len(images) // count for k in range(count)])
 
 
-def held_back(count: int) -> tuple[list[int], list[int]]:
-    """The places of the images to learn from, and of those to judge by."""
-    kept = list(range(HELD_BACK - 1, count, HELD_BACK))
+def held_back(count: int, every: int = HELD_BACK) -> tuple[list[int], list[int]]:
+    """The places of the images to learn from, and of those to judge by: one in so many."""
+    kept = list(range(every - 1, count, every))
     return [k for k in range(count) if k not in kept], kept

@@ -17,7 +17,7 @@ def told_of(step: Speaker, qm: QuantModel, context: Context, settings: Settings)
         context: images, target, threads, and where an interrupted run goes on.
         settings: how it is done.
     """
-    images = chosen_images(context.images, settings)
+    images = chosen_images(context.images, settings.step, settings.images)
     from detquant.algorithms.reconstruction.learnt_units import LearntUnits
     from detquant.algorithms.reconstruction.walk import reconstruct
 

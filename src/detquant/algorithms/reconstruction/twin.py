@@ -1,12 +1,13 @@
 """A quantised net in torch and the float net that it stands for, as one graph whose nodes compute either.
 
 A node of the quantised net's graph is an operator, which the float net has too, or a grid, which is nothing in float.
-The graph ends at the last layers with a weight in codes: what decodes their outputs needs no counterpart in torch.
+The graph ends at the last layers with a weight in codes, unless other ends are asked for: what decodes their outputs
+needs no counterpart in torch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,6 +67,11 @@ class Twin:
             node = node.all_input_nodes[0]
         return node
 
+    def to(self, device: str) -> None:
+        """Moves the numbers of both nets to a device."""
+        for module in self._owners:
+            module.to(device)
+
     def name(self, node: fx.Node) -> str:
         """The tensor that a node gives, as the model calls it."""
         return self.grids.get(node) or str(node.meta.get(TENSOR) or node.name)
@@ -84,21 +90,22 @@ def compute(nodes: Sequence[fx.Node], values: Values, functions: Functions) -> V
     return values
 
 
-def twin_of(qm: QuantModel, step: str) -> Twin:
+def twin_of(qm: QuantModel, step: str, ends: Collection[str] = ()) -> Twin:
     """The two nets of a quantised model; empty where no layer has its weight in codes.
 
     Args:
         qm: the model.
         step: name of the step that wants them, for messages.
+        ends: names of the operators at which the graph is to end; none for the last layers.
 
     Raises:
         UnsupportedOperator: an operator before the last layer has no counterpart in torch.
     """
     qdq = qm.qdq()
-    ends = last_layers(qdq.graph, qm.weights)
-    cut = with_taps_only(qdq, [node.outputs[0].name or "" for node in ends])
+    last = [node for node in qdq.graph if node.name in ends] or last_layers(qdq.graph, qm.weights)
+    cut = with_taps_only(qdq, [node.outputs[0].name or "" for node in last])
     plain = {node.name: node for node in qm.reference.graph}
-    names = [plain[node.name].outputs[0].name or "" for node in ends]
+    names = [plain[node.name].outputs[0].name or "" for node in last]
     try:
         rounded, exact = as_module(cut), as_module(with_taps_only(qm.reference, names))
     except UnsupportedOperator as error:

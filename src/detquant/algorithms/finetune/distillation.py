@@ -1,0 +1,176 @@
+"""The loss: how far the quantised network is from the float one, without labels.
+
+    loss = (F / F_0  +  a mean over terms of H / H_0) / (1 + a),        a: 0.1 unless told, _0: at the start
+
+F is the mean over the ends of all blocks (`reconstruction.units`) of the squared error, that of each channel as a
+share of its variance in float: a channel counts by what it tells and not by how large its numbers are. H are what the
+heads give, before anything is decoded:
+
+1. what a sigmoid makes scores of: cross-entropy against the float model's scores, less what these have by themselves,
+   for each object that the float model sees;
+2. what a softmax makes probabilities of (bins of distances, classes): Kullback-Leibler divergence, cells weighed by
+   the best float score where there is one to each cell;
+3. a classifier's logits: Kullback-Leibler divergence of the probabilities;
+4. whatever else the heads give: squared error as a share of the variance, channel by channel.
+
+Which numbers of a head are read by 1 and 2 is found by a gradient through the tail: it is not 0 there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import fx
+from torch.nn import functional as F
+
+from detquant.algorithms.finetune.network import Network, Reader
+from detquant.algorithms.reconstruction.twin import Function, Values, compute
+from detquant.algorithms.reconstruction.units import units_of
+from detquant.calibration.probes import channel_axis
+
+LAYERS = 10
+"""Layers of a block at most, as for the step `blocks`."""
+LEAST = 0.05
+"""Variance that a channel has at least, as a share of the mean over channels: dead ones would drown all others."""
+LEAST_SEEN = 0.02
+"""Weight of a cell where the float model sees nothing."""
+NEGLIGIBLE = 1e-10
+FEATURES, REST, CLASSES = "features", "rest", "classes"
+
+Terms = dict[str, torch.Tensor]
+
+
+class Distillation:
+    """The loss of one network.
+
+    Args:
+        network: both nets.
+        classifies: whether its one head gives logits of classes.
+        heads: weight of the heads beside the features.
+    """
+
+    def __init__(self, network: Network, *, classifies: bool, heads: float) -> None:
+        self.network, self.heads = network, heads
+        units, body = units_of(network.twin, LAYERS), set(network.body)
+        ends = (node for unit in units if unit.layers for node in unit.outputs)
+        self.features = [n for n in ends if n in body and network.twin.source(n) not in network.heads]
+        self.logits = network.heads[0] if classifies and not network.readers and len(network.heads) == 1 else None
+        self.variances = dict[fx.Node, torch.Tensor]()
+        self.uncovered = dict[fx.Node, torch.Tensor]()
+        self.start: Mapping[str, float] = {}
+
+    def measure(self, images: Sequence[torch.Tensor]) -> None:
+        """Finds the variance of each channel in float, and which numbers of the heads are read by whom.
+
+        Args:
+            images: some images, one each.
+        """
+        nodes = [*self.features, *self.network.heads]
+        sums = {node: [torch.zeros(()), torch.zeros(())] for node in nodes}
+        with torch.no_grad():
+            for image in images:
+                values, _ = self.network.run(self.network.twin.exact, image)
+                for node in nodes:
+                    by_channel = _by_channel(values[node])
+                    sums[node][0] = sums[node][0] + by_channel.mean(1) / len(images)
+                    sums[node][1] = sums[node][1] + by_channel.square().mean(1) / len(images)
+        for node, (mean, square) in sums.items():
+            variance = (square - mean.square()).clamp(min=0)
+            self.variances[node] = torch.maximum(variance, LEAST * variance.mean()).clamp(min=1e-12)
+        self.uncovered = self._uncovered(images[0])
+
+    def _uncovered(self, image: torch.Tensor) -> dict[fx.Node, torch.Tensor]:
+        """Which numbers of each head nobody turns into a probability: 1 there, 0 elsewhere."""
+        with torch.no_grad():
+            values, _ = self.network.run(self.network.twin.exact, image)
+        heads = {node: torch.randn_like(values[node]).requires_grad_() for node in self.network.heads}
+        known: Values = {**values, **heads}
+        known |= {node: heads[head] for node in values if (head := self.network.twin.source(node)) in heads}
+        compute(self.network.tail, known, self.network.twin.exact)
+        if self.network.readers:
+            torch.stack([known[reader.node].sum() for reader in self.network.readers]).sum().backward()  # type: ignore[no-untyped-call]
+        read = {node: torch.zeros_like(head) if head.grad is None else head.grad for node, head in heads.items()}
+        return {node: (grad == 0).to(torch.float32) for node, grad in read.items() if bool((grad == 0).any())}
+
+    def terms(self, functions: Mapping[fx.Node, Function], images: torch.Tensor) -> Terms:
+        """The parts of the loss on some images, by name.
+
+        Args:
+            functions: what the quantised network's nodes compute.
+            images: ``[n, ...]``, of the form that `Network.run` takes.
+        """
+        with torch.no_grad():
+            exact, exact_tails = self.network.run(self.network.twin.exact, images)
+        rounded, rounded_tails = self.network.run(functions, images)
+        found: Terms = {}
+        if self.features:
+            parts = [self._missed(node, rounded, exact) for node in self.features]
+            found[FEATURES] = torch.stack(parts).mean()
+        if self.logits is not None:
+            found[CLASSES] = _divergence(rounded[self.logits], exact[self.logits], 1).mean()
+        elif self.uncovered:
+            parts = [self._missed(node, rounded, exact) for node in self.uncovered]
+            found[REST] = torch.stack(parts).mean()
+        for k, reader in enumerate(self.network.readers):
+            pairs = zip(rounded_tails, exact_tails, strict=True)
+            each = [self._read(reader, one[reader.node], other) for one, other in pairs]
+            found[f"{reader.kind} {k}"] = torch.stack(each).mean()
+        return found
+
+    def _missed(self, node: fx.Node, rounded: Values, exact: Values) -> torch.Tensor:
+        error = (_by_channel(rounded[node] - exact[node])).square() / self.variances[node][:, None]
+        if node in self.uncovered:
+            of_one = _by_channel(self.uncovered[node])
+            counts = of_one.repeat(1, error.shape[1] // of_one.shape[1])
+            return (error * counts).sum() / counts.sum()
+        return error.mean()
+
+    def _read(self, reader: Reader, found: torch.Tensor, exact: Values) -> torch.Tensor:
+        wanted = exact[reader.node]
+        if reader.kind == "Sigmoid":
+            scores = torch.sigmoid(wanted)
+            entropy = F.binary_cross_entropy_with_logits(wanted, scores, reduction="sum")
+            crossed = F.binary_cross_entropy_with_logits(found, scores, reduction="sum")
+            return (crossed - entropy) / scores.sum().clamp(min=1.0)
+        divergence = _divergence(found, wanted, reader.axis)
+        weights = self._seen(exact, divergence.shape[-1])
+        return divergence.mean() if weights is None else (divergence * weights).mean() / weights.mean()
+
+    def _seen(self, exact: Values, cells: int) -> torch.Tensor | None:
+        """How sure the float model is of each cell, where its scores are of so many cells."""
+        for reader in self.network.readers:
+            scores = exact[reader.node]
+            if reader.kind == "Sigmoid" and scores.dim() == 3 and scores.shape[-1] == cells:
+                return torch.sigmoid(scores).amax(dim=(0, 1)) + LEAST_SEEN
+        return None
+
+    def total(self, terms: Terms) -> torch.Tensor:
+        """One number from the parts, 1 for what they were at the start."""
+        parts = {name: term / self.start[name] for name, term in terms.items() if self.start[name] > NEGLIGIBLE}
+        heads = [part for name, part in parts.items() if name != FEATURES]
+        none = torch.zeros(())
+        features = parts.get(FEATURES)
+        if features is None or not heads:
+            return torch.stack(heads).mean() if heads else none if features is None else features
+        return (features + self.heads * torch.stack(heads).mean()) / (1.0 + self.heads)
+
+    def mean_terms(self, functions: Mapping[fx.Node, Function], images: Sequence[torch.Tensor]) -> dict[str, float]:
+        """The parts of the loss, the mean over images."""
+        sums = dict[str, float]()
+        with torch.no_grad():
+            for image in images:
+                for name, term in self.terms(functions, image).items():
+                    sums[name] = sums.get(name, 0.0) + float(term) / len(images)
+        return sums
+
+
+def _by_channel(data: torch.Tensor) -> torch.Tensor:
+    """``[channels, numbers]``."""
+    return data.movedim(channel_axis(data.dim()), 0).reshape(data.shape[channel_axis(data.dim())], -1)
+
+
+def _divergence(found: torch.Tensor, wanted: torch.Tensor, axis: int) -> torch.Tensor:
+    """Kullback-Leibler divergence of the probabilities that a softmax gives, along an axis."""
+    ours, theirs = torch.log_softmax(found, axis), torch.log_softmax(wanted, axis)
+    return (theirs.exp() * (theirs - ours)).sum(axis)

@@ -1,0 +1,151 @@
+"""The network that is trained beside its float model: up to its heads, and the functions that read these.
+
+Where the graph decodes its heads with a sigmoid (scores) or a softmax (bins of distances, classes), these are part of
+it, since what they are given is what the loss looks at; what is behind them is not. A sigmoid that gates its own input
+is an activation, and none of them.
+
+1. The body, as far as the heads, computes several images at once where it can, which is tried out.
+2. The tail behind the heads has shapes written into it, so it computes image after image.
+3. A tail with an operator that torch has no counterpart of is left out: then the loss knows of heads alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import onnx_ir as ir
+import torch
+from torch import fx
+
+from detquant.algorithms.reconstruction.twin import Function, Twin, Values, compute, twin_of
+from detquant.calibration import QuantModel
+from detquant.errors import UnsupportedOperator
+from detquant.fake_quant.module import OPERATOR
+from detquant.graph import find_decode_tail
+
+READS = ("Sigmoid", "Softmax")
+"""Operators of the tail that turn raw numbers into probabilities."""
+TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reader:
+    """A function of the tail that makes probabilities.
+
+    Attributes:
+        node: the node of what it reads.
+        kind: its operator type.
+        axis: the axis whose numbers sum up to 1; of a softmax.
+    """
+
+    node: fx.Node
+    kind: str
+    axis: int = -1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """The two nets, and their parts.
+
+    Attributes:
+        twin: the nets.
+        body: nodes as far as the heads.
+        tail: nodes behind them.
+        heads: nodes of the last layers.
+        readers: what makes probabilities of the heads' numbers.
+        stacked: whether the body computes several images at once.
+    """
+
+    twin: Twin
+    body: tuple[fx.Node, ...]
+    tail: tuple[fx.Node, ...]
+    heads: tuple[fx.Node, ...]
+    readers: tuple[Reader, ...]
+    stacked: bool
+
+    def run(self, functions: Mapping[fx.Node, Function], images: torch.Tensor) -> tuple[Values, list[Values]]:
+        """Computes the body on images, and the tail on each of them.
+
+        Args:
+            functions: what the nodes compute.
+            images: ``[n, ...]``; one, unless the body is stacked.
+
+        Returns:
+            The body's values of all, and the tail's of each image.
+        """
+        [given] = self.twin.inputs.values()
+        values = compute(self.body, {given: images}, functions)
+        read = dict.fromkeys(one for node in self.tail for one in node.all_input_nodes if one in values)
+        each = [{node: values[node][k : k + 1] for node in read} for k in range(len(images) if self.tail else 0)]
+        return values, [compute(self.tail, one, functions) for one in each]
+
+
+def network_of(qm: QuantModel, step: str, device: str) -> Network | None:
+    """The network of a quantised model; None where no layer has its weight in codes.
+
+    Args:
+        qm: the model.
+        step: name of the step that wants it, for messages.
+        device: where it is computed.
+
+    Raises:
+        UnsupportedOperator: an operator before the heads has no counterpart in torch.
+    """
+    if not qm.weights:
+        return None
+    tail = find_decode_tail(qm.reference.graph)
+    heads = [node.name or "" for node in tail.head_convs]
+    functions = {node.name or "": node for node in tail.nodes if node.op_type in READS and not _gates(node)}
+    try:
+        twin = twin_of(qm, step, [*heads, *functions])
+    except UnsupportedOperator:
+        functions, twin = {}, twin_of(qm, step, heads)
+    twin.to(device)
+    named = {str(node.meta[OPERATOR]): node for node in twin.nodes if OPERATOR in node.meta}
+    ends = tuple(named[name] for name in heads if name in named)
+    behind = _behind(twin, {node.name or "" for node in tail.nodes})
+    readers = tuple(
+        Reader(named[name].all_input_nodes[0], node.op_type, node.attributes.get_int("axis", -1))
+        for name, node in functions.items()
+        if name in named
+    )
+    body = tuple(node for node in twin.nodes if node not in behind)
+    found = Network(twin, body, tuple(n for n in twin.nodes if n in behind), ends, readers, stacked=False)
+    return Network(found.twin, body, found.tail, ends, readers, stacked=_stacks(qm, found, device))
+
+
+def _gates(node: ir.Node) -> bool:
+    """Whether a sigmoid is part of an activation: what it gives is multiplied by what it is given."""
+    given = node.inputs[0]
+    return any(reader.op_type == "Mul" and given in reader.inputs for reader in node.outputs[0].consumers())
+
+
+def _behind(twin: Twin, names: Collection[str]) -> set[fx.Node]:
+    """The nodes of the tail's operators, and what stands behind these."""
+    found = set[fx.Node]()
+    for node in twin.nodes:
+        if str(node.meta.get(OPERATOR)) in names or not found.isdisjoint(node.all_input_nodes):
+            found.add(node)
+    return found
+
+
+def _stacks(qm: QuantModel, network: Network, device: str) -> bool:
+    """Whether the body computes two images at once as it computes each."""
+    shape = qm.reference.graph.inputs[0].shape
+    if shape is None or not all(isinstance(side, int) for side in shape):
+        return False
+    sides = [int(side) for side in shape if isinstance(side, int)]
+    both = torch.rand([2 * sides[0], *sides[1:]], generator=torch.Generator().manual_seed(0)).to(device)
+    [given] = network.twin.inputs.values()
+    with torch.no_grad():
+        try:
+            whole = compute(network.body, {given: both}, network.twin.exact)
+        except (RuntimeError, IndexError):
+            return False
+        one = compute(network.body, {given: both[: sides[0]]}, network.twin.exact)
+    return all(
+        len(whole[node]) == 2 * len(one[node])
+        and bool((whole[node][: len(one[node])] - one[node]).abs().max() <= TOLERANCE * one[node].abs().max() + 1e-9)
+        for node in network.heads
+    )

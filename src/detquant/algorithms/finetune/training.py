@@ -1,0 +1,169 @@
+"""The training: Adam along the loss, an average of its states, and images held back that judge these.
+
+Whatever is drawn at random is drawn anew from the seed and the number of the step, so a run that goes on after an
+interruption is the run that was not interrupted. By minutes the clock says how many steps there are.
+
+Judged are the averages as a model within the target's limits, on the images as they are, with all activations rounded:
+what the file would compute.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from detquant.algorithms.checkpoint import Checkpoint
+from detquant.algorithms.finetune.budget import Budget, learning_rate
+from detquant.algorithms.finetune.distillation import Distillation
+from detquant.algorithms.finetune.pictures import Pictures
+from detquant.algorithms.finetune.settings import Settings
+from detquant.algorithms.finetune.state import State
+from detquant.algorithms.finetune.student import BIASES, STEPS, WEIGHTS, Student, put
+from detquant.algorithms.finetune.views import Views
+from detquant.calibration import QuantModel
+from detquant.numerics import Capability
+from detquant.numerics.arrays import Array
+
+JUDGEMENTS = 10
+"""How often a whole budget is judged."""
+PATIENCE = 6
+"""Judgements without a better one after which it is stopped."""
+BIAS_RATE = 0.1
+"""Rate of biases, in units of what the layer's output varies, as a share of that of steps."""
+Told = Callable[[int, float], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """One judgement.
+
+    Attributes:
+        step: steps that were done.
+        loss: on the images held back; 1 at the start.
+    """
+
+    step: int
+    loss: float
+
+
+class Training:
+    """The training of one network.
+
+    Args:
+        student: the network.
+        loss: the loss, whose start is known.
+        settings: how it is done.
+        budget: how long.
+        learns: images to learn from.
+        judges: images held back.
+        capability: the target's facts.
+        checkpoint: what an equal run has left, and where this one leaves its state.
+    """
+
+    def __init__(
+        self,
+        student: Student,
+        loss: Distillation,
+        settings: Settings,
+        budget: Budget,
+        learns: Pictures,
+        judges: Sequence[torch.Tensor],
+        capability: Capability,
+        checkpoint: Checkpoint,
+    ) -> None:
+        self.student, self.loss, self.settings, self.budget = student, loss, settings, budget
+        self.learns, self.judges, self.capability, self.checkpoint = learns, judges, capability, checkpoint
+        self.views = Views.of(learns[k] for k in range(len(learns)))
+        rates = {WEIGHTS: settings.lr, STEPS: settings.step_lr, BIASES: settings.step_lr * BIAS_RATE}
+        self.state = State([(variables, rates[kind]) for kind, variables in student.groups().items()], settings.ema)
+        self.curve = [Judged(step=0, loss=1.0)]
+        self.over = False
+
+    @property
+    def best(self) -> Judged:
+        """The best judgement."""
+        return min(self.curve, key=lambda judged: judged.loss)
+
+    def run(self, told: Told) -> None:
+        """Trains until the budget is spent, or nothing has been better for long.
+
+        Args:
+            told: called with the number of steps done and the share of the budget that is spent.
+        """
+        self._go_on()
+        while not self.over:
+            share = self.budget.share()
+            finite = self._step(share)
+            self.budget.done = self.state.done
+            share = self.budget.share()
+            told(self.state.done, share)
+            if not finite or share >= len(self.curve) / JUDGEMENTS or share >= 1.0:
+                self._judge()
+                stale = sum(one.step > self.best.step for one in self.curve) >= PATIENCE
+                self.over = not finite or share >= 1.0 or stale
+            self.checkpoint.keep(self._arrays(), now=self.over)
+        self.state.show(self.state.best)
+
+    def _step(self, share: float) -> bool:
+        """One step; whether its loss was a number."""
+        place, device = self.state.done, self.judges[0].device
+        random = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + place)
+        dropped = torch.Generator(device).manual_seed(self.settings.seed * 1_000_003 + place)
+        images = [self.views.view(self.learns[k], random) for k in self._chosen(place)]
+        functions = self.student.dropping(self.settings.drop, dropped)
+        self.state.adam.zero_grad()
+        total = 0.0
+        for part in [torch.cat(images)] if self.student.network.stacked else images:
+            loss = self.loss.total(self.loss.terms(functions, part)) * (len(part) / len(images))
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += float(loss.detach())
+        if math.isfinite(total):
+            self.state.move(learning_rate(share, self.settings.warmup), self.settings.clip)
+        return math.isfinite(total)
+
+    def _chosen(self, step: int) -> list[int]:
+        """The images of a step: all of them come before one comes again."""
+        count, found = len(self.learns), list[int]()
+        for place in range(step * self.settings.batch, (step + 1) * self.settings.batch):
+            epoch, k = divmod(place, count)
+            order = torch.randperm(count, generator=torch.Generator().manual_seed(self.settings.seed * 7_919 + epoch))
+            found.append(int(order[k]))
+        return found
+
+    def _judge(self) -> None:
+        before = self.state.show(self.state.mean)
+        found = self.judged(self.model())
+        self.state.show(before)
+        if found < self.best.loss:
+            self.state.keep_best()
+        self.curve.append(Judged(step=self.state.done, loss=found))
+
+    def judged(self, qm: QuantModel) -> float:
+        """The loss of a model on the images held back; infinite where it is none."""
+        put(self.student.network, qm)
+        terms = self.loss.mean_terms(self.student.network.twin.rounded, self.judges)
+        found = float(self.loss.total({name: torch.tensor(term) for name, term in terms.items()}))
+        return found if math.isfinite(found) else math.inf
+
+    def model(self) -> QuantModel:
+        """The variables as they are now, as a model."""
+        return self.student.model(self.capability)
+
+    def _arrays(self) -> dict[str, Array]:
+        curve = np.array([[one.step, one.loss] for one in self.curve], np.float64)
+        facts = {"curve": curve, "spent": np.array(self.budget.elapsed), "over": np.array(self.over)}
+        return {**self.state.arrays(), **facts}
+
+    def _go_on(self) -> None:
+        """Takes over what an equal run has left."""
+        arrays = self.checkpoint.load()
+        if not arrays:
+            return
+        self.state.load(arrays)
+        self.curve = [Judged(step=int(step), loss=float(loss)) for step, loss in arrays["curve"]]
+        self.over = bool(arrays["over"])
+        self.budget.goes_on_from(self.state.done, float(arrays["spent"]))

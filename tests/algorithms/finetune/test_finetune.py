@@ -1,0 +1,238 @@
+"""Finetune: nearer to float on images not seen, the same bytes again, the start back where nothing is won."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from detquant.algorithms import Damage, build_algorithm, build_steps, take_steps
+from detquant.calibration import invariant_violation
+from detquant.data import iter_images, open_dataset
+from detquant.errors import CalibrationError, MissingExtra, RecipeError
+from detquant.graph.running import OrtRunner
+from detquant.graph.saturation import with_saturation
+from detquant.pipeline.detector import load
+from detquant.recipes import Recipe, Step, load_recipe
+
+pytest.importorskip("torch", reason="the extra torch is not installed")
+import torch
+
+from detquant.algorithms.finetune import Finetune
+from detquant.algorithms.finetune.distillation import Distillation
+from detquant.algorithms.finetune.network import network_of
+from detquant.algorithms.finetune.training import Training
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+FEW = {"steps": 20, "batch": 4, "lr": 0.002, "step_lr": 0.02}
+
+
+def drawn(count, seed=11, shape=(1, 4, 16, 16)):
+    rng = np.random.default_rng(seed)
+    return [{"x": rng.random(shape, np.float32)} for _ in range(count)]
+
+
+def error(qm, feeds):
+    """Mean squared error of the model's outputs, as a share of their square."""
+    exact, rounded = OrtRunner(qm.reference), OrtRunner(with_saturation(qm.qdq()), optimisation="basic")
+    missed = square = 0.0
+    for feed in feeds:
+        for name, wanted in exact.run(feed).items():
+            missed += float(np.square(rounded.run(feed)[name] - wanted, dtype=np.float64).sum())
+            square += float(np.square(wanted, dtype=np.float64).sum())
+    return missed / square
+
+
+def numbers_of(qm):
+    """Codes, biases and grids of a model, as bytes."""
+    constants = [value.const_value.numpy().tobytes() for value in qm.model.graph.initializers.values()]
+    grids = {name: (grid.scale.tobytes(), grid.zero_point.tobytes()) for name, grid in qm.params.items()}
+    return constants, grids, {name: grid.scale.tobytes() for name, grid in qm.weights.items()}
+
+
+def calibration(data, model, count, narrow, **more):
+    """A model's images, calibrated at 3 and 4 bits; its heads are known."""
+    detector = load(model)
+    name = detector.family.input_name
+    paths = open_dataset(data, 0).calibration[:count]
+    feeds = [{name: detector.family.preprocess(image)[0]} for _, image in iter_images(paths, [])]
+    damage = Damage(detector.family, OrtRunner(detector.model).run, feeds[:4])
+    return narrow(detector.model, feeds, damage=damage, **more)
+
+
+@pytest.mark.parametrize("target", ["pytorch", "ort"])
+def test_a_net_comes_nearer_to_float_after_refit(residuals, narrow, target):
+    qm, context = narrow(residuals, drawn(24), 3, 4, target)
+    start = take_steps(qm, [build_algorithm("refit", {})], context)
+    found = take_steps(start, [Finetune(**FEW)], context)  # which looks at limits and grids
+    fresh = drawn(20, seed=5)
+    assert error(found, fresh) < 0.97 * error(start, fresh)
+    note = found.notes[-1]
+    assert note.sentence.startswith("finetune: 20 steps on 20 images; loss on the 4 held back")
+    assert "By steps: 0: 1.000, 2: " in note.sentence and set(note.operators) == set(qm.weights)
+
+
+def test_grids_that_are_shared_or_fixed_or_the_images_stay(small_net, narrow):
+    qm, context = narrow(small_net, drawn(12, shape=(1, 3, 16, 16)), 4, 4)
+    found = take_steps(qm, [Finetune(**FEW)], context)
+    assert numbers_of(found) != numbers_of(qm)
+    for name in ("gate", "x"):  # the range of a sigmoid is known, and that of the image
+        assert found.params[name].scale == qm.params[name].scale
+    assert found.activations["relu"].scale == found.activations["pool"].scale == found.activations["joined"].scale
+
+
+@pytest.mark.parametrize("target", ["ort", "tflite"])
+def test_weights_of_eight_bits_keep_the_limits_when_grids_move(residuals, narrow, target):
+    bright = [{"x": 0.9 + 0.1 * feed["x"]} for feed in drawn(12)]
+    qm, context = narrow(residuals, bright, 8, 8, target)
+    found = Finetune(**FEW | {"steps": 6})(qm, context)
+    assert invariant_violation(found, context.target.capability) is None
+
+
+def test_every_kind_of_layer_is_trained(every_layer, narrow):
+    qm, context = narrow(every_layer, drawn(12, shape=(1, 3, 16, 16)), 4, 8)
+    found = take_steps(qm, [Finetune(**FEW)], context)
+    assert set(found.notes[-1].operators) == set(qm.weights)
+    fresh = drawn(10, seed=5, shape=(1, 3, 16, 16))
+    assert error(found, fresh) < error(qm, fresh)
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_one_others(residuals, narrow):
+    qm, context = narrow(residuals, drawn(12))
+    few = {**FEW, "steps": 6}
+    first, again, other = (Finetune(**few, seed=seed)(qm, context) for seed in (0, 0, 1))
+    assert numbers_of(first) == numbers_of(again) and first.notes == again.notes
+    assert numbers_of(first) != numbers_of(other)
+
+
+def test_an_interrupted_run_goes_on_to_the_step_and_gives_the_same(residuals, narrow, monkeypatch, tmp_path):
+    few = {**FEW, "steps": 9}
+    qm, context = narrow(residuals, drawn(12), store=tmp_path / "run")
+    whole = Finetune(**few)(qm, replace(context, store=None))
+    step, begun, last = Training._step, [], [5]
+    monkeypatch.setattr("detquant.algorithms.checkpoint.EVERY_S", -1.0)
+
+    def broken_off(training, share):
+        if training.state.done == last[0]:
+            raise KeyboardInterrupt
+        begun.append(training.state.done)
+        return step(training, share)
+
+    monkeypatch.setattr(Training, "_step", broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        Finetune(**few)(qm, context)
+    begun.clear()
+    last.clear()
+    last.append(99)
+    found = Finetune(**few)(qm, context)
+    assert begun == [5, 6, 7, 8]
+    assert numbers_of(found) == numbers_of(whole) and found.notes == whole.notes
+    begun.clear()
+    assert numbers_of(Finetune(**few)(qm, context)) == numbers_of(whole) and not begun  # all is known
+    Finetune(**few, drop=0.1)(qm, context)
+    assert begun  # and of other options nothing is
+
+
+def test_what_is_no_better_is_given_back_as_it_was(residuals, narrow):
+    """Rates so high that all is lost at once: only the start is left."""
+    qm, context = narrow(residuals, drawn(12), 4, 8, "pytorch")
+    qm = take_steps(qm, [build_algorithm("refit", {})], context)
+    found = Finetune(steps=3, lr=5.0, step_lr=1.0)(qm, context)
+    assert numbers_of(found) == numbers_of(qm)
+    assert "no clear gain, so the model stays as it was" in found.notes[-1].sentence
+    assert found.notes[-1].operators == ()
+
+
+@pytest.mark.parametrize(("data", "model"), [("scenes", "yolov8-pico"), ("crops", "resnet-pico")])
+def test_from_noise_the_start_comes_back(narrow, data, model):
+    qm, context = calibration(data, model, 4, narrow)
+    [(name, image)] = next(iter(context.images)).items()
+    noise = [{name: np.random.default_rng(k).random(image.shape, np.float32)} for k in range(8)]
+    found = Finetune(steps=2)(qm, replace(context, images=type(context.images).of(noise)))
+    assert found.model is qm.model and found.params is qm.params
+    assert "finetune: nothing was trained, since the float model s" in found.notes[-1].sentence
+
+
+def test_a_budget_of_minutes_is_said_to_be_the_clocks(residuals, narrow):
+    qm, context = narrow(residuals, drawn(12))
+    found = Finetune(minutes="1s", batch=2)(qm, context)
+    assert "the clock's doing" in found.notes[-1].sentence
+
+
+def test_epochs_are_counted_in_images(residuals, narrow):
+    qm, context = narrow(residuals, drawn(12))
+    assert "finetune: 4 steps on 8 images" in Finetune(epochs=2, batch=4)(qm, context).notes[-1].sentence
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"drop": 1.1}, r"drop = 1\.1, expected a number of at least 0 and of at most 1"),
+        ({"steps": 0}, r"steps = 0, expected"),
+        ({"minutes": "soon"}, r"minutes = 'soon', expected a number of minutes"),
+        ({"minutes": 3, "steps": 5}, r"steps and minutes are given, and only one"),
+        ({"device": "tpu"}, r"device = 'tpu', expected 'cpu' or 'cuda'"),
+        ({"learning_rate": 0.1}, r"no option 'learning_rate'|'learning_rate'"),
+    ],
+)
+def test_options_are_checked(options, said):
+    with pytest.raises(RecipeError, match=rf"Step 'finetune': .*(?:{said})"):
+        build_algorithm("finetune", options)
+
+
+@pytest.mark.parametrize("count", [1, 7])
+def test_too_few_images_are_refused(residuals, narrow, count):
+    qm, context = narrow(residuals, drawn(count))
+    with pytest.raises(CalibrationError, match=rf"'finetune' was given {count} calibration images, and needs 8"):
+        Finetune()(qm, context)
+
+
+def test_it_never_starts_from_rounding_to_the_nearest():
+    rules = load_recipe("w4a4").rules
+    alone = Recipe(name="mine", rules=rules, steps=(Step("ranges"), Step("finetune")))
+    with pytest.raises(RecipeError, match=r"'mine' has the step 'finetune', which starts from .*put 'refit' before"):
+        build_steps(alone)
+    assert [step.name for step in build_steps(load_recipe("w4a4-finetune"))][-2:] == ["refit", "finetune"]
+
+
+def test_a_device_that_is_not_there_is_refused(residuals, narrow, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    qm, context = narrow(residuals, drawn(8))
+    with pytest.raises(RecipeError, match=r"device = 'cuda', and PyTorch finds none"):
+        Finetune(device="cuda")(qm, context)
+
+
+def test_without_torch_it_is_refused_before_anything_is_done(monkeypatch):
+    monkeypatch.setattr("detquant.algorithms.reconstruction.settings.find_spec", lambda _: None)
+    with pytest.raises(MissingExtra, match=r"pip install 'detquant\[torch\]'"):
+        build_algorithm("finetune", {})
+
+
+def test_a_yolos_scores_and_bins_are_all_that_its_heads_give(narrow):
+    """Classes by cross-entropy, bins by divergence: nothing is left for squared errors."""
+    qm, context = calibration("scenes", "yolov8-pico", 4, narrow)
+    network = network_of(qm, "finetune", "cpu")
+    assert len(network.heads) == 6 and sorted(one.kind for one in network.readers) == ["Sigmoid", "Softmax"]
+    loss = Distillation(network, classifies=False, heads=0.1)
+    images = [torch.from_numpy(next(iter(feed.values()))) for feed in context.images]
+    loss.measure(images)
+    assert not loss.uncovered and len(loss.features) >= 8
+    exact, start = (loss.mean_terms(f, images[:1]) for f in (network.twin.exact, network.twin.rounded))
+    assert all(abs(exact[name]) < 1e-4 * start[name] for name in start)
+    loss.start = start
+    assert float(loss.total({name: torch.tensor(term) for name, term in start.items()})) == pytest.approx(1.0)
+
+
+def test_a_classifier_is_trained(narrow):
+    qm, context = calibration("crops", "resnet-pico", 16, narrow, weight=3, activation=4)
+    found = take_steps(qm, [Finetune(steps=6, step_lr=0.01)], context)
+    assert "no clear gain" not in found.notes[-1].sentence
+
+
+@pytest.mark.slow
+def test_the_embedded_detector_loses_less(narrow):
+    qm, context = calibration("scenes", "yolov8-pico", 16, narrow, weight=3, activation=4)
+    start = take_steps(qm, [build_algorithm("refit", {})], context)
+    found = take_steps(start, [Finetune(steps=40, batch=2)], context)
+    assert "no clear gain" not in found.notes[-1].sentence
