@@ -12,7 +12,7 @@ from detquant.recipes import Recipe, Stage, Step
 NUMPY, TORCH, SCIPY = "numpy", "torch", "SciPy"
 LEARNING = ("adaround", "blocks")
 """Steps whose iterations can be given."""
-NEEDS: Mapping[str, str] = {**dict.fromkeys(LEARNING, TORCH), "lapq": SCIPY}
+NEEDS: Mapping[str, str] = {**dict.fromkeys((*LEARNING, "finetune"), TORCH), "lapq": SCIPY}
 """What a step needs; all others need numpy alone."""
 
 
@@ -61,6 +61,7 @@ WAYS = (
     Way("blocks", ("blocks",)),
     Way("refit+blocks", ("refit", "blocks")),
     Way("refit+blocks-steps", ("refit", "blocks"), STEPS),
+    Way("refit+finetune", ("refit", "finetune")),
     Way("lapq", ("lapq",)),
     Way("lapq+refit", ("lapq", "refit")),
     Way("clipping+refit", ("clipping", "refit")),

@@ -34,10 +34,10 @@ def require_order(recipe: str, steps: Sequence[Algorithm]) -> None:
     for place, step in enumerate(steps):
         wanted = getattr(step, "starts_from", ())
         if wanted and not any(before.name in wanted for before in steps[:place]):
-            first, *others = (f"'{name}'" for name in wanted)
+            solving, *others = (f"'{name}'" for name in wanted)
             raise RecipeError(
                 f"Recipe '{recipe}' has the step '{step.name}', which starts from weights that another step has "
-                f"solved, and none before it does: put {first} before it, or {' or '.join(others)}."
+                f"solved, and none before it does: put {solving} before it, or {' or '.join(others)}."
             )
 
 

@@ -89,7 +89,7 @@ class Distillation:
         known |= {node: heads[head] for node in values if (head := self.network.twin.source(node)) in heads}
         compute(self.network.tail, known, self.network.twin.exact)
         if self.network.readers:
-            torch.stack([known[reader.node].sum() for reader in self.network.readers]).sum().backward()  # type: ignore[no-untyped-call]
+            torch.stack([known[reader.node].sum() for reader in self.network.readers]).sum().backward()
         read = {node: torch.zeros_like(head) if head.grad is None else head.grad for node, head in heads.items()}
         return {node: (grad == 0).to(torch.float32) for node, grad in read.items() if bool((grad == 0).any())}
 

@@ -119,7 +119,7 @@ class Training:
         total = 0.0
         for part in [torch.cat(images)] if self.student.network.stacked else images:
             loss = self.loss.total(self.loss.terms(functions, part)) * (len(part) / len(images))
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             total += float(loss.detach())
         if math.isfinite(total):
             self.state.move(learning_rate(share, self.settings.warmup), self.settings.clip)
