@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -119,7 +119,11 @@ class _Work:
     """Multiply-accumulates that are left of each layer."""
 
     def __init__(self, channels: Channels) -> None:
-        self._channels, self._layers = channels, channels.layers
+        roots = channels.roots
+        self._layers = {
+            name: replace(layer, reads=roots(layer.reads), makes=roots(layer.makes))
+            for name, layer in channels.layers.items()
+        }
         self._there = np.ones(len(channels.atoms), bool)
         self._left = {name: float(layer.macs) for name, layer in self._layers.items()}
 
@@ -143,4 +147,4 @@ class _Work:
             self._left[name] = self._macs(self._layers[name], self._there)
 
     def _macs(self, layer: Layer, there: Bools) -> float:
-        return layer.macs_left(lambda atoms: there[self._channels.roots(atoms)])
+        return layer.macs_left(lambda roots: there[roots])

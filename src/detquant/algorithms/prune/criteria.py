@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from copy import copy
 
 import numpy as np
 import onnx_ir as ir
@@ -133,21 +134,20 @@ class Contributions:
         size = len(roots)
         self.variance = max(float(covariance.sum()), 1e-30)
         floor = max(RIDGE * float(np.trace(covariance)) / size, 1e-30)
-        self.inverse = np.linalg.inv(covariance + floor * np.eye(size))
-        self.factors = np.ones(size)
+        self._inverse = np.linalg.inv(covariance + floor * np.eye(size))
+        self._gone = list[Doubles]()  # N is the inverse less the product of each of these with itself
+        self._own, self._factors = np.diagonal(self._inverse).copy(), np.ones(size)
 
     def copy(self) -> Contributions:
         """The same, to try what happens."""
-        other = object.__new__(Contributions)
-        other.places, other.variance = self.places, self.variance
-        other.inverse, other.factors = self.inverse.copy(), self.factors.copy()
+        other = copy(self)
+        other._gone, other._own, other._factors = list(self._gone), self._own.copy(), self._factors.copy()
         return other
 
     def costs(self, roots: Iterable[int]) -> Doubles:
         """What each of these alone costs; nothing where it is not read here."""
         places = np.array([self.places.get(root, -1) for root in roots])
-        own = np.maximum(np.diagonal(self.inverse), 1e-30)
-        costs = np.square(self.factors) / own / self.variance
+        costs = np.square(self._factors) / np.maximum(self._own, 1e-30) / self.variance
         return np.where(places >= 0, costs[places], 0.0)
 
     def remove(self, root: int) -> None:
@@ -155,11 +155,18 @@ class Contributions:
         place = self.places.get(root)
         if place is None:
             return
-        column = self.inverse[:, place] / max(float(self.inverse[place, place]), 1e-30)
-        self.factors = self.factors - column * self.factors[place]
-        self.inverse -= np.outer(column, self.inverse[place])
-        self.inverse[place, place], self.factors[place] = 1e30, 0.0
+        column = self._inverse[:, place] - sum((one * one[place] for one in self._gone), np.zeros(len(self._own)))
+        own = max(float(column[place]), 1e-30)
+        self._factors -= column * (self._factors[place] / own)
+        self._gone.append(column / np.sqrt(own))
+        self._own -= np.square(self._gone[-1])
+        self._factors[place], self._own[place] = 0.0, 1e30
+        if len(self._gone) > WAITING:
+            waiting = np.array(self._gone)
+            self._inverse, self._gone = self._inverse - waiting.T @ waiting, []
 
 
+WAITING = 64
+"""Channels that have gone before the inverse is made anew: who only tries need not copy it."""
 RIDGE = 1e-3
 """Share of the mean variance of a channel that is added to each: channels that are the same have no inverse."""
