@@ -231,7 +231,10 @@ def test_a_bias_takes_the_mean_of_what_has_gone(begun, images):
     np.testing.assert_allclose(means[1], means[0], atol=1e-3)
 
 
-@pytest.mark.parametrize(("model", "data"), [("resnet-pico", "crops"), ("yolov8-pico", "scenes")])
+@pytest.mark.parametrize(
+    ("model", "data"),
+    [("resnet-pico", "crops"), pytest.param("yolov8-pico", "scenes", marks=pytest.mark.slow)],
+)
 def test_from_the_file_and_images_alone(model, data, tmp_path):
     recipe = load_recipe("prune30-w8a8")
     [step] = [step for step in recipe.steps if step.name == "prune"]
