@@ -25,6 +25,7 @@ from smaller_input import at_side
 
 import detquant
 from detquant.errors import DetquantError
+from detquant.graph import summarize
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.memory import processor_name
 from detquant.recipes import Recipe, Step, load_recipe
@@ -97,13 +98,19 @@ def quantized(detector: Detector, kind: str, name: str, setting: Setting, folder
         Row(
             name=title,
             kind=of,
-            macs=detquant.inspect(model)["macs"],
+            macs=summarize(model.graph).macs,
             points=one.value(made.report.measure) or 0.0,
             size_bytes=size,
         )
         for title, of, model, one, size in (
-            (FLOAT, FLOAT, detector, made.report.reference, detector.imported.size_bytes),
-            (name, kind, path, made.report.subject, made.artefact.size_bytes),
+            (FLOAT, FLOAT, detector.model, made.report.reference, detector.imported.size_bytes),
+            (
+                name,
+                kind,
+                made.model.reference if made.model else detector.model,
+                made.report.subject,
+                made.artefact.size_bytes,
+            ),
         )
     )
     return before, after, path

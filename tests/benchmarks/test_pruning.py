@@ -49,7 +49,7 @@ def test_a_row_has_the_figures_of_its_file(tmp_path: Path) -> None:
     setting = Setting(data="crops", recipe=load_recipe("dynamic"), calib=4, limit=4)
     first, made, path = quantized(detquant.load("resnet-pico"), WHOLE, "dynamic", setting, tmp_path)
     assert path.stat().st_size == made.size_bytes < first.size_bytes
-    assert first.macs == made.macs == detquant.inspect("resnet-pico")["macs"]
+    assert first.macs == detquant.inspect("resnet-pico")["macs"] == pytest.approx(made.macs, rel=0.01)
     assert len(cells(first, row("float", FLOAT, 50, 20))) == len(pruning.HEADER)
 
 
