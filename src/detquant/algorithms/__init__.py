@@ -23,6 +23,7 @@ ALGORITHMS = {
     "guard": "detquant.algorithms.guard:Guard",
     "lapq": "detquant.algorithms.lapq:Lapq",
     "placement": "detquant.algorithms.placement:Placement",
+    "prune": "detquant.algorithms.prune:Prune",
     "ranges": "detquant.algorithms.ranges:Ranges",
     "refit": "detquant.algorithms.refit:Refit",
 }

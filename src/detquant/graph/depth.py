@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import onnx_ir as ir
 
@@ -19,3 +19,12 @@ def depths(graph: ir.Graph, counts: Callable[[ir.Node], bool]) -> dict[ir.Node, 
         before = [producer for v in node.inputs if v is not None and (producer := v.producer()) is not None]
         depth[node] = max((depth[producer] + counts(producer) for producer in before), default=0)
     return depth
+
+
+def levels(graph: ir.Graph, layers: Collection[str]) -> list[list[ir.Node]]:
+    """Layers, given by name, by depth: how many of them lie before each on the longest way."""
+    found = dict[int, list[ir.Node]]()
+    for node, depth in depths(graph, lambda node: node.name in layers).items():
+        if node.name in layers:
+            found.setdefault(depth, []).append(node)
+    return [found[key] for key in sorted(found)]

@@ -40,3 +40,17 @@ def _replace(node: ir.Node, value: ir.Value | None, array: Array) -> None:
     for k, v in enumerate(node.inputs):
         if v is value:
             node.replace_input_with(k, fresh)
+
+
+def put_constant(node: ir.Node, position: int, array: Array) -> None:
+    """Gives ``node`` a constant of any shape at a position, which it need not have yet; others keep the old one."""
+    graph = node.graph
+    assert isinstance(graph, ir.Graph)
+    if position >= len(node.inputs):
+        node.resize_inputs(position + 1)
+    value = node.inputs[position]
+    if value is not None and value.is_initializer() and len(value.uses()) == 1 and not value.is_graph_output():
+        value.const_value, value.shape = ir.tensor(array, name=value.name), ir.Shape(array.shape)
+        return
+    stem = f"{node.name}_{position}" if value is None else f"{value.name}_of_{node.name}"
+    node.replace_input_with(position, new_initializer(graph, stem, array))

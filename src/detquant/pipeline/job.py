@@ -178,9 +178,7 @@ class Job:
                 recipe=self.recipe,
                 images=images,
                 ranges=ranges,
-                damage=Damage(family, OrtRunner(model).run, images.informative, threads, self.executor)
-                if steps or self.looks
-                else None,
+                damage=self._damage(model, images, threads) if steps or self.looks else None,
                 measurements=measurements,
                 store=memory.steps,
                 threads=threads,
@@ -193,7 +191,11 @@ class Job:
                 said.append(CONVERGED.format(statistics.images, len(paths), self.recipe.range_tolerance))
             notes = (Note(step="calibration", stage=Stage.GRAPH, sentence=sentence) for sentence in said)
             decisive = [step for step in steps if step.stage <= Stage.CHOICES]
-            qm = take_steps(replace(qm, notes=tuple(notes)), decisive, context)
+            first = [step for step in decisive if step.stage == Stage.GRAPH]
+            qm = take_steps(replace(qm, notes=tuple(notes)), first, context)
+            if qm.reference is not model:  # later steps come near to the graph that these have left
+                context = replace(context, damage=self._damage(qm.reference, images, threads))
+            qm = take_steps(qm, decisive[len(first) :], context)
             yield Begun(
                 model=qm,
                 context=context,
@@ -224,6 +226,10 @@ class Job:
             return model, 0
         few = choose_images(self.dataset, FEEDS, [])
         return with_even_channels(model, stream(self.detector.family, few), threads)
+
+    def _damage(self, model: ir.Model, images: Images, threads: int) -> Damage:
+        """What a quantised model costs, against this float one."""
+        return Damage(self.detector.family, OrtRunner(model).run, images.informative, threads, self.executor)
 
     def _statistics(self, model: ir.Model, decided: Plan, paths: Sequence[Path], store: Path | None) -> Statistics:
         """The statistics of the tensors that get a grid; empty where there are no images."""

@@ -9,10 +9,10 @@ import pytest
 
 from detquant.algorithms import Context, build_algorithm, take_steps
 from detquant.algorithms.refit import Refit
-from detquant.algorithms.refit.step import levels
 from detquant.calibration import Collector, Images, calibrate
 from detquant.errors import CalibrationError, RecipeError
 from detquant.graph import prepare
+from detquant.graph.depth import levels
 from detquant.graph.running import OrtRunner
 from detquant.graph.saturation import with_saturation
 from detquant.graph.traits import WEIGHTED, weight_of
@@ -109,7 +109,7 @@ def test_less_error_on_images_not_seen(made, images, target):
 
 
 def test_layers_of_many_inputs_are_solved_in_parts(made, images, monkeypatch):
-    monkeypatch.setattr("detquant.algorithms.refit.parts_form.MOST_INPUTS", 30)
+    monkeypatch.setattr("detquant.algorithms.layerwise.parts_form.MOST_INPUTS", 30)
     qm, context = made("tflite")
     refitted = take_steps(qm, [Refit()], context)
     unseen = images(20, SHAPE)[12:]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from detquant.algorithms.refit.layer_form import LayerForm
-from detquant.algorithms.refit.least_squares import Halves, Moments
+from detquant.algorithms.layerwise.layer_form import LayerForm
+from detquant.algorithms.layerwise.least_squares import Halves, Moments
 from detquant.algorithms.refit.rounding import Limit, Rounding
 from detquant.calibration import QuantModel, WeightLimits, weight_limits
 from detquant.graph import find_decode_tail

@@ -16,7 +16,7 @@ layer's weight squared; so memory grows neither with the images nor with the dep
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -25,17 +25,17 @@ import onnx_ir as ir
 
 from detquant.algorithms._base import Context
 from detquant.algorithms.checkpoint import Checkpoint, digest_of
+from detquant.algorithms.layerwise.float_side import FloatSide
+from detquant.algorithms.layerwise.form_of_node import layer_form
+from detquant.algorithms.layerwise.layer_form import LayerForm
+from detquant.algorithms.layerwise.least_squares import Halves
 from detquant.algorithms.options import Count, NotNegative, Whole
-from detquant.algorithms.refit.float_side import FloatSide
-from detquant.algorithms.refit.form_of_node import layer_form
-from detquant.algorithms.refit.layer_form import LayerForm
 from detquant.algorithms.refit.layer_solver import LayerSolver, Solved
-from detquant.algorithms.refit.least_squares import Halves
 from detquant.algorithms.refit.quantized_side import QuantizedSide
 from detquant.algorithms.refit.solved_layers import SolvedLayers
 from detquant.calibration import Images, QuantModel
 from detquant.errors import CalibrationError
-from detquant.graph.depth import depths
+from detquant.graph.depth import levels
 from detquant.graph.traits import OPS, bias_of
 from detquant.graph.values import constant
 from detquant.graph.weights import replace_bias, replace_weight
@@ -135,15 +135,6 @@ def _solved(
     for node in level:
         floats.forget(node.name or "")
         yield node, solver.solve(node, forms[node.name or ""], sums.pop(node))
-
-
-def levels(graph: ir.Graph, layers: Collection[str]) -> list[list[ir.Node]]:
-    """Layers by depth: how many of them lie before each on the longest way."""
-    found = dict[int, list[ir.Node]]()
-    for node, depth in depths(graph, lambda node: node.name in layers).items():
-        if node.name in layers:
-            found.setdefault(depth, []).append(node)
-    return [found[key] for key in sorted(found)]
 
 
 def _put(qm: QuantModel, node: ir.Node, solved: Solved) -> None:

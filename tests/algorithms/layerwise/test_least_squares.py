@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detquant.algorithms.refit import least_squares as module
-from detquant.algorithms.refit.least_squares import Halves
+from detquant.algorithms.layerwise import least_squares as module
+from detquant.algorithms.layerwise.least_squares import Halves
 
 
 def taken(x, y, weights, centred):

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detquant.algorithms.refit.importance import MOST, Importance
-from detquant.algorithms.refit.map_forms import ConvForm
-from detquant.algorithms.refit.matrix_form import MatrixForm
+from detquant.algorithms.layerwise.importance import MOST, Importance
+from detquant.algorithms.layerwise.map_forms import ConvForm
+from detquant.algorithms.layerwise.matrix_form import MatrixForm
 from detquant.graph.window import Window
 
 WINDOW = Window((1, 1), (1, 1), (1, 1), ((0, 0), (0, 0)))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detquant.algorithms.refit.layer_form import LayerForm
+from detquant.algorithms.layerwise.layer_form import LayerForm
 from detquant.numerics.arrays import Array, Floats, Ints
 
 

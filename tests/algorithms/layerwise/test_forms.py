@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detquant.algorithms.refit.form_of_node import layer_form
+from detquant.algorithms.layerwise.form_of_node import layer_form
 from detquant.graph import prepare
 from detquant.graph.running import OrtRunner
 from detquant.graph.traits import weight_of
@@ -84,7 +84,7 @@ def test_what_has_no_form_is_left_out(build, op, shape, weight, attributes):
 
 
 def test_many_inputs_are_taken_in_parts(build, monkeypatch):
-    monkeypatch.setattr("detquant.algorithms.refit.parts_form.MOST_INPUTS", 20)
+    monkeypatch.setattr("detquant.algorithms.layerwise.parts_form.MOST_INPUTS", 20)
     rng = np.random.default_rng(3)
     weight = rng.normal(size=(4, 6, 3, 3)).astype(np.float32)
     model = prepare(build([("Conv", ["x", "w"], ["y"], {})], {"x": MAP}, {"y": None}, {"w": weight}))
@@ -101,7 +101,7 @@ def test_many_inputs_are_taken_in_parts(build, monkeypatch):
 
 
 def test_many_inputs_that_cannot_be_cut_have_no_form(build, monkeypatch):
-    monkeypatch.setattr("detquant.algorithms.refit.parts_form.MOST_INPUTS", 5)
-    monkeypatch.setattr("detquant.algorithms.refit.parts_form.MOST_PARTS", 6)
+    monkeypatch.setattr("detquant.algorithms.layerwise.parts_form.MOST_INPUTS", 5)
+    monkeypatch.setattr("detquant.algorithms.layerwise.parts_form.MOST_PARTS", 6)
     model = prepare(build([("MatMul", ["x", "w"], ["y"], {})], {"x": [5, 7]}, {"y": None}, {"w": np.ones((7, 3), "f")}))
     assert layer_form(model.graph[0]) is None

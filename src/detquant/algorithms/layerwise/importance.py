@@ -13,8 +13,8 @@ import numpy as np
 
 from detquant.algorithms.damage import MOST as MOST_BOXES
 from detquant.algorithms.damage import SURE, Heads
-from detquant.algorithms.refit.layer_form import LayerForm
-from detquant.algorithms.refit.map_forms import MapForm
+from detquant.algorithms.layerwise.layer_form import LayerForm
+from detquant.algorithms.layerwise.map_forms import MapForm
 from detquant.numerics.arrays import Array, Floats, Ints
 
 MOST = 4.0

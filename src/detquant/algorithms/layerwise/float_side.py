@@ -9,9 +9,9 @@ import numpy as np
 import onnx_ir as ir
 
 from detquant.algorithms._base import Context
-from detquant.algorithms.refit.importance import Importance
-from detquant.algorithms.refit.layer_form import LayerForm
-from detquant.algorithms.refit.spilled import Spilled
+from detquant.algorithms.layerwise.importance import Importance
+from detquant.algorithms.layerwise.layer_form import LayerForm
+from detquant.algorithms.layerwise.spilled import Spilled
 from detquant.calibration import Images
 from detquant.errors import CalibrationError
 from detquant.graph.running import OrtRunner

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
-from detquant.algorithms.refit.layer_form import LayerForm
-from detquant.algorithms.refit.map_forms import ConvForm, TransposedForm
-from detquant.algorithms.refit.matrix_form import MatrixForm
-from detquant.algorithms.refit.parts_form import in_parts
+from detquant.algorithms.layerwise.layer_form import LayerForm
+from detquant.algorithms.layerwise.map_forms import ConvForm, TransposedForm
+from detquant.algorithms.layerwise.matrix_form import MatrixForm
+from detquant.algorithms.layerwise.parts_form import in_parts
 from detquant.graph.traits import weight_of
 from detquant.graph.values import constant, static_shape
 from detquant.graph.window import Window, window_of

@@ -5,7 +5,7 @@ import errno
 import numpy as np
 import pytest
 
-from detquant.algorithms.refit.spilled import Spilled
+from detquant.algorithms.layerwise.spilled import Spilled
 from detquant.errors import OutputError
 
 

@@ -1,0 +1,214 @@
+"""Pruned channels against the same model at a smaller input: two ways to fewer multiply-accumulates, on equal images.
+
+    python benchmarks/pruning.py yolov8-pico scenes --shares 0.1 0.2 0.3 --sides 224 192 --limit 200
+
+All rows are quantised by one recipe, the pruned ones with the step `prune` before its others, and those at a smaller
+input as they are. Latency is that of all files, taken by turns in one process. What is better is told in the end: of a
+pruned row, whether its AP is above what the model has at the inputs that take as long, on the line between those
+beside it; and what no other row beats in both.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
+from markdown_table import markdown
+from smaller_input import at_side
+
+import detquant
+from detquant.errors import DetquantError
+from detquant.graph import summarize
+from detquant.pipeline.detector import Detector
+from detquant.pipeline.memory import processor_name
+from detquant.recipes import Recipe, Step, load_recipe
+
+HEADER = ("row", "MACs, million", "to all", "{measure}", "drop", "latency, ms", "to float", "size, MB")
+FLOAT = "float"
+PRUNED, SMALLER, WHOLE = "pruned", "smaller", "whole"
+
+Count = Annotated[int, Parameter(validator=Number(gte=1))]
+Share = Annotated[float, Parameter(validator=Number(gt=0, lte=0.9))]
+Shares = Annotated[list[Share] | None, Parameter(consume_multiple=True)]
+Sides = Annotated[list[Count] | None, Parameter(consume_multiple=True)]
+app = App(name="pruning", help="Prints what pruned channels cost and save beside a smaller input, as a Markdown table.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A file that was measured.
+
+    Attributes:
+        name: what the table calls it.
+        kind: "float", or how it has come to its multiply-accumulates: "whole", "pruned", "smaller".
+        macs: multiply-accumulates of one run.
+        points: AP or top-1.
+        size_bytes: of the file.
+        latency_ms: median; 0 until it is known.
+    """
+
+    name: str
+    kind: str
+    macs: int
+    points: float
+    size_bytes: int
+    latency_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What all rows share.
+
+    Attributes:
+        data: the data set.
+        recipe: all rows are quantised by it.
+        calib: number of calibration images.
+        limit: number of validation images, or None for all.
+    """
+
+    data: str
+    recipe: Recipe
+    calib: int
+    limit: int | None
+
+
+def pruned(recipe: Recipe, share: float) -> Recipe:
+    """The recipe with channels pruned first."""
+    steps = (Step("prune", {"share": share}), *recipe.steps)
+    return replace(recipe, name=f"{recipe.name}, {share:.0%} pruned", steps=steps)
+
+
+def quantized(detector: Detector, kind: str, name: str, setting: Setting, folder: Path) -> tuple[Row, Row, Path]:
+    """The row of the float file and of the quantised one, and where that lies."""
+    print(name, file=sys.stderr)
+    made = detquant.quantize(
+        detector, setting.data, recipe=setting.recipe, calib=setting.calib, val_limit=setting.limit
+    )
+    (file, content), *_ = made.artefact.files.items()
+    path = folder / f"{len(list(folder.iterdir()))}-{file}"
+    path.write_bytes(content)
+    before, after = (
+        Row(
+            name=title,
+            kind=of,
+            macs=summarize(model.graph).macs,
+            points=one.value(made.report.measure) or 0.0,
+            size_bytes=size,
+        )
+        for title, of, model, one, size in (
+            (FLOAT, FLOAT, detector.model, made.report.reference, detector.imported.size_bytes),
+            (
+                name,
+                kind,
+                made.model.reference if made.model else detector.model,
+                made.report.subject,
+                made.artefact.size_bytes,
+            ),
+        )
+    )
+    return before, after, path
+
+
+def cells(row: Row, first: Row) -> tuple[str, ...]:
+    """What the table says of a row."""
+    return (
+        row.name,
+        f"{row.macs / 1e6:.1f}",
+        f"{row.macs / first.macs:.2f}",
+        f"{row.points:.2f}",
+        f"{first.points - row.points:.2f}",
+        f"{row.latency_ms:.2f}",
+        f"{row.latency_ms / first.latency_ms:.2f}",
+        f"{row.size_bytes / 1e6:.2f}",
+    )
+
+
+def at_latency(rows: Sequence[Row], latency_ms: float) -> float | None:
+    """Points of the model at the input that takes this long, on the line between its neighbours; None beyond them."""
+    known = sorted((row.latency_ms, row.points) for row in rows)
+    for (low, less), (high, more) in pairwise(known):
+        if low <= latency_ms <= high:
+            return less + (more - less) * (latency_ms - low) / max(high - low, 1e-9)
+    return None
+
+
+def recommended(rows: Sequence[Row]) -> Iterator[str]:
+    """Of each pruned row whether a smaller input is better, and what is on the frontier of all quantised rows."""
+    inputs = [row for row in rows if row.kind in (WHOLE, SMALLER)]
+    for row in rows:
+        other = at_latency(inputs, row.latency_ms) if row.kind == PRUNED else None
+        if other is not None:
+            better = "pruning" if row.points > other else "the smaller input"
+            yield f"{row.name}: {row.points:.2f}, a smaller input of its latency {other:.2f}: take {better}"
+        elif row.kind == PRUNED:
+            yield f"{row.name}: no input that was measured takes as long: nothing to compare it with"
+    ours = [row for row in rows if row.kind != FLOAT]
+    best = [one for one in ours if not any(beats(other, one) for other in ours)]
+    yield f"Beaten by no other in points and latency: {'; '.join(row.name for row in best)}"
+
+
+def beats(one: Row, other: Row) -> bool:
+    """Whether a row is no worse in both, and better in one."""
+    pairs = ((one.points, other.points), (-one.latency_ms, -other.latency_ms))
+    return all(a >= b for a, b in pairs) and any(a > b for a, b in pairs)
+
+
+@app.default
+def table(
+    model: str,
+    data: str,
+    *,
+    recipe: str = "w8a8",
+    shares: Shares = None,
+    sides: Sides = None,
+    calib: Count = 128,
+    limit: Count | None = None,
+    runs: Count = 50,
+) -> None:
+    """Measure each row, and print the table.
+
+    Args:
+        model: Its file, or the name of an embedded one.
+        data: Data set.
+        recipe: By which all rows are quantised.
+        shares: Of the multiply-accumulates that are pruned, a row each; 0.1, 0.2 and 0.3 unless given.
+        sides: Of smaller inputs, pixels, a row each.
+        calib: Number of calibration images.
+        limit: Measure on the first so many validation images only.
+        runs: How often each file is timed.
+    """
+    detector, basis = detquant.load(model), load_recipe(recipe)
+    setting = Setting(data=data, recipe=basis, calib=calib, limit=limit)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        first, whole, path = quantized(detector, WHOLE, basis.name, setting, folder)
+        rows, files = [first, whole], list[Detector | Path]([detector, path])
+        for share in shares or (0.1, 0.2, 0.3):
+            one = pruned(basis, share)
+            _, row, path = quantized(detector, PRUNED, one.name, replace(setting, recipe=one), folder)
+            rows, files = [*rows, row], [*files, path]
+        for side in sides or ():
+            title = f"{basis.name} at {side} px"
+            _, row, path = quantized(at_side(model, side), SMALLER, title, setting, folder)
+            rows, files = [*rows, row], [*files, path]
+        timed = detquant.benchmark([one if isinstance(one, Detector) else str(one) for one in files], runs=runs)
+    rows = [replace(row, latency_ms=one.latency.median_ms) for row, one in zip(rows, timed, strict=True)]
+    measure = "top-1" if detector.family.task == "classify" else "AP"
+    print(markdown([one.format(measure=measure) for one in HEADER], [cells(row, rows[0]) for row in rows], texts=1))
+    print("".join(f"\n{line}." for line in recommended(rows)))
+    images = f"{limit} validation images" if limit else "all validation images"
+    print(f"\n{calib} calibration images, {images}, {runs} runs of one thread on {processor_name()}.")
+
+
+if __name__ == "__main__":
+    try:
+        app()
+    except DetquantError as error:
+        sys.exit(f"pruning: {error}")
