@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnx_ir as ir
@@ -15,6 +17,9 @@ from detquant.graph import prepare
 from detquant.numerics import PerAxis, QType, QuantSpec
 from detquant.recipes import Recipe, Rule, load_recipe, plan
 from detquant.targets import load_target
+
+# what several tests of algorithms measure by stands in a module beside them
+sys.path.append(str(Path(__file__).parent))
 
 
 @pytest.fixture

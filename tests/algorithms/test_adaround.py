@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
+import output_error
 import pytest
+from output_error import error
 
 from detquant.algorithms import build_algorithm, take_steps
 from detquant.calibration import Images, weight_limits
 from detquant.data import iter_images, open_dataset
 from detquant.errors import CalibrationError, MissingExtra, RecipeError, UnsupportedOperator
 from detquant.graph import prepare
-from detquant.graph.running import OrtRunner
-from detquant.graph.saturation import with_saturation
 from detquant.graph.traits import bias_of, weight_of
 from detquant.graph.values import constant
 from detquant.graph.weights import replace_weight
@@ -29,22 +30,7 @@ from detquant.algorithms.reconstruction import walk
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FEW = {"images": 12, "iterations": 100, "batch": 512, "lr": 0.05}
-
-
-def drawn(count, seed=11, shape=(1, 3, 16, 16)):
-    rng = np.random.default_rng(seed)
-    return [{"x": rng.random(shape, np.float32)} for _ in range(count)]
-
-
-def error(qm, feeds, model=None):
-    """Mean squared error of the model's outputs, as a share of their square."""
-    exact, rounded = OrtRunner(qm.reference), OrtRunner(with_saturation(model or qm.qdq()), optimisation="basic")
-    missed = square = 0.0
-    for feed in feeds:
-        for name, wanted in exact.run(feed).items():
-            missed += float(np.square(rounded.run(feed)[name] - wanted, dtype=np.float64).sum())
-            square += float(np.square(wanted, dtype=np.float64).sum())
-    return missed / square
+drawn = partial(output_error.drawn, shape=(1, 3, 16, 16))
 
 
 def codes_of(qm):

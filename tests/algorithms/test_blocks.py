@@ -6,13 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from output_error import drawn, error
 
 from detquant.algorithms import build_algorithm, take_steps
 from detquant.calibration import invariant_violation
 from detquant.data import iter_images, open_dataset
 from detquant.errors import CalibrationError, MissingExtra, RecipeError
-from detquant.graph.running import OrtRunner
-from detquant.graph.saturation import with_saturation
 from detquant.graph.traits import weight_of
 from detquant.graph.values import constant
 from detquant.numerics import quantize
@@ -26,22 +25,6 @@ from detquant.algorithms.reconstruction import walk
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FEW = {"images": 12, "iterations": 100, "batch": 512}
-
-
-def drawn(count, seed=11, shape=(1, 4, 16, 16)):
-    rng = np.random.default_rng(seed)
-    return [{"x": rng.random(shape, np.float32)} for _ in range(count)]
-
-
-def error(qm, feeds):
-    """Mean squared error of the model's outputs, as a share of their square."""
-    exact, rounded = OrtRunner(qm.reference), OrtRunner(with_saturation(qm.qdq()), optimisation="basic")
-    missed = square = 0.0
-    for feed in feeds:
-        for name, wanted in exact.run(feed).items():
-            missed += float(np.square(rounded.run(feed)[name] - wanted, dtype=np.float64).sum())
-            square += float(np.square(wanted, dtype=np.float64).sum())
-    return missed / square
 
 
 def numbers_of(qm):

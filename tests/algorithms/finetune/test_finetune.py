@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from output_error import drawn, error
 
 from detquant.algorithms import Damage, build_algorithm, build_steps, take_steps
 from detquant.calibration import invariant_violation
 from detquant.data import iter_images, open_dataset
 from detquant.errors import CalibrationError, MissingExtra, RecipeError
 from detquant.graph.running import OrtRunner
-from detquant.graph.saturation import with_saturation
 from detquant.pipeline.detector import load
 from detquant.recipes import Recipe, Step, load_recipe
 
@@ -26,22 +26,6 @@ from detquant.algorithms.finetune.training import Training
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FEW = {"steps": 20, "batch": 4, "lr": 0.002, "step_lr": 0.02}
-
-
-def drawn(count, seed=11, shape=(1, 4, 16, 16)):
-    rng = np.random.default_rng(seed)
-    return [{"x": rng.random(shape, np.float32)} for _ in range(count)]
-
-
-def error(qm, feeds):
-    """Mean squared error of the model's outputs, as a share of their square."""
-    exact, rounded = OrtRunner(qm.reference), OrtRunner(with_saturation(qm.qdq()), optimisation="basic")
-    missed = square = 0.0
-    for feed in feeds:
-        for name, wanted in exact.run(feed).items():
-            missed += float(np.square(rounded.run(feed)[name] - wanted, dtype=np.float64).sum())
-            square += float(np.square(wanted, dtype=np.float64).sum())
-    return missed / square
 
 
 def numbers_of(qm):

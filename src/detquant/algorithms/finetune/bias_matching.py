@@ -12,7 +12,7 @@ import torch
 from torch import fx
 
 from detquant.algorithms.finetune.student import Student
-from detquant.algorithms.reconstruction.twin import Values
+from detquant.algorithms.reconstruction.twin import Values, compute
 from detquant.calibration.probes import channel_axis
 
 
@@ -32,8 +32,7 @@ def match_biases(student: Student, images: Sequence[torch.Tensor]) -> None:
         for node in network.body:
             for nets, functions in ((rounded, network.twin.rounded), (exact, network.twin.exact)):
                 for values in nets:
-                    read = (values[one] for one in node.args if isinstance(one, fx.Node))
-                    values[node] = functions[node](*read)
+                    compute([node], values, functions)
             name = names.get(node)
             if name in student.biases:
                 lacking = torch.stack([_means(e[node] - r[node]) for e, r in zip(exact, rounded, strict=True)]).mean(0)

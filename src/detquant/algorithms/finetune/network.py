@@ -12,7 +12,7 @@ is an activation, and none of them.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import onnx_ir as ir
 import torch
@@ -112,7 +112,7 @@ def network_of(qm: QuantModel, step: str, device: str) -> Network | None:
     )
     body = tuple(node for node in twin.nodes if node not in behind)
     found = Network(twin, body, tuple(n for n in twin.nodes if n in behind), ends, readers, stacked=False)
-    return Network(found.twin, body, found.tail, ends, readers, stacked=_stacks(qm, found, device))
+    return replace(found, stacked=_stacks(qm, found, device))
 
 
 def _gates(node: ir.Node) -> bool:

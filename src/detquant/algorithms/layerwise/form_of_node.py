@@ -21,6 +21,14 @@ from detquant.algorithms.layerwise.parts_form import in_parts
 from detquant.graph.traits import weight_of
 from detquant.graph.values import constant, static_shape
 from detquant.graph.window import Window, window_of
+from detquant.numerics.arrays import Floats
+
+
+def rows_of(node: ir.Node, form: LayerForm) -> Floats:
+    """The weight of a layer as the rows of its matrix product, ``[G, O, K]``."""
+    weight = constant(weight_of(node))
+    assert weight is not None, "a layer with a constant weight"
+    return np.asarray(form.rows(np.asarray(weight)), np.float32)
 
 
 def layer_form(node: ir.Node) -> LayerForm | None:

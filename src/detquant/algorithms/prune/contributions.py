@@ -13,6 +13,7 @@ import onnx_ir as ir
 
 from detquant.algorithms._base import Context
 from detquant.algorithms.layerwise.float_side import FloatSide
+from detquant.algorithms.layerwise.form_of_node import rows_of
 from detquant.algorithms.layerwise.layer_form import LayerForm
 from detquant.algorithms.layerwise.least_squares import Sums
 from detquant.algorithms.prune.criteria import Contributions
@@ -20,8 +21,6 @@ from detquant.calibration import Images
 from detquant.graph.channels import Channels
 from detquant.graph.running import OrtRunner
 from detquant.graph.taps import with_taps_only
-from detquant.graph.traits import weight_of
-from detquant.graph.values import constant
 from detquant.numerics.arrays import Doubles, Floats, Ints
 
 MOST_ENTRIES = 1 << 25
@@ -51,7 +50,7 @@ def measured(
     weights = {node.name or "": node for node in model.graph if node.name in forms}
     for batch in _batches(names, forms, weights):
         for name, xx in _covariances(model, [weights[name] for name in batch], forms, floats, images, context):
-            rows = np.asarray(forms[name].rows(_weight(weights[name])), np.float64)
+            rows = np.asarray(rows_of(weights[name], forms[name]), np.float64)
             found[name] = _contributions(rows, xx, channels.roots(channels.layers[name].reads))
             context.tick("looking at channels", len(found), len(names))
     return found
@@ -60,7 +59,7 @@ def measured(
 def _batches(names: Sequence[str], forms: Mapping[str, LayerForm], nodes: Mapping[str, ir.Node]) -> Iterator[list[str]]:
     batch, entries = list[str](), 0
     for name in names:
-        groups, _, inputs = forms[name].rows(_weight(nodes[name])).shape
+        groups, _, inputs = rows_of(nodes[name], forms[name]).shape
         if batch and entries + groups * inputs**2 > MOST_ENTRIES:
             yield batch
             batch, entries = [], 0
@@ -121,9 +120,3 @@ def _contributions(rows: Doubles, xx: Doubles, roots: Ints) -> Contributions:
 def _name(value: ir.Value | None) -> str:
     assert value is not None and value.name, "values of prepared graphs are named"
     return value.name
-
-
-def _weight(node: ir.Node) -> Floats:
-    weight = constant(weight_of(node))
-    assert weight is not None, "a layer with a constant weight"
-    return np.asarray(weight, np.float32)

@@ -18,14 +18,14 @@ import onnx_ir as ir
 from detquant.algorithms._base import Context
 from detquant.algorithms.checkpoint import Checkpoint
 from detquant.algorithms.layerwise.float_side import FloatSide
-from detquant.algorithms.layerwise.form_of_node import layer_form
+from detquant.algorithms.layerwise.form_of_node import layer_form, rows_of
 from detquant.algorithms.layerwise.layer_form import LayerForm
 from detquant.algorithms.layerwise.least_squares import Halves
 from detquant.algorithms.layerwise.staged_run import StagedRun
 from detquant.calibration import Images
 from detquant.graph.decode_tail import find_decode_tail
 from detquant.graph.depth import levels
-from detquant.graph.traits import OPS, bias_of, weight_of
+from detquant.graph.traits import OPS, bias_of
 from detquant.graph.values import constant
 from detquant.graph.weights import replace_bias, replace_weight
 from detquant.numerics.arrays import Array, Bools, Floats
@@ -140,7 +140,7 @@ def _solved(
         for node, array in zip(level, found, strict=True):
             name, form = node.name or "", forms[node.name or ""]
             positions = floats.positions(name, place)
-            x, start = form.inputs(array, positions), _start(node, form)
+            x, start = form.inputs(array, positions), rows_of(node, form)
             whole = floats.outputs(name, place)
             y = whole.reshape(-1, whole.shape[2])[kept[name]]
             groups = node.attributes.get_int("group", 1)
@@ -154,7 +154,7 @@ def _solved(
 
 
 def _layer(node: ir.Node, form: LayerForm, halves: Halves, ridge: float | None, *, is_head: bool) -> SolvedLayer:
-    start = np.asarray(_start(node, form), np.float64)
+    start = np.asarray(rows_of(node, form), np.float64)
     moments = halves.whole()
     rows = np.asarray(start, np.float32)
     before = float(moments.error(rows).mean())
@@ -168,12 +168,6 @@ def _layer(node: ir.Node, form: LayerForm, halves: Halves, ridge: float | None, 
         error=float(moments.error(rows).mean()) / variance,
         error_before=before / variance,
     )
-
-
-def _start(node: ir.Node, form: LayerForm) -> Floats:
-    weight = constant(weight_of(node))
-    assert weight is not None, "a layer with a constant weight"
-    return np.asarray(form.rows(np.asarray(weight)), np.float32)
 
 
 def _put(node: ir.Node, solved: SolvedLayer) -> None:

@@ -24,6 +24,7 @@ from detquant.algorithms._base import Context
 from detquant.algorithms.checkpoint import Checkpoint, digest_of
 from detquant.algorithms.layerwise.float_side import FloatSide
 from detquant.algorithms.layerwise.form_of_node import layer_form
+from detquant.algorithms.layerwise.images_to_solve_on import images_to_solve_on
 from detquant.algorithms.layerwise.layer_form import LayerForm
 from detquant.algorithms.options import Count, NotNegative, Whole, Within
 from detquant.algorithms.prune.again import calibrated_again
@@ -35,14 +36,11 @@ from detquant.algorithms.prune.reach import reaches
 from detquant.algorithms.prune.solving import SolvedLayers, solve
 from detquant.algorithms.prune.telling import operators_of, sentence
 from detquant.calibration import Images, QuantModel
-from detquant.errors import CalibrationError, RecipeError
+from detquant.errors import RecipeError
 from detquant.graph.channels import Channels, trace, without_channels
 from detquant.graph.running import OrtRunner
 from detquant.graph.summary import summarize
 from detquant.recipes import Stage
-
-FEWEST = 4
-"""Images: of two, each half would be one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,12 +79,7 @@ class Prune:
             CalibrationError: there are too few images, or an output of the float network is not finite.
             RecipeError: no channel of the model can be removed.
         """
-        images = context.images.part(range(min(self.images, len(context.images))))
-        if len(images) < FEWEST:
-            raise CalibrationError(
-                f"The step 'prune' has {len(images)} calibration images, and solves layers on {FEWEST} at least: give "
-                f"more of them, 64 or so, or leave the step out of the recipe."
-            )
+        images = images_to_solve_on(context.images, self.name, self.images)
         channels = trace(qm.reference.graph)
         forms = _forms(qm.reference, channels)
         checkpoint = Checkpoint(context.checkpoint(self.name), digest_of(qm, self))

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
+from detquant.algorithms.layerwise.form_of_node import rows_of
 from detquant.algorithms.layerwise.layer_form import LayerForm
 from detquant.algorithms.layerwise.least_squares import Halves, Moments
 from detquant.algorithms.refit.rounding import Limit, Rounding
 from detquant.calibration import QuantModel, WeightLimits, weight_limits
 from detquant.graph import find_decode_tail
-from detquant.graph.traits import bias_of, weight_of
+from detquant.graph.traits import bias_of
 from detquant.graph.values import constant
 from detquant.numerics import Capability, QuantParams, dequantize
-from detquant.numerics.arrays import Array, Floats
+from detquant.numerics.arrays import Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,7 +61,7 @@ class LayerSolver:
 
     def start(self, name: str, form: LayerForm) -> Floats:
         """A layer's float weight, ``[G, O, K]``."""
-        return np.asarray(form.rows(_weight(self._float[name])), np.float32)
+        return rows_of(self._float[name], form)
 
     def targets(self, node: ir.Node, form: LayerForm, x: Floats, y: Floats) -> Floats:
         """What a layer is solved for: its outputs in float; a head for what its float weight makes of the same inputs.
@@ -93,7 +94,7 @@ class LayerSolver:
         ridge = halves.best_ridge(start) if self._ridge is None else self._ridge
         wished, hessian = moments.solved(start, ridge)
         wished = moments.unshrunk(wished)
-        own, before = self._qm.weights[name], np.asarray(form.rows(_weight(node)), np.float32)
+        own, before = self._qm.weights[name], rows_of(node, form)
         rows, grid = self._rounded(name, form, wished, hessian, own)
         error, was = _share(moments, rows), _share(moments, before)
         if error >= was:
@@ -130,12 +131,6 @@ class LayerSolver:
 
 def _within(limits: WeightLimits, form: LayerForm) -> Limit:
     return lambda codes: np.asarray(form.rows(limits.project(np.asarray(form.weight(codes), np.int64))), np.float32)
-
-
-def _weight(node: ir.Node) -> Array:
-    weight = constant(weight_of(node))
-    assert weight is not None, "a layer with a constant weight"
-    return np.asarray(weight)
 
 
 def _share(moments: Moments, rows: Floats) -> float:

@@ -27,6 +27,7 @@ from detquant.algorithms._base import Context
 from detquant.algorithms.checkpoint import Checkpoint, digest_of
 from detquant.algorithms.layerwise.float_side import FloatSide
 from detquant.algorithms.layerwise.form_of_node import layer_form
+from detquant.algorithms.layerwise.images_to_solve_on import images_to_solve_on
 from detquant.algorithms.layerwise.layer_form import LayerForm
 from detquant.algorithms.layerwise.least_squares import Halves
 from detquant.algorithms.options import Count, NotNegative, Whole
@@ -34,15 +35,11 @@ from detquant.algorithms.refit.layer_solver import LayerSolver, Solved
 from detquant.algorithms.refit.quantized_side import QuantizedSide
 from detquant.algorithms.refit.solved_layers import SolvedLayers
 from detquant.calibration import Images, QuantModel
-from detquant.errors import CalibrationError
 from detquant.graph.depth import levels
 from detquant.graph.traits import OPS, bias_of
 from detquant.graph.values import constant
 from detquant.graph.weights import replace_bias, replace_weight
 from detquant.recipes import Stage
-
-FEWEST = 4
-"""Images: of two, each half would be one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,12 +68,7 @@ class Refit:
         Raises:
             CalibrationError: there are too few images, or an output of the float network is not finite.
         """
-        images = context.images.part(range(min(self.images, len(context.images))))
-        if len(images) < FEWEST:
-            raise CalibrationError(
-                f"The step 'refit' has {len(images)} calibration images, and solves layers on {FEWEST} at least: give "
-                f"more of them, 64 or so, or leave the step out of the recipe."
-            )
+        images = images_to_solve_on(context.images, self.name, self.images)
         qm = replace(qm, model=qm.model.clone(), weights=dict(qm.weights))
         forms = self.forms(qm)
         checkpoint = Checkpoint(context.checkpoint(self.name), digest_of(qm, self))

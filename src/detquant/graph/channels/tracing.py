@@ -26,6 +26,8 @@ from detquant.graph.traits import weight_of
 from detquant.graph.values import is_op
 from detquant.numerics.arrays import Bools, Ints
 
+ALL_RULES = {**RULES, **RESHAPES}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Channels:
@@ -70,7 +72,7 @@ def trace(graph: ir.Graph) -> Channels:
                 _share(node, layer, shared, tracing)
         elif any(lane is not None for lane in lanes):
             known = is_op(node, node.op_type) and not _has_subgraph(node)
-            rule = {**RULES, **RESHAPES}.get(node.op_type) if known else None
+            rule = ALL_RULES.get(node.op_type) if known else None
             (rule or stop)(node, tracing)
         if node.name in heads:
             _fix(node.outputs[0], tracing)
