@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detquant.calibration import WeightLimits, weight_grid
+from detquant.calibration import AllowedCodes, WeightLimits, weight_grid
 from detquant.calibration.limits import BIAS_LIMIT, PAIR_LIMIT
 from detquant.numerics import INT8, UINT8, PerAxis, QType, QuantSpec, grid_from_range, quantize
 
@@ -100,3 +100,26 @@ def test_the_bias_sets_a_smallest_scale(layer):
     coarse = grid_from_range(-127 * scale / [1, 1, 4, 1], 127 * scale / [1, 1, 4, 1], SPEC, 0)
     assert limits.violation(codes, coarse) == "the bias of output channel 2 does not fit 32 bits at this scale"
     assert not WeightLimits.of(layer((4, 6, 1, 1), bias=[1e9] * 4), INT8).smallest_scale.any()  # runs in float
+
+
+BOOK = np.array([-90, -20, -3, 0, 4, 30, 110], np.int64)
+
+
+@pytest.mark.parametrize("book", [None, BOOK])
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("peaks", [None, WHITE])
+def test_what_was_projected_is_allowed(layer, book, masked, peaks):
+    shape = (8, 6, 3, 3)
+    mask = np.random.default_rng(2).random(shape) < 0.5 if masked else None
+    allowed = AllowedCodes(mask=mask, book=book)
+    limits = WeightLimits.of(layer(shape), INT8, x=IMAGE, peaks=peaks, allowed=allowed)
+    grid = grid_from_range(-1.0, 1.0, SPEC)
+    codes = np.random.default_rng(1).integers(-128, 128, shape)
+    kept = limits.project(codes)
+    assert limits.violation(kept, grid) is None
+    np.testing.assert_array_equal(limits.project(kept), kept)
+    if masked:
+        assert "where its mask says so" in limits.violation(np.where(mask, kept, 30), grid)
+    if book is not None:
+        strange = limits.violation(np.where(np.ones(shape) if mask is None else mask, 7, 0), grid)
+        assert "are not in its codebook of 7" in strange

@@ -79,6 +79,10 @@ def _arrays(qm: QuantModel) -> Iterator[tuple[str, Array]]:
     for table in (qm.params, qm.weights):
         for name, grid in sorted(table.items()):
             yield from _of_grid(name, grid)
+    for name, allowed in sorted(qm.allowed.items()):
+        for array in (allowed.mask, allowed.book):
+            if array is not None:
+                yield name, array
 
 
 def _of_grid(name: str, grid: QuantParams) -> Iterator[tuple[str, Array]]:

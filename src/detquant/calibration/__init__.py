@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from detquant.calibration.allowed_codes import AllowedCodes, drawn_to_zero, nearest_of
 from detquant.calibration.calibrate import activation_grids, calibrate, with_weight_grids, with_weights_on
 from detquant.calibration.collect import Collector, Feed, Feeds
 from detquant.calibration.images import Images
@@ -16,6 +17,7 @@ from detquant.calibration.weights import WeightGrid, weight_grid, weight_on_grid
 
 __all__ = [
     "OBSERVERS",
+    "AllowedCodes",
     "Collector",
     "Feed",
     "Feeds",
@@ -30,9 +32,11 @@ __all__ = [
     "WeightLimits",
     "activation_grids",
     "calibrate",
+    "drawn_to_zero",
     "informativeness",
     "invariant_violation",
     "most_informative",
+    "nearest_of",
     "observer",
     "statistics_key",
     "weight_grid",

@@ -3,7 +3,8 @@
 1. Every activation of the plan has a grid of the type that the plan says, with a step above zero.
 2. Every weight of the plan has a grid of the type that the plan says, and lies on it: what is written are codes, and
    an algorithm that leaves a weight unrounded would be measured better than what runs.
-3. The codes keep the limits of the target's kernels (`WeightLimits`), biases too.
+3. The codes keep the limits of the target's kernels, biases too, and the masks and codebooks that steps have decided on
+   (`WeightLimits`).
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def _faults_of_weights(qm: QuantModel, capability: Capability) -> Iterator[str]:
 
 def _limits(qm: QuantModel, layer: ir.Node, spec: QuantSpec, capability: Capability) -> WeightLimits:
     x, peaks = input_of(qm, layer, capability)
-    return WeightLimits.of(layer, spec.qtype, x=x, peaks=peaks)
+    return WeightLimits.of(layer, spec.qtype, x=x, peaks=peaks, allowed=qm.allowed.get(layer.name or ""))
 
 
 def _fault(qm: QuantModel, layer: ir.Node | None, spec: QuantSpec, capability: Capability) -> str | None:

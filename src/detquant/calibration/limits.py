@@ -1,4 +1,4 @@
-"""Limits that codes of weights keep, whoever rounds them: what kernels add up must not overflow.
+"""Limits that codes of weights keep, whoever rounds them: what kernels add up must not overflow, and what is decided.
 
 1. Pairs. Kernels without VNNI add two u8 x s8 products in 16 bits, saturating. Codes of activations are
    never negative, so only neighbours of equal sign can overflow: ``x_a |q_a| + x_b |q_b| <= 32767``, with
@@ -10,6 +10,7 @@
    cannot overflow. Kernels that read wider activations than 8 bits do not add their products in 16.)
 2. Bias. It must fit int32 at ``s_x s_w``: a nearly dead channel gets a coarser scale instead of an overflow. Grids are
    made so that it fills no more than half of that, and a correction finds room.
+3. Masks and codebooks, where a step has decided on some (`AllowedCodes`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from detquant.calibration.allowed_codes import AllowedCodes, drawn_to_zero
 from detquant.graph.traits import bias_of, weight_channel_axis, weight_of
 from detquant.graph.values import constant
 from detquant.numerics import INT32, QType, QuantParams
@@ -44,6 +46,7 @@ class WeightLimits:
         seen: ``[row]``, largest code of the activation that each number of a row meets; None where limit 1 does not
             apply.
         bias: ``[channels]``, magnitudes of the bias in units of the activation's scale; zeros where it is not in codes.
+        allowed: codes that a step has decided on; None where all may be.
     """
 
     layer: str
@@ -52,10 +55,17 @@ class WeightLimits:
     taps: int
     seen: Floats | None
     bias: npt.NDArray[np.float64]
+    allowed: AllowedCodes | None = None
 
     @classmethod
     def of(
-        cls, node: ir.Node, qtype: QType, *, x: QuantParams | None = None, peaks: Floats | None = None
+        cls,
+        node: ir.Node,
+        qtype: QType,
+        *,
+        x: QuantParams | None = None,
+        peaks: Floats | None = None,
+        allowed: AllowedCodes | None = None,
     ) -> WeightLimits:
         """The limits of a layer with a constant weight.
 
@@ -64,6 +74,7 @@ class WeightLimits:
             qtype: type of its weight's codes.
             x: grid of its input, for limit 2; None where it runs in float.
             peaks: largest real value of each input channel, or of all; given where limit 1 must hold.
+            allowed: codes that a step has decided on.
         """
         weight = constant(weight_of(node))
         assert weight is not None
@@ -78,6 +89,7 @@ class WeightLimits:
             taps=_taps(node, weight.shape),
             seen=_peak_codes(node, weight.shape, x, peaks) if qtype.bits == PAIRS_OF else None,
             bias=_bias_in_steps(node, x, weight.shape[axis]),
+            allowed=allowed,
         )
 
     @property
@@ -96,13 +108,19 @@ class WeightLimits:
         return moved.transpose(np.argsort(self.order))
 
     def project(self, codes: npt.NDArray[np.integer]) -> Ints:
-        """The nearest thing to these codes that keeps the limits: saturated, and no pair overflows.
+        """The nearest thing to these codes that keeps the limits: saturated, allowed, and no pair overflows.
 
         Args:
             codes: in the weight's own shape.
         """
-        rows = np.clip(np.asarray(self.rows(codes), np.float32), self.qtype.qmin, self.qtype.qmax)
-        return np.asarray(self.unrolled(self.without_overflow(rows), codes.shape), np.int64)
+        nearest = np.clip(np.asarray(codes, np.float32), self.qtype.qmin, self.qtype.qmax)
+        if self.allowed is not None:
+            nearest = self.allowed.project(nearest)
+        rows = self.without_overflow(np.asarray(self.rows(nearest), np.float32))
+        drawn = np.asarray(self.unrolled(rows, codes.shape), np.float32)
+        if self.allowed is not None and self.allowed.book is not None and self.seen is not None:
+            drawn = drawn_to_zero(self.allowed.book, drawn)
+        return np.asarray(drawn, np.int64)
 
     def without_overflow(self, rows: Floats) -> Floats:
         """Draws neighbours in, both by the same factor, until no pair of equal sign can overflow.
@@ -125,6 +143,8 @@ class WeightLimits:
         """
         if codes.size and not (self.qtype.qmin <= codes.min() and codes.max() <= self.qtype.qmax):
             return f"codes from {codes.min()} to {codes.max()} are not {self.qtype}"
+        if self.allowed is not None and (found := self.allowed.violation(np.asarray(codes, np.int64))):
+            return found
         if pairs := self._overflowing(np.asarray(self.rows(codes), np.float32)):
             return f"{pairs} pairs of neighbours can overflow 16 bits"
         full = np.flatnonzero(self.bias / np.atleast_1d(grid.scale).astype(np.float64) > INT32.qmax)

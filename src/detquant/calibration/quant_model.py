@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import onnx_ir as ir
 
+from detquant.calibration.allowed_codes import AllowedCodes
 from detquant.calibration.note import Note, Speaker
 from detquant.calibration.statistics import Statistics
 from detquant.graph.qdq import insert_qdq
@@ -24,6 +25,7 @@ class QuantModel:
         plan: the decision.
         params: grid of each root tensor (see `Plan.root`).
         weights: grid of each weight in codes, by the name of the operator that reads it.
+        allowed: masks and codebooks of weights, likewise, where a step has decided on some.
         statistics: statistics of the calibration images on ``reference``; who changes that graph gives others with it.
         choices: what algorithms have chosen for single operators, whatever the recipe says.
         observer: finds the ranges of activations, where an algorithm has chosen another than the recipe's.
@@ -38,6 +40,7 @@ class QuantModel:
     params: Mapping[str, QuantParams]
     weights: Mapping[str, QuantParams]
     statistics: Statistics
+    allowed: Mapping[str, AllowedCodes] = field(default_factory=dict)
     choices: Mapping[str, Choice] = field(default_factory=dict)
     observer: str | None = None
     notes: tuple[Note, ...] = ()

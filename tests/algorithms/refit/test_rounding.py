@@ -141,3 +141,20 @@ def test_a_few_enormous_inputs_do_not_end_it():
     assert ((codes >= rounding.qmin) & (codes <= rounding.qmax) & (codes == np.rint(codes))).all()
     plain = rounding.first_steps()
     assert total(rounding, codes, scale) <= total(rounding, nearest(rounding, plain), plain)
+
+
+BOOK = np.array([-6, -3, -1, 0, 1, 2, 5], np.int64)
+
+
+@pytest.mark.parametrize("book", [None, BOOK])
+@pytest.mark.parametrize("share", [0.5, None])
+def test_masks_and_codebooks_are_kept_and_the_rest_makes_good_what_they_cost(book, share):
+    mask = None if share is None else np.random.default_rng(3).random((1, 8, 60)) < share
+    rounding = problem(1, 8, 60, mask=mask, book=book)
+    scale = rounding.first_steps()
+    codes, steps = rounding.codes(scale)
+    if mask is not None:
+        assert not codes[~mask].any()
+    assert np.isin(codes, np.arange(-7, 8) if book is None else book).all()
+    plain = rounding.limited(rounding.nearest(rounding.wished / rounding.steps_of(scale)))
+    assert total(rounding, codes, steps) < 0.9 * total(rounding, plain, scale)

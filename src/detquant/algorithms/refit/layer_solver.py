@@ -12,7 +12,7 @@ from detquant.algorithms.layerwise.form_of_node import rows_of
 from detquant.algorithms.layerwise.layer_form import LayerForm
 from detquant.algorithms.layerwise.least_squares import Halves, Moments
 from detquant.algorithms.refit.rounding import Limit, Rounding
-from detquant.calibration import QuantModel, WeightLimits, weight_limits
+from detquant.calibration import AllowedCodes, QuantModel, WeightLimits, weight_limits
 from detquant.graph import find_decode_tail
 from detquant.graph.traits import bias_of
 from detquant.graph.values import constant
@@ -113,6 +113,7 @@ class LayerSolver:
         """The weight on a grid of the planned type, ``[G, O, K]``, and that grid."""
         limits, count = self._limits[name], np.atleast_1d(grid.scale).size
         floor = limits.smallest_scale if count > 1 else limits.smallest_scale.max(keepdims=True)
+        allowed = limits.allowed or AllowedCodes()
         channels = np.arange(count, dtype=np.int64) if count > 1 else np.zeros(len(limits.smallest_scale), np.int64)
         rounding = Rounding(
             wished=wished,
@@ -122,6 +123,8 @@ class LayerSolver:
             qmax=grid.qtype.qmax,
             floor=floor,
             limit=_within(limits, form) if limits.seen is not None else None,
+            mask=None if allowed.mask is None else np.asarray(form.rows(allowed.mask), np.bool_),
+            book=allowed.book,
         )
         codes, scale = rounding.codes(rounding.first_steps())
         made = QuantParams(grid.qtype, scale.reshape(grid.scale.shape), grid.zero_point, grid.axis)

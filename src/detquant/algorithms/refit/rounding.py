@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detquant.numerics.arrays import Doubles, Floats, Ints
+from detquant.calibration import nearest_of
+from detquant.numerics.arrays import Bools, Doubles, Floats, Ints
 
 Limit = Callable[[Floats], Floats]
 """Brings codes ``[G, O, K]`` within what kernels add up without overflow."""
@@ -57,7 +58,9 @@ class Rounding:
         qmin: smallest code.
         qmax: largest code.
         floor: smallest step of each, ``[steps]``.
-        limit: what codes must keep; None where all are allowed.
+        limit: what kernels add up without overflow; None where it cannot.
+        mask: ``[G, O, K]``, True where a code may be other than 0; None where all may.
+        book: codes that there are, ascending; None for all whole numbers from ``qmin`` to ``qmax``.
     """
 
     wished: Floats
@@ -67,6 +70,20 @@ class Rounding:
     qmax: int
     floor: Floats
     limit: Limit | None = None
+    mask: Bools | None = None
+    book: Ints | None = None
+
+    def nearest(self, numbers: Floats) -> Floats:
+        """The codes that there are nearest to some numbers, whatever the mask."""
+        if self.book is not None:
+            return nearest_of(self.book, numbers)
+        return np.asarray(np.clip(np.rint(numbers), self.qmin, self.qmax), np.float32)
+
+    def bounds(self) -> tuple[Floats, Floats]:
+        """The smallest and the largest code of each place, ``[G, O, K]``."""
+        ends = (self.qmin, self.qmax) if self.book is None else (self.book[0], self.book[-1])
+        low, high = (np.full(self.wished.shape, end, np.float32) for end in ends)
+        return (low, high) if self.mask is None else (low * self.mask, high * self.mask)
 
     def steps_of(self, scale: Floats) -> Floats:
         """The step of each row, ``[G, O, 1]``."""
@@ -81,7 +98,7 @@ class Rounding:
         for ratio in RATIOS + (COARSER if self.limit else ()):
             scale = np.maximum(np.maximum(limit * np.float32(ratio) / self.qmax, self.floor), np.float32(1e-12))
             steps = self.steps_of(scale)
-            off = self.limited(np.clip(np.rint(self.wished / steps), self.qmin, self.qmax)) * steps - self.wished
+            off = self.limited(self.nearest(self.wished / steps)) * steps - self.wished
             error = np.zeros(len(limit))
             np.add.at(error, self.channel, (np.square(off) * diagonal).sum(axis=2, dtype=np.float64))
             better = error < least
@@ -89,7 +106,8 @@ class Rounding:
         return np.asarray(best, np.float32)
 
     def limited(self, codes: Floats) -> Floats:
-        """Codes within what kernels add up without overflow."""
+        """Codes as the mask says, and within what kernels add up without overflow."""
+        codes = codes if self.mask is None else np.asarray(codes * self.mask, np.float32)
         return self.limit(codes) if self.limit else codes
 
     def codes(self, scale: Floats, rounds: int = 3, sweeps: int = 4) -> tuple[Floats, Floats]:
@@ -106,8 +124,8 @@ class Rounding:
         drawn = kept != codes
         if not drawn.any():
             return kept
-        low = np.where(drawn, np.minimum(kept, 0), np.float32(self.qmin))
-        high = np.where(drawn, np.maximum(kept, 0), np.float32(self.qmax))
+        low, high = self.bounds()
+        low, high = np.where(drawn, np.minimum(kept, 0), low), np.where(drawn, np.maximum(kept, 0), high)
         return self.limited(self.descended(kept, scale, sweeps, low, high))
 
     def carried(self, scale: Floats) -> Floats:
@@ -117,13 +135,16 @@ class Rounding:
         h = np.take_along_axis(np.take_along_axis(self.hessian, order[:, :, None], 1), order[:, None, :], 2)
         u = inverse_root(h).swapaxes(1, 2).astype(np.float32)
         w = np.take_along_axis(self.wished, order[:, None, :], 2).astype(np.float32)
+        mask = None if self.mask is None else np.take_along_axis(self.mask, order[:, None, :], 2)
         codes, steps = np.zeros_like(w), self.steps_of(scale)[..., 0]
         count = w.shape[2]
         for start in range(0, count, BLOCK):
             stop = min(start + BLOCK, count)
             errors = np.zeros((*w.shape[:2], stop - start), np.float32)
             for j in range(start, stop):
-                codes[..., j] = np.clip(np.rint(w[..., j] / steps), self.qmin, self.qmax)
+                codes[..., j] = self.nearest(w[..., j] / steps)
+                if mask is not None:
+                    codes[..., j] *= mask[..., j]
                 error = (w[..., j] - codes[..., j] * steps) / u[:, j, j][:, None]
                 errors[..., j - start] = error
                 w[..., j:stop] -= error[..., None] * u[:, None, j, j:stop]
@@ -134,8 +155,8 @@ class Rounding:
         self, codes: Floats, scale: Floats, sweeps: int, low: Floats | None = None, high: Floats | None = None
     ) -> Floats:
         """Case 2; within bounds ``[G, O, K]`` of each code where they are given."""
-        low = np.full(codes.shape, self.qmin, np.float32) if low is None else low
-        high = np.full(codes.shape, self.qmax, np.float32) if high is None else high
+        if low is None or high is None:
+            low, high = self.bounds()
         steps = self.steps_of(scale)
         codes = codes.copy()
         left = (self.wished - codes * steps) @ self.hessian
@@ -149,7 +170,7 @@ class Rounding:
                 inner = self.hessian[:, start:stop, start:stop]
                 for j in range(stop - start):
                     column = codes[..., start + j]
-                    best = np.rint(column + here[..., j] / (own[:, start + j][:, None] * step))
+                    best = self.nearest(column + here[..., j] / (own[:, start + j][:, None] * step))
                     best = np.minimum(np.maximum(best, low[..., start + j]), high[..., start + j])
                     d = (best - column) * step
                     if d.any():
