@@ -9,8 +9,9 @@ the grid that is begun with, the search goes on from the best so far:
 3. the high end alone, likewise, by `COARSE`;
 4. 1. again in small steps (`FINE`), and 2. by single codes.
 
-Symmetric grids have one number, and 1. and 4. are all there is to do. Of grids with equal loss the one tried first
-stays, so the search gives the same answer every time.
+Symmetric grids have one number, and 1. and 4. are all there is to do. Where steps are powers of two, each that is
+wished for becomes the nearest one: those up to four times as fine are tried, and the one that is twice as coarse. Of
+grids with equal loss the one tried first stays, so the search gives the same answer every time.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 
 from detquant.numerics import QuantParams, QuantSpec
 from detquant.numerics.grid import SMALLEST_SCALE
+from detquant.numerics.powers_of_two import nearest_power
 from detquant.numerics.rounding import half_even
 
 Loss = Callable[[QuantParams, float], float]
@@ -70,7 +72,8 @@ class Search:
 
     def _try(self, scale: float, zero: int) -> None:
         q = self._spec.qtype
-        kept = np.float32(max(scale, float(SMALLEST_SCALE))), int(np.clip(zero, q.qmin, q.qmax))
+        step = float(nearest_power(scale)) if self._spec.power_of_two else max(scale, float(SMALLEST_SCALE))
+        kept = np.float32(step), int(np.clip(zero, q.qmin, q.qmax))
         key = float(kept[0]), kept[1]
         if key in self.tried:
             return

@@ -3,6 +3,7 @@
 1. Every activation of the plan has a grid of the type that the plan says, with a step above zero.
 2. Every weight of the plan has a grid of the type that the plan says, and lies on it: what is written are codes, and
    an algorithm that leaves a weight unrounded would be measured better than what runs.
+   Steps of either are powers of two where the plan says so: hardware that shifts has no others.
 3. The codes keep the limits of the target's kernels, biases too, and the masks and codebooks that steps have decided on
    (`WeightLimits`).
 """
@@ -20,6 +21,7 @@ from detquant.graph.traits import weight_of
 from detquant.graph.values import constant
 from detquant.numerics import Capability, QuantParams, QuantSpec, dequantize, quantize
 from detquant.numerics.arrays import Floats
+from detquant.numerics.powers_of_two import are_powers
 from detquant.recipes import Fixed, Own
 
 Input = tuple[QuantParams | None, Floats | None]
@@ -85,6 +87,8 @@ def _faults_of_activations(qm: QuantModel) -> Iterator[str]:
             yield f"'{name}' has {f'a grid of {grid.qtype}' if grid else 'no grid'}, and {point.spec.qtype} was planned"
         elif not (np.isfinite(grid.scale) & (grid.scale > 0)).all():
             yield f"'{name}' has a grid whose step is {grid.scale}"
+        elif off := _off_powers(grid, point.spec):
+            yield f"'{name}' has {off}"
 
 
 def _faults_of_weights(qm: QuantModel, capability: Capability) -> Iterator[str]:
@@ -94,9 +98,16 @@ def _faults_of_weights(qm: QuantModel, capability: Capability) -> Iterator[str]:
             yield f"of the layer '{name}', {found}"
 
 
+def _off_powers(grid: QuantParams, spec: QuantSpec) -> str | None:
+    """The first step that is no power of two where it should be, in a few words."""
+    wrong = np.atleast_1d(grid.scale)[~are_powers(np.atleast_1d(grid.scale))] if spec.power_of_two else ()
+    return f"a grid whose step is {wrong[0]}, and a power of two was planned" if len(wrong) else None
+
+
 def _limits(qm: QuantModel, layer: ir.Node, spec: QuantSpec, capability: Capability) -> WeightLimits:
     x, peaks = input_of(qm, layer, capability)
-    return WeightLimits.of(layer, spec.qtype, x=x, peaks=peaks, allowed=qm.allowed.get(layer.name or ""))
+    allowed, powers = qm.allowed.get(layer.name or ""), spec.power_of_two
+    return WeightLimits.of(layer, spec.qtype, x=x, peaks=peaks, allowed=allowed, power_of_two=powers)
 
 
 def _fault(qm: QuantModel, layer: ir.Node | None, spec: QuantSpec, capability: Capability) -> str | None:
@@ -105,6 +116,8 @@ def _fault(qm: QuantModel, layer: ir.Node | None, spec: QuantSpec, capability: C
         return "the weight has no grid"
     if grid.qtype != spec.qtype:
         return f"the weight is {grid.qtype}, and {spec.qtype} was planned"
+    if off := _off_powers(grid, spec):
+        return f"the weight has {off}"
     weight = np.asarray(stored, np.float32)
     if not np.isfinite(weight).all():
         return "the weight is not finite"

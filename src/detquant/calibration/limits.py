@@ -26,6 +26,7 @@ from detquant.graph.traits import bias_of, weight_channel_axis, weight_of
 from detquant.graph.values import constant
 from detquant.numerics import INT32, QType, QuantParams
 from detquant.numerics.arrays import Array, Floats, Ints
+from detquant.numerics.powers_of_two import power_above
 
 PAIR_LIMIT = 32767.0
 PEAK_MARGIN = 1.1
@@ -47,6 +48,7 @@ class WeightLimits:
             apply.
         bias: ``[channels]``, magnitudes of the bias in units of the activation's scale; zeros where it is not in codes.
         allowed: codes that a step has decided on; None where all may be.
+        power_of_two: whether scales are powers of two.
     """
 
     layer: str
@@ -56,6 +58,7 @@ class WeightLimits:
     seen: Floats | None
     bias: npt.NDArray[np.float64]
     allowed: AllowedCodes | None = None
+    power_of_two: bool = False
 
     @classmethod
     def of(
@@ -66,6 +69,7 @@ class WeightLimits:
         x: QuantParams | None = None,
         peaks: Floats | None = None,
         allowed: AllowedCodes | None = None,
+        power_of_two: bool = False,
     ) -> WeightLimits:
         """The limits of a layer with a constant weight.
 
@@ -75,6 +79,7 @@ class WeightLimits:
             x: grid of its input, for limit 2; None where it runs in float.
             peaks: largest real value of each input channel, or of all; given where limit 1 must hold.
             allowed: codes that a step has decided on.
+            power_of_two: whether its scales are powers of two.
         """
         weight = constant(weight_of(node))
         assert weight is not None
@@ -90,12 +95,14 @@ class WeightLimits:
             seen=_peak_codes(node, weight.shape, x, peaks) if qtype.bits == PAIRS_OF else None,
             bias=_bias_in_steps(node, x, weight.shape[axis]),
             allowed=allowed,
+            power_of_two=power_of_two,
         )
 
     @property
     def smallest_scale(self) -> Floats:
         """The smallest scale of each output channel at which its bias has room, ``[channels]``; 0 where any will do."""
-        return np.asarray(self.bias / BIAS_LIMIT, np.float32)
+        least = np.asarray(self.bias / BIAS_LIMIT, np.float32)
+        return np.where(least > 0, power_above(least), least) if self.power_of_two else least
 
     def rows(self, weight: Array) -> Array:
         """A weight, or its codes, as the runtime's matrix: ``[channels, row]``."""

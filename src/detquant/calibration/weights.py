@@ -6,10 +6,14 @@ fixed ladder, the one with the smallest ``sum (w - Q(w))^2``.
 The limits of the target hold whatever the search says (`detquant.calibration.limits`). The search counts what they
 cost, so a channel gets finer steps and a few clipped weights, or coarser steps and none, whichever is nearer to the
 float weights. The fewer the bits, the more clipping pays: below 8 the ladder goes further down.
+
+Where steps are powers of two the ladder is one of octaves, down from the first that leaves nothing more than a step
+outside.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,13 +26,16 @@ from detquant.graph.values import constant
 from detquant.numerics import PerAxis, QuantParams, QuantSpec
 from detquant.numerics.arrays import Floats
 from detquant.numerics.grid import SMALLEST_SCALE
+from detquant.numerics.powers_of_two import SMALLEST_POWER, nearest_power, power_above
 
 LADDERS = {
     "minmax": (1.0,),
     "mse": (1.0, 0.98, 0.95, 0.92, 0.88, 0.84, 0.8, 0.75, 0.7, 0.65, 0.6),
 }
+OCTAVES = {"minmax": (1.0,), "mse": (1.0, 0.5, 0.25)}
 DEEPER = (0.55, 0.5, 0.45, 0.4, 0.35, 0.3, 0.25, 0.2)
 COARSER = (1.06, 1.12, 1.2, 1.28, 1.38, 1.5, 1.7, 2.0)
+DEEPER_OCTAVE, COARSER_OCTAVE = (0.125,), (2.0,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +73,7 @@ def weight_grid(
     """
     if spec.observer not in LADDERS:
         raise RecipeError(unknown_name("weight observer", spec.observer, LADDERS))
-    limits = WeightLimits.of(node, spec.qtype, x=x, peaks=peaks)
+    limits = WeightLimits.of(node, spec.qtype, x=x, peaks=peaks, power_of_two=spec.power_of_two)
     rows = np.asarray(limits.rows(_weight(node)), np.float32)
     return _on_grid(node, spec, limits, _search(rows, spec, limits, power))
 
@@ -81,6 +88,8 @@ def weight_on_grid(
 ) -> WeightGrid:
     """A weight on the grid with these steps, or with larger ones where its bias needs them.
 
+    Where steps are powers of two it has those nearest to these.
+
     Args:
         node: operator with a constant weight.
         spec: the wish.
@@ -88,10 +97,10 @@ def weight_on_grid(
         x: grid of the input, for limit 2.
         peaks: largest real value of each input channel, or of all; given where limit 1 must hold.
     """
-    limits = WeightLimits.of(node, spec.qtype, x=x, peaks=peaks)
+    limits = WeightLimits.of(node, spec.qtype, x=x, peaks=peaks, power_of_two=spec.power_of_two)
     floor = limits.smallest_scale
-    wished = np.maximum(scale, floor if scale.ndim else floor.max())
-    enough = np.maximum(wished, SMALLEST_SCALE).astype(np.float32)
+    smallest = np.maximum(floor if scale.ndim else floor.max(), _smallest(spec))
+    enough = np.maximum(nearest_power(scale) if spec.power_of_two else scale, smallest).astype(np.float32)
     return _on_grid(node, spec, limits, np.broadcast_to(enough, floor.shape))
 
 
@@ -119,19 +128,30 @@ def _search(rows: Floats, spec: QuantSpec, limits: WeightLimits, power: float) -
     limit, floor = np.abs(rows).max(axis=1), limits.smallest_scale
     if not per_axis:
         limit, floor = np.full_like(limit, limit.max()), np.full_like(floor, floor.max())
-    ladder = LADDERS[spec.observer] + (COARSER if limits.seen is not None else ())
-    if spec.observer == "mse" and spec.qtype.bits < 8:
-        ladder += DEEPER
     best, least = np.zeros(len(rows), np.float32), np.full(len(rows), np.inf)
-    for ratio in ladder:
-        wished = np.maximum(limit * ratio / spec.qtype.qmax, floor)
-        scale = np.maximum(wished, SMALLEST_SCALE).astype(np.float32)
+    for wished in _tried(limit, spec, limits):
+        scale = np.maximum(np.maximum(wished, floor), _smallest(spec)).astype(np.float32)
         off = _codes(rows, scale, limits) * scale[:, None] - rows
         error = (np.square(off) if power == 2 else np.abs(off) ** power).sum(axis=1, dtype=np.float64)
         error = error if per_axis else np.full(len(rows), error.sum())
         better = error < least
         best[better], least[better] = scale[better], error[better]
     return best
+
+
+def _tried(limit: Floats, spec: QuantSpec, limits: WeightLimits) -> Iterator[Floats]:
+    """The steps that are tried for rows whose largest magnitudes these are."""
+    coarser, deeper = limits.seen is not None, spec.observer == "mse" and spec.qtype.bits < 8
+    if spec.power_of_two:
+        first = power_above(limit / (spec.qtype.qmax + 1))
+        octaves = OCTAVES[spec.observer] + COARSER_OCTAVE * coarser + DEEPER_OCTAVE * deeper
+        return (first * np.float32(octave) for octave in octaves)
+    ladder = LADDERS[spec.observer] + COARSER * coarser + DEEPER * deeper
+    return (limit * ratio / spec.qtype.qmax for ratio in ladder)
+
+
+def _smallest(spec: QuantSpec) -> np.float32:
+    return SMALLEST_POWER if spec.power_of_two else SMALLEST_SCALE
 
 
 def _codes(rows: Floats, scale: Floats, limits: WeightLimits) -> Floats:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detquant.numerics.arrays import Array, Floats, Ints
+from detquant.numerics.powers_of_two import power_above
 from detquant.numerics.qtype import QType, QuantSpec
 from detquant.numerics.rounding import half_even
 
@@ -60,10 +61,13 @@ def grid_from_range(low: npt.ArrayLike, high: npt.ArrayLike, spec: QuantSpec, ax
     Symmetric: ``scale = max(|low|, |high|) / qmax``, zero point 0. Asymmetric (Jacob et al. 2018, eq. 1):
     ``scale = (high - low) / (qmax - qmin)``, ``zero_point = qmin - round(low / scale)``.
 
+    Where scales are powers of two it is the smallest one that leaves no end more than a step outside: twice the step
+    for all numbers costs more than that. So images from 0 to 1 have ``2^-8`` in 8 bits, ``2^-7`` in 7 and a sign.
+
     Args:
         low: smallest values, shape ``()`` or ``[channels]``.
         high: largest values, the same shape.
-        spec: type and symmetry.
+        spec: type, symmetry, and whether scales are powers of two.
         axis: axis of the channels.
     """
     q = spec.qtype
@@ -71,8 +75,12 @@ def grid_from_range(low: npt.ArrayLike, high: npt.ArrayLike, spec: QuantSpec, ax
     high = np.maximum(np.asarray(high, np.float64), 0.0)
     if spec.symmetric:
         scale = np.asarray(np.maximum(np.maximum(-low, high) / q.qmax, SMALLEST_SCALE), np.float32)
+        if spec.power_of_two:
+            scale = power_above(np.maximum(-low / (1 - q.qmin), high / (1 + q.qmax)))
         return QuantParams(q, scale, np.zeros(scale.shape, np.int64), axis)
     scale = np.asarray(np.maximum((high - low) / (q.qmax - q.qmin), SMALLEST_SCALE), np.float32)
+    if spec.power_of_two:
+        scale = power_above((high - low) / (q.qmax - q.qmin + 1))
     zero_point = np.clip(q.qmin - half_even(low / scale), q.qmin, q.qmax)
     return QuantParams(q, scale, np.asarray(zero_point, np.int64), axis)
 

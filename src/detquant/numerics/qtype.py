@@ -110,16 +110,23 @@ class QuantSpec:
         symmetric: the real zero lies on code 0 (signed) and the range is [-a, a].
         granularity: how many scales.
         observer: name of the range estimator; DYNAMIC where each image sets its own as it runs.
+        power_of_two: whether scales are powers of two, so that requantisation is a shift.
     """
 
     qtype: QType
     symmetric: bool = True
     granularity: Granularity = PerTensor()
     observer: str = "minmax"
+    power_of_two: bool = False
 
     def __post_init__(self) -> None:
         if self.symmetric and not self.qtype.signed:
             raise RecipeError(f"A symmetric grid needs a signed type, not {self.qtype}.")
+        if self.power_of_two and self.dynamic:
+            raise RecipeError(
+                f"A scale that is found as the model runs is no power of two: give another observer than '{DYNAMIC}', "
+                f"or leave power_of_two out."
+            )
 
     @property
     def dynamic(self) -> bool:
@@ -128,4 +135,5 @@ class QuantSpec:
 
     def __str__(self) -> str:
         shape = "symmetric" if self.symmetric else "asymmetric"
-        return f"{self.qtype} {shape} {self.granularity}, {self.observer}"
+        powers = ", powers of two" * self.power_of_two
+        return f"{self.qtype} {shape} {self.granularity}, {self.observer}{powers}"

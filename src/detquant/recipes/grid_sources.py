@@ -134,14 +134,17 @@ class GridSources:
         """The widest of the wishes for what a grid holds, the first of these where several are as wide.
 
         They are those of the operators that write it; where none of them is an integer one, as for an image, of those
-        that read it. Who only moves values wishes for nothing that others have not.
+        that read it. Who only moves values wishes for nothing that others have not. Where one of them wishes for a
+        power of two the grid has one, which suits the others as well.
         """
         written = [node for value in group if not self.is_moved(value) and (node := value.producer()) is not None]
         readers = [use.node for value in group for use in value.uses()]
         for nodes in (written, readers, [node for value in group if (node := value.producer()) is not None]):
             wishes = [self.operators.wish(node).activation for node in nodes if id(node) in self.integer]
             if specs := [spec for spec in wishes if spec is not None]:
-                return self.for_target(max(specs, key=lambda spec: spec.qtype.bits))
+                widest = max(specs, key=lambda spec: spec.qtype.bits)
+                powers = any(spec.power_of_two for spec in specs)
+                return self.for_target(replace(widest, power_of_two=powers))
         raise AssertionError("a grid without an integer operator")
 
     def for_target(self, spec: QuantSpec) -> QuantSpec:

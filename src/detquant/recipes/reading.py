@@ -123,7 +123,7 @@ def _wish(wish: object, where: str) -> Wish:
         return WORDS[wish]
     if not isinstance(wish, dict):
         raise RecipeError(f"{where} = {shown(wish)}: expected {' or '.join(map(repr, WORDS))} or a table with qtype.")
-    only(wish, {"qtype", "symmetric", "granularity", "group", "observer"}, where)
+    only(wish, {"qtype", "symmetric", "granularity", "group", "observer", "power_of_two"}, where)
     if "qtype" not in wish:
         raise RecipeError(f"{where} has no qtype.")
     granularity = entry(str, wish, "granularity", "per_tensor", where)
@@ -137,4 +137,5 @@ def _wish(wish: object, where: str) -> Wish:
         symmetric=entry(bool, wish, "symmetric", qtype.signed, where),
         granularity=GRANULARITIES[granularity](entry(int, wish, "group", PerGroup().size, where)),
         observer=entry(str, wish, "observer", "minmax", where),
+        power_of_two=entry(bool, wish, "power_of_two", False, where),
     )

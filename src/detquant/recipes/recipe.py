@@ -16,6 +16,7 @@ smallest_share = 0.05           # the smallest layers, which together have at mo
 weight = { qtype = "int8", granularity = "per_axis", observer = "mse" }     # or "float"; "per_tensor", "per_group"
 activation = { qtype = "uint8", symmetric = false, observer = "minmax" }    # or "float"; observer "dynamic": as it runs
                                 # "as before" for either: what earlier rules say of it holds
+                                # power_of_two = true in either: its scales are powers of two
 
 [[steps]]                       # algorithms, in the order of their stages: graph, choices, grids, weights, biases
 name = "bias_correction"

@@ -49,7 +49,8 @@ def _wish(spec: Wish) -> str:
         return _value(next(word for word, meant in WORDS.items() if meant is spec))
     granularity, group = _granularity(spec.granularity)
     table = {"qtype": str(spec.qtype), "symmetric": spec.symmetric, "granularity": granularity, **group}
-    return _value({**table, "observer": spec.observer})
+    powers = {"power_of_two": True} if spec.power_of_two else {}
+    return _value({**table, "observer": spec.observer, **powers})
 
 
 def _granularity(granularity: Granularity) -> tuple[str, dict[str, int]]:

@@ -9,7 +9,8 @@ point ``z``, with rounding passed straight through:
 with n the numbers that share the step. Bhalgat et al. 2020, LSQ+, learn the offset too: ``dy/dz = -s`` where it is
 clipped, 0 elsewhere. Here the offset stays a whole code, so that zero stays on the grid, as every runtime wants it.
 
-A step is learnt as ``s exp(v)`` from what it was: it never passes zero, and moves by shares of itself. Weights
+A step is learnt as ``s exp(v)`` from what it was: it never passes zero, and moves by shares of itself. One that is a
+power of two is used as the nearest one (`learnt_powers`). Weights
 are learnt in units of their step, or of a sixteenth of their range where they have more codes than 4 bits give.
 """
 
@@ -23,6 +24,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from detquant.algorithms.reconstruction.learnt_powers import snapped
 from detquant.algorithms.reconstruction.tensors import aligned
 from detquant.numerics import QuantParams
 from detquant.numerics.arrays import Floats
@@ -57,6 +59,7 @@ class WeightVariable(nn.Module):
     Args:
         weight: real numbers on the grid, in the weight's own shape.
         grid: the grid.
+        power_of_two: whether its steps are powers of two.
     """
 
     weight: torch.Tensor
@@ -64,9 +67,9 @@ class WeightVariable(nn.Module):
     before: torch.Tensor
     zero: torch.Tensor
 
-    def __init__(self, weight: Floats, grid: QuantParams) -> None:
+    def __init__(self, weight: Floats, grid: QuantParams, *, power_of_two: bool = False) -> None:
         super().__init__()
-        self.grid = grid
+        self.grid, self.power_of_two = grid, power_of_two
         scale, zero = grid.spread(weight.ndim)
         self.low, self.high = grid.qtype.qmin, grid.qtype.qmax
         for name, array in (("weight", weight), ("before", scale), ("zero", zero)):
@@ -85,7 +88,8 @@ class WeightVariable(nn.Module):
 
     def step(self) -> torch.Tensor:
         """The steps as they are now."""
-        return self.before * torch.exp(self.stretched)
+        step = self.before * torch.exp(self.stretched)
+        return snapped(step) if self.power_of_two else step
 
     def found(self) -> tuple[Floats, QuantParams]:
         """What was learnt: the weight before it is rounded, and its grid."""
@@ -101,13 +105,15 @@ class GridVariable(nn.Module):
     Args:
         grid: the grid as it is, of the whole tensor.
         offset: whether its zero point is learnt.
+        power_of_two: whether its step is a power of two.
     """
 
     before: torch.Tensor
     zero: torch.Tensor
 
-    def __init__(self, grid: QuantParams, *, offset: bool) -> None:
+    def __init__(self, grid: QuantParams, *, offset: bool, power_of_two: bool = False) -> None:
         super().__init__()
+        self.power_of_two = power_of_two
         self.grid, self.low, self.high = grid, grid.qtype.qmin, grid.qtype.qmax
         self.register_buffer("before", aligned(grid.scale))
         self.register_buffer("zero", aligned(grid.zero_point))
@@ -122,7 +128,8 @@ class GridVariable(nn.Module):
 
     def step(self) -> torch.Tensor:
         """The step as it is now."""
-        return self.before * torch.exp(self.stretched)
+        step = self.before * torch.exp(self.stretched)
+        return snapped(step) if self.power_of_two else step
 
     def zero_point(self) -> torch.Tensor:
         """The code of zero as it is now, whole and on the grid."""

@@ -32,7 +32,6 @@ from detquant.graph.traits import bias_of, weight_of
 from detquant.graph.values import constant
 from detquant.graph.weights import replace_bias, replace_weight
 from detquant.numerics import Capability, QuantParams, dequantize, quantize
-from detquant.recipes import Own
 
 WEIGHTS, STEPS, BIASES = "weights", "steps", "biases"
 
@@ -60,15 +59,16 @@ class Student(nn.Module):
         for k, name in enumerate(self.names):
             node = twin.layers[name]
             weight = np.asarray(constant(weight_of(self.nodes[name])), np.float32)
-            self.weights.append(WeightVariable(weight, qm.weights[name]))
+            powers = qm.plan.weights[name].power_of_two
+            self.weights.append(WeightVariable(weight, qm.weights[name], power_of_two=powers))
             self._add_bias(k, name, values.get(node))
             self.functions[node] = self._layer(k, name)
         images = {value.name for value in qm.model.graph.inputs}
         roots = own_roots(qm, twin, set(twin.grids.values()) - {name or "" for name in images})
         self.roots = {root: f"grid{k}" for k, root in enumerate(roots)}
         for root, key in self.roots.items():
-            point = qm.plan.points[root]
-            self.grids[key] = GridVariable(roots[root], offset=isinstance(point, Own) and not point.spec.symmetric)
+            spec = qm.plan.owned[root]
+            self.grids[key] = GridVariable(roots[root], offset=not spec.symmetric, power_of_two=spec.power_of_two)
         for node, tensor in twin.grids.items():
             if (found := qm.plan.root(tensor)) in self.roots:
                 self.functions[node] = self.grids[self.roots[found]]

@@ -1,12 +1,13 @@
 """The joint search over all steps by Powell's method (stage 3): line after line, then along what has helped.
 
 Steps multiply, so the search is over the logarithms of what each step is multiplied with, from 0 on, within `REACH`.
-Tensors of one layer stand beside each other, its input before its weight, in the order of the graph.
+Where steps are powers of two each becomes the nearest one. Tensors of one layer stand beside each other, its input
+before its weight, in the order of the graph.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
@@ -17,6 +18,7 @@ import numpy.typing as npt
 
 from detquant.algorithms.lapq.steps import Steps
 from detquant.errors import MissingExtra
+from detquant.numerics.powers_of_two import nearest_power
 
 REACH = 0.6
 """Powers of two by which a step may become finer or coarser."""
@@ -40,6 +42,7 @@ class JointSearch:
         layers: the layers whose weights' steps may change.
         evaluations: how often the loss is asked for at most.
         tick: told how many evaluations have been made.
+        powers: those of the activations whose steps are powers of two.
 
     Raises:
         MissingExtra: SciPy is not installed.
@@ -53,10 +56,11 @@ class JointSearch:
         layers: Sequence[str],
         evaluations: int,
         tick: Callable[[int], None],
+        powers: Collection[str] = (),
     ) -> None:
         require_scipy()
         self._cost, self._start, self._evaluations, self._tick = cost, start, evaluations, tick
-        self._roots, self._layers = tuple(roots), tuple(layers)
+        self._roots, self._layers, self._powers = tuple(roots), tuple(layers), frozenset(powers)
         self.made, self.least, self.best = 0, float("inf"), start
 
     def run(self) -> Steps:
@@ -86,7 +90,9 @@ class JointSearch:
         params, scales = dict(self._start.params), dict(self._start.scales)
         for root, factor in zip(self._roots, of_roots, strict=True):
             grid = params[root]
-            params[root] = replace(grid, scale=np.asarray(grid.scale * factor, np.float32))
+            scale = grid.scale * factor
+            found = nearest_power(scale) if root in self._powers else np.asarray(scale, np.float32)
+            params[root] = replace(grid, scale=found)
         for layer, factor in zip(self._layers, of_layers, strict=True):
             scales[layer] = np.asarray(scales[layer] * factor, np.float32)
         return Steps(params=params, scales=scales)

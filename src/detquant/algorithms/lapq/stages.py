@@ -75,6 +75,7 @@ class Stages:
             list(self._qm.plan.weights),
             self._evaluations,
             self._tick,
+            [root for root, spec in self._qm.plan.owned.items() if spec.power_of_two],
         )
         found = search.run()
         won, holds = (self._won(start, found, part) for part in (searched, held))

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from detquant.algorithms.reconstruction.learnt_powers import snapped
 from detquant.fake_quant.modules import FakeQuantize
 from detquant.numerics.arrays import Floats
 
@@ -26,17 +27,19 @@ class StepVariable(nn.Module):
 
     Args:
         grid: the grid as it is.
+        power_of_two: whether the step is a power of two.
     """
 
-    def __init__(self, grid: FakeQuantize) -> None:
+    def __init__(self, grid: FakeQuantize, *, power_of_two: bool = False) -> None:
         super().__init__()
-        self.grid = grid
+        self.grid, self.power_of_two = grid, power_of_two
         self.before = grid.scale.clone()
         self.variable = nn.Parameter(torch.zeros(()))
 
     def step(self) -> torch.Tensor:
         """The step as it is now; never zero or below."""
-        return self.before * torch.exp(PACE * self.variable)
+        step = self.before * torch.exp(PACE * self.variable)
+        return snapped(step) if self.power_of_two else step
 
     def forward(self, data: torch.Tensor) -> torch.Tensor:
         """The nearest values of the grid."""

@@ -114,7 +114,7 @@ class Learner(nn.Module):
         for node, tensor in grids.items():
             root = qm.plan.root(tensor)
             if root in roots and root not in self.of_root:
-                self.of_root[root] = StepVariable(twin.grid(node))
+                self.of_root[root] = StepVariable(twin.grid(node), power_of_two=qm.plan.owned[root].power_of_two)
                 self.steps.append(self.of_root[root])
             self.functions[node] = self.of_root.get(root, twin.grid(node))
 

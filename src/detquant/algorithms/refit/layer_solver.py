@@ -125,8 +125,9 @@ class LayerSolver:
             limit=_within(limits, form) if limits.seen is not None else None,
             mask=None if allowed.mask is None else np.asarray(form.rows(allowed.mask), np.bool_),
             book=allowed.book,
+            power_of_two=limits.power_of_two,
         )
-        codes, scale = rounding.codes(rounding.first_steps())
+        codes, scale = rounding.solved()
         made = QuantParams(grid.qtype, scale.reshape(grid.scale.shape), grid.zero_point, grid.axis)
         values = dequantize(np.asarray(form.weight(codes), np.int64), made)
         return np.asarray(form.rows(values), np.float32), made

@@ -7,6 +7,9 @@ one ``H`` (``[K, K]``) for all rows. Three steps, repeated with finer steps of t
    eq. 2 and 3, with the Cholesky factor of ``H^-1``), those with the largest ``H`` first.
 2. Coordinate descent: each code takes its best value while all others stay (Behdin et al. 2023, QuantEase, eq. 8).
 3. The step of each channel is solved anew for the codes as they are: ``s = (c H w*) / (c H c)``.
+
+Steps that are powers of two are not solved, since codes would have to be off by a third for another to be nearer. The
+codes of each channel are found at a few of them, and the one with the smallest error stays.
 """
 
 from __future__ import annotations
@@ -18,16 +21,19 @@ import numpy as np
 
 from detquant.calibration import nearest_of
 from detquant.numerics.arrays import Bools, Doubles, Floats, Ints
+from detquant.numerics.powers_of_two import SMALLEST_POWER, power_above
 
 Limit = Callable[[Floats], Floats]
 """Brings codes ``[G, O, K]`` within what kernels add up without overflow."""
 
-BLOCK = 64
+BLOCK, SWEEPS = 64, 4
 LEAST_ADDED, MOST_ADDED = 1e-4, 1.0
 """What is added to a diagonal that is too small, as a share of its mean: ten times as much until it is enough."""
 RATIOS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5, 0.45, 0.4, 0.35, 0.3)
 COARSER = (1.06, 1.12, 1.2, 1.28, 1.38, 1.5, 1.7, 2.0)
 """More of them, where neighbours must be drawn in so that no pair overflows."""
+OCTAVES = (1.0, 0.5, 0.25, 2.0)
+"""The powers of two that are tried, as shares of the first that leaves nothing more than a step outside."""
 
 
 def inverse_root(matrices: Floats) -> Doubles:
@@ -61,6 +67,7 @@ class Rounding:
         limit: what kernels add up without overflow; None where it cannot.
         mask: ``[G, O, K]``, True where a code may be other than 0; None where all may.
         book: codes that there are, ascending; None for all whole numbers from ``qmin`` to ``qmax``.
+        power_of_two: whether steps are powers of two; those of ``floor`` are too, or 0.
     """
 
     wished: Floats
@@ -72,6 +79,7 @@ class Rounding:
     limit: Limit | None = None
     mask: Bools | None = None
     book: Ints | None = None
+    power_of_two: bool = False
 
     def nearest(self, numbers: Floats) -> Floats:
         """The codes that there are nearest to some numbers, whatever the mask."""
@@ -92,25 +100,50 @@ class Rounding:
     def first_steps(self) -> Floats:
         """Steps with the smallest error when each column counts by its ``H`` alone, ``[steps]``."""
         diagonal = np.diagonal(self.hessian, axis1=1, axis2=2)[:, None, :]
-        limit = np.zeros(len(self.floor), np.float32)
-        np.maximum.at(limit, self.channel, np.abs(self.wished).max(axis=2))
+        limit = self._largest()
         best, least = limit / self.qmax, np.full(len(limit), np.inf)
         for ratio in RATIOS + (COARSER if self.limit else ()):
             scale = np.maximum(np.maximum(limit * np.float32(ratio) / self.qmax, self.floor), np.float32(1e-12))
             steps = self.steps_of(scale)
             off = self.limited(self.nearest(self.wished / steps)) * steps - self.wished
-            error = np.zeros(len(limit))
-            np.add.at(error, self.channel, (np.square(off) * diagonal).sum(axis=2, dtype=np.float64))
+            error = self._by_step((np.square(off) * diagonal).sum(axis=2, dtype=np.float64))
             better = error < least
             best[better], least[better] = scale[better], error[better]
         return np.asarray(best, np.float32)
+
+    def _largest(self) -> Floats:
+        """The largest magnitude on each step, ``[steps]``."""
+        limit = np.zeros(len(self.floor), np.float32)
+        np.maximum.at(limit, self.channel, np.abs(self.wished).max(axis=2))
+        return limit
+
+    def _by_step(self, rows: Doubles | Floats) -> Doubles:
+        """Sums over the rows on each step, ``[steps]``."""
+        total = np.zeros(len(self.floor))
+        np.add.at(total, self.channel, rows)
+        return total
+
+    def solved(self) -> tuple[Floats, Floats]:
+        """The codes ``[G, O, K]`` that are found, and steps ``[steps]``."""
+        if not self.power_of_two:
+            return self.codes(self.first_steps())
+        first = power_above(self._largest() / (self.qmax + 1))
+        best, codes, least, factors = first, np.zeros_like(self.wished), np.full(len(first), np.inf), self.factors()
+        for octave in OCTAVES:
+            scale = np.maximum(np.maximum(first * np.float32(octave), self.floor), SMALLEST_POWER)
+            found = self.within(self.descended(self.carried(scale, factors), scale, SWEEPS), scale, SWEEPS)
+            error = self._by_step(self.error(found * self.steps_of(scale)))
+            better = error < least
+            best, least = np.where(better, scale, best), np.where(better, error, least)
+            codes = np.where(better[self.channel][..., None], found, codes)
+        return codes, best
 
     def limited(self, codes: Floats) -> Floats:
         """Codes as the mask says, and within what kernels add up without overflow."""
         codes = codes if self.mask is None else np.asarray(codes * self.mask, np.float32)
         return self.limit(codes) if self.limit else codes
 
-    def codes(self, scale: Floats, rounds: int = 3, sweeps: int = 4) -> tuple[Floats, Floats]:
+    def codes(self, scale: Floats, rounds: int = 3, sweeps: int = SWEEPS) -> tuple[Floats, Floats]:
         """Codes ``[G, O, K]`` and steps ``[steps]``."""
         codes = self.carried(scale)
         for _ in range(rounds):
@@ -128,12 +161,16 @@ class Rounding:
         low, high = np.where(drawn, np.minimum(kept, 0), low), np.where(drawn, np.maximum(kept, 0), high)
         return self.limited(self.descended(kept, scale, sweeps, low, high))
 
-    def carried(self, scale: Floats) -> Floats:
-        """Case 1."""
+    def factors(self) -> tuple[Ints, Floats]:
+        """What case 1 goes by: the order of columns, ``[G, K]``, and the factors of the inverses in that order."""
         order = np.argsort(-np.diagonal(self.hessian, axis1=1, axis2=2), axis=1, kind="stable")
-        back = np.argsort(order, axis=1)
         h = np.take_along_axis(np.take_along_axis(self.hessian, order[:, :, None], 1), order[:, None, :], 2)
-        u = inverse_root(h).swapaxes(1, 2).astype(np.float32)
+        return order, inverse_root(h).swapaxes(1, 2).astype(np.float32)
+
+    def carried(self, scale: Floats, factors: tuple[Ints, Floats] | None = None) -> Floats:
+        """Case 1; with its factors where they are known."""
+        order, u = factors or self.factors()
+        back = np.argsort(order, axis=1)
         w = np.take_along_axis(self.wished, order[:, None, :], 2).astype(np.float32)
         mask = None if self.mask is None else np.take_along_axis(self.mask, order[:, None, :], 2)
         codes, steps = np.zeros_like(w), self.steps_of(scale)[..., 0]
@@ -187,9 +224,8 @@ class Rounding:
     def solved_steps(self, codes: Floats, scale: Floats) -> Floats:
         """Case 3."""
         weighted = codes @ self.hessian
-        above, below = np.zeros(len(scale)), np.zeros(len(scale))
-        np.add.at(above, self.channel, (weighted * self.wished).sum(axis=2, dtype=np.float64))
-        np.add.at(below, self.channel, (weighted * codes).sum(axis=2, dtype=np.float64))
+        above = self._by_step((weighted * self.wished).sum(axis=2, dtype=np.float64))
+        below = self._by_step((weighted * codes).sum(axis=2, dtype=np.float64))
         solved = np.where((above > 0) & (below > 0), above / np.maximum(below, 1e-30), scale)
         return np.asarray(np.maximum(solved, np.maximum(self.floor, 1e-12)), np.float32)
 
