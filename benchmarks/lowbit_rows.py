@@ -64,7 +64,7 @@ def _case(model: str, recipe: str, drop: float | None = None, target: str = "ort
 
 SSD, YOLO11 = "ssd_mobilenet_v1_coco_float_recovered", "yolo11n_float_recovered"
 MOBILENET, CIFAR20, CIFAR56 = "mobilenet_v2_1.0_224", "resnet20_cifar10", "resnet56_cifar10"
-REFIT8 = "w8a8-refit"
+REFIT8, POWERS = "w8a8-refit", "w8a8-pow2"
 MEANS = {REFIT8: 0.1}
 """Recipes whose drop is averaged over the runtimes of a model, and the bar for each mean."""
 CASES: tuple[Case, ...] = (
@@ -86,6 +86,7 @@ CASES: tuple[Case, ...] = (
         for model in ("yolov8n", "nanodet_m_416", "yolox_nano")
         for target in ("ort", "openvino", "tflite")
     ),
+    _case("yolov8n", POWERS, 0.7),
     _case("yolov8n", "w4a8", 0.7, options={"budget": "5bits"}),
     _case("yolov8n", "w4a8", 0.5, options={"max_drop": 0.5}, bars={FOUR_BITS: 60}),
     _case(CIFAR20, "w4a4", 3.0),

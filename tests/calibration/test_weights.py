@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detquant.calibration import weight_grid
+from detquant.calibration import weight_grid, weight_on_grid
 from detquant.calibration.limits import BIAS_LIMIT, PAIR_LIMIT
 from detquant.errors import RecipeError
 from detquant.graph.qdq import bias_grid, insert_qdq
@@ -22,6 +22,7 @@ from detquant.numerics import (
     grid_from_range,
     quantize,
 )
+from detquant.numerics.powers_of_two import are_powers
 
 PER_CHANNEL = {name: QuantSpec(qtype=INT8, granularity=PerAxis(0), observer=name) for name in ("minmax", "mse")}
 IMAGE = grid_from_range(0.0, 1.0, QuantSpec(qtype=UINT8, symmetric=False))
@@ -223,3 +224,32 @@ def test_nor_does_that_of_a_matrix_product(build, transposed):
         {"w": weight.T.copy() if transposed else weight, "b": rng.standard_normal(32).astype(np.float32)},
     )
     assert in_the_runtime(net, "gemm", weight.shape, np.ones((4, 64), np.float32)) <= 1.001
+
+
+@pytest.mark.parametrize("granularity", [PerTensor(), PerAxis(0)], ids=str)
+@pytest.mark.parametrize("observer", ["minmax", "mse"])
+def test_a_step_that_is_a_power_of_two_is_the_best_of_them(conv, granularity, observer):
+    spec = QuantSpec(qtype=INT8, granularity=granularity, observer=observer, power_of_two=True)
+    node = conv(random_weight((8, 6, 3, 3)))
+    found = weight_grid(node, spec)
+    weight = random_weight((8, 6, 3, 3))
+    assert are_powers(found.params.scale).all()
+
+    def errors(scale):
+        off = np.square(weight_on_grid(node, spec, scale).values - weight).sum(axis=(1, 2, 3))
+        return off if scale.ndim else off.sum()
+
+    for octave in (0.25, 0.5, 2.0) if observer == "mse" else (2.0,):
+        assert (errors(found.params.scale) <= errors(found.params.scale * np.float32(octave))).all()
+
+
+def test_a_bias_without_room_gets_the_next_power_of_two(conv):
+    spec = QuantSpec(qtype=INT8, granularity=PerAxis(0), observer="mse", power_of_two=True)
+    bias = np.array([0, 1.0, -4e3, 5e4, 0, 0, 0, 0], np.float32)
+    for found in (
+        weight_grid(conv(1e-3 * random_weight((8, 6, 3, 3)), bias), spec, x=IMAGE),
+        weight_on_grid(conv(random_weight((8, 6, 3, 3)), bias), spec, np.full(8, 3e-6, np.float32), x=IMAGE),
+    ):
+        scale = found.params.scale
+        assert are_powers(scale).all() and len(set(scale.tolist())) > 1
+        assert np.abs(bias / (IMAGE.scale * scale)).max() <= BIAS_LIMIT

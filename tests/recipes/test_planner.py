@@ -391,6 +391,21 @@ def test_joined_values_lie_on_the_widest_grid_that_was_wished_for_one_of_them(sm
         assert found.points[found.root("joined")].spec.qtype.bits == bits
 
 
+def test_joined_values_lie_on_a_power_of_two_that_was_wished_for_one_of_them(build):
+    weights = {name: np.ones((2, 2, 1, 1), np.float32) for name in ("a", "b")} | {
+        "c": np.ones((2, 4, 1, 1), np.float32)
+    }
+    rows = [("Conv", ["x", name], [f"{name}_out"], {"name": name}) for name in ("a", "b")]
+    rows += [("Concat", ["a_out", "b_out"], ["j"], {"name": "join", "axis": 1})]
+    rows += [("Conv", ["j", "c"], ["y"], {"name": "c"})]
+    model = prepare(build(rows, {"x": [1, 2, 4, 4]}, {"y": None}, weights))
+    more = Rule(scope="b", **{**NAMED, "activation": replace(NAMED["activation"], power_of_two=True)})
+    found = plan(model, replace(W8A8, head="int", rules=(*W8A8.rules, more)), CPU)
+    # Both read the image, so it has one too.
+    assert {name: spec.power_of_two for name, spec in found.owned.items()} == {"x": True, "a_out": True, "y": False}
+    assert found.root("j") == found.root("b_out") == "a_out"
+
+
 @pytest.mark.parametrize("bits", range(2, 9))
 def test_a_width_that_was_chosen_for_one_layer_is_planned(small_net, bits):
     wish = W8A8.choice_for(small_net.graph.node("second"), Places(small_net.graph))

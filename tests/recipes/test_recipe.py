@@ -34,6 +34,12 @@ def test_w8a8_comes_with_detquant():
     assert activation is not None and activation.qtype == UINT8 and not activation.symmetric
 
 
+def test_w8a8_pow2_has_one_exponent_for_each_tensor():
+    [rule] = load_recipe("w8a8-pow2").rules
+    assert str(rule.weight) == "int8 symmetric per tensor, mse, powers of two"
+    assert str(rule.activation) == "int8 symmetric per tensor, tails, powers of two"
+
+
 @pytest.mark.parametrize("name", builtin_recipes())
 def test_each_built_in_recipe_says_what_it_is(name):
     found = load_recipe(name)

@@ -87,8 +87,8 @@ def _faults_of_activations(qm: QuantModel) -> Iterator[str]:
             yield f"'{name}' has {f'a grid of {grid.qtype}' if grid else 'no grid'}, and {point.spec.qtype} was planned"
         elif not (np.isfinite(grid.scale) & (grid.scale > 0)).all():
             yield f"'{name}' has a grid whose step is {grid.scale}"
-        elif off := _off_powers(grid, point.spec):
-            yield f"'{name}' has {off}"
+        elif strange := _off_powers(grid, point.spec):
+            yield f"'{name}' has {strange}"
 
 
 def _faults_of_weights(qm: QuantModel, capability: Capability) -> Iterator[str]:
@@ -100,8 +100,11 @@ def _faults_of_weights(qm: QuantModel, capability: Capability) -> Iterator[str]:
 
 def _off_powers(grid: QuantParams, spec: QuantSpec) -> str | None:
     """The first step that is no power of two where it should be, in a few words."""
-    wrong = np.atleast_1d(grid.scale)[~are_powers(np.atleast_1d(grid.scale))] if spec.power_of_two else ()
-    return f"a grid whose step is {wrong[0]}, and a power of two was planned" if len(wrong) else None
+    steps = np.atleast_1d(grid.scale)
+    wrong = steps[~are_powers(steps)]
+    if not spec.power_of_two or not wrong.size:
+        return None
+    return f"a grid whose step is {wrong[0]}, and a power of two was planned"
 
 
 def _limits(qm: QuantModel, layer: ir.Node, spec: QuantSpec, capability: Capability) -> WeightLimits:
@@ -116,8 +119,8 @@ def _fault(qm: QuantModel, layer: ir.Node | None, spec: QuantSpec, capability: C
         return "the weight has no grid"
     if grid.qtype != spec.qtype:
         return f"the weight is {grid.qtype}, and {spec.qtype} was planned"
-    if off := _off_powers(grid, spec):
-        return f"the weight has {off}"
+    if strange := _off_powers(grid, spec):
+        return f"the weight has {strange}"
     weight = np.asarray(stored, np.float32)
     if not np.isfinite(weight).all():
         return "the weight is not finite"

@@ -147,7 +147,7 @@ def _tried(limit: Floats, spec: QuantSpec, limits: WeightLimits) -> Iterator[Flo
         octaves = OCTAVES[spec.observer] + COARSER_OCTAVE * coarser + DEEPER_OCTAVE * deeper
         return (first * np.float32(octave) for octave in octaves)
     ladder = LADDERS[spec.observer] + COARSER * coarser + DEEPER * deeper
-    return (limit * ratio / spec.qtype.qmax for ratio in ladder)
+    return (np.asarray(limit * ratio / spec.qtype.qmax, np.float32) for ratio in ladder)
 
 
 def _smallest(spec: QuantSpec) -> np.float32:

@@ -19,6 +19,7 @@ from detquant.integer.operators import Convolution, Matrix
 from detquant.numerics import QuantParams
 from detquant.numerics.arrays import Doubles, Ints
 from detquant.numerics.multipliers import ACCUMULATOR_BITS
+from detquant.numerics.powers_of_two import are_powers
 from detquant.numerics.rounding import half_even
 
 Numbers = npt.NDArray[Any]
@@ -103,6 +104,13 @@ def reach(operator: OnCodes) -> float:
     real = bias.real if isinstance(bias, Stored) else bias
     beside = float(np.abs(real).max()) if isinstance(real, np.ndarray) else 0.0
     return largest * float(np.abs(weight.real).sum(axis=axes).max()) + beside
+
+
+def shifts(operator: OnCodes) -> bool:
+    """Whether the steps of all that a layer reads and gives are powers of two: its factors are shifts then."""
+    weight, [activation], [sink] = operator.weight, operator.activations, operator.outputs
+    grids = [activation.grid, sink.grid, *([] if weight is None else [weight.grid])]
+    return all(bool(are_powers(grid.scale).all()) for grid in grids)
 
 
 def _weights(operator: OnCodes, axis: int) -> tuple[npt.NDArray[np.int32], Doubles]:

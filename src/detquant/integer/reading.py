@@ -133,7 +133,8 @@ class _Reader:
             return False
         nodes, sink = chain
         layer = OnCodes(node, inputs_on_codes(node) or (), (sink,))
-        grid = tables.preactivation(nodes, node.outputs[0], sink, layers.reach(layer), self.draft)
+        largest, powers = layers.reach(layer), layers.shifts(layer)
+        grid = tables.preactivation(nodes, node.outputs[0], sink, largest, self.draft, power_of_two=powers)
         between = Codes(ir.Value(name=f"{name_of(sink)}/preactivation"), grid)
         self._build(OnCodes(node, layer.inputs, (between,)))
         tables.look_up_chain(nodes, node.outputs[0], between, sink, self.draft)

@@ -76,7 +76,9 @@ def change_grid(draft: Draft, name: str, source: str, output: str, grid: QuantPa
     draft.add(made, grid, draft.shapes[source])
 
 
-def preactivation(nodes: Sequence[ir.Node], value: ir.Value, sink: Codes, largest: float, draft: Draft) -> QuantParams:
+def preactivation(
+    nodes: Sequence[ir.Node], value: ir.Value, sink: Codes, largest: float, draft: Draft, *, power_of_two: bool
+) -> QuantParams:
     """The grid of codes before an activation (case 4): it spans the numbers whose results the activation tells apart.
 
     Args:
@@ -85,13 +87,15 @@ def preactivation(nodes: Sequence[ir.Node], value: ir.Value, sink: Codes, larges
         sink: the codes that it gives.
         largest: no number that the layer gives is larger in size.
         draft: gives the width.
+        power_of_two: whether its step is a power of two, as all steps around it are.
     """
     steps = np.geomspace(largest / 2**20, largest, LADDER)
     ladder = np.concatenate([-steps[::-1], [0.0], steps]).astype(np.float32)
     codes = quantize(_results(nodes, value, ladder), sink.grid).reshape(-1, len(ladder))
     changes = np.flatnonzero((codes[:, 1:] != codes[:, :-1]).any(axis=0))
     low, high = (ladder[changes[0]], ladder[changes[-1] + 1]) if len(changes) else (-1.0, 1.0)
-    return grid_from_range(low, high, QuantSpec(qtype=QType(draft.widths.preactivation), symmetric=False))
+    width = QType(draft.widths.preactivation)
+    return grid_from_range(low, high, QuantSpec(qtype=width, symmetric=False, power_of_two=power_of_two))
 
 
 def chain_behind(value: ir.Value, first: ir.Node | None = None) -> tuple[list[ir.Node], Codes] | None:

@@ -174,4 +174,5 @@ def _detail(point: Point) -> str:
         case Dynamic(spec):
             return f"{spec.qtype}, found for each image as it runs"
         case Fixed(spec, low, high):
-            return f"{spec.qtype}, {low:g} to {high:g}"
+            powers = ", powers of two" * spec.power_of_two
+            return f"{spec.qtype}, {low:g} to {high:g}{powers}"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from detquant.algorithms.refit.rounding import Rounding
+from detquant.numerics.powers_of_two import are_powers
 
 
 def problem(groups, outputs, inputs, *, bits=4, correlated=0.8, seed=0, **more):
@@ -46,6 +47,22 @@ def test_error_is_less_than_nearest(groups, outputs, inputs, bits):
     assert codes.min() >= rounding.qmin
     assert codes.max() <= rounding.qmax
     np.testing.assert_array_equal(codes, np.rint(codes))
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_steps_that_are_powers_of_two_are_the_best_of_those_tried(shared):
+    rounding = problem(2, 5, 40, bits=4, power_of_two=True)
+    if shared:
+        rounding = replace(rounding, channel=np.zeros_like(rounding.channel), floor=np.zeros(1, np.float32))
+    codes, steps = rounding.solved()
+    assert are_powers(steps).all() and len(steps) == (1 if shared else 10)
+    found = rounding.error(codes * rounding.steps_of(steps))
+    for octave in (0.5, 2.0):
+        scale = steps * np.float32(octave)
+        other = rounding.error(rounding.codes(scale, rounds=0)[0] * rounding.steps_of(scale))
+        assert (found.sum() <= other.sum()) if shared else (found <= other).all()
+    floored = replace(rounding, floor=4 * steps)
+    assert (floored.solved()[1] == 4 * steps).all()
 
 
 def test_descent_ends_where_no_single_code_can_do_better():
