@@ -51,11 +51,11 @@ class Multiplier:
 
     @property
     def shifts(self) -> Ints | None:
-        """Places by which numbers move to the right, below 0 to the left, where all factors are powers of two.
+        """Places by which numbers move to the right, below 0 to the left, where all factors are powers of two in size.
 
         ``shift_half_up(number, shifts)`` is then what `of` gives. None where one of them is no power of two.
         """
-        fraction, exponent = np.frexp(self.multiplier.astype(np.float64))
+        fraction, exponent = np.frexp(np.abs(self.multiplier).astype(np.float64))
         return None if (fraction != 0.5).any() else np.asarray(self.shift - (exponent - 1), np.int64)
 
     def of(self, number: Ints) -> Ints:

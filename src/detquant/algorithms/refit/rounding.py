@@ -32,8 +32,9 @@ LEAST_ADDED, MOST_ADDED = 1e-4, 1.0
 RATIOS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5, 0.45, 0.4, 0.35, 0.3)
 COARSER = (1.06, 1.12, 1.2, 1.28, 1.38, 1.5, 1.7, 2.0)
 """More of them, where neighbours must be drawn in so that no pair overflows."""
-OCTAVES = (1.0, 0.5, 0.25, 2.0)
-"""The powers of two that are tried, as shares of the first that leaves nothing more than a step outside."""
+OCTAVES, COARSER_OCTAVE = (1.0, 0.5, 0.25), (2.0,)
+"""The powers of two that are tried, as shares of the first that leaves nothing more than a step outside; one more of
+them where neighbours must be drawn in."""
 
 
 def inverse_root(matrices: Floats) -> Doubles:
@@ -129,7 +130,7 @@ class Rounding:
             return self.codes(self.first_steps())
         first = power_above(self._largest() / (self.qmax + 1))
         best, codes, least, factors = first, np.zeros_like(self.wished), np.full(len(first), np.inf), self.factors()
-        for octave in OCTAVES:
+        for octave in OCTAVES + (COARSER_OCTAVE if self.limit else ()):
             scale = np.maximum(np.maximum(first * np.float32(octave), self.floor), SMALLEST_POWER)
             found = self.within(self.descended(self.carried(scale, factors), scale, SWEEPS), scale, SWEEPS)
             error = self._by_step(self.error(found * self.steps_of(scale)))
