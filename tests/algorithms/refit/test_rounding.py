@@ -57,7 +57,7 @@ def test_steps_that_are_powers_of_two_are_the_best_of_those_tried(shared):
     codes, steps = rounding.solved()
     assert are_powers(steps).all() and len(steps) == (1 if shared else 10)
     found = rounding.error(codes * rounding.steps_of(steps))
-    for octave in (0.5, 2.0):  # the second was tried unless the first of all is the best
+    for octave in (0.5, 2.0):
         scale = steps * np.float32(octave)
         other = rounding.error(rounding.codes(scale, rounds=0)[0] * rounding.steps_of(scale))
         assert (found.sum() <= other.sum()) if shared else (found <= other).all()
