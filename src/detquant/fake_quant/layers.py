@@ -51,8 +51,11 @@ TWO = {"strides": (1, 1), "dilations": (1, 1), "output_padding": (0, 0)}
 def _gemm(site: Site, weight: Shape) -> Function:
     turned, weight_turned = bool(site.integer("transA", 0)), bool(site.integer("transB", 0))
     alpha, beta = site.real("alpha", 1.0), site.real("beta", 1.0)
+    plain = weight_turned and not turned and alpha == beta == 1.0
 
     def multiply(data: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        if plain and (bias is None or bias.shape == weight.shape[:1]):
+            return F.linear(data, weight, bias)  # a program that is exported again has one layer in its place
         product = (data.t() if turned else data) @ (weight.t() if weight_turned else weight) * alpha
         return product if bias is None else product + bias * beta
 

@@ -7,7 +7,8 @@ trained on. Parameters and buffers are called as torch's own quantised-aware mod
     <operator>.activation_post_process.{scale, zero_point}
     quant.activation_post_process.{scale, zero_point}
 
-where layer and operator are the names of the graph's nodes with dots for slashes, and the last is the image's grid.
+where a layer is called as the module of the torch model that was exported, as far as the file tells it (`paths`), all
+else as the graph's nodes with dots for slashes; the last is the image's grid.
 Each node of the module's own graph has the name of the tensor that it gives in its meta, under "tensor", and one that
 calls an operator its name under "operator".
 """
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import operator
 import re
+from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
@@ -25,6 +27,7 @@ from torch import fx, nn
 from detquant.fake_quant.layers import LAYERS
 from detquant.fake_quant.modules import Array, FakeQuantize, Layer, Operation
 from detquant.fake_quant.operators import OPERATORS
+from detquant.fake_quant.paths import module_path
 from detquant.fake_quant.site import Site
 from detquant.graph.grids import constant_of, grid_of
 from detquant.graph.values import fresh_name, is_op
@@ -55,6 +58,7 @@ class _Writer:
 
     def write(self, graph: ir.Graph) -> fx.GraphModule:
         """Writes the graph, node after node; gives the module."""
+        self.keep_paths(graph)
         for value in graph.inputs:
             self.made[value] = given = self.graph.placeholder(re.sub(r"\W", "_", value.name or "image"))
             given.meta[TENSOR] = value.name
@@ -76,7 +80,7 @@ class _Writer:
         held = {place: array for place, value in enumerate(node.inputs) if (array := _held(value)) is not None}
         module, aside = _module(node, held)
         places = (k for k, value in enumerate(node.inputs) if value is not None and k not in aside and k not in held)
-        self.paths[node] = path = self.path(node.name or node.op_type)
+        self.paths[node] = path = self.paths.get(node) or self.path(node.name or node.op_type)
         result = self.call(path, module, *(self.read(node, place) for place in places))
         result.meta[OPERATOR] = node.name
         for place, out in enumerate(node.outputs):
@@ -114,17 +118,40 @@ class _Writer:
             raise Site(node).refused(f"its input '{value.name if value else place}' is not computed before it")
         return self.made[value]
 
+    def keep_paths(self, graph: ir.Graph) -> None:
+        """Gives layers the paths that they had in the user's own model, where each is that of one layer alone."""
+        told = {node: path for node in graph if node.op_type in LAYERS and (path := module_path(node))}
+        folders = Counter(above for path in set(told.values()) for above in _above(path.split(".")))
+        readers = Counter(told.values())
+        for node, path in told.items():
+            parts = path.split(".")
+            alone = readers[path] == 1 and not folders[path] and not any(one in readers for one in _above(parts))
+            if alone and _safe(parts) == parts and path not in self.names:
+                self.paths[node] = path
+        for path in self.paths.values():
+            self.leaves.add(path)
+            self.names.update([path, *_above(path.split("."))])
+
     def path(self, name: str) -> str:
         """A free path for an operator: never a folder of others, nor below another operator."""
-        parts = [part for part in re.split(r"\W+", name) if part] or ["operator"]
-        safe = [f"{part}_" if hasattr(fx.GraphModule, part) or part == "training" else part for part in parts]
-        above = [".".join(safe[:k]) for k in range(1, len(safe))]
+        safe = _safe([part for part in re.split(r"\W+", name) if part] or ["operator"])
+        above = _above(safe)
         if any(folder in self.leaves for folder in above):
             above, safe = [], ["_".join(safe)]
         path = fresh_name(".".join(safe), self.names)
         self.leaves.add(path)
         self.names.update(above)
         return path
+
+
+def _safe(parts: list[str]) -> list[str]:
+    """Names of modules that are none of torch's own attributes."""
+    return [f"{part}_" if hasattr(fx.GraphModule, part) or part == "training" else part for part in parts]
+
+
+def _above(parts: list[str]) -> list[str]:
+    """The folders around a path."""
+    return [".".join(parts[:k]) for k in range(1, len(parts))]
 
 
 def _module(node: ir.Node, held: Mapping[int, Array]) -> tuple[nn.Module, tuple[int, ...]]:

@@ -55,7 +55,11 @@ def _clip(site: Site) -> Function:
 
 
 def _reshape(site: Site) -> Function:
-    return partial(torch.reshape, shape=site.gives())
+    given, gives = static_shape(site.node.inputs[0]), site.gives()
+    if not given or not gives or given[0] != gives[0]:
+        return partial(torch.reshape, shape=gives)
+    # The first axis is that of the images and stays, so a loop that trains may give several at once.
+    return lambda data: torch.reshape(data, (len(data), *gives[1:]))
 
 
 def _transpose(site: Site) -> Function:

@@ -14,6 +14,7 @@ from typing import Any
 import onnx_ir as ir
 
 from detquant.algorithms import Algorithm, Context, Damage, Measurements, build_steps, take_steps
+from detquant.algorithms.own_training import OwnTraining, Train
 from detquant.algorithms.replan import with_choices
 from detquant.calibration import (
     Collector,
@@ -121,6 +122,7 @@ class Job:
         executor: executor that images and searches are spread over, or None for threads; results do not depend on it.
         progress: called with (what, done, total).
         looks: whether a search will look at images, even where no step does.
+        train: a training loop of the user's own, which the model is handed to after all steps; see `OwnTraining`.
 
     Raises:
         TargetError: the place takes no integer model.
@@ -136,6 +138,7 @@ class Job:
     executor: Executor | None = None
     progress: Progress | None = None
     looks: bool = False
+    train: Train | None = None
 
     def __post_init__(self) -> None:
         if self.recipe.precision is None:
@@ -163,6 +166,7 @@ class Job:
         """
         started, threads = time.perf_counter(), processors()
         steps = build_steps(self.recipe)
+        own = (OwnTraining(train=self.train),) if self.train else ()
         (model, uneven), family = self._rewritten(threads), self.detector.family
         ranges = self.detector.ranges
         decided = plan(model, self.recipe, self.target.capability, ranges=ranges)
@@ -199,7 +203,7 @@ class Job:
             yield Begun(
                 model=qm,
                 context=context,
-                steps=steps[len(decisive) :],
+                steps=(*steps[len(decisive) :], *own),
                 skipped=tuple(skipped),
                 images=statistics.images,
                 key=memory.key,

@@ -8,10 +8,11 @@ those of the last base first of all: in this order the help shows them. Nothing 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -199,12 +200,14 @@ class QuantizeOptions(JobOptions, SpreadOptions, MakerOptions, RecipeOptions):
         max_drop: Go up from the recipe's widths until no more points of AP or top-1 than this are lost.
         sensitivity: A file of detquant sensitivity, for either of them, instead of measuring.
         work: Folder in which statistics and measurements are kept, so that an interrupted run goes on.
+        train: A training loop of your own: called with the network as a torch module, after all steps of the recipe.
     """
 
     budget: str | None = None
     max_drop: Points | None = None
     sensitivity: FileLike | None = None
     work: Annotated[FileLike | None, IN_PYTHON] = None
+    train: Annotated[Callable[[Any], object] | None, IN_PYTHON] = None
 
     @property
     def searches(self) -> bool:

@@ -119,6 +119,11 @@ def quantize(
         raise OptionError(f"Engine {options.engine} takes no budget and no max_drop: leave them out, or the engine.")
     if not options.searches and any(one is not None for one in (options.jobs, options.cluster, options.sensitivity)):
         raise OptionError("jobs, cluster and sensitivity are of searches: give a budget or max_drop with them.")
+    if options.train is not None and (options.searches or options.engine != "detquant"):
+        raise OptionError(
+            "A training loop trains one model of detquant's: leave train out, or budget, max_drop and engine. A search "
+            "writes recipe.toml, which can be given as the recipe beside train."
+        )
     if options.budget is not None and options.max_drop is not None:
         raise OptionError("A budget and max_drop are two ends of one rope: give one of them.")
     if options.budget is not None:
@@ -128,6 +133,11 @@ def quantize(
     wish = read_recipe(options.recipe)
     if options.searches:
         require_widths(wish)
+    if options.train is not None and wish.precision is not None:
+        raise RecipeError(
+            f"Recipe '{wish.name}' leaves all in {wish.precision}, so there is nothing on the grids of integers to "
+            f"train: leave train out, or give a recipe of integers."
+        )
     place = place_for(wish, options.target)
     load_engine(options.engine)  # an unknown one is refused before any work
     detector = as_detector(model, options)
@@ -147,6 +157,7 @@ def quantize(
         executor=options.executor,
         progress=options.progress,
         looks=options.searches,
+        train=options.train,
     )
     if losses is not None:
         require_about(losses, detector.imported.sha256, place.name)

@@ -62,6 +62,7 @@ class ProgramModule(nn.Module):
 
     Attributes:
         dtypes: element types of the inputs, in order.
+        names: what the program calls the tensors that it holds, by the names of the module's buffers.
     """
 
     def __init__(self, program: Program) -> None:
@@ -71,6 +72,7 @@ class ProgramModule(nn.Module):
         self._inputs = [one.name for one in graph.inputs]
         self._outputs, self._plain = graph.outputs, graph.plain
         self._buffers_of = {name: f"held_{number}" for number, name in enumerate(graph.held)}
+        self.names = {self._buffers_of[name]: outer for name, (_, outer) in graph.held.items()}
         for name, tensor in _tensors(program.tensors).items():
             self.register_buffer(self._buffers_of[name], tensor)
         self._steps = [_Call(step) for step in graph.steps]

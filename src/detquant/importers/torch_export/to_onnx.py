@@ -5,11 +5,14 @@
 2. Weights that such a pair rounds are kept in their codes, as detquant's own quantised graphs have them.
 3. Lists of tensors, which the exporter makes of a split, go: it becomes Split.
 4. Notes on nodes and values go: they hold the paths of the machine that exported.
+5. What the program holds is called as it calls it, such as "stem.conv.weight".
 """
 
 from __future__ import annotations
 
 import importlib
+import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -27,6 +30,7 @@ from detquant.importers.torch_export.padding import pad_within_windows
 from detquant.importers.torch_export.rounding import translations
 from detquant.numerics import QType, QuantParams, quantize
 
+_PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,199}")
 _ROUNDING = frozenset(["QuantizeLinear", "DequantizeLinear"])
 
 
@@ -62,6 +66,7 @@ def to_onnx(module: ProgramModule, examples: tuple[torch.Tensor, ...], inputs: l
     ClearMetadataAndDocStringPass()(model)
     NameFixPass()(model)  # a file's own names of its outputs may be those of other values
     _without_sequences(model)
+    _name_held(model.graph, module.names)
     fold_constants(model)
     pad_within_windows(model)
     keep_weights_in_codes(model)
@@ -73,6 +78,16 @@ def _without_sequences(model: ir.Model) -> None:
     """Removes lists of tensors by the exporter's own optimiser, which may fold anything but rounding (case 3)."""
     fold = importlib.import_module("onnxscript.optimizer").fold_constants
     fold(model, should_fold=lambda node: False if node.op_type in _ROUNDING else None)
+
+
+def _name_held(graph: ir.Graph, names: Mapping[str, str]) -> None:
+    """Gives initialisers the names of the program, as far as they are such as modules of torch have (case 5)."""
+    used = used_names(graph)
+    for name, value in tuple(graph.initializers.items()):
+        told = names.get(name, "")
+        if _PATH.fullmatch(told) and told not in used:
+            used.add(told)
+            value.name = told
 
 
 def _traced(module: ProgramModule, examples: tuple[torch.Tensor, ...]) -> Any:
@@ -122,6 +137,8 @@ def keep_weights_in_codes(model: ir.Model) -> None:
             low, high = (constant(value) for value in reader.inputs[1:3])
             if low is not None and high is not None and len(list(made.uses())) == 1:
                 codes, made = codes.clip(low, high), reader.outputs[0]
-        weight = new_initializer(graph, f"{made.name}_codes", codes.astype(zero_point.dtype), names)
+        source = node.inputs[0]
+        told = source.name if source is not None and source.is_initializer() else made.name
+        weight = new_initializer(graph, f"{told}_quantized", codes.astype(zero_point.dtype), names)
         ir.convenience.replace_all_uses_with(made, weight)
     RemoveUnusedNodesPass()(model)

@@ -22,10 +22,11 @@ def recipes(figures: Figures) -> Sheet:
 
 
 def export(figures: Figures) -> Sheet:
-    """A float model in a target's format."""
+    """A model in a target's format."""
+    of = "root mean square" if figures["precision"] == "integers" else "largest value"
     rows = [
         ("files", ", ".join(figures["files"])),
         ("size", megabytes(figures["size_bytes"], figures["zipped_bytes"])),
-        ("largest difference from the original", f"{figures['difference']:.2e} of the largest value"),
+        ("largest difference from the original", f"{figures['difference']:.2e} of the {of}"),
     ]
     return Sheet(f"{figures['model']}: {figures['precision']} for {figures['target']}", ("", ""), rows, False)
