@@ -92,7 +92,8 @@ def _looked_up(gather: ir.Node) -> Array | None:
     table, index = constant(gather.inputs[0]), gather.inputs[1]
     cast = index.producer() if index is not None else None
     places = constant(cast.inputs[0]) if is_op(cast, "Cast") and cast is not None else None
-    if table is None or places is None or gather.attributes.get_int("axis", 0) or gather.outputs[0].is_graph_output():
+    along = gather.attributes.get_int("axis", 0)
+    if table is None or places is None or along != 0 or gather.outputs[0].is_graph_output():
         return None
     if places.dtype != ml_dtypes.uint4 or table.dtype.name not in ("int8", "uint8"):
         return None

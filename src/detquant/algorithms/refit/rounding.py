@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detquant.calibration import nearest_of
+from detquant.calibration import drawn_to_zero, nearest_of
 from detquant.numerics.arrays import Bools, Doubles, Floats, Ints
 
 Limit = Callable[[Floats], Floats]
@@ -60,7 +60,8 @@ class Rounding:
         floor: smallest step of each, ``[steps]``.
         limit: what kernels add up without overflow; None where it cannot.
         mask: ``[G, O, K]``, True where a code may be other than 0; None where all may.
-        book: codes that there are, ascending; None for all whole numbers from ``qmin`` to ``qmax``.
+        book: codes that there are, ascending, with 0 where there is a limit or a mask; None for all whole numbers from
+            ``qmin`` to ``qmax``.
     """
 
     wished: Floats
@@ -108,11 +109,17 @@ class Rounding:
     def limited(self, codes: Floats) -> Floats:
         """Codes as the mask says, and within what kernels add up without overflow."""
         codes = codes if self.mask is None else np.asarray(codes * self.mask, np.float32)
-        return self.limit(codes) if self.limit else codes
+        if self.limit is None:
+            return codes
+        drawn = self.limit(codes)
+        return drawn if self.book is None else drawn_to_zero(self.book, drawn)
 
     def codes(self, scale: Floats, rounds: int = 3, sweeps: int = 4) -> tuple[Floats, Floats]:
         """Codes ``[G, O, K]`` and steps ``[steps]``."""
-        codes = self.carried(scale)
+        return self.refined(self.carried(scale), scale, rounds, sweeps)
+
+    def refined(self, codes: Floats, scale: Floats, rounds: int = 3, sweeps: int = 4) -> tuple[Floats, Floats]:
+        """Better codes and steps than these (cases 2 and 3, by turns)."""
         for _ in range(rounds):
             codes = self.within(self.descended(codes, scale, sweeps), scale, sweeps)
             scale = self.solved_steps(codes, scale)
