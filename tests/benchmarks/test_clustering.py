@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from clustering import Row, cells, clustered, measured
 
 from detquant.algorithms import build_steps
@@ -38,6 +39,7 @@ def test_the_number_of_codes_goes_to_the_step() -> None:
     assert clustered(16) == load_recipe("cluster16-w8a8")
 
 
+@pytest.mark.slow
 def test_rows_have_the_figures_of_their_files() -> None:
     few = Step("cluster", {"clusters": 4, "samples": 10, "ridge": 0.1})
     recipes = [replace(load_recipe("w8a8"), steps=()), replace(clustered(4), steps=(few,))]

@@ -32,6 +32,7 @@ CAPABILITY = Capability(
     kernels=up_to_eight_bits(USUAL_OPS | {"Mul", "Sigmoid"}, more=SIXTEEN),
     float_bits=SIXTEEN,
     stored_bits=4,
+    code_tables=True,
     dynamic_ops=LAYERS,
     fused=frozenset({"Relu", "Clip"}),
     fused_after_add=frozenset({"Relu", "Clip"}),

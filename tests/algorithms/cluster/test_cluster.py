@@ -6,6 +6,8 @@ from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
+import onnx
+import onnx_ir as ir
 import pytest
 from output_error import drawn, error
 
@@ -17,6 +19,7 @@ from detquant.graph.four_bit_storage import has_four_bits
 from detquant.graph.traits import weight_of
 from detquant.graph.values import constant
 from detquant.numerics import quantize
+from detquant.pipeline.storage import said_of_storage
 from detquant.recipes import Recipe, Step, load_recipe
 from detquant.targets import load_target
 
@@ -141,19 +144,15 @@ def test_what_cannot_keep_books_is_refused(later):
         build_steps(replace(recipe, steps=(Step("cluster"), Step("lapq"))))
 
 
-@pytest.mark.parametrize(("target", "places"), [("ort", True), ("ort-qoperator", False)])
-def test_a_target_without_the_form_gets_plain_codes(start, target, places):
+def test_a_target_without_the_form_gets_plain_codes_and_says_so(start):
     qm, context = start()
     found = Cluster(**QUICK)(qm, context)
-    [content] = load_target(target).lower(found.qdq()).files.values()
-    assert has_four_bits(model_of(content)) == places
-
-
-def model_of(content):
-    import onnx
-    import onnx_ir as ir
-
-    return ir.from_proto(onnx.load_from_string(content))
+    for target, places in (("ort", True), ("ort-qoperator", False)):
+        place = load_target(target)
+        [content] = place.lower(found.qdq()).files.values()
+        assert has_four_bits(ir.from_proto(onnx.load_from_string(content))) == places
+        said = said_of_storage(found, place.capability)
+        assert bool(said) != places and all("16 different codes a layer take 8 bits" in one for one in said)
 
 
 @pytest.mark.parametrize(
