@@ -1,6 +1,6 @@
 """Clustered weights beside weights of fewer bits: accuracy, bytes raw and zipped, and time, on equal images.
 
-    python benchmarks/clustering.py yolov8-pico mobilenet_v2_1.0_224.onnx --clusters 16 8 4 --limit 100
+    python benchmarks/clustering.py yolov8-pico mobilenet_v2_1.0_224 --clusters 16 8 4 --limit 100
 
 Each model is quantised for ONNX Runtime with 8 bits, with weights of 4 bits, and with k codes of 8 bits a layer: 16
 codes take the bytes of 4 bits, so these are held against each other; 4 codes take half of that. What the clock decides
@@ -35,7 +35,7 @@ from detquant.targets import load_target
 from detquant.targets.latency import Latency, compare_latency
 
 TARGET, EIGHT, FOUR, CLUSTERED, STEP = "ort", "w8a8", "w4a8", "cluster16-w8a8", "cluster"
-MODELS = ("yolov8-pico", "mobilenet_v2_1.0_224.onnx")
+MODELS = ("yolov8-pico", "mobilenet_v2_1.0_224")
 HEADER = ("model", "recipe", "measured", "float", "quantised", "drop", "MB", "zip, MB", "to int8", "latency to int8")
 TEXTS = 3
 """Columns before those of numbers."""
@@ -105,7 +105,7 @@ def measured(model: str, recipes: Sequence[Recipe], *, calib: int, limit: int | 
     times = timed(made, detector, dataset, runs)
     return [
         Row(
-            model=model.removesuffix(".onnx"),
+            model=model,
             recipe=recipe.name,
             measure=f"{report.measure}, {report.images}",
             before=report.reference.value(report.measure) or 0.0,

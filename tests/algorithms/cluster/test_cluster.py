@@ -74,6 +74,12 @@ def test_places_and_small_layers_keep_all_codes(start):
     assert not narrow_type.allowed and "0 layers" in narrow_type.notes[-1].sentence
 
 
+def test_a_head_with_much_of_the_weights_is_clustered_all_the_same(start, monkeypatch):
+    monkeypatch.setattr("detquant.algorithms.cluster.step.MOST_KEPT", 0.1)  # it has 10.3 %, the first layer 6.9 %
+    qm, context = start()
+    assert set(Cluster(**QUICK)(qm, context).allowed) == {*INNER, "head"}
+
+
 def test_a_mask_is_kept_and_needs_no_code_more(start):
     qm, context = start()
     rng = np.random.default_rng(0)

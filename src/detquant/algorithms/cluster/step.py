@@ -25,6 +25,10 @@ from detquant.algorithms.refit.walk import said_of_errors, solve_layers
 from detquant.calibration import QuantModel
 from detquant.recipes import Places, Stage
 
+MOST_KEPT = 1 / 8
+"""Share of the weights that a layer may have and keep all codes for where it stands: of small classifiers, whose last
+layer has a third of the weights and more, most of the file would be left."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
@@ -32,7 +36,7 @@ class Cluster:
 
     Attributes:
         clusters: how many different codes a layer has, at most.
-        keep: places whose layers keep all codes.
+        keep: places whose layers keep all codes, but for one that has more than an eighth of the weights.
         smallest_share: the smallest layers, which together have at most this share of the weights, keep all codes.
         images: how many calibration images are looked at, at most.
         samples: positions of a layer's output that are sampled of each image, at most.
@@ -71,12 +75,11 @@ class Cluster:
     def _clustered(self, qm: QuantModel) -> set[str]:
         """The layers that are drawn from a few codes, as far as they can be solved."""
         places = Places(qm.reference.graph)
-        layers = [node for node in qm.reference.graph if node.name in qm.weights]
-        return {
-            node.name or ""
-            for node in layers
-            if not places.of(node) & set(self.keep) and not places.among_smallest(node, self.smallest_share)
-        }
+        sizes = {node: places.size(node) or 0 for node in qm.reference.graph if node.name in qm.weights}
+        large = MOST_KEPT * sum(sizes.values())
+        kept = {node for node, size in sizes.items() if places.of(node) & set(self.keep) and size <= large}
+        few = (node for node in sizes if node not in kept and not places.among_smallest(node, self.smallest_share))
+        return {node.name or "" for node in few}
 
 
 def _sentence(qm: QuantModel, solved: Mapping[str, Solved], images: int) -> str:
