@@ -8,9 +8,10 @@ import onnx_ir as ir
 import pytest
 
 from detquant.graph import prepare
-from detquant.graph.four_bit_storage import LEAST, with_four_bit_storage
+from detquant.graph.four_bit_storage import with_four_bit_storage
 from detquant.graph.qdq import insert_qdq
 from detquant.graph.running import OrtRunner, as_bytes, optimised
+from detquant.graph.weight_codes import LEAST
 from detquant.numerics import QuantSpec, grid_from_range
 from detquant.numerics.qtype import PerAxis, QType
 

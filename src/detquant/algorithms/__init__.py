@@ -18,6 +18,7 @@ ALGORITHMS = {
     "bias_correction": "detquant.algorithms.bias_correction:BiasCorrection",
     "blocks": "detquant.algorithms.blocks:Blocks",
     "clipping": "detquant.algorithms.clipping:Clipping",
+    "cluster": "detquant.algorithms.cluster:Cluster",
     "equalization": "detquant.algorithms.equalization:Equalization",
     "finetune": "detquant.algorithms.finetune:Finetune",
     "guard": "detquant.algorithms.guard:Guard",

@@ -40,6 +40,7 @@ class AdaRound:
 
     name: ClassVar[str] = "adaround"
     stage: ClassVar[Stage] = Stage.WEIGHTS
+    never_after: ClassVar[tuple[str, ...]] = ("cluster",)
 
     images: Count = 64
     iterations: Count = 300

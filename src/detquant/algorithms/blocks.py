@@ -39,6 +39,7 @@ class Blocks:
 
     name: ClassVar[str] = "blocks"
     stage: ClassVar[Stage] = Stage.WEIGHTS
+    never_after: ClassVar[tuple[str, ...]] = ("cluster",)
 
     images: Count = 64
     iterations: Count = 400

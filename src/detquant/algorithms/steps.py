@@ -22,7 +22,8 @@ def require_order(recipe: str, steps: Sequence[Algorithm]) -> None:
         steps: the steps in the recipe's order.
 
     Raises:
-        RecipeError: their stages do not ascend, or a step starts from what another leaves, and there is none such.
+        RecipeError: their stages do not ascend, a step starts from what another leaves, and there is none such, or a
+            step comes after one whose work it cannot keep.
     """
     for first, second in pairwise(steps):
         if second.stage < first.stage:
@@ -38,6 +39,12 @@ def require_order(recipe: str, steps: Sequence[Algorithm]) -> None:
             raise RecipeError(
                 f"Recipe '{recipe}' has the step '{step.name}', which starts from weights that another step has "
                 f"solved, and none before it does: put {solving} before it, or {' or '.join(others)}."
+            )
+        undone = [before.name for before in steps[:place] if before.name in getattr(step, "never_after", ())]
+        if undone:
+            raise RecipeError(
+                f"Recipe '{recipe}' has the step '{step.name}' after '{undone[0]}', and cannot keep the few codes that "
+                f"it has given layers: leave one of the two out, or let 'refit' or 'finetune' follow, which keep them."
             )
 
 

@@ -5,16 +5,17 @@ The passes, in order:
 1. `inline_functions`: functions of the model become nodes of its graph; the converter would lose them.
 2. `full_precision`: half and double precision become float32.
 3. `raise_opset`: opset 21.
-4. `fix_shapes`: a batch of 1, height and width as asked for.
-5. `fold_constants`: what does not depend on the image is computed; dead nodes vanish.
-6. `remove_idle_casts`: what float32 made needless.
-7. `channels_first` and `float_interface`, unless a file's own ends are wanted: images go in as float32 [1, channels,
+4. `with_plain_codes`: weights that lie as places in tables of codes are codes.
+5. `fix_shapes`: a batch of 1, height and width as asked for.
+6. `fold_constants`: what does not depend on the image is computed; dead nodes vanish.
+7. `remove_idle_casts`: what float32 made needless.
+8. `channels_first` and `float_interface`, unless a file's own ends are wanted: images go in as float32 [1, channels,
    height, width]; `original_ends` gives what is made of the graph the file's own inputs and outputs again.
-8. `fold_batchnorm`: into the convolution before it.
-9. `remove_unused`: what folding left behind.
-10. `name_values`: each name once.
-11. `infer_shapes`: shape and type on every value; one that no memory holds is refused.
-12. `mean_as_pool` and `focus_as_conv`: two ways of exporters to write what has better kernels under another name.
+9. `fold_batchnorm`: into the convolution before it.
+10. `remove_unused`: what folding left behind.
+11. `name_values`: each name once.
+12. `infer_shapes`: shape and type on every value; one that no memory holds is refused.
+13. `mean_as_pool` and `focus_as_conv`: two ways of exporters to write what has better kernels under another name.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from detquant.errors import DetquantError, ModelError, in_short
 from detquant.graph.channels_first import channels_first
+from detquant.graph.codebook_storage import with_plain_codes
 from detquant.graph.fix_shapes import fix_shapes
 from detquant.graph.float_interface import float_interface
 from detquant.graph.focus_as_conv import focus_as_conv
@@ -70,7 +72,7 @@ def refuse_the_huge(model: ir.Model) -> ir.Model:
     return model
 
 
-BEFORE_SHAPES: tuple[Pass, ...] = (inline_functions, full_precision, raise_opset)
+BEFORE_SHAPES: tuple[Pass, ...] = (inline_functions, full_precision, raise_opset, with_plain_codes)
 ENDS: tuple[Pass, ...] = (channels_first, float_interface)
 AFTER_ENDS: tuple[Pass, ...] = (
     fold_batchnorm,

@@ -113,6 +113,7 @@ class Capability:
         float_bits: widths of activations that its files hold and its integer kernels do not take: operators on such
             grids run in float between DQ and Q.
         stored_bits: width of the narrowest codes that its files hold; weights on narrower grids take as much.
+        code_tables: whether its files hold weights of few different codes as places in a table of these.
         opset: the ONNX opset that is written.
     """
 
@@ -133,4 +134,5 @@ class Capability:
     pair_saturation: bool = False
     float_bits: frozenset[int] = field(default_factory=frozenset)
     stored_bits: int = 8
+    code_tables: bool = False
     opset: int = 21

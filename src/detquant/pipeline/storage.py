@@ -1,4 +1,4 @@
-"""What narrow weights take in a target's files, where that is more than their width."""
+"""What narrow weights, and those of few codes, take in a target's files, where that is more than they need."""
 
 from __future__ import annotations
 
@@ -9,16 +9,25 @@ STORED = (
     "Weights of {widths} bits take {bits} in files for {target}, which hold none narrower: such a file is as large as "
     "one of {bits} bits, and smaller only when it is packed."
 )
+FEW = (
+    "Weights of {codes} different codes a layer take 8 bits in files for {target}, which hold no tables of codes: such "
+    "a file is as large as one of all codes, and smaller only when it is packed."
+)
+"""Said of layers whose book would fit a table of 4 bits."""
+PLACES = 16
 
 
 def said_of_storage(qm: QuantModel, capability: Capability) -> list[str]:
-    """Sentences that weights take more bits in the file than their width; none where they do not.
+    """Sentences that weights take more bits in the file than they need; none where they do not.
 
     Args:
-        qm: the model, with the grids of its weights.
+        qm: the model, with the grids of its weights and their codebooks.
         capability: capability of the target.
     """
     said = []
+    books = [one.book.size for one in qm.allowed.values() if one.book is not None and one.book.size <= PLACES]
+    if books and not capability.code_tables:
+        said.append(FEW.format(codes=max(books), target=capability.name))
     for bits, widths in sorted(_kept(qm, capability).items()):
         listed = ", ".join(map(str, sorted(widths)))
         said.append(STORED.format(widths=listed, bits=bits, target=capability.name))

@@ -28,7 +28,7 @@ class OrtQOperator(Ort):
     title = "ONNX Runtime on CPUs: QOperator ONNX, for it alone"
     precisions = ("fp32",)
     variant_of = "ort"
-    capability = replace(CAPABILITY, name="ort-qoperator", dynamic_ops=frozenset(), stored_bits=8)
+    capability = replace(CAPABILITY, name="ort-qoperator", dynamic_ops=frozenset(), stored_bits=8, code_tables=False)
 
     def lower(self, qdq: ir.Model) -> Artefact:
         """``model.onnx`` as the runtime rewrites it.

@@ -9,6 +9,7 @@ import pytest
 
 from detquant.algorithms import Context, build_algorithm, take_steps
 from detquant.algorithms.refit import Refit
+from detquant.algorithms.refit.walk import layer_forms
 from detquant.calibration import Collector, Images, calibrate
 from detquant.errors import CalibrationError, RecipeError
 from detquant.graph import prepare
@@ -201,7 +202,7 @@ def test_an_interrupted_run_goes_on_with_the_same_result(made, tmp_path, monkeyp
 
 
 def forms_of(qm):
-    return Refit().forms(qm)
+    return layer_forms(qm)
 
 
 def test_a_checkpoint_of_other_options_is_not_read(made, tmp_path):

@@ -61,7 +61,7 @@ class Finetune:
 
     name: ClassVar[str] = "finetune"
     stage: ClassVar[Stage] = Stage.WEIGHTS
-    starts_from: ClassVar[tuple[str, ...]] = ("refit", "adaround", "blocks")
+    starts_from: ClassVar[tuple[str, ...]] = ("refit", "adaround", "blocks", "cluster")
 
     steps: Count | None = None
     epochs: Count | None = None

@@ -20,7 +20,8 @@ import numpy as np
 import torch
 from torch import fx, nn
 
-from detquant.algorithms.finetune.learnt_grids import GridVariable, WeightVariable
+from detquant.algorithms.finetune.clustered_weight import weight_variable, with_learnt_books
+from detquant.algorithms.finetune.learnt_grids import GridVariable
 from detquant.algorithms.finetune.network import Network
 from detquant.algorithms.reconstruction.activation_steps import mixed
 from detquant.algorithms.reconstruction.numbers import own_roots
@@ -60,7 +61,7 @@ class Student(nn.Module):
             node = twin.layers[name]
             weight = np.asarray(constant(weight_of(self.nodes[name])), np.float32)
             powers = qm.plan.weights[name].power_of_two
-            self.weights.append(WeightVariable(weight, qm.weights[name], power_of_two=powers))
+            self.weights.append(weight_variable(weight, qm.weights[name], qm.allowed.get(name), power_of_two=powers))
             self._add_bias(k, name, values.get(node))
             self.functions[node] = self._layer(k, name)
         images = {value.name for value in qm.model.graph.inputs}
@@ -125,6 +126,7 @@ class Student(nn.Module):
                 bias = self.bias(k, name)
             if bias is not None:
                 replace_bias(nodes[name], np.array(bias.cpu().numpy(), np.float32))
+        qm = with_learnt_books(qm, dict(zip(self.names, self.weights, strict=True)))
         limits, weights = weight_limits(qm, capability), dict[str, QuantParams]()
         for k, name in enumerate(self.names):
             real, grid = self.weights[k].found()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from zlib import crc32
 
 import numpy as np
@@ -25,12 +25,17 @@ class FloatSide:
 
     Args:
         forms: the layers, by name.
+        wanted: names of those whose outputs are kept, all unless given. The others are given out all the same: with
+            other outputs the runtime fuses other operators, and the last digits of all that follows are others.
         samples: positions of an image at most.
         seed: of the positions.
     """
 
-    def __init__(self, forms: Mapping[str, LayerForm], *, samples: int, seed: int) -> None:
+    def __init__(
+        self, forms: Mapping[str, LayerForm], wanted: Collection[str] | None = None, *, samples: int, seed: int
+    ) -> None:
         self._forms, self._seed, self._samples = forms, seed, samples
+        self._wanted = forms.keys() if wanted is None else wanted
         self._kept = dict[str, Spilled]()
         self._importance = Importance(None, None)
 
@@ -52,8 +57,8 @@ class FloatSide:
         for place, feed in enumerate(images):
             found = runner.run(feed)
             self._importance.see(place, {name: found[name] for name in heads})
-            for name, tensor in outputs.items():
-                self._keep(name, tensor, place, found[tensor])
+            for name in self._wanted:
+                self._keep(name, outputs[name], place, found[outputs[name]])
             context.tick("running the float network", place + 1, len(images))
 
     def _keep(self, name: str, tensor: str, place: int, output: Array) -> None:

@@ -114,11 +114,11 @@ def solve(
     forms = {node.name or "": form for node in model.graph if node.name in kept and (form := layer_form(node))}
     missing = {name: form for name, form in forms.items() if name not in solved}
     heads = {node.name or "" for node in find_decode_tail(model.graph).head_convs}
-    pruned = StagedRun(model, images, context.threads, layers=missing)
+    pruned = StagedRun(model, images, context.threads, layers=forms)
     with closing(pruned):
         for level in levels(model.graph, forms):
-            fresh = [node for node in level if node.name in missing]
-            for node, found in _solved(fresh, forms, kept, floats, pruned, heads, ridge) if fresh else ():
+            # what is solved already is run as before: in other parts the runtime computes other last digits
+            for node, found in _solved(level, missing, kept, floats, pruned, heads, ridge):
                 solved.add(node.name or "", found)
                 context.tick("solving layers anew", len(solved), len(forms))
             for node in level:
@@ -127,18 +127,20 @@ def solve(
 
 def _solved(
     level: Sequence[ir.Node],
-    forms: Mapping[str, LayerForm],
+    missing: Mapping[str, LayerForm],
     kept: Mapping[str, Bools],
     floats: FloatSide,
     pruned: StagedRun,
     heads: Collection[str],
     ridge: float | None,
 ) -> Iterator[tuple[ir.Node, SolvedLayer]]:
-    """The layers of one depth, solved one after another on one run over the images."""
+    """The layers of one depth that are missing, solved one after another on one run over the images."""
     sums = dict[ir.Node, Halves]()
     for place, found in enumerate(pruned.inputs_of(level)):
         for node, array in zip(level, found, strict=True):
-            name, form = node.name or "", forms[node.name or ""]
+            name, form = node.name or "", missing.get(node.name or "")
+            if form is None:
+                continue
             positions = floats.positions(name, place)
             x, start = form.inputs(array, positions), rows_of(node, form)
             whole = floats.outputs(name, place)
@@ -148,9 +150,9 @@ def _solved(
             if node not in sums:
                 sums[node] = Halves(x, y, centred=OPS[node.op_type].bias_input is not None)
             sums[node].add(place, x, y, floats.weights(name, place, positions))
-    for node in level:
+    for node in (node for node in level if node.name in missing):
         floats.forget(node.name or "")
-        yield node, _layer(node, forms[node.name or ""], sums.pop(node), ridge, is_head=node.name in heads)
+        yield node, _layer(node, missing[node.name or ""], sums.pop(node), ridge, is_head=node.name in heads)
 
 
 def _layer(node: ir.Node, form: LayerForm, halves: Halves, ridge: float | None, *, is_head: bool) -> SolvedLayer:

@@ -85,7 +85,7 @@ class Prune:
         checkpoint = Checkpoint(context.checkpoint(self.name), digest_of(qm, self))
         arrays = checkpoint.load()
         missing = {name: form for name, form in forms.items() if f"weight:{name}" not in arrays}
-        floats = FloatSide(missing, samples=self.samples, seed=self.seed)
+        floats = FloatSide(forms, missing, samples=self.samples, seed=self.seed)
         with closing(floats):
             if missing:
                 floats.run(qm.reference, images, context)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx_ir as ir
@@ -17,7 +17,7 @@ from detquant.graph import find_decode_tail
 from detquant.graph.traits import bias_of
 from detquant.graph.values import constant
 from detquant.numerics import Capability, QuantParams, dequantize
-from detquant.numerics.arrays import Floats
+from detquant.numerics.arrays import Floats, Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,6 +30,7 @@ class Solved:
         bias: ``[channels]``; None where the layer can have none.
         error: mean squared error of the outputs, as a share of their variance.
         error_before: the same with the codes as they were, and the best bias for these.
+        book: codes that the weight was given to choose from, ascending; None where it has not been given any.
     """
 
     weight: Floats
@@ -37,11 +38,36 @@ class Solved:
     bias: Floats | None
     error: float
     error_before: float
+    book: Ints | None = None
 
     @property
     def is_as_it_was(self) -> bool:
         """Whether the codes as they were have stayed, since none found here do better."""
-        return self.error >= self.error_before
+        return self.book is None and self.error >= self.error_before
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Codes:
+    """A layer that is rounded.
+
+    Attributes:
+        codes: ``[G, O, K]``.
+        steps: see `Rounding`.
+        book: codes that these are chosen from, where that was decided here.
+    """
+
+    codes: Floats
+    steps: Floats
+    book: Ints | None = None
+
+
+Rounded = Callable[[str, Rounding], Codes]
+"""Rounds a layer, given by its name."""
+
+
+def plainly(_: str, rounding: Rounding) -> Codes:
+    """The layer's codes, any that it may have."""
+    return Codes(*rounding.solved())
 
 
 class LayerSolver:
@@ -51,10 +77,11 @@ class LayerSolver:
         qm: the model; each layer's grid and weight are read when it is solved.
         capability: the target's facts.
         ridge: see `Refit`; None to find it for each layer.
+        rounded: gives a layer's codes.
     """
 
-    def __init__(self, qm: QuantModel, capability: Capability, ridge: float | None) -> None:
-        self._qm, self._ridge = qm, ridge
+    def __init__(self, qm: QuantModel, capability: Capability, ridge: float | None, rounded: Rounded) -> None:
+        self._qm, self._ridge, self._rounded = qm, ridge, rounded
         self._limits = weight_limits(qm, capability)
         self._float: Mapping[str, ir.Node] = {node.name or "": node for node in qm.reference.graph}
         self._heads = {node.name for node in find_decode_tail(qm.reference.graph).head_convs}
@@ -95,9 +122,12 @@ class LayerSolver:
         wished, hessian = moments.solved(start, ridge)
         wished = moments.unshrunk(wished)
         own, before = self._qm.weights[name], rows_of(node, form)
-        rows, grid = self._rounded(name, form, wished, hessian, own)
+        found = self._rounded(name, self._rounding(name, form, wished, hessian, own))
+        grid = QuantParams(own.qtype, found.steps.reshape(own.scale.shape), own.zero_point, own.axis)
+        values = dequantize(np.asarray(form.weight(found.codes), np.int64), grid)
+        rows = np.asarray(form.rows(values), np.float32)
         error, was = _share(moments, rows), _share(moments, before)
-        if error >= was:
+        if error >= was and found.book is None:
             rows, grid = before, own
         return Solved(
             weight=np.asarray(form.weight(rows), np.float32),
@@ -105,17 +135,16 @@ class LayerSolver:
             bias=form.whole_bias(moments.bias(rows)) if moments.centred else None,
             error=error,
             error_before=was,
+            book=found.book,
         )
 
-    def _rounded(
-        self, name: str, form: LayerForm, wished: Floats, hessian: Floats, grid: QuantParams
-    ) -> tuple[Floats, QuantParams]:
-        """The weight on a grid of the planned type, ``[G, O, K]``, and that grid."""
+    def _rounding(self, name: str, form: LayerForm, wished: Floats, hessian: Floats, grid: QuantParams) -> Rounding:
+        """The layer as it is to be rounded, to a grid of the planned type and within the target's limits."""
         limits, count = self._limits[name], np.atleast_1d(grid.scale).size
         floor = limits.smallest_scale if count > 1 else limits.smallest_scale.max(keepdims=True)
         allowed = limits.allowed or AllowedCodes()
         channels = np.arange(count, dtype=np.int64) if count > 1 else np.zeros(len(limits.smallest_scale), np.int64)
-        rounding = Rounding(
+        return Rounding(
             wished=wished,
             hessian=hessian,
             channel=form.by_channel(channels),
@@ -127,13 +156,11 @@ class LayerSolver:
             book=allowed.book,
             power_of_two=limits.power_of_two,
         )
-        codes, scale = rounding.solved()
-        made = QuantParams(grid.qtype, scale.reshape(grid.scale.shape), grid.zero_point, grid.axis)
-        values = dequantize(np.asarray(form.weight(codes), np.int64), made)
-        return np.asarray(form.rows(values), np.float32), made
 
 
 def _within(limits: WeightLimits, form: LayerForm) -> Limit:
+    """What kernels add up without overflow; masks and codebooks are the rounding's own."""
+    limits = replace(limits, allowed=None)
     return lambda codes: np.asarray(form.rows(limits.project(np.asarray(form.weight(codes), np.int64))), np.float32)
 
 

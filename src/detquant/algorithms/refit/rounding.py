@@ -14,12 +14,12 @@ codes of each channel are found at a few of them, and the one with the smallest 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from detquant.calibration import nearest_of
+from detquant.calibration import drawn_to_zero, nearest_of
 from detquant.numerics.arrays import Bools, Doubles, Floats, Ints
 from detquant.numerics.powers_of_two import SMALLEST_POWER, power_above
 
@@ -67,7 +67,8 @@ class Rounding:
         floor: smallest step of each, ``[steps]``.
         limit: what kernels add up without overflow; None where it cannot.
         mask: ``[G, O, K]``, True where a code may be other than 0; None where all may.
-        book: codes that there are, ascending; None for all whole numbers from ``qmin`` to ``qmax``.
+        book: codes that there are, ascending, with 0 where there is a limit or a mask; None for all whole numbers from
+            ``qmin`` to ``qmax``.
         power_of_two: whether steps are powers of two; those of ``floor`` are too, or 0.
     """
 
@@ -101,22 +102,26 @@ class Rounding:
     def first_steps(self) -> Floats:
         """Steps with the smallest error when each column counts by its ``H`` alone, ``[steps]``."""
         diagonal = np.diagonal(self.hessian, axis1=1, axis2=2)[:, None, :]
-        limit = self._largest()
-        best, least = limit / self.qmax, np.full(len(limit), np.inf)
-        for ratio in RATIOS + (COARSER if self.limit else ()):
-            scale = np.maximum(np.maximum(limit * np.float32(ratio) / self.qmax, self.floor), np.float32(1e-12))
+        best, least = np.zeros(len(self.floor), np.float32), np.full(len(self.floor), np.inf)
+        for scale in self._tried():
             steps = self.steps_of(scale)
             off = self.limited(self.nearest(self.wished / steps)) * steps - self.wished
             error = self._by_step((np.square(off) * diagonal).sum(axis=2, dtype=np.float64))
             better = error < least
             best[better], least[better] = scale[better], error[better]
-        return np.asarray(best, np.float32)
+        return best
 
-    def _largest(self) -> Floats:
-        """The largest magnitude on each step, ``[steps]``."""
+    def _tried(self) -> Iterator[Floats]:
+        """The steps that are tried, ``[steps]`` each."""
         limit = np.zeros(len(self.floor), np.float32)
         np.maximum.at(limit, self.channel, np.abs(self.wished).max(axis=2))
-        return limit
+        shares: tuple[float, ...] = RATIOS + (COARSER if self.limit else ())
+        first, smallest = np.asarray(limit / self.qmax, np.float32), np.float32(1e-12)
+        if self.power_of_two:
+            shares = OCTAVES + (COARSER_OCTAVE if self.limit else ())
+            first, smallest = power_above(limit / (self.qmax + 1)), SMALLEST_POWER
+        for share in shares:
+            yield np.asarray(np.maximum(np.maximum(first * np.float32(share), self.floor), smallest), np.float32)
 
     def _by_step(self, rows: Doubles | Floats) -> Doubles:
         """Sums over the rows on each step, ``[steps]``."""
@@ -128,10 +133,9 @@ class Rounding:
         """The codes ``[G, O, K]`` that are found, and steps ``[steps]``."""
         if not self.power_of_two:
             return self.codes(self.first_steps())
-        first = power_above(self._largest() / (self.qmax + 1))
-        best, codes, least, factors = first, np.zeros_like(self.wished), np.full(len(first), np.inf), self.factors()
-        for octave in OCTAVES + (COARSER_OCTAVE if self.limit else ()):
-            scale = np.maximum(np.maximum(first * np.float32(octave), self.floor), SMALLEST_POWER)
+        best, codes = np.zeros(len(self.floor), np.float32), np.zeros_like(self.wished)
+        least, factors = np.full(len(best), np.inf), self.factors()
+        for scale in self._tried():
             found = self.within(self.descended(self.carried(scale, factors), scale, SWEEPS), scale, SWEEPS)
             error = self._by_step(self.error(found * self.steps_of(scale)))
             better = error < least
@@ -142,11 +146,17 @@ class Rounding:
     def limited(self, codes: Floats) -> Floats:
         """Codes as the mask says, and within what kernels add up without overflow."""
         codes = codes if self.mask is None else np.asarray(codes * self.mask, np.float32)
-        return self.limit(codes) if self.limit else codes
+        if self.limit is None:
+            return codes
+        drawn = self.limit(codes)
+        return drawn if self.book is None else drawn_to_zero(self.book, drawn)
 
     def codes(self, scale: Floats, rounds: int = 3, sweeps: int = SWEEPS) -> tuple[Floats, Floats]:
         """Codes ``[G, O, K]`` and steps ``[steps]``."""
-        codes = self.carried(scale)
+        return self.refined(self.carried(scale), scale, rounds, sweeps)
+
+    def refined(self, codes: Floats, scale: Floats, rounds: int = 3, sweeps: int = SWEEPS) -> tuple[Floats, Floats]:
+        """Better codes and steps than these (cases 2 and 3, by turns)."""
         for _ in range(rounds):
             codes = self.within(self.descended(codes, scale, sweeps), scale, sweeps)
             scale = self.solved_steps(codes, scale)
@@ -223,7 +233,9 @@ class Rounding:
         return codes
 
     def solved_steps(self, codes: Floats, scale: Floats) -> Floats:
-        """Case 3."""
+        """Case 3; powers of two stay."""
+        if self.power_of_two:
+            return scale
         weighted = codes @ self.hessian
         above = self._by_step((weighted * self.wished).sum(axis=2, dtype=np.float64))
         below = self._by_step((weighted * codes).sum(axis=2, dtype=np.float64))

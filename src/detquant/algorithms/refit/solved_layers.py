@@ -54,13 +54,14 @@ class SolvedLayers:
 
     def _layer(self, name: str) -> Solved:
         error, before = self._arrays[f"errors:{name}"].tolist()
-        bias = self._arrays.get(f"bias:{name}")
+        bias, book = (self._arrays.get(f"{what}:{name}") for what in ("bias", "book"))
         return Solved(
             weight=_floats(self._arrays[f"weight:{name}"]),
             grid=replace(self._grids[name], scale=_floats(self._arrays[f"scale:{name}"])),
             bias=None if bias is None else _floats(bias),
             error=error,
             error_before=before,
+            book=None if book is None else np.asarray(book, np.int64),
         )
 
 
@@ -70,6 +71,8 @@ def _arrays(name: str, solved: Solved) -> Iterator[tuple[str, Array]]:
     yield f"scale:{name}", solved.grid.scale
     if solved.bias is not None:
         yield f"bias:{name}", solved.bias
+    if solved.book is not None:
+        yield f"book:{name}", solved.book
 
 
 def _floats(array: Array) -> Floats:

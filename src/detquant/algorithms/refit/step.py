@@ -16,29 +16,15 @@ layer's weight squared; so memory grows neither with the images nor with the dep
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import ClassVar
 
-import onnx_ir as ir
-
 from detquant.algorithms._base import Context
-from detquant.algorithms.checkpoint import Checkpoint, digest_of
-from detquant.algorithms.layerwise.float_side import FloatSide
-from detquant.algorithms.layerwise.form_of_node import layer_form
-from detquant.algorithms.layerwise.images_to_solve_on import images_to_solve_on
-from detquant.algorithms.layerwise.layer_form import LayerForm
-from detquant.algorithms.layerwise.least_squares import Halves
 from detquant.algorithms.options import Count, NotNegative, Whole
-from detquant.algorithms.refit.layer_solver import LayerSolver, Solved
-from detquant.algorithms.refit.quantized_side import QuantizedSide
-from detquant.algorithms.refit.solved_layers import SolvedLayers
-from detquant.calibration import Images, QuantModel
-from detquant.graph.depth import levels
-from detquant.graph.traits import OPS, bias_of
-from detquant.graph.values import constant
-from detquant.graph.weights import replace_bias, replace_weight
+from detquant.algorithms.refit.layer_solver import Solved, plainly
+from detquant.algorithms.refit.walk import said_of_errors, solve_layers
+from detquant.calibration import QuantModel
 from detquant.recipes import Stage
 
 
@@ -68,81 +54,12 @@ class Refit:
         Raises:
             CalibrationError: there are too few images, or an output of the float network is not finite.
         """
-        images = images_to_solve_on(context.images, self.name, self.images)
-        qm = replace(qm, model=qm.model.clone(), weights=dict(qm.weights))
-        forms = self.forms(qm)
-        checkpoint = Checkpoint(context.checkpoint(self.name), digest_of(qm, self))
-        solved = SolvedLayers(checkpoint, qm.weights)
-        if any(name not in solved for name in forms):
-            self._solve(qm, forms, images, solved, context)
-            solved.finish()
-        else:
-            for node in qm.model.graph:
-                if node.name in forms:
-                    _put(qm, node, solved[node.name])
-        return qm.noted(self, _sentence(solved.values(), len(images)), operators=list(forms))
-
-    def _solve(
-        self, qm: QuantModel, forms: Mapping[str, LayerForm], images: Images, solved: SolvedLayers, context: Context
-    ) -> None:
-        """Gives each layer of ``qm``, which is changed, what is found for it."""
-        missing = {name: form for name, form in forms.items() if name not in solved}
-        floats = FloatSide(missing, samples=self.samples, seed=self.seed)
-        quantized = QuantizedSide(qm, images, context.threads, layers=missing)
-        solver = LayerSolver(qm, context.target.capability, self.ridge)
-        with closing(floats), closing(quantized):
-            floats.run(qm.reference, images, context)
-            for level in levels(qm.model.graph, forms):
-                fresh = [node for node in level if node.name in missing]
-                for node, found in _solved(fresh, forms, floats, quantized, solver) if fresh else ():
-                    solved.add(node.name or "", found)
-                    context.tick("solving layers anew", len(solved), len(forms))
-                for node in level:
-                    _put(qm, node, solved[node.name or ""])
-
-    def forms(self, qm: QuantModel) -> dict[str, LayerForm]:
-        """The layers that are solved anew, by name, in the graph's order."""
-        layers = (node for node in qm.model.graph if node.name in qm.weights)
-        return {node.name or "": form for node in layers if (form := layer_form(node)) is not None}
+        qm, solved = solve_layers(qm, self, plainly, context)
+        images = min(self.images, len(context.images))
+        return qm.noted(self, _sentence(solved.values(), images), operators=list(solved))
 
 
-def _solved(
-    level: Sequence[ir.Node],
-    forms: Mapping[str, LayerForm],
-    floats: FloatSide,
-    quantized: QuantizedSide,
-    solver: LayerSolver,
-) -> Iterator[tuple[ir.Node, Solved]]:
-    """The layers of one depth, solved one after another on one run over the images."""
-    sums = dict[ir.Node, Halves]()
-    for place, found in enumerate(quantized.inputs_of(level)):
-        for node, array in zip(level, found, strict=True):
-            name = node.name or ""
-            positions = floats.positions(name, place)
-            x = forms[name].inputs(array, positions)
-            y = solver.targets(node, forms[name], x, floats.outputs(name, place))
-            if node not in sums:
-                sums[node] = Halves(x, y, centred=OPS[node.op_type].bias_input is not None)
-            sums[node].add(place, x, y, floats.weights(name, place, positions))
-    for node in level:
-        floats.forget(node.name or "")
-        yield node, solver.solve(node, forms[node.name or ""], sums.pop(node))
-
-
-def _put(qm: QuantModel, node: ir.Node, solved: Solved) -> None:
-    """Gives a layer what was found for it; ``qm`` is this step's own."""
-    weights = qm.weights
-    assert isinstance(weights, dict)
-    replace_weight(node, solved.weight)
-    weights[node.name or ""] = solved.grid
-    if solved.bias is not None:
-        old = constant(bias_of(node))
-        replace_bias(node, solved.bias if old is None else solved.bias.reshape(old.shape))
-
-
-def _sentence(solved: Sequence[Solved], images: int) -> str:
-    errors, stayed = [layer.error for layer in solved], sum(layer.is_as_it_was for layer in solved)
-    worst, mean = max(errors, default=0.0), sum(errors) / max(len(errors), 1)
-    left = f"of their outputs' variance {mean:.2%} is error, {worst:.2%} at most"
+def _sentence(solved: Collection[Solved], images: int) -> str:
+    stayed = sum(layer.is_as_it_was for layer in solved)
     same = f"; {stayed} keep their codes" * bool(stayed)
-    return f"refit: {len(errors)} layers solved on {images} images; {left}{same}"
+    return f"refit: {len(solved)} layers solved on {images} images; {said_of_errors(solved)}{same}"
