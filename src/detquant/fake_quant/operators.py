@@ -55,7 +55,11 @@ def _clip(site: Site) -> Function:
 
 
 def _reshape(site: Site) -> Function:
-    return partial(torch.reshape, shape=site.gives())
+    """The shape of one image; where it stays the first axis, any number of them beside each other."""
+    shape, one = site.gives(), 1
+    if shape[:1] == site.shape()[:1] == (one,):
+        shape = (-1, *shape[1:])
+    return partial(torch.reshape, shape=shape)
 
 
 def _transpose(site: Site) -> Function:

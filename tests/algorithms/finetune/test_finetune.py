@@ -11,7 +11,7 @@ from output_error import drawn, error
 from detquant.algorithms import Damage, build_algorithm, build_steps, take_steps
 from detquant.calibration import invariant_violation
 from detquant.data import iter_images, open_dataset
-from detquant.errors import CalibrationError, MissingExtra, RecipeError
+from detquant.errors import MissingExtra, RecipeError
 from detquant.graph.running import OrtRunner
 from detquant.pipeline.detector import load
 from detquant.recipes import Recipe, Step, load_recipe
@@ -166,10 +166,23 @@ def test_options_are_checked(options, said):
 
 
 @pytest.mark.parametrize("count", [1, 7])
-def test_too_few_images_are_refused(residuals, narrow, count):
+def test_of_too_few_images_the_start_comes_back(residuals, narrow, count):
     qm, context = narrow(residuals, drawn(count))
-    with pytest.raises(CalibrationError, match=rf"'finetune' was given {count} calibration images, and needs 8"):
-        Finetune()(qm, context)
+    found = Finetune()(qm, context)
+    assert found.model is qm.model and found.params is qm.params
+    assert f"nothing was trained, since it has {count} of the 8 images" in found.notes[-1].sentence
+
+
+def test_it_looks_at_more_images_than_those_that_calibrate_where_there_are_more(residuals, narrow):
+    qm, context = narrow(residuals, drawn(8))
+    more = replace(context, offered=lambda count: type(context.images).of(drawn(count)))
+    assert (
+        "on 20 images; loss on the 4 held back"
+        in Finetune(**FEW | {"steps": 1}, images=24)(qm, more).notes[-1].sentence
+    )
+    assert (
+        "on 4 images; loss on the 4 held back" in Finetune(**FEW | {"steps": 1}, images=8)(qm, more).notes[-1].sentence
+    )
 
 
 def test_it_never_starts_from_rounding_to_the_nearest():

@@ -6,21 +6,22 @@ error is that of its outputs when all layers before it have been matched already
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import fx
 
 from detquant.algorithms.finetune.student import Student
-from detquant.algorithms.reconstruction.twin import Values, compute
+from detquant.algorithms.reconstruction.twin import Function, Values, compute
 from detquant.calibration.probes import channel_axis
 
 
-def match_biases(student: Student, images: Sequence[torch.Tensor]) -> None:
-    """Finds what the biases of a network lack; its quantised modules have the numbers that are to be matched.
+def match_biases(student: Student, functions: Mapping[fx.Node, Function], images: Sequence[torch.Tensor]) -> None:
+    """Finds what the biases of a network lack.
 
     Args:
         student: the network; `Student.matched` is filled.
+        functions: what the quantised net's nodes compute with the numbers that are to be matched.
         images: images that it is computed on, one each, all at once node after node.
     """
     network, names = student.network, {node: name for name, node in student.network.twin.layers.items()}
@@ -30,9 +31,9 @@ def match_biases(student: Student, images: Sequence[torch.Tensor]) -> None:
     last = _last_readers(network.body)
     with torch.no_grad():
         for node in network.body:
-            for nets, functions in ((rounded, network.twin.rounded), (exact, network.twin.exact)):
+            for nets, computed in ((rounded, functions), (exact, network.twin.exact)):
                 for values in nets:
-                    compute([node], values, functions)
+                    compute([node], values, computed)
             name = names.get(node)
             if name in student.biases:
                 lacking = torch.stack([_means(e[node] - r[node]) for e, r in zip(exact, rounded, strict=True)]).mean(0)

@@ -24,7 +24,7 @@ import torch
 from torch import fx
 from torch.nn import functional as F
 
-from detquant.algorithms.finetune.network import Network, Reader
+from detquant.algorithms.finetune.network import SIGMOID, Network, Reader
 from detquant.algorithms.reconstruction.twin import Function, Values, compute
 from detquant.algorithms.reconstruction.units import units_of
 from detquant.calibration.probes import channel_axis
@@ -36,6 +36,8 @@ LEAST = 0.05
 LEAST_SEEN = 0.02
 """Weight of a cell where the float model sees nothing."""
 NEGLIGIBLE = 1e-10
+TOGETHER = 8
+"""Images that are judged at once."""
 FEATURES, REST, CLASSES = "features", "rest", "classes"
 
 Terms = dict[str, torch.Tensor]
@@ -128,7 +130,7 @@ class Distillation:
 
     def _read(self, reader: Reader, found: torch.Tensor, exact: Values) -> torch.Tensor:
         wanted = exact[reader.node]
-        if reader.kind == "Sigmoid":
+        if reader.kind == SIGMOID:
             scores = torch.sigmoid(wanted)
             entropy = F.binary_cross_entropy_with_logits(wanted, scores, reduction="sum")
             crossed = F.binary_cross_entropy_with_logits(found, scores, reduction="sum")
@@ -141,8 +143,8 @@ class Distillation:
         """How sure the float model is of each cell, where its scores are of so many cells."""
         for reader in self.network.readers:
             scores = exact[reader.node]
-            if reader.kind == "Sigmoid" and scores.dim() == 3 and scores.shape[-1] == cells:
-                return torch.sigmoid(scores).amax(dim=(0, 1)) + LEAST_SEEN
+            if reader.kind == SIGMOID and scores.dim() == 3 and scores.shape[-1] == cells:
+                return torch.sigmoid(scores).amax(dim=1, keepdim=True) + LEAST_SEEN
         return None
 
     def total(self, terms: Terms) -> torch.Tensor:
@@ -157,11 +159,12 @@ class Distillation:
 
     def mean_terms(self, functions: Mapping[fx.Node, Function], images: Sequence[torch.Tensor]) -> dict[str, float]:
         """The parts of the loss, the mean over images."""
-        sums = dict[str, float]()
+        sums, several = dict[str, float](), TOGETHER if self.network.stacked else 1
         with torch.no_grad():
-            for image in images:
-                for name, term in self.terms(functions, image).items():
-                    sums[name] = sums.get(name, 0.0) + float(term) / len(images)
+            for place in range(0, len(images), several):
+                part = images[place : place + several]
+                for name, term in self.terms(functions, torch.cat(list(part))).items():
+                    sums[name] = sums.get(name, 0.0) + float(term) * len(part) / len(images)
         return sums
 
 

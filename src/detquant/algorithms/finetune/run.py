@@ -12,7 +12,7 @@ from detquant.algorithms.finetune.distillation import Distillation
 from detquant.algorithms.finetune.network import network_of
 from detquant.algorithms.finetune.pictures import Pictures
 from detquant.algorithms.finetune.settings import Settings
-from detquant.algorithms.finetune.student import Student
+from detquant.algorithms.finetune.student import Student, put
 from detquant.algorithms.finetune.training import Judged, Training
 from detquant.algorithms.reconstruction.walk import repeatable
 from detquant.calibration import Images, QuantModel
@@ -58,7 +58,7 @@ def trained(
         seen = shown.first(LOOKED_AT)
         loss = Distillation(network, classifies=_classifies(qm, context), heads=settings.heads)
         loss.measure(seen)
-        loss.start = loss.mean_terms(network.twin.rounded, held.first(len(held)))
+        loss.start = loss.mean_terms(put(network, qm), held.first(len(held)))
         student = Student(network, qm, seen[0])
         training = Training(
             student, loss, settings, budget, shown, held.first(len(held)), context.target.capability, checkpoint
@@ -66,7 +66,7 @@ def trained(
         training.run(lambda step, share: context.tick("finetune: training", round(1000 * share), 1000))
         found = training.model()
         least = training.judged(found)
-        match_biases(student, seen)
+        match_biases(student, put(network, found), seen)
         matched = training.model()
         if (left := training.judged(matched)) < least:
             found, least = matched, left

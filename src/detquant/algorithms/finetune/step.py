@@ -22,7 +22,7 @@ from detquant.algorithms.finetune.budget import Budget, seconds_of
 from detquant.algorithms.finetune.settings import Settings
 from detquant.algorithms.finetune.silence import Silence
 from detquant.algorithms.options import Count, NotNegative, Positive, Share, Whole, Within
-from detquant.algorithms.reconstruction.settings import chosen_images, held_back, require_torch
+from detquant.algorithms.reconstruction.settings import FEWEST, held_back, require_torch, spread
 from detquant.calibration import Images, QuantModel
 from detquant.errors import RecipeError
 from detquant.graph.running import OrtRunner
@@ -33,8 +33,14 @@ if TYPE_CHECKING:
 
 STEPS = 300
 """Steps where no budget is given."""
-HELD_BACK, FEWEST_JUDGES = 10, 4
-"""One image in so many is held back, and so many at least."""
+HELD_BACK, FEWEST_JUDGES, MOST_JUDGES = 10, 4, 32
+"""One image in so many is held back, and so many at least and, but for a few, at most."""
+HEARD = 128
+"""Images that are looked at for whether the float model sees anything in them, at most."""
+FEW = (
+    "finetune: nothing was trained, since it has {} of the {} images that it needs at least: of fewer it would learn "
+    "what they show and no more"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,13 +100,16 @@ class Finetune:
             UnsupportedOperator: an operator before the heads has no counterpart in torch.
             RecipeError: the device is not there.
         """
-        images = chosen_images(context.images, self.name, self.images)
-        learns, judges = held_back(len(images), max(2, min(HELD_BACK, len(images) // FEWEST_JUDGES)))
+        images = spread(context.up_to(self.images), self.images)
         if not qm.weights:
             return qm.noted(self, "finetune: no layer has its weight in codes, so there is nothing to train")
-        if why := _silence(qm, images, context):
+        if len(images) < FEWEST:
+            return qm.noted(self, FEW.format(len(images), FEWEST))
+        if why := _silence(qm, spread(images, HEARD), context):
             return qm.noted(self, f"finetune: nothing was trained, since {why}: give images that show what it finds")
         self._require_device()
+        every = max(2, min(HELD_BACK, len(images) // FEWEST_JUDGES), len(images) // MOST_JUDGES)
+        learns, judges = held_back(len(images), every)
         from detquant.algorithms.finetune.run import trained
 
         budget = self._budget(len(learns))

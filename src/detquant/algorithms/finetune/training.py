@@ -114,10 +114,11 @@ class Training:
         random = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + place)
         dropped = torch.Generator(device).manual_seed(self.settings.seed * 1_000_003 + place)
         images = [self.views.view(self.learns[k], random) for k in self._chosen(place)]
+        parts = [torch.cat(images)] if self.student.network.stacked else images
         functions = self.student.dropping(self.settings.drop, dropped)
         self.state.adam.zero_grad()
         total = 0.0
-        for part in [torch.cat(images)] if self.student.network.stacked else images:
+        for part in parts:
             loss = self.loss.total(self.loss.terms(functions, part)) * (len(part) / len(images))
             loss.backward()
             total += float(loss.detach())
@@ -144,8 +145,7 @@ class Training:
 
     def judged(self, qm: QuantModel) -> float:
         """The loss of a model on the images held back; infinite where it is none."""
-        put(self.student.network, qm)
-        terms = self.loss.mean_terms(self.student.network.twin.rounded, self.judges)
+        terms = self.loss.mean_terms(put(self.student.network, qm), self.judges)
         found = float(self.loss.total({name: torch.tensor(term) for name, term in terms.items()}))
         return found if math.isfinite(found) else math.inf
 
