@@ -11,7 +11,7 @@ from output_error import drawn, error
 from detquant.algorithms import Damage, build_algorithm, build_steps, take_steps
 from detquant.calibration import invariant_violation
 from detquant.data import iter_images, open_dataset
-from detquant.errors import MissingExtra, RecipeError
+from detquant.errors import CalibrationError, MissingExtra, RecipeError
 from detquant.graph.running import OrtRunner
 from detquant.pipeline.detector import load
 from detquant.recipes import Recipe, Step, load_recipe
@@ -225,6 +225,42 @@ def test_a_classifier_is_trained(narrow):
     qm, context = calibration("crops", "resnet-pico", 16, narrow, weight=3, activation=4)
     found = take_steps(qm, [Finetune(steps=6, step_lr=0.01)], context)
     assert "no clear gain" not in found.notes[-1].sentence
+
+
+def with_labels(context, labels):
+    """The context whose images are of these classes."""
+    images = context.images
+    return replace(context, images=type(images)(images._feeds, range(len(images)), range(4), labels))
+
+
+def guesses(context, shift=0):
+    """What the float model says of the images, or another class."""
+    heads, run = context.damage.heads, OrtRunner(load("resnet-pico").model).run
+    return [(int(heads.scores(run(feed)).argmax()) + shift) % 10 for feed in context.images]
+
+
+def test_a_classifier_learns_from_labels_too(narrow):
+    qm, context = calibration("crops", "resnet-pico", 16, narrow, weight=3, activation=4)
+    few = {"steps": 3, "step_lr": 0.01, "labels": True}
+    labelled = Finetune(**few)(qm, with_labels(context, [*guesses(context)[:-1], None]))
+    plain = Finetune(**few | {"labels": False})(qm, context)
+    assert numbers_of(labelled) != numbers_of(plain) and "no clear gain" not in labelled.notes[-1].sentence
+
+
+def test_of_wrong_labels_the_start_comes_back(narrow):
+    qm, context = calibration("crops", "resnet-pico", 16, narrow, weight=3, activation=4)
+    found = Finetune(steps=2, labels=True)(qm, with_labels(context, guesses(context, shift=3)))
+    assert found.model is qm.model
+    assert "since the float model says what the labels say of 0% of the images" in found.notes[-1].sentence
+
+
+def test_labels_are_refused_where_there_are_none_or_no_loss_for_them(residuals, narrow):
+    qm, context = calibration("crops", "resnet-pico", 8, narrow)
+    with pytest.raises(CalibrationError, match=r"labels = true, and the class of none of the images"):
+        Finetune(steps=2, labels=True)(qm, context)
+    qm, context = narrow(residuals, drawn(8))
+    with pytest.raises(RecipeError, match=r"labels = true, and how labels are learnt is known here only of class"):
+        Finetune(steps=2, labels=True)(qm, context)
 
 
 @pytest.mark.slow

@@ -84,6 +84,17 @@ class WeightVariable(nn.Module):
         """The weight before it is rounded."""
         return self.weight + self.unit * self.moved
 
+    def codes(self) -> torch.Tensor:
+        """The codes as they are now."""
+        with torch.no_grad():
+            return torch.clamp(torch.round(self.real() / self.step() + self.zero), self.low, self.high)
+
+    def stand(self, codes: torch.Tensor) -> None:
+        """Puts the weight onto codes, where these are numbers."""
+        with torch.no_grad():
+            there = ((codes - self.zero) * self.step() - self.weight) / self.unit
+            self.moved.copy_(torch.where(torch.isnan(codes), self.moved, there))
+
     def step(self) -> torch.Tensor:
         """The steps as they are now."""
         return self.before * torch.exp(self.stretched)

@@ -24,7 +24,7 @@ from detquant.algorithms.finetune.silence import Silence
 from detquant.algorithms.options import Count, NotNegative, Positive, Share, Whole, Within
 from detquant.algorithms.reconstruction.settings import FEWEST, held_back, require_torch, spread
 from detquant.calibration import Images, QuantModel
-from detquant.errors import RecipeError
+from detquant.errors import CalibrationError, RecipeError
 from detquant.graph.running import OrtRunner
 from detquant.recipes import Stage
 
@@ -37,6 +37,13 @@ HELD_BACK, FEWEST_JUDGES, MOST_JUDGES = 10, 4, 32
 """One image in so many is held back, and so many at least and, but for a few, at most."""
 HEARD = 128
 """Images that are looked at for whether the float model sees anything in them, at most."""
+LEAST_RIGHT = 0.3
+"""Share of the labels that the float model must say, too: else they are not these images', or not its classes'."""
+NO_LABELS = (
+    "Step 'finetune': labels = true, and the class of none of the images to learn from is known: give a data set that "
+    "tells it (class folders, or a .csv with calibration images), or leave the option out."
+)
+WRONG = "the float model says what the labels say of {:.0%} of the images, {:.0%} is the least: give their own labels"
 FEW = (
     "finetune: nothing was trained, since it has {} of the {} images that it needs at least: of fewer it would learn "
     "what they show and no more"
@@ -60,7 +67,10 @@ class Finetune:
         clip: largest norm of a gradient.
         ema: how much of the average over states stays with each step.
         drop: probability that a number of an activation is not rounded.
+        swings: how often a weight may swing between two codes, as a share of the steps, before it is held at one of
+            them; 0 holds none.
         heads: weight of the heads' loss beside that of the blocks.
+        labels: whether a classifier learns from the labels of its images, too.
         device: "cpu" or "cuda".
         seed: of what is drawn.
     """
@@ -80,7 +90,9 @@ class Finetune:
     clip: Positive = 1.0
     ema: Annotated[float, Within(0, 0.9999)] = 0.98
     drop: Share = 0.2
+    swings: Share = 0.02
     heads: NotNegative = 0.1
+    labels: bool = False
     device: Literal["cpu", "cuda"] = "cpu"
     seed: Whole = 0
 
@@ -96,17 +108,17 @@ class Finetune:
         """The model trained; the same one where that is not clearly better.
 
         Raises:
-            CalibrationError: there are too few images, or an activation of the float model is not finite.
+            CalibrationError: labels are asked for, and none is known; or the network reads several tensors.
             UnsupportedOperator: an operator before the heads has no counterpart in torch.
-            RecipeError: the device is not there.
+            RecipeError: the device is not there; or labels are asked for, and there is no loss for them.
         """
         images = spread(context.up_to(self.images), self.images)
         if not qm.weights:
             return qm.noted(self, "finetune: no layer has its weight in codes, so there is nothing to train")
         if len(images) < FEWEST:
             return qm.noted(self, FEW.format(len(images), FEWEST))
-        if why := _silence(qm, spread(images, HEARD), context):
-            return qm.noted(self, f"finetune: nothing was trained, since {why}: give images that show what it finds")
+        if why := self._silence(qm, spread(images, HEARD), context):
+            return qm.noted(self, f"finetune: nothing was trained, since {why}")
         self._require_device()
         every = max(2, min(HELD_BACK, len(images) // FEWEST_JUDGES), len(images) // MOST_JUDGES)
         learns, judges = held_back(len(images), every)
@@ -134,6 +146,23 @@ class Finetune:
             return Budget(-(-self.epochs * images // self.batch), None)
         return Budget(self.steps or STEPS, None)
 
+    def _silence(self, qm: QuantModel, images: Images, context: Context) -> str | None:
+        """Why nothing can be learnt from the images; None where something can, or nobody can read the heads."""
+        if context.damage is None:
+            return None
+        heard, runner = Silence(context.damage.heads), OrtRunner(qm.reference, context.threads)
+        for done, feed in enumerate(images, 1):
+            heard.hear(runner.run(feed))
+            context.tick("finetune: looking at what the float model sees", done, len(images))
+        if why := heard.why():
+            return f"{why}: give images that show what it finds"
+        if not (self.labels and heard.classifies):
+            return None
+        if all(label is None for label in images.labels):
+            raise CalibrationError(NO_LABELS)
+        right = heard.right(images.labels)
+        return WRONG.format(right, LEAST_RIGHT) if right < LEAST_RIGHT else None
+
     def _require_device(self) -> None:
         if self.device == "cpu":
             return
@@ -144,17 +173,6 @@ class Finetune:
                 f"Step 'finetune': device = '{self.device}', and PyTorch finds none here: give device = 'cpu', or "
                 f"install the PyTorch that is built for it."
             )
-
-
-def _silence(qm: QuantModel, images: Images, context: Context) -> str | None:
-    """Why nothing can be learnt from the images; None where something can, or nobody knows how to read the heads."""
-    if context.damage is None:
-        return None
-    heard, runner = Silence(context.damage.heads), OrtRunner(qm.reference, context.threads)
-    for done, feed in enumerate(images, 1):
-        heard.hear(runner.run(feed))
-        context.tick("finetune: looking at what the float model sees", done, len(images))
-    return heard.why()
 
 
 def _curve(curve: Sequence[Judged]) -> str:

@@ -56,7 +56,7 @@ class Student(nn.Module):
         with torch.no_grad():
             values, _ = network.run(twin.exact, image)
         self.biases, self.sizes = dict[str, torch.Tensor](), dict[str, torch.Tensor]()
-        self.matched = dict[str, torch.Tensor]()
+        self.matched, self.widened = dict[str, torch.Tensor](), dict[str, torch.Tensor]()
         self.functions: dict[fx.Node, Function] = dict(twin.rounded)
         for k, name in enumerate(self.names):
             node = twin.layers[name]
@@ -96,7 +96,12 @@ class Student(nn.Module):
         """The bias of a layer as it is now."""
         if str(k) not in self.shifts:
             return None
-        return self.biases[name] + self.sizes[name] * self.shifts[str(k)] + self.matched.get(name, 0.0)
+        bias = self.biases[name] + self.sizes[name] * self.shifts[str(k)]
+        return bias * self.widened.get(name, 1.0) + self.matched.get(name, 0.0)
+
+    def has_steps_of_channels(self, name: str, channels: int) -> bool:
+        """Whether each output channel of a layer has a step of its own, and a number of the bias."""
+        return self.qm.weights[name].scale.shape == (channels,) == tuple(self.biases[name].shape)
 
     def dropping(self, drop: float, random: torch.Generator) -> Mapping[fx.Node, Function]:
         """The functions of its nodes, each number of an activation left unrounded with a probability (QDrop).
@@ -139,6 +144,10 @@ class Student(nn.Module):
         limits, weights = weight_limits(qm, capability), dict[str, QuantParams]()
         for k, name in enumerate(self.names):
             real, grid = self.weights[k].found()
+            if name in self.widened:
+                wider = self.widened[name].cpu().numpy()
+                real = real * wider.reshape(grid.spread(real.ndim)[0].shape)
+                grid = replace(grid, scale=grid.scale * wider)
             least = limits[name].smallest_scale
             floor = least if grid.scale.ndim else least.max()
             weights[name] = replace(grid, scale=np.maximum(grid.scale, floor).astype(np.float32))
