@@ -74,7 +74,7 @@ def cells(case: Case, found: list[Found] | str) -> tuple[str, ...]:
     trained = [one.trained for one in found]
     points = (mean(one.before for one in found), mean(one.solved for one in found), mean(trained), values["drop"])
     return (
-        *(*first, f"{found[0].measure}, {found[0].images}", "; ".join(held(case.bars, values))),
+        *(*first, f"{found[0].measure}, {found[0].images}", "; ".join(held(case.bars, values, {WON}))),
         *(UNKNOWN if one is None else f"{one:.2f}" for one in points),
         UNKNOWN if won is None else f"{won:.0f}",
         *(f"{max(trained) - min(trained):.2f}", str(len(found))),
