@@ -59,7 +59,7 @@ class Finetune:
         epochs: how often each image is seen, in place of `steps`.
         minutes: how long it takes by the clock, in place of `steps`: a number, or text such as "20m", "1.5h". Another
             run gives other numbers then.
-        images: how many calibration images are looked at, at most.
+        images: how many images are looked at, at most; they may be more than those that calibrate.
         batch: images of a step.
         lr: how far weights move each time, in steps of a grid of 4 bits.
         step_lr: how far steps and offsets move each time, as a share of themselves.
@@ -82,7 +82,7 @@ class Finetune:
     steps: Count | None = None
     epochs: Count | None = None
     minutes: Positive | str | None = None
-    images: Count = 128
+    images: Count = 512
     batch: Count = 4
     lr: Positive = 0.01
     step_lr: Positive = 0.002
