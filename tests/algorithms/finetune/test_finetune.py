@@ -9,7 +9,7 @@ import pytest
 from output_error import drawn, error
 
 from detquant.algorithms import Damage, build_algorithm, build_steps, take_steps
-from detquant.calibration import invariant_violation
+from detquant.calibration import Images, invariant_violation
 from detquant.data import iter_images, open_dataset
 from detquant.errors import CalibrationError, MissingExtra, RecipeError
 from detquant.graph.running import OrtRunner
@@ -22,6 +22,7 @@ import torch
 from detquant.algorithms.finetune import Finetune
 from detquant.algorithms.finetune.distillation import Distillation
 from detquant.algorithms.finetune.network import network_of
+from detquant.algorithms.finetune.step import batch_for
 from detquant.algorithms.finetune.training import Training
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -147,6 +148,11 @@ def test_a_budget_of_minutes_is_said_to_be_the_clocks(residuals, narrow):
 def test_epochs_are_counted_in_images(residuals, narrow):
     qm, context = narrow(residuals, drawn(12))
     assert "finetune: 4 steps on 8 images" in Finetune(epochs=2, batch=4)(qm, context).notes[-1].sentence
+
+
+@pytest.mark.parametrize(("shape", "batch"), [((1, 3, 32, 32), 32), ((1, 3, 128, 160), 12), ((1, 3, 640, 640), 4)])
+def test_of_small_images_a_step_takes_more(shape, batch):
+    assert batch_for(Images.of([{"x": np.zeros(shape, np.float32)}])) == batch
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Finetune: quantisation-aware training of the whole network, without labels and from the file alone.
+"""Finetune: quantisation-aware training of the whole network, from the file and images alone.
 
 Weights, their steps, biases, and the steps and offsets of activations move together along a loss that asks for what the
 float model computes, at the end of each block and at the heads (`finetune.distillation`). Rounding is passed straight
@@ -35,6 +35,8 @@ STEPS = 300
 """Steps where no budget is given."""
 HELD_BACK, FEWEST_JUDGES, MOST_JUDGES = 10, 4, 32
 """One image in so many is held back, and so many at least and, but for a few, at most."""
+FEWEST_IN_BATCH, MOST_IN_BATCH, NUMBERS = 4, 32, 4 * 3 * 256 * 256
+"""Images of a step where none are told, and numbers that they have together where there are more than the fewest."""
 HEARD = 128
 """Images that are looked at for whether the float model sees anything in them, at most."""
 LEAST_RIGHT = 0.3
@@ -60,7 +62,7 @@ class Finetune:
         minutes: how long it takes by the clock, in place of `steps`: a number, or text such as "20m", "1.5h". Another
             run gives other numbers then.
         images: how many images are looked at, at most; they may be more than those that calibrate.
-        batch: images of a step.
+        batch: images of a step; 4 unless told, and where images are small more, 32 at most.
         lr: how far weights move each time, in steps of a grid of 4 bits.
         step_lr: how far steps and offsets move each time, as a share of themselves.
         warmup: share of the budget in which the rates rise; then they fall along a cosine.
@@ -83,7 +85,7 @@ class Finetune:
     epochs: Count | None = None
     minutes: Positive | str | None = None
     images: Count = 512
-    batch: Count = 4
+    batch: Count | None = None
     lr: Positive = 0.01
     step_lr: Positive = 0.002
     warmup: Share = 0.05
@@ -124,9 +126,10 @@ class Finetune:
         learns, judges = held_back(len(images), every)
         from detquant.algorithms.finetune.run import trained
 
-        budget = self._budget(len(learns))
+        batch = self.batch or min(batch_for(images), len(learns))
+        budget = self._budget(len(learns), batch)
         checkpoint = Checkpoint(context.checkpoint(self.name), digest_of(qm, self, len(images)))
-        settings = Settings(**{one.name: getattr(self, one.name) for one in fields(Settings)})
+        settings = Settings(**{one.name: getattr(self, one.name) for one in fields(Settings)} | {"batch": batch})
         found, curve = trained(qm, images, learns, judges, settings, budget, checkpoint, context, self.device)
         least, won = min(judged.loss for judged in curve), found is not None
         kept = "" if won else " That is no clear gain, so the model stays as it was."
@@ -139,11 +142,11 @@ class Finetune:
         )
         return (found or qm).noted(self, sentence, operators=list(qm.weights) if won else ())
 
-    def _budget(self, images: int) -> Budget:
+    def _budget(self, images: int, batch: int) -> Budget:
         if self.minutes is not None:
             return Budget(None, seconds_of(self.minutes))
         if self.epochs is not None:
-            return Budget(-(-self.epochs * images // self.batch), None)
+            return Budget(-(-self.epochs * images // batch), None)
         return Budget(self.steps or STEPS, None)
 
     def _silence(self, qm: QuantModel, images: Images, context: Context) -> str | None:
@@ -173,6 +176,12 @@ class Finetune:
                 f"Step 'finetune': device = '{self.device}', and PyTorch finds none here: give device = 'cpu', or "
                 f"install the PyTorch that is built for it."
             )
+
+
+def batch_for(images: Images) -> int:
+    """Images of a step: as many as are work enough for what each step costs besides."""
+    numbers = sum(data.size for data in next(iter(images.part([0]))).values())
+    return max(FEWEST_IN_BATCH, min(MOST_IN_BATCH, NUMBERS // max(numbers, 1)))
 
 
 def _curve(curve: Sequence[Judged]) -> str:

@@ -32,8 +32,9 @@ from detquant.numerics.arrays import Array
 
 JUDGEMENTS = 10
 """How often a whole budget is judged."""
-PATIENCE = 6
-"""Judgements without a better one after which it is stopped."""
+PATIENCE = 8
+"""Judgements without a better one after which it is stopped: while rates are high, the loss may well be above that of
+the start, and fall below it at the end."""
 BIAS_RATE = 0.1
 """Rate of biases, in units of what the layer's output varies, as a share of that of steps."""
 Told = Callable[[int, float], None]
