@@ -30,7 +30,7 @@ from detquant.targets import load_target
 Verdict = tuple[bool, str]
 DETECTOR, CLASSIFIER = ("yolov8-pico", "scenes"), ("resnet-pico", "crops")
 IMAGES, SIDE = 32, 256
-LONG, LEFT = 200, 20
+LONG, LEFT = 24, 5
 """Steps of the run that is broken off, and states that it has left by then."""
 
 
@@ -131,7 +131,7 @@ def train(place: Path) -> None:
     job = Job(
         detector=detector,
         dataset=measurable(detector.family, open_dataset(CLASSIFIER[1]), None),
-        recipe=few_steps(load_recipe("w4a4"), {"steps": LONG}),
+        recipe=few_steps(load_recipe("w4a4"), {"steps": LONG, "batch": 4}),
         target=load_target("ort"),
         calib=IMAGES,
         work=place,
