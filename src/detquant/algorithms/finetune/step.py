@@ -86,8 +86,8 @@ class Finetune:
     minutes: Positive | str | None = None
     images: Count = 512
     batch: Count | None = None
-    lr: Positive = 0.01
-    step_lr: Positive = 0.002
+    lr: Positive = 0.03
+    step_lr: Positive = 0.005
     warmup: Share = 0.05
     clip: Positive = 1.0
     ema: Annotated[float, Within(0, 0.9999)] = 0.98
