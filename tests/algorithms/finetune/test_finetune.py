@@ -229,7 +229,7 @@ def test_a_yolos_scores_and_bins_are_all_that_its_heads_give(narrow):
 
 def test_a_classifier_is_trained(narrow):
     qm, context = calibration("crops", "resnet-pico", 16, narrow, weight=3, activation=4)
-    found = take_steps(qm, [Finetune(steps=6, step_lr=0.01)], context)
+    found = take_steps(qm, [Finetune(steps=6, batch=4, step_lr=0.01)], context)
     assert "no clear gain" not in found.notes[-1].sentence
 
 
@@ -247,7 +247,7 @@ def guesses(context, shift=0):
 
 def test_a_classifier_learns_from_labels_too(narrow):
     qm, context = calibration("crops", "resnet-pico", 16, narrow, weight=3, activation=4)
-    few = {"steps": 3, "step_lr": 0.01, "labels": True}
+    few = {"steps": 3, "batch": 4, "step_lr": 0.01, "labels": True}
     labelled = Finetune(**few)(qm, with_labels(context, [*guesses(context)[:-1], None]))
     plain = Finetune(**few | {"labels": False})(qm, context)
     assert numbers_of(labelled) != numbers_of(plain) and "no clear gain" not in labelled.notes[-1].sentence
