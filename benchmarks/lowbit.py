@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import mean
@@ -68,10 +68,18 @@ def name_of_width(bits: int) -> str:
     return "float" if bits == FLOAT_BITS else str(bits)
 
 
-def held(bars: Mapping[str, float], values: Mapping[str, float | None]) -> Iterator[str]:
-    """Each bar, and whether it is met."""
+def held(
+    bars: Mapping[str, float], values: Mapping[str, float | None], reached: Collection[str] = LEAST
+) -> Iterator[str]:
+    """Each bar, and whether it is met.
+
+    Args:
+        bars: by name.
+        values: what was measured.
+        reached: names of bars that are to be reached; all others are not to be passed.
+    """
     for name, bar in bars.items():
-        least, value = name in LEAST, values[name]
+        least, value = name in reached, values[name]
         met = value is not None and (value >= bar if least else value <= bar)
         missed = "MISSED: not known" if value is None else f"MISSED: {value:.2f}"
         yield f"{name} {'≥' if least else '≤'} {bar:g} {'met' if met else missed}"

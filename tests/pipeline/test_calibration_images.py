@@ -8,7 +8,7 @@ import pytest
 from detquant.cli import main
 from detquant.data import open_dataset
 from detquant.errors import DatasetError
-from detquant.pipeline.calibration_images import choose_images, require_calibration, stream
+from detquant.pipeline.calibration_images import choose_images, more_images, require_calibration, stream
 from detquant.pipeline.detector import load
 from detquant.recipes import load_recipe
 
@@ -85,3 +85,11 @@ def test_only_who_calibrates_needs_train(square_model, without_train, tmp_path, 
     monkeypatch.chdir(tmp_path)
     assert main([command, str(square_model), "--data", str(without_train)]) == code
     assert ("has no key 'train'" in capsys.readouterr().err) is (code == 2)
+
+
+def test_more_images_are_never_those_that_are_measured_on():
+    data = open_dataset("scenes")
+    data = replace(data, validation=data.calibration[2:4], ground_truth=None)
+    chosen = list(data.calibration[:2])
+    assert more_images(data, chosen, 4) == [*chosen, *data.calibration[4:6]]
+    assert more_images(data, chosen, 1) == chosen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,8 @@ class Context:
         target: the place to run.
         recipe: the wish, for algorithms that plan anew.
         images: the calibration images as network inputs.
+        offered: gives the first so many of all images that the data set has to calibrate with, these among them; None
+            where there are no others.
         ranges: ranges of the network's inputs, as far as they are known beforehand.
         damage: what a quantised model costs on these images; None where the heads are not known.
         measurements: memory of the job for what a clock decides, to recall from and to remember in.
@@ -37,6 +39,7 @@ class Context:
     target: Target
     recipe: Recipe
     images: Images
+    offered: Callable[[int], Images] | None = None
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     damage: Damage | None = None
     measurements: Measurements = field(default_factory=Measurements)
@@ -48,6 +51,12 @@ class Context:
     def checkpoint(self, step: str) -> Path | None:
         """The file that a step may leave, by the step's name; None where none may be left."""
         return self.store.with_name(f"{self.store.name}-{step}.npz") if self.store else None
+
+    def up_to(self, count: int) -> Images:
+        """So many images to learn from, beyond those that calibrate; all that there are where these are fewer."""
+        if self.offered is None or len(self.images) >= count:
+            return self.images
+        return self.offered(count)
 
     def tick(self, what: str, done: int, total: int) -> None:
         """Tells how far an algorithm is."""

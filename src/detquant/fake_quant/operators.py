@@ -55,11 +55,11 @@ def _clip(site: Site) -> Function:
 
 
 def _reshape(site: Site) -> Function:
-    given, gives = static_shape(site.node.inputs[0]), site.gives()
-    if not given or not gives or given[0] != gives[0]:
-        return partial(torch.reshape, shape=gives)
-    # The first axis is that of the images and stays, so a loop that trains may give several at once.
-    return lambda data: torch.reshape(data, (len(data), *gives[1:]))
+    """The shape of one image; where it stays the first axis, any number of them beside each other."""
+    shape, one = site.gives(), 1
+    if shape[:1] == site.shape()[:1] == (one,):
+        shape = (-1, *shape[1:])
+    return partial(torch.reshape, shape=shape)
 
 
 def _transpose(site: Site) -> Function:

@@ -47,8 +47,30 @@ def choose_images(dataset: Dataset, count: int, skipped: list[Skip]) -> list[Pat
     """
     if dataset.uncalibrated:
         raise DatasetError(dataset.uncalibrated)
+    chosen = _readable(dataset.calibration, count, skipped)
+    if not chosen:
+        why = f": {skipped[0].reason}." if skipped else "."
+        raise DatasetError(f"None of the {len(dataset.calibration)} calibration images can be read{why}")
+    return chosen
+
+
+def more_images(dataset: Dataset, chosen: Sequence[Path], count: int) -> list[Path]:
+    """The images that calibrate and others behind them, so many in all, none of which is measured on.
+
+    Args:
+        dataset: gives the images.
+        chosen: those that calibrate.
+        count: how many are wanted; fewer where there are no more.
+    """
+    known, measured = set(chosen), {os.path.realpath(path) for path in dataset.validation}
+    others = (p for p in dataset.calibration if p not in known and os.path.realpath(p) not in measured)
+    return [*chosen, *_readable(others, max(count - len(chosen), 0), [])]
+
+
+def _readable(paths: Iterable[Path], count: int, skipped: list[Skip]) -> list[Path]:
+    """The first images that can be read; those that cannot are added to what is skipped."""
     chosen: list[Path] = []
-    for path in dataset.calibration:
+    for path in paths:
         if len(chosen) == count:
             break
         try:
@@ -57,9 +79,6 @@ def choose_images(dataset: Dataset, count: int, skipped: list[Skip]) -> list[Pat
             skipped.append(Skip(path, str(error).rstrip(".")))
         else:
             chosen.append(path)
-    if not chosen:
-        why = f": {skipped[0].reason}." if skipped else "."
-        raise DatasetError(f"None of the {len(dataset.calibration)} calibration images can be read{why}")
     return chosen
 
 

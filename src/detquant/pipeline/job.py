@@ -31,7 +31,7 @@ from detquant.calibration.even_channels import with_even_channels
 from detquant.data import Dataset, Skip
 from detquant.errors import RecipeError
 from detquant.graph import OrtRunner
-from detquant.pipeline.calibration_images import at_places, choose_images, stream
+from detquant.pipeline.calibration_images import at_places, choose_images, more_images, stream
 from detquant.pipeline.decisions import Decisions
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.float_widths import said_of_float_widths
@@ -167,7 +167,7 @@ class Job:
         started, threads = time.perf_counter(), processors()
         steps = build_steps(self.recipe)
         own = (OwnTraining(train=self.train),) if self.train else ()
-        (model, uneven), family = self._rewritten(threads), self.detector.family
+        model, uneven = self._rewritten(threads)
         ranges = self.detector.ranges
         decided = plan(model, self.recipe, self.target.capability, ranges=ranges)
         skipped: list[Skip] = []
@@ -176,11 +176,12 @@ class Job:
             measurements = Measurements(self._decided(memory.decisions, {node.name or "" for node in model.graph}))
             statistics = self._statistics(model, decided, paths, memory.statistics)
             looked_at = most_informative(statistics.informativeness, FEEDS) or range(min(FEEDS, len(paths)))
-            images = Images(partial(at_places, family, paths), range(len(paths)), looked_at, self._labels(paths))
+            images = self._images(paths, looked_at)
             context = Context(
                 target=self.target,
                 recipe=self.recipe,
                 images=images,
+                offered=lambda count: self._images(more_images(self.dataset, paths, count), looked_at),
                 ranges=ranges,
                 damage=self._damage(model, images, threads) if steps or self.looks else None,
                 measurements=measurements,
@@ -254,6 +255,12 @@ class Job:
             progress=self.progress,
         )
         return collector.collect(partial(at_places, family, paths), len(paths))
+
+    def _images(self, paths: Sequence[Path], informative: Sequence[int]) -> Images:
+        """Images as the steps see them."""
+        return Images(
+            partial(at_places, self.detector.family, paths), range(len(paths)), informative, self._labels(paths)
+        )
 
     def _labels(self, paths: Sequence[Path]) -> list[int | None]:
         """The class of each image by the model's numbers; none where nobody has paired the data set's with these."""

@@ -9,7 +9,7 @@ import pytest
 from output_error import drawn, error
 
 from detquant.algorithms import Damage, build_algorithm, build_steps, take_steps
-from detquant.calibration import invariant_violation
+from detquant.calibration import Images, invariant_violation
 from detquant.data import iter_images, open_dataset
 from detquant.errors import CalibrationError, MissingExtra, RecipeError
 from detquant.graph.running import OrtRunner
@@ -22,6 +22,7 @@ import torch
 from detquant.algorithms.finetune import Finetune
 from detquant.algorithms.finetune.distillation import Distillation
 from detquant.algorithms.finetune.network import network_of
+from detquant.algorithms.finetune.step import batch_for
 from detquant.algorithms.finetune.training import Training
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -149,6 +150,11 @@ def test_epochs_are_counted_in_images(residuals, narrow):
     assert "finetune: 4 steps on 8 images" in Finetune(epochs=2, batch=4)(qm, context).notes[-1].sentence
 
 
+@pytest.mark.parametrize(("shape", "batch"), [((1, 3, 32, 32), 32), ((1, 3, 128, 160), 12), ((1, 3, 640, 640), 4)])
+def test_of_small_images_a_step_takes_more(shape, batch):
+    assert batch_for(Images.of([{"x": np.zeros(shape, np.float32)}])) == batch
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -166,10 +172,23 @@ def test_options_are_checked(options, said):
 
 
 @pytest.mark.parametrize("count", [1, 7])
-def test_too_few_images_are_refused(residuals, narrow, count):
+def test_of_too_few_images_the_start_comes_back(residuals, narrow, count):
     qm, context = narrow(residuals, drawn(count))
-    with pytest.raises(CalibrationError, match=rf"'finetune' was given {count} calibration images, and needs 8"):
-        Finetune()(qm, context)
+    found = Finetune()(qm, context)
+    assert found.model is qm.model and found.params is qm.params
+    assert f"nothing was trained, since it has {count} of the 8 images" in found.notes[-1].sentence
+
+
+def test_it_looks_at_more_images_than_those_that_calibrate_where_there_are_more(residuals, narrow):
+    qm, context = narrow(residuals, drawn(8))
+    more = replace(context, offered=lambda count: type(context.images).of(drawn(count)))
+    assert (
+        "on 20 images; loss on the 4 held back"
+        in Finetune(**FEW | {"steps": 1}, images=24)(qm, more).notes[-1].sentence
+    )
+    assert (
+        "on 4 images; loss on the 4 held back" in Finetune(**FEW | {"steps": 1}, images=8)(qm, more).notes[-1].sentence
+    )
 
 
 def test_it_never_starts_from_rounding_to_the_nearest():
@@ -210,8 +229,44 @@ def test_a_yolos_scores_and_bins_are_all_that_its_heads_give(narrow):
 
 def test_a_classifier_is_trained(narrow):
     qm, context = calibration("crops", "resnet-pico", 16, narrow, weight=3, activation=4)
-    found = take_steps(qm, [Finetune(steps=6, step_lr=0.01)], context)
+    found = take_steps(qm, [Finetune(steps=6, batch=4, step_lr=0.01)], context)
     assert "no clear gain" not in found.notes[-1].sentence
+
+
+def with_labels(context, labels):
+    """The context whose images are of these classes."""
+    images = context.images
+    return replace(context, images=type(images)(images._feeds, range(len(images)), range(4), labels))
+
+
+def guesses(context, shift=0):
+    """What the float model says of the images, or another class."""
+    heads, run = context.damage.heads, OrtRunner(load("resnet-pico").model).run
+    return [(int(heads.scores(run(feed)).argmax()) + shift) % 10 for feed in context.images]
+
+
+def test_a_classifier_learns_from_labels_too(narrow):
+    qm, context = calibration("crops", "resnet-pico", 16, narrow, weight=3, activation=4)
+    few = {"steps": 3, "batch": 4, "step_lr": 0.01, "labels": True}
+    labelled = Finetune(**few)(qm, with_labels(context, [*guesses(context)[:-1], None]))
+    plain = Finetune(**few | {"labels": False})(qm, context)
+    assert numbers_of(labelled) != numbers_of(plain) and "no clear gain" not in labelled.notes[-1].sentence
+
+
+def test_of_wrong_labels_the_start_comes_back(narrow):
+    qm, context = calibration("crops", "resnet-pico", 16, narrow, weight=3, activation=4)
+    found = Finetune(steps=2, labels=True)(qm, with_labels(context, guesses(context, shift=3)))
+    assert found.model is qm.model
+    assert "since the float model says what the labels say of 0% of the images" in found.notes[-1].sentence
+
+
+def test_labels_are_refused_where_there_are_none_or_no_loss_for_them(residuals, narrow):
+    qm, context = calibration("crops", "resnet-pico", 8, narrow)
+    with pytest.raises(CalibrationError, match=r"labels = true, and the class of none of the images"):
+        Finetune(steps=2, labels=True)(qm, context)
+    qm, context = narrow(residuals, drawn(8))
+    with pytest.raises(RecipeError, match=r"labels = true, and how labels are learnt is known here only of class"):
+        Finetune(steps=2, labels=True)(qm, context)
 
 
 @pytest.mark.slow

@@ -10,7 +10,9 @@ from detquant.numerics import QType, QuantParams, fake_quantize
 pytest.importorskip("torch", reason="the extra torch is not installed")
 import torch
 
+from detquant.algorithms.finetune.dropped import Dropped
 from detquant.algorithms.finetune.learnt_grids import GridVariable, WeightVariable, rounded, slowed
+from detquant.algorithms.finetune.straight_through import on_grid
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 UNSIGNED = QuantParams(QType(4, False), np.asarray(0.1, np.float32), np.asarray(3, np.int64))
@@ -34,6 +36,37 @@ def test_gradients_are_those_of_the_papers(number):
     else:
         assert x.grad == 1.0 and float(z.grad) == pytest.approx(0.0, abs=1e-9)
         assert float(s.grad) == pytest.approx(code - 3 - number / 0.1)
+
+
+@pytest.mark.parametrize("share", [None, 0.7])
+def test_the_fast_function_gives_what_the_plain_one_gives(share):
+    """Within half a code of the ends the fast one does not call a number clipped, so none is there."""
+    random = torch.Generator().manual_seed(0)
+    whole = torch.randint(-6, 22, (2, 3, 5, 7), generator=random)
+    whole[(whole == -3) | (whole == 12)] = 0  # codes at either end
+    data = 0.1 * whole + 0.02 * torch.randn(whole.shape, generator=random)
+    kept = None if share is None else (torch.rand(data.shape, generator=random) < share).float()
+    gradients = []
+    for fast in (True, False):
+        x, s, z = (
+            data.clone().requires_grad_(),
+            torch.tensor(0.1, requires_grad=True),
+            torch.tensor(3.0, requires_grad=True),
+        )
+        plain = rounded(x, s, z, 0, 15)
+        out = on_grid(x, s, z, 0, 15, kept) if fast else plain if kept is None else kept * plain + (1 - kept) * x
+        (out * torch.linspace(-1, 2, out.numel()).view(out.shape)).sum().backward()
+        gradients.append((out.detach(), x.grad, s.grad, z.grad))
+    for one, other in zip(*gradients, strict=True):
+        assert torch.allclose(one, other, rtol=1e-3, atol=1e-4)
+
+
+def test_a_share_of_the_numbers_is_dropped_whatever_their_layout():
+    dropped = Dropped(0.25, torch.Generator().manual_seed(0))
+    for data in (torch.zeros(2, 8, 16, 16), torch.zeros(2, 8, 32, 16).to(memory_format=torch.channels_last)):
+        kept = dropped.kept(data)
+        assert kept.shape == data.shape and set(kept.unique().tolist()) == {0.0, 1.0}
+        assert float(kept.mean()) == pytest.approx(0.75, abs=0.03)
 
 
 def test_the_gradient_of_a_step_is_that_of_differences_where_nothing_crosses_a_code():

@@ -1,4 +1,4 @@
-"""The loss: how far the quantised network is from the float one, without labels.
+"""The loss: how far the quantised network is from the float one, and, where they are asked for, from labels.
 
     loss = (F / F_0  +  a mean over terms of H / H_0) / (1 + a),        a: 0.1 unless told, _0: at the start
 
@@ -11,7 +11,8 @@ heads give, before anything is decoded:
 2. what a softmax makes probabilities of (bins of distances, classes): Kullback-Leibler divergence, cells weighed by
    the best float score where there is one to each cell;
 3. a classifier's logits: Kullback-Leibler divergence of the probabilities;
-4. whatever else the heads give: squared error as a share of the variance, channel by channel.
+4. whatever else the heads give: squared error as a share of the variance, channel by channel;
+5. a classifier's labels, where these are asked for: cross-entropy.
 
 Which numbers of a head are read by 1 and 2 is found by a gradient through the tail: it is not 0 there.
 """
@@ -24,7 +25,7 @@ import torch
 from torch import fx
 from torch.nn import functional as F
 
-from detquant.algorithms.finetune.network import Network, Reader
+from detquant.algorithms.finetune.network import SIGMOID, SOFTMAX, Network, Reader
 from detquant.algorithms.reconstruction.twin import Function, Values, compute
 from detquant.algorithms.reconstruction.units import units_of
 from detquant.calibration.probes import channel_axis
@@ -36,7 +37,11 @@ LEAST = 0.05
 LEAST_SEEN = 0.02
 """Weight of a cell where the float model sees nothing."""
 NEGLIGIBLE = 1e-10
-FEATURES, REST, CLASSES = "features", "rest", "classes"
+TOGETHER = 8
+"""Images that are judged at once."""
+FEATURES, REST, CLASSES, LABELS = "features", "rest", "classes", "labels"
+UNKNOWN = -1
+"""Class of an image whose label nobody knows."""
 
 Terms = dict[str, torch.Tensor]
 
@@ -93,12 +98,15 @@ class Distillation:
         read = {node: torch.zeros_like(head) if head.grad is None else head.grad for node, head in heads.items()}
         return {node: (grad == 0).to(torch.float32) for node, grad in read.items() if bool((grad == 0).any())}
 
-    def terms(self, functions: Mapping[fx.Node, Function], images: torch.Tensor) -> Terms:
+    def terms(
+        self, functions: Mapping[fx.Node, Function], images: torch.Tensor, truth: torch.Tensor | None = None
+    ) -> Terms:
         """The parts of the loss on some images, by name.
 
         Args:
             functions: what the quantised network's nodes compute.
             images: ``[n, ...]``, of the form that `Network.run` takes.
+            truth: class of each, ``[n]``, or `UNKNOWN`; None to go without labels.
         """
         with torch.no_grad():
             exact, exact_tails = self.network.run(self.network.twin.exact, images)
@@ -116,19 +124,37 @@ class Distillation:
             pairs = zip(rounded_tails, exact_tails, strict=True)
             each = [self._read(reader, one[reader.node], other) for one, other in pairs]
             found[f"{reader.kind} {k}"] = torch.stack(each).mean()
+        if truth is not None:
+            logits = self._logits(rounded, rounded_tails)
+            missed = F.cross_entropy(logits, truth, ignore_index=UNKNOWN, reduction="sum")
+            found[LABELS] = missed / (truth != UNKNOWN).sum().clamp(min=1)
         return found
 
+    @property
+    def takes_labels(self) -> bool:
+        """Whether it knows which numbers are logits of classes: a classifier's, before or behind a softmax."""
+        return self.logits is not None or [one.kind for one in self.network.readers] == [SOFTMAX]
+
+    def _logits(self, values: Values, tails: Sequence[Values]) -> torch.Tensor:
+        """Logits of the classes, ``[n, classes]``."""
+        if self.logits is not None:
+            logits: torch.Tensor = values[self.logits]
+        else:
+            [reader] = self.network.readers
+            logits = torch.cat([tail.get(reader.node, values.get(reader.node)) for tail in tails])
+        return logits.flatten(1)
+
     def _missed(self, node: fx.Node, rounded: Values, exact: Values) -> torch.Tensor:
-        error = (_by_channel(rounded[node] - exact[node])).square() / self.variances[node][:, None]
+        square, axis = (rounded[node] - exact[node]).square(), channel_axis(rounded[node].dim())
+        others = [k for k in range(square.dim()) if k != axis]
         if node in self.uncovered:
-            of_one = _by_channel(self.uncovered[node])
-            counts = of_one.repeat(1, error.shape[1] // of_one.shape[1])
-            return (error * counts).sum() / counts.sum()
-        return error.mean()
+            counts = self.uncovered[node].expand(square.shape)
+            return ((square * counts).sum(dim=others) / self.variances[node]).sum() / counts.sum()
+        return (square.mean(dim=others) / self.variances[node]).mean()
 
     def _read(self, reader: Reader, found: torch.Tensor, exact: Values) -> torch.Tensor:
         wanted = exact[reader.node]
-        if reader.kind == "Sigmoid":
+        if reader.kind == SIGMOID:
             scores = torch.sigmoid(wanted)
             entropy = F.binary_cross_entropy_with_logits(wanted, scores, reduction="sum")
             crossed = F.binary_cross_entropy_with_logits(found, scores, reduction="sum")
@@ -141,8 +167,8 @@ class Distillation:
         """How sure the float model is of each cell, where its scores are of so many cells."""
         for reader in self.network.readers:
             scores = exact[reader.node]
-            if reader.kind == "Sigmoid" and scores.dim() == 3 and scores.shape[-1] == cells:
-                return torch.sigmoid(scores).amax(dim=(0, 1)) + LEAST_SEEN
+            if reader.kind == SIGMOID and scores.dim() == 3 and scores.shape[-1] == cells:
+                return torch.sigmoid(scores).amax(dim=1, keepdim=True) + LEAST_SEEN
         return None
 
     def total(self, terms: Terms) -> torch.Tensor:
@@ -155,13 +181,17 @@ class Distillation:
             return torch.stack(heads).mean() if heads else none if features is None else features
         return (features + self.heads * torch.stack(heads).mean()) / (1.0 + self.heads)
 
-    def mean_terms(self, functions: Mapping[fx.Node, Function], images: Sequence[torch.Tensor]) -> dict[str, float]:
+    def mean_terms(
+        self, functions: Mapping[fx.Node, Function], images: Sequence[torch.Tensor], truth: torch.Tensor | None = None
+    ) -> dict[str, float]:
         """The parts of the loss, the mean over images."""
-        sums = dict[str, float]()
+        sums, several = dict[str, float](), TOGETHER if self.network.stacked else 1
         with torch.no_grad():
-            for image in images:
-                for name, term in self.terms(functions, image).items():
-                    sums[name] = sums.get(name, 0.0) + float(term) / len(images)
+            for place in range(0, len(images), several):
+                part = images[place : place + several]
+                labels = None if truth is None else truth[place : place + several]
+                for name, term in self.terms(functions, torch.cat(list(part)), labels).items():
+                    sums[name] = sums.get(name, 0.0) + float(term) * len(part) / len(images)
         return sums
 
 

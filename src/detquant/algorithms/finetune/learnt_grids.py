@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from detquant.algorithms.finetune.straight_through import on_grid
 from detquant.algorithms.reconstruction.learnt_powers import snapped
 from detquant.algorithms.reconstruction.tensors import aligned
 from detquant.numerics import QuantParams
@@ -86,6 +87,17 @@ class WeightVariable(nn.Module):
         """The weight before it is rounded."""
         return self.weight + self.unit * self.moved
 
+    def codes(self) -> torch.Tensor:
+        """The codes as they are now."""
+        with torch.no_grad():
+            return torch.clamp(torch.round(self.real() / self.step() + self.zero), self.low, self.high)
+
+    def stand(self, codes: torch.Tensor) -> None:
+        """Puts the weight onto codes, where these are numbers."""
+        with torch.no_grad():
+            there = ((codes - self.zero) * self.step() - self.weight) / self.unit
+            self.moved.copy_(torch.where(torch.isnan(codes), self.moved, there))
+
     def step(self) -> torch.Tensor:
         """The steps as they are now."""
         step = self.before * torch.exp(self.stretched)
@@ -121,10 +133,15 @@ class GridVariable(nn.Module):
         self.stretched = nn.Parameter(torch.zeros(()))
         self.shifted = nn.Parameter(torch.zeros(())) if offset else None
 
-    def forward(self, data: torch.Tensor) -> torch.Tensor:
-        """The nearest values of the grid."""
+    def forward(self, data: torch.Tensor, kept: torch.Tensor | None = None) -> torch.Tensor:
+        """The nearest values of the grid.
+
+        Args:
+            data: the numbers.
+            kept: 1 where a number is rounded, 0 where it is left as it is; None for 1.
+        """
         slow = 1.0 / float(np.sqrt(max(data.numel() / max(len(data), 1), 1) * max(self.high, 1)))
-        return rounded(data, slowed(self.step(), slow), slowed(self.zero_point(), slow), self.low, self.high)
+        return on_grid(data, slowed(self.step(), slow), slowed(self.zero_point(), slow), self.low, self.high, kept)
 
     def step(self) -> torch.Tensor:
         """The step as it is now."""

@@ -2,16 +2,16 @@
 
 Where the graph decodes its heads with a sigmoid (scores) or a softmax (bins of distances, classes), these are part of
 it, since what they are given is what the loss looks at; what is behind them is not. A sigmoid that gates its own input
-is an activation, and none of them.
+is an activation, and none of them. A softmax may be written out: exponents of what is left below the largest number.
 
-1. The body, as far as the heads, computes several images at once where it can, which is tried out.
-2. The tail behind the heads has shapes written into it, so it computes image after image.
-3. A tail with an operator that torch has no counterpart of is left out: then the loss knows of heads alone.
+1. The body, as far as the heads, computes several images at once where it can, and so does the tail behind the heads.
+   Shapes may be written into either so that it cannot; so it is tried out.
+2. A tail with an operator that torch has no counterpart of is left out: then the loss knows of heads alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import onnx_ir as ir
@@ -23,10 +23,11 @@ from detquant.calibration import QuantModel
 from detquant.errors import UnsupportedOperator
 from detquant.fake_quant.module import OPERATOR
 from detquant.graph import find_decode_tail
+from detquant.graph.values import constant, static_shape
 
-READS = ("Sigmoid", "Softmax")
-"""Operators of the tail that turn raw numbers into probabilities."""
-TOLERANCE = 1e-4
+SIGMOID, SOFTMAX = "Sigmoid", "Softmax"
+"""What turns raw numbers of the tail into probabilities."""
+TOLERANCE, FOUR = 1e-4, 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +36,7 @@ class Reader:
 
     Attributes:
         node: the node of what it reads.
-        kind: its operator type.
+        kind: "Sigmoid" or "Softmax".
         axis: the axis whose numbers sum up to 1; of a softmax.
     """
 
@@ -55,6 +56,7 @@ class Network:
         heads: nodes of the last layers.
         readers: what makes probabilities of the heads' numbers.
         stacked: whether the body computes several images at once.
+        whole: whether the tail does, too.
     """
 
     twin: Twin
@@ -62,21 +64,26 @@ class Network:
     tail: tuple[fx.Node, ...]
     heads: tuple[fx.Node, ...]
     readers: tuple[Reader, ...]
-    stacked: bool
+    stacked: bool = False
+    whole: bool = False
 
     def run(self, functions: Mapping[fx.Node, Function], images: torch.Tensor) -> tuple[Values, list[Values]]:
-        """Computes the body on images, and the tail on each of them.
+        """Computes the body on images, and the tail on all or on each of them.
 
         Args:
             functions: what the nodes compute.
             images: ``[n, ...]``; one, unless the body is stacked.
 
         Returns:
-            The body's values of all, and the tail's of each image.
+            The body's values of all, and the tail's of all together or of each image.
         """
         [given] = self.twin.inputs.values()
+        if images.dim() == FOUR:
+            images = images.contiguous(memory_format=torch.channels_last)  # few channels: twice as fast
         values = compute(self.body, {given: images}, functions)
         read = dict.fromkeys(one for node in self.tail for one in node.all_input_nodes if one in values)
+        if self.whole:
+            return values, [compute(self.tail, {node: values[node] for node in read}, functions)]
         each = [{node: values[node][k : k + 1] for node in read} for k in range(len(images) if self.tail else 0)]
         return values, [compute(self.tail, one, functions) for one in each]
 
@@ -96,7 +103,7 @@ def network_of(qm: QuantModel, step: str, device: str) -> Network | None:
         return None
     tail = find_decode_tail(qm.reference.graph)
     heads = [node.name or "" for node in tail.head_convs]
-    functions = {node.name or "": node for node in tail.nodes if node.op_type in READS and not _gates(node)}
+    functions = {node.name or "": kind for node in tail.nodes if (kind := _reads(node))}
     try:
         twin = twin_of(qm, step, [*heads, *functions])
     except UnsupportedOperator:
@@ -106,13 +113,32 @@ def network_of(qm: QuantModel, step: str, device: str) -> Network | None:
     ends = tuple(named[name] for name in heads if name in named)
     behind = _behind(twin, {node.name or "" for node in tail.nodes})
     readers = tuple(
-        Reader(named[name].all_input_nodes[0], node.op_type, node.attributes.get_int("axis", -1))
-        for name, node in functions.items()
-        if name in named
+        Reader(named[name].all_input_nodes[0], kind, axis) for name, (kind, axis) in functions.items() if name in named
     )
     body = tuple(node for node in twin.nodes if node not in behind)
-    found = Network(twin, body, tuple(n for n in twin.nodes if n in behind), ends, readers, stacked=False)
-    return replace(found, stacked=_stacks(qm, found, device))
+    found = Network(twin, body, tuple(n for n in twin.nodes if n in behind), ends, readers)
+    shape = static_shape(qm.reference.graph.inputs[0])
+    if shape is None:
+        return found
+    found = replace(found, stacked=_stacks(found, body, ends, shape, device))
+    ways = [reader.node for reader in readers]
+    return replace(found, whole=bool(ways) and found.stacked and _stacks(found, twin.nodes, ways, shape, device))
+
+
+def _reads(node: ir.Node) -> tuple[str, int] | None:
+    """What an operator makes of numbers, and along which axis they sum up to 1; None where it is no probabilities."""
+    if node.op_type == SIGMOID:
+        return None if _gates(node) else (SIGMOID, 0)
+    if node.op_type == SOFTMAX:
+        return SOFTMAX, node.attributes.get_int("axis", -1)
+    below = node.inputs[0].producer() if node.op_type == "Exp" and node.inputs[0] else None
+    if below is None or below.op_type != "Sub":
+        return None
+    largest = below.inputs[1].producer() if below.inputs[1] else None
+    if largest is None or largest.op_type != "ReduceMax" or largest.inputs[0] is not below.inputs[0]:
+        return None
+    axes = constant(largest.inputs[1]) if len(largest.inputs) > 1 else largest.attributes.get_ints("axes", ())
+    return (SOFTMAX, int(axes[0])) if axes is not None and len(axes) == 1 else None
 
 
 def _gates(node: ir.Node) -> bool:
@@ -130,22 +156,20 @@ def _behind(twin: Twin, names: Collection[str]) -> set[fx.Node]:
     return found
 
 
-def _stacks(qm: QuantModel, network: Network, device: str) -> bool:
-    """Whether the body computes two images at once as it computes each."""
-    shape = qm.reference.graph.inputs[0].shape
-    if shape is None or not all(isinstance(side, int) for side in shape):
-        return False
-    sides = [int(side) for side in shape if isinstance(side, int)]
-    both = torch.rand([2 * sides[0], *sides[1:]], generator=torch.Generator().manual_seed(0)).to(device)
+def _stacks(
+    network: Network, nodes: Sequence[fx.Node], ends: Sequence[fx.Node], shape: Sequence[int], device: str
+) -> bool:
+    """Whether nodes compute two images at once as they compute each."""
+    both = torch.rand([2 * shape[0], *shape[1:]], generator=torch.Generator().manual_seed(0)).to(device)
     [given] = network.twin.inputs.values()
     with torch.no_grad():
         try:
-            whole = compute(network.body, {given: both}, network.twin.exact)
+            whole = compute(nodes, {given: both}, network.twin.exact)
         except (RuntimeError, IndexError):
             return False
-        one = compute(network.body, {given: both[: sides[0]]}, network.twin.exact)
+        one = compute(nodes, {given: both[: shape[0]]}, network.twin.exact)
     return all(
         len(whole[node]) == 2 * len(one[node])
         and bool((whole[node][: len(one[node])] - one[node]).abs().max() <= TOLERANCE * one[node].abs().max() + 1e-9)
-        for node in network.heads
+        for node in ends
     )

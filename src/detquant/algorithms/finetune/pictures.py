@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from detquant.algorithms.finetune.distillation import UNKNOWN
 from detquant.calibration import Images
 from detquant.errors import CalibrationError
 
@@ -14,6 +15,9 @@ IN_MEMORY = 512 << 20
 
 class Pictures:
     """Images by their places.
+
+    Attributes:
+        labels: class of each, or `UNKNOWN`.
 
     Args:
         images: the images.
@@ -26,6 +30,9 @@ class Pictures:
 
     def __init__(self, images: Images, places: list[int], device: str) -> None:
         self._images, self._places, self._device = images, places, device
+        known = images.labels
+        labels = [UNKNOWN if known[place] is None else known[place] for place in places]
+        self.labels = torch.tensor(labels, dtype=torch.int64, device=device)
         first = self._read(0)
         size = first.nelement() * first.element_size() * len(places)
         self._held = [self._read(k) for k in range(len(places))] if size <= IN_MEMORY else None

@@ -1,4 +1,4 @@
-"""One training from beginning to end: networks made, start measured, trained, biases matched, the better one given."""
+"""One training from beginning to end: networks made, start measured, trained, channels matched, the best one given."""
 
 from __future__ import annotations
 
@@ -6,20 +6,25 @@ from collections.abc import Sequence
 
 from detquant.algorithms._base import Context
 from detquant.algorithms.checkpoint import Checkpoint
-from detquant.algorithms.finetune.bias_matching import match_biases
 from detquant.algorithms.finetune.budget import Budget
+from detquant.algorithms.finetune.channel_matching import match_channels
 from detquant.algorithms.finetune.distillation import Distillation
 from detquant.algorithms.finetune.network import network_of
 from detquant.algorithms.finetune.pictures import Pictures
 from detquant.algorithms.finetune.settings import Settings
-from detquant.algorithms.finetune.student import Student
+from detquant.algorithms.finetune.student import Student, put
 from detquant.algorithms.finetune.training import Judged, Training
 from detquant.algorithms.reconstruction.walk import repeatable
 from detquant.calibration import Images, QuantModel
+from detquant.errors import RecipeError
 from detquant.targets.pytorch.threads import on_threads
 
 LOOKED_AT = 32
 """Images that variances and means are found on, at most."""
+NO_LOSS = (
+    "Step 'finetune': labels = true, and how labels are learnt is known here only of classifiers whose graph gives "
+    "logits or their softmax: leave the option out, and the network learns from what the float model says."
+)
 MARGIN = 0.03
 """Share of the loss on images held back that must be won: less may be chance."""
 
@@ -48,6 +53,9 @@ def trained(
         context: target, threads, and who is told how far it is.
         device: "cpu", or where else torch computes.
 
+    Raises:
+        RecipeError: labels are asked for, and there is no loss for them.
+
     Returns:
         The model, None where it is not clearly better than the one given; and the losses of the images held back.
     """
@@ -58,18 +66,21 @@ def trained(
         seen = shown.first(LOOKED_AT)
         loss = Distillation(network, classifies=_classifies(qm, context), heads=settings.heads)
         loss.measure(seen)
-        loss.start = loss.mean_terms(network.twin.rounded, held.first(len(held)))
+        if settings.labels and not loss.takes_labels:
+            raise RecipeError(NO_LOSS)
+        truth = held.labels if settings.labels else None
+        loss.start = loss.mean_terms(put(network, qm), held.first(len(held)), truth)
         student = Student(network, qm, seen[0])
-        training = Training(
-            student, loss, settings, budget, shown, held.first(len(held)), context.target.capability, checkpoint
-        )
+        training = Training(student, loss, settings, budget, shown, held, context.target.capability, checkpoint)
         training.run(lambda step, share: context.tick("finetune: training", round(1000 * share), 1000))
         found = training.model()
         least = training.judged(found)
-        match_biases(student, seen)
-        matched = training.model()
-        if (left := training.judged(matched)) < least:
-            found, least = matched, left
+        plain = found
+        for steps in (False, True):
+            match_channels(student, put(network, plain), seen, steps=steps)
+            matched = training.model()
+            if (left := training.judged(matched)) < least:
+                found, least = matched, left
         curve = [*training.curve, Judged(step=training.curve[-1].step, loss=least)]
         return (found if least < 1.0 - MARGIN else None), curve
 

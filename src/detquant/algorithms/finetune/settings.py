@@ -17,7 +17,9 @@ class Settings:
         clip: largest norm of a gradient.
         ema: how much of the mean over earlier states stays with each step.
         drop: probability that a number of an activation is not rounded.
+        swings: how often a weight may swing between two codes, as a share of the steps; 0 for as often as it does.
         heads: weight of the heads' loss beside that of the features.
+        labels: whether it learns from labels, too.
         seed: of what is drawn.
     """
 
@@ -28,5 +30,7 @@ class Settings:
     clip: float
     ema: float
     drop: float
+    swings: float
     heads: float
+    labels: bool
     seed: int

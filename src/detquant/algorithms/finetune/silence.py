@@ -39,6 +39,12 @@ class Silence:
         self._scores.append(scores if len(scores) == 1 else scores.max(axis=0, keepdims=True, initial=0.0))
         self.classifies = len(scores) == 1
 
+    def right(self, labels: Sequence[int | None]) -> float:
+        """The share of labels, of those that are known, that a classifier says, too; 1 where none is known."""
+        guesses = (int(row.argmax()) for row in self._scores)
+        found = [guess == label for guess, label in zip(guesses, labels, strict=True) if label is not None]
+        return sum(found) / len(found) if found else 1.0
+
     def why(self) -> str | None:
         """A phrase that says why nothing can be learnt from the images; None where something can."""
         if self.classifies:

@@ -1,4 +1,4 @@
-"""Finetune: quantisation-aware training of the whole network, without labels and from the file alone.
+"""Finetune: quantisation-aware training of the whole network, from the file and images alone.
 
 Weights, their steps, biases, and the steps and offsets of activations move together along a loss that asks for what the
 float model computes, at the end of each block and at the heads (`finetune.distillation`). Rounding is passed straight
@@ -22,9 +22,9 @@ from detquant.algorithms.finetune.budget import Budget, seconds_of
 from detquant.algorithms.finetune.settings import Settings
 from detquant.algorithms.finetune.silence import Silence
 from detquant.algorithms.options import Count, NotNegative, Positive, Share, Whole, Within
-from detquant.algorithms.reconstruction.settings import chosen_images, held_back, require_torch
+from detquant.algorithms.reconstruction.settings import FEWEST, held_back, require_torch, spread
 from detquant.calibration import Images, QuantModel
-from detquant.errors import RecipeError
+from detquant.errors import CalibrationError, RecipeError
 from detquant.graph.running import OrtRunner
 from detquant.recipes import Stage
 
@@ -33,8 +33,23 @@ if TYPE_CHECKING:
 
 STEPS = 300
 """Steps where no budget is given."""
-HELD_BACK, FEWEST_JUDGES = 10, 4
-"""One image in so many is held back, and so many at least."""
+HELD_BACK, FEWEST_JUDGES, MOST_JUDGES = 10, 4, 32
+"""One image in so many is held back, and so many at least and, but for a few, at most."""
+FEWEST_IN_BATCH, MOST_IN_BATCH, NUMBERS = 4, 32, 4 * 3 * 256 * 256
+"""Images of a step where none are told, and numbers that they have together where there are more than the fewest."""
+HEARD = 128
+"""Images that are looked at for whether the float model sees anything in them, at most."""
+LEAST_RIGHT = 0.3
+"""Share of the labels that the float model must say, too: else they are not these images', or not its classes'."""
+NO_LABELS = (
+    "Step 'finetune': labels = true, and the class of none of the images to learn from is known: give a data set that "
+    "tells it (class folders, or a .csv with calibration images), or leave the option out."
+)
+WRONG = "the float model says what the labels say of {:.0%} of the images, {:.0%} is the least: give their own labels"
+FEW = (
+    "finetune: nothing was trained, since it has {} of the {} images that it needs at least: of fewer it would learn "
+    "what they show and no more"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,15 +61,18 @@ class Finetune:
         epochs: how often each image is seen, in place of `steps`.
         minutes: how long it takes by the clock, in place of `steps`: a number, or text such as "20m", "1.5h". Another
             run gives other numbers then.
-        images: how many calibration images are looked at, at most.
-        batch: images of a step.
+        images: how many images are looked at, at most; they may be more than those that calibrate.
+        batch: images of a step; 4 unless told, and where images are small more, 32 at most.
         lr: how far weights move each time, in steps of a grid of 4 bits.
         step_lr: how far steps and offsets move each time, as a share of themselves.
         warmup: share of the budget in which the rates rise; then they fall along a cosine.
         clip: largest norm of a gradient.
         ema: how much of the average over states stays with each step.
         drop: probability that a number of an activation is not rounded.
+        swings: how often a weight may swing between two codes, as a share of the steps, before it is held at one of
+            them; 0 holds none.
         heads: weight of the heads' loss beside that of the blocks.
+        labels: whether a classifier learns from the labels of its images, too.
         device: "cpu" or "cuda".
         seed: of what is drawn.
     """
@@ -66,15 +84,17 @@ class Finetune:
     steps: Count | None = None
     epochs: Count | None = None
     minutes: Positive | str | None = None
-    images: Count = 128
-    batch: Count = 4
-    lr: Positive = 0.01
-    step_lr: Positive = 0.002
+    images: Count = 512
+    batch: Count | None = None
+    lr: Positive = 0.03
+    step_lr: Positive = 0.005
     warmup: Share = 0.05
     clip: Positive = 1.0
     ema: Annotated[float, Within(0, 0.9999)] = 0.98
     drop: Share = 0.2
+    swings: Share = 0.02
     heads: NotNegative = 0.1
+    labels: bool = False
     device: Literal["cpu", "cuda"] = "cpu"
     seed: Whole = 0
 
@@ -90,22 +110,26 @@ class Finetune:
         """The model trained; the same one where that is not clearly better.
 
         Raises:
-            CalibrationError: there are too few images, or an activation of the float model is not finite.
+            CalibrationError: labels are asked for, and none is known; or the network reads several tensors.
             UnsupportedOperator: an operator before the heads has no counterpart in torch.
-            RecipeError: the device is not there.
+            RecipeError: the device is not there; or labels are asked for, and there is no loss for them.
         """
-        images = chosen_images(context.images, self.name, self.images)
-        learns, judges = held_back(len(images), max(2, min(HELD_BACK, len(images) // FEWEST_JUDGES)))
+        images = spread(context.up_to(self.images), self.images)
         if not qm.weights:
             return qm.noted(self, "finetune: no layer has its weight in codes, so there is nothing to train")
-        if why := _silence(qm, images, context):
-            return qm.noted(self, f"finetune: nothing was trained, since {why}: give images that show what it finds")
+        if len(images) < FEWEST:
+            return qm.noted(self, FEW.format(len(images), FEWEST))
+        if why := self._silence(qm, spread(images, HEARD), context):
+            return qm.noted(self, f"finetune: nothing was trained, since {why}")
         self._require_device()
+        every = max(2, min(HELD_BACK, len(images) // FEWEST_JUDGES), len(images) // MOST_JUDGES)
+        learns, judges = held_back(len(images), every)
         from detquant.algorithms.finetune.run import trained
 
-        budget = self._budget(len(learns))
+        batch = self.batch or min(batch_for(images), len(learns))
+        budget = self._budget(len(learns), batch)
         checkpoint = Checkpoint(context.checkpoint(self.name), digest_of(qm, self, len(images)))
-        settings = Settings(**{one.name: getattr(self, one.name) for one in fields(Settings)})
+        settings = Settings(**{one.name: getattr(self, one.name) for one in fields(Settings)} | {"batch": batch})
         found, curve = trained(qm, images, learns, judges, settings, budget, checkpoint, context, self.device)
         least, won = min(judged.loss for judged in curve), found is not None
         kept = "" if won else " That is no clear gain, so the model stays as it was."
@@ -118,12 +142,29 @@ class Finetune:
         )
         return (found or qm).noted(self, sentence, operators=list(qm.weights) if won else ())
 
-    def _budget(self, images: int) -> Budget:
+    def _budget(self, images: int, batch: int) -> Budget:
         if self.minutes is not None:
             return Budget(None, seconds_of(self.minutes))
         if self.epochs is not None:
-            return Budget(-(-self.epochs * images // self.batch), None)
+            return Budget(-(-self.epochs * images // batch), None)
         return Budget(self.steps or STEPS, None)
+
+    def _silence(self, qm: QuantModel, images: Images, context: Context) -> str | None:
+        """Why nothing can be learnt from the images; None where something can, or nobody can read the heads."""
+        if context.damage is None:
+            return None
+        heard, runner = Silence(context.damage.heads), OrtRunner(qm.reference, context.threads)
+        for done, feed in enumerate(images, 1):
+            heard.hear(runner.run(feed))
+            context.tick("finetune: looking at what the float model sees", done, len(images))
+        if why := heard.why():
+            return f"{why}: give images that show what it finds"
+        if not (self.labels and heard.classifies):
+            return None
+        if all(label is None for label in images.labels):
+            raise CalibrationError(NO_LABELS)
+        right = heard.right(images.labels)
+        return WRONG.format(right, LEAST_RIGHT) if right < LEAST_RIGHT else None
 
     def _require_device(self) -> None:
         if self.device == "cpu":
@@ -137,15 +178,10 @@ class Finetune:
             )
 
 
-def _silence(qm: QuantModel, images: Images, context: Context) -> str | None:
-    """Why nothing can be learnt from the images; None where something can, or nobody knows how to read the heads."""
-    if context.damage is None:
-        return None
-    heard, runner = Silence(context.damage.heads), OrtRunner(qm.reference, context.threads)
-    for done, feed in enumerate(images, 1):
-        heard.hear(runner.run(feed))
-        context.tick("finetune: looking at what the float model sees", done, len(images))
-    return heard.why()
+def batch_for(images: Images) -> int:
+    """Images of a step: as many as are work enough for what each step costs besides."""
+    numbers = sum(data.size for data in next(iter(images.part([0]))).values())
+    return max(FEWEST_IN_BATCH, min(MOST_IN_BATCH, NUMBERS // max(numbers, 1)))
 
 
 def _curve(curve: Sequence[Judged]) -> str:

@@ -21,9 +21,10 @@ import torch
 from torch import fx, nn
 
 from detquant.algorithms.finetune.clustered_weight import weight_variable, with_learnt_books
+from detquant.algorithms.finetune.dropped import Dropped
 from detquant.algorithms.finetune.learnt_grids import GridVariable
-from detquant.algorithms.finetune.network import Network
-from detquant.algorithms.reconstruction.activation_steps import mixed
+from detquant.algorithms.finetune.network import FOUR, Network
+from detquant.algorithms.finetune.straight_through import KnownGrid
 from detquant.algorithms.reconstruction.numbers import own_roots
 from detquant.algorithms.reconstruction.tensors import aligned
 from detquant.algorithms.reconstruction.twin import Function
@@ -55,7 +56,7 @@ class Student(nn.Module):
         with torch.no_grad():
             values, _ = network.run(twin.exact, image)
         self.biases, self.sizes = dict[str, torch.Tensor](), dict[str, torch.Tensor]()
-        self.matched = dict[str, torch.Tensor]()
+        self.matched, self.widened = dict[str, torch.Tensor](), dict[str, torch.Tensor]()
         self.functions: dict[fx.Node, Function] = dict(twin.rounded)
         for k, name in enumerate(self.names):
             node = twin.layers[name]
@@ -70,10 +71,11 @@ class Student(nn.Module):
         for root, key in self.roots.items():
             spec = qm.plan.owned[root]
             self.grids[key] = GridVariable(roots[root], offset=not spec.symmetric, power_of_two=spec.power_of_two)
+        self.to(image.device)
+        self.functions |= _known(network, qm)
         for node, tensor in twin.grids.items():
             if (found := qm.plan.root(tensor)) in self.roots:
                 self.functions[node] = self.grids[self.roots[found]]
-        self.to(image.device)
         self.biases = {name: bias.to(image.device) for name, bias in self.biases.items()}
 
     def _add_bias(self, k: int, name: str, output: torch.Tensor | None) -> None:
@@ -88,23 +90,39 @@ class Student(nn.Module):
 
     def _layer(self, k: int, name: str) -> Function:
         layer = self.network.twin.layer(self.network.twin.layers[name])
-        return lambda data: layer.function(data, self.weights[k](), self.bias(k, name))
+        weight = constant(weight_of(self.nodes[name]))
+        form = torch.channels_last if weight is not None and weight.ndim == FOUR else torch.contiguous_format
+        return lambda data: layer.function(data, self.weights[k]().contiguous(memory_format=form), self.bias(k, name))
 
     def bias(self, k: int, name: str) -> torch.Tensor | None:
         """The bias of a layer as it is now."""
         if str(k) not in self.shifts:
             return None
-        return self.biases[name] + self.sizes[name] * self.shifts[str(k)] + self.matched.get(name, 0.0)
+        bias = self.biases[name] + self.sizes[name] * self.shifts[str(k)]
+        return bias * self.widened.get(name, 1.0) + self.matched.get(name, 0.0)
+
+    def has_steps_of_channels(self, name: str, channels: int) -> bool:
+        """Whether each output channel of a layer has a step of its own, of any size, and a number of the bias."""
+        real = not self.qm.plan.weights[name].power_of_two
+        return real and self.qm.weights[name].scale.shape == (channels,) == tuple(self.biases[name].shape)
 
     def dropping(self, drop: float, random: torch.Generator) -> Mapping[fx.Node, Function]:
-        """The functions of its nodes, each number of an activation left unrounded with a probability (QDrop)."""
+        """The functions of its nodes, each number of an activation left unrounded with a probability (QDrop).
+
+        Args:
+            drop: the probability.
+            random: draws.
+        """
         if drop <= 0:
             return self.functions
+        kinds = (GridVariable, KnownGrid)
+        grids = {node: one for node in self.network.twin.grids if isinstance(one := self.functions[node], kinds)}
+        dropped = Dropped(drop, random)
 
-        def dropped(grid: Function) -> Function:
-            return lambda data: mixed(grid(data), data, drop, random)
+        def mixed(grid: Function) -> Function:
+            return lambda data: grid(data, dropped.kept(data))
 
-        return {**self.functions, **{node: dropped(self.functions[node]) for node in self.network.twin.grids}}
+        return {**self.functions, **{node: mixed(grid) for node, grid in grids.items()}}
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
         """The variables by kind."""
@@ -130,6 +148,10 @@ class Student(nn.Module):
         limits, weights = weight_limits(qm, capability), dict[str, QuantParams]()
         for k, name in enumerate(self.names):
             real, grid = self.weights[k].found()
+            if name in self.widened:
+                wider = self.widened[name].cpu().numpy()
+                real = real * wider.reshape(grid.spread(real.ndim)[0].shape)
+                grid = replace(grid, scale=grid.scale * wider)
             least = limits[name].smallest_scale
             floor = least if grid.scale.ndim else least.max()
             weights[name] = replace(grid, scale=np.maximum(grid.scale, floor).astype(np.float32))
@@ -137,8 +159,8 @@ class Student(nn.Module):
         return replace(qm, weights={**qm.weights, **weights})
 
 
-def put(network: Network, qm: QuantModel) -> None:
-    """Gives the modules of the quantised net the numbers of a model."""
+def put(network: Network, qm: QuantModel) -> Mapping[fx.Node, Function]:
+    """Gives the modules of the quantised net the numbers of a model; what its nodes then compute."""
     nodes, twin = {node.name or "": node for node in qm.model.graph}, network.twin
     for name, node in twin.layers.items():
         module = twin.layer(node)
@@ -154,3 +176,14 @@ def put(network: Network, qm: QuantModel) -> None:
     for node, tensor in twin.grids.items():
         twin.grid(node).scale.copy_(aligned(grids[tensor].scale))
         twin.grid(node).zero_point.copy_(torch.from_numpy(np.array(grids[tensor].zero_point, np.int32)))
+    return {**twin.rounded, **_known(network, qm)}
+
+
+def _known(network: Network, qm: QuantModel) -> dict[fx.Node, Function]:
+    """Grids of whole tensors that nobody learns: the same as the twin's own, and much faster."""
+    grids = {node: qm.activations[tensor] for node, tensor in network.twin.grids.items()}
+    return {
+        node: KnownGrid(grid).to(network.twin.grid(node).scale.device)
+        for node, grid in grids.items()
+        if grid.axis is None
+    }

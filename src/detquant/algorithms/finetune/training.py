@@ -10,7 +10,7 @@ what the file would compute.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,8 @@ import torch
 from detquant.algorithms.checkpoint import Checkpoint
 from detquant.algorithms.finetune.budget import Budget, learning_rate
 from detquant.algorithms.finetune.distillation import Distillation
+from detquant.algorithms.finetune.learnt_grids import WeightVariable
+from detquant.algorithms.finetune.oscillation import Oscillations
 from detquant.algorithms.finetune.pictures import Pictures
 from detquant.algorithms.finetune.settings import Settings
 from detquant.algorithms.finetune.state import State
@@ -30,8 +32,9 @@ from detquant.numerics.arrays import Array
 
 JUDGEMENTS = 10
 """How often a whole budget is judged."""
-PATIENCE = 6
-"""Judgements without a better one after which it is stopped."""
+PATIENCE = 8
+"""Judgements without a better one after which it is stopped: while rates are high, the loss may well be above that of
+the start, and fall below it at the end."""
 BIAS_RATE = 0.1
 """Rate of biases, in units of what the layer's output varies, as a share of that of steps."""
 Told = Callable[[int, float], None]
@@ -71,15 +74,17 @@ class Training:
         settings: Settings,
         budget: Budget,
         learns: Pictures,
-        judges: Sequence[torch.Tensor],
+        judges: Pictures,
         capability: Capability,
         checkpoint: Checkpoint,
     ) -> None:
         self.student, self.loss, self.settings, self.budget = student, loss, settings, budget
-        self.learns, self.judges, self.capability, self.checkpoint = learns, judges, capability, checkpoint
+        self.learns, self.capability, self.checkpoint = learns, capability, checkpoint
+        self.judges, self.judged_by = judges.first(len(judges)), judges.labels if settings.labels else None
         self.views = Views.of(learns[k] for k in range(len(learns)))
         rates = {WEIGHTS: settings.lr, STEPS: settings.step_lr, BIASES: settings.step_lr * BIAS_RATE}
         self.state = State([(variables, rates[kind]) for kind, variables in student.groups().items()], settings.ema)
+        self.swings = Oscillations([w for w in student.weights if isinstance(w, WeightVariable)], settings.swings)
         self.curve = [Judged(step=0, loss=1.0)]
         self.over = False
 
@@ -113,16 +118,21 @@ class Training:
         place, device = self.state.done, self.judges[0].device
         random = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + place)
         dropped = torch.Generator(device).manual_seed(self.settings.seed * 1_000_003 + place)
-        images = [self.views.view(self.learns[k], random) for k in self._chosen(place)]
+        chosen = self._chosen(place)
+        images = [self.views.view(self.learns[k], random) for k in chosen]
+        parts = [torch.cat(images)] if self.student.network.stacked else images
+        truth = self.learns.labels[chosen].split([len(part) for part in parts]) if self.settings.labels else None
         functions = self.student.dropping(self.settings.drop, dropped)
         self.state.adam.zero_grad()
         total = 0.0
-        for part in [torch.cat(images)] if self.student.network.stacked else images:
-            loss = self.loss.total(self.loss.terms(functions, part)) * (len(part) / len(images))
+        for k, part in enumerate(parts):
+            terms = self.loss.terms(functions, part, truth[k] if truth else None)
+            loss = self.loss.total(terms) * (len(part) / len(images))
             loss.backward()
             total += float(loss.detach())
         if math.isfinite(total):
             self.state.move(learning_rate(share, self.settings.warmup), self.settings.clip)
+            self.swings.hold()
         return math.isfinite(total)
 
     def _chosen(self, step: int) -> list[int]:
@@ -144,8 +154,7 @@ class Training:
 
     def judged(self, qm: QuantModel) -> float:
         """The loss of a model on the images held back; infinite where it is none."""
-        put(self.student.network, qm)
-        terms = self.loss.mean_terms(self.student.network.twin.rounded, self.judges)
+        terms = self.loss.mean_terms(put(self.student.network, qm), self.judges, self.judged_by)
         found = float(self.loss.total({name: torch.tensor(term) for name, term in terms.items()}))
         return found if math.isfinite(found) else math.inf
 
@@ -156,7 +165,7 @@ class Training:
     def _arrays(self) -> dict[str, Array]:
         curve = np.array([[one.step, one.loss] for one in self.curve], np.float64)
         facts = {"curve": curve, "spent": np.array(self.budget.elapsed), "over": np.array(self.over)}
-        return {**self.state.arrays(), **facts}
+        return {**self.state.arrays(), **self.swings.arrays(), **facts}
 
     def _go_on(self) -> None:
         """Takes over what an equal run has left."""
@@ -164,6 +173,7 @@ class Training:
         if not arrays:
             return
         self.state.load(arrays)
+        self.swings.load(arrays)
         self.curve = [Judged(step=int(step), loss=float(loss)) for step, loss in arrays["curve"]]
         self.over = bool(arrays["over"])
         self.budget.goes_on_from(self.state.done, float(arrays["spent"]))

@@ -75,6 +75,12 @@ def chosen_images(images: Images, step: str, most: int) -> Images:
             f"The step '{step}' was given {given}, and needs {FEWEST} at least: of fewer it learns what they "
             f"show and no more. Give it more, or leave it out of the recipe."
         )
+    return spread(images, most)
+
+
+def spread(images: Images, most: int) -> Images:
+    """So many images at most, evenly spread over all."""
+    count = min(len(images), most)
     return images.part([k * len(images) // count for k in range(count)])
 
 
