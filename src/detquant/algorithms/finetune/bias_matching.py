@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import fx
 
+from detquant.algorithms.finetune.smaller import seen
 from detquant.algorithms.finetune.student import Student
 from detquant.algorithms.reconstruction.twin import Values, compute
 from detquant.calibration.probes import channel_axis
@@ -35,7 +36,9 @@ def match_biases(student: Student, images: Sequence[torch.Tensor]) -> None:
                     compute([node], values, functions)
             name = names.get(node)
             if name in student.biases:
-                lacking = torch.stack([_means(e[node] - r[node]) for e, r in zip(exact, rounded, strict=True)]).mean(0)
+                lacking = torch.stack(
+                    [_means(seen(network.shown, node, e[node]) - r[node]) for e, r in zip(exact, rounded, strict=True)]
+                ).mean(0)
                 shape = student.biases[name].shape
                 student.matched[name] = lacking.reshape(shape) if lacking.numel() == shape.numel() else lacking.mean()
                 for values in rounded:

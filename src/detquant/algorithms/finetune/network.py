@@ -12,12 +12,13 @@ is an activation, and none of them.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import onnx_ir as ir
 import torch
 from torch import fx
 
+from detquant.algorithms.finetune.smaller import Shown, seen, shown_of
 from detquant.algorithms.reconstruction.twin import Function, Twin, Values, compute, twin_of
 from detquant.calibration import QuantModel
 from detquant.errors import UnsupportedOperator
@@ -55,6 +56,7 @@ class Network:
         heads: nodes of the last layers.
         readers: what makes probabilities of the heads' numbers.
         stacked: whether the body computes several images at once.
+        shown: what the quantised net has of values of a larger float net.
     """
 
     twin: Twin
@@ -63,6 +65,7 @@ class Network:
     heads: tuple[fx.Node, ...]
     readers: tuple[Reader, ...]
     stacked: bool
+    shown: Mapping[fx.Node, Shown] = field(default_factory=dict)
 
     def run(self, functions: Mapping[fx.Node, Function], images: torch.Tensor) -> tuple[Values, list[Values]]:
         """Computes the body on images, and the tail on each of them.
@@ -80,6 +83,11 @@ class Network:
         each = [{node: values[node][k : k + 1] for node in read} for k in range(len(images) if self.tail else 0)]
         return values, [compute(self.tail, one, functions) for one in each]
 
+    def exact(self, images: torch.Tensor) -> tuple[Values, list[Values]]:
+        """What the float net gives, as `run`: of each value the channels that the quantised net has."""
+        values, tails = self.run(self.twin.exact, images)
+        return {node: seen(self.shown, node, value) for node, value in values.items()}, tails
+
 
 def network_of(qm: QuantModel, step: str, device: str) -> Network | None:
     """The network of a quantised model; None where no layer has its weight in codes.
@@ -94,13 +102,14 @@ def network_of(qm: QuantModel, step: str, device: str) -> Network | None:
     """
     if not qm.weights:
         return None
+    whole = qm.original.model if qm.original else qm.reference
     tail = find_decode_tail(qm.reference.graph)
     heads = [node.name or "" for node in tail.head_convs]
     functions = {node.name or "": node for node in tail.nodes if node.op_type in READS and not _gates(node)}
     try:
-        twin = twin_of(qm, step, [*heads, *functions])
+        twin = twin_of(qm, step, [*heads, *functions], whole)
     except UnsupportedOperator:
-        functions, twin = {}, twin_of(qm, step, heads)
+        functions, twin = {}, twin_of(qm, step, heads, whole)
     twin.to(device)
     named = {str(node.meta[OPERATOR]): node for node in twin.nodes if OPERATOR in node.meta}
     ends = tuple(named[name] for name in heads if name in named)
@@ -111,7 +120,8 @@ def network_of(qm: QuantModel, step: str, device: str) -> Network | None:
         if name in named
     )
     body = tuple(node for node in twin.nodes if node not in behind)
-    found = Network(twin, body, tuple(n for n in twin.nodes if n in behind), ends, readers, stacked=False)
+    tails, shown = tuple(n for n in twin.nodes if n in behind), shown_of(twin, qm.original, device)
+    found = Network(twin, body, tails, ends, readers, stacked=False, shown=shown)
     return replace(found, stacked=_stacks(qm, found, device))
 
 

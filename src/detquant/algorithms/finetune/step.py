@@ -141,7 +141,8 @@ def _silence(qm: QuantModel, images: Images, context: Context) -> str | None:
     """Why nothing can be learnt from the images; None where something can, or nobody knows how to read the heads."""
     if context.damage is None:
         return None
-    heard, runner = Silence(context.damage.heads), OrtRunner(qm.reference, context.threads)
+    heard, model = Silence(context.damage.heads), qm.original.model if qm.original else qm.reference
+    runner = OrtRunner(model, context.threads)
     for done, feed in enumerate(images, 1):
         heard.hear(runner.run(feed))
         context.tick("finetune: looking at what the float model sees", done, len(images))

@@ -35,11 +35,12 @@ from detquant.algorithms.prune.criteria import Criterion, Magnitude, NextLayers
 from detquant.algorithms.prune.reach import reaches
 from detquant.algorithms.prune.solving import SolvedLayers, solve
 from detquant.algorithms.prune.telling import operators_of, sentence
-from detquant.calibration import Images, QuantModel
+from detquant.calibration import Images, Left, Original, QuantModel
 from detquant.errors import RecipeError
 from detquant.graph.channels import Channels, trace, without_channels
 from detquant.graph.running import OrtRunner
 from detquant.graph.summary import summarize
+from detquant.numerics.arrays import Ints
 from detquant.recipes import Stage
 
 
@@ -100,7 +101,8 @@ class Prune:
             solved.finish()
         damages = [_damage(model, context) for model in (bare, pruned)]
         said = sentence(self, qm.reference, pruned, channels, gone, images=len(images), damages=damages)
-        again = calibrated_again(replace(qm, reference=pruned), context)
+        original = (qm.original or Original(model=qm.reference, left={})).without(_left(channels, gone))
+        again = calibrated_again(replace(qm, reference=pruned, original=original), context)
         return again.noted(self, said, operators=operators_of(channels, gone))
 
     def _chosen(
@@ -111,7 +113,7 @@ class Prune:
         floats: FloatSide,
         images: Images,
         context: Context,
-    ) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    ) -> Ints:
         """The channels that go."""
         bundles = find_bundles(channels, forms)
         if all(one.next_count(len(one.roots), self.multiple, self.least) == len(one.roots) for one in bundles):
@@ -139,6 +141,16 @@ def _forms(model: ir.Model, channels: Channels) -> dict[str, LayerForm]:
     """The layers that can be solved anew, by name, in the graph's order."""
     layers = (node for node in model.graph if node.name in channels.layers)
     return {node.name or "": form for node in layers if (form := layer_form(node)) is not None}
+
+
+def _left(channels: Channels, gone: Ints) -> dict[str, Left]:
+    """What is left of each value that loses channels, by its name."""
+    stays = {name: ~np.isin(channels.roots(lane.atoms), gone) for name, lane in channels.lanes.items()}
+    return {
+        name: Left(axis=channels.lanes[name].axis, places=np.flatnonzero(here))
+        for name, here in stays.items()
+        if not here.all()
+    }
 
 
 def _damage(model: ir.Model, context: Context) -> float | None:
