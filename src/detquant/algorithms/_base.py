@@ -62,7 +62,8 @@ class Algorithm(Protocol):
         name: key of the algorithm in `detquant.algorithms.ALGORITHMS`.
         stage: what the algorithm changes; steps are taken in this order.
 
-    One that builds on what another leaves names those that will do, in a class variable ``starts_from``.
+    One that builds on what another leaves names those that will do, in a class variable ``starts_from``; one that would
+    break what another leaves says why, by that one's name, in ``not_behind``.
     """
 
     name: ClassVar[str]

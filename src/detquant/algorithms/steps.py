@@ -22,7 +22,8 @@ def require_order(recipe: str, steps: Sequence[Algorithm]) -> None:
         steps: the steps in the recipe's order.
 
     Raises:
-        RecipeError: their stages do not ascend, or a step starts from what another leaves, and there is none such.
+        RecipeError: their stages do not ascend, a step starts from what another leaves, and there is none such, or it
+            stands behind one whose work it would break.
     """
     for first, second in pairwise(steps):
         if second.stage < first.stage:
@@ -32,6 +33,11 @@ def require_order(recipe: str, steps: Sequence[Algorithm]) -> None:
                 f"({first.stage}), whose work it would undo: give its steps in the order {order}."
             )
     for place, step in enumerate(steps):
+        for name, why in getattr(step, "not_behind", {}).items():
+            if any(before.name == name for before in steps[:place]):
+                raise RecipeError(
+                    f"Recipe '{recipe}' has the step '{step.name}' after '{name}': {why}. Put '{step.name}' before it."
+                )
         wanted = getattr(step, "starts_from", ())
         if wanted and not any(before.name in wanted for before in steps[:place]):
             solving, *others = (f"'{name}'" for name in wanted)

@@ -60,7 +60,8 @@ class Student(nn.Module):
         for k, name in enumerate(self.names):
             node = twin.layers[name]
             weight = np.asarray(constant(weight_of(self.nodes[name])), np.float32)
-            self.weights.append(WeightVariable(weight, qm.weights[name]))
+            allowed = qm.allowed.get(name)
+            self.weights.append(WeightVariable(weight, qm.weights[name], allowed.mask if allowed else None))
             self._add_bias(k, name, values.get(node))
             self.functions[node] = self._layer(k, name)
         images = {value.name for value in qm.model.graph.inputs}
