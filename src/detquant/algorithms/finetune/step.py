@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from detquant.algorithms._base import Context
 from detquant.algorithms.checkpoint import Checkpoint, digest_of
 from detquant.algorithms.finetune.budget import Budget, seconds_of
-from detquant.algorithms.finetune.settings import Settings
+from detquant.algorithms.finetune.settings import CHANNELS, ROUNDING, Aim, Settings
 from detquant.algorithms.finetune.silence import Silence
 from detquant.algorithms.options import Count, NotNegative, Positive, Share, Whole, Within
 from detquant.algorithms.reconstruction.settings import chosen_images, held_back, require_torch
@@ -31,8 +31,6 @@ from detquant.recipes import Stage
 if TYPE_CHECKING:
     from detquant.algorithms.finetune.training import Judged
 
-STEPS = 300
-"""Steps where no budget is given."""
 HELD_BACK, FEWEST_JUDGES = 10, 4
 """One image in so many is held back, and so many at least."""
 
@@ -42,7 +40,8 @@ class Finetune:
     """Trains all numbers of the network together.
 
     Attributes:
-        steps: how many steps there are at most; 300 where neither these nor `epochs` nor `minutes` are given.
+        steps: how many steps there are at most; 300, after pruning 1000, where neither these nor `epochs` nor `minutes`
+            are given.
         epochs: how often each image is seen, in place of `steps`.
         minutes: how long it takes by the clock, in place of `steps`: a number, or text such as "20m", "1.5h". Another
             run gives other numbers then.
@@ -53,8 +52,8 @@ class Finetune:
         warmup: share of the budget in which the rates rise; then they fall along a cosine.
         clip: largest norm of a gradient.
         ema: how much of the average over states stays with each step.
-        drop: probability that a number of an activation is not rounded.
-        heads: weight of the heads' loss beside that of the blocks.
+        drop: probability that a number of an activation is not rounded; 0.2, after pruning 0, unless given.
+        heads: weight of the heads' loss beside that of the blocks; 0.1, after pruning 1, unless given.
         device: "cpu" or "cuda".
         seed: of what is drawn.
     """
@@ -73,8 +72,8 @@ class Finetune:
     warmup: Share = 0.05
     clip: Positive = 1.0
     ema: Annotated[float, Within(0, 0.9999)] = 0.98
-    drop: Share = 0.2
-    heads: NotNegative = 0.1
+    drop: Share | None = None
+    heads: NotNegative | None = None
     device: Literal["cpu", "cuda"] = "cpu"
     seed: Whole = 0
 
@@ -103,9 +102,11 @@ class Finetune:
         self._require_device()
         from detquant.algorithms.finetune.run import trained
 
-        budget = self._budget(len(learns))
+        aim = CHANNELS if qm.original else ROUNDING
+        budget = self._budget(len(learns), aim)
         checkpoint = Checkpoint(context.checkpoint(self.name), digest_of(qm, self, len(images)))
-        settings = Settings(**{one.name: getattr(self, one.name) for one in fields(Settings)})
+        given = {one.name: getattr(self, one.name) for one in fields(Settings)}
+        settings = Settings(**{name: getattr(aim, name) if one is None else one for name, one in given.items()})
         found, curve = trained(qm, images, learns, judges, settings, budget, checkpoint, context, self.device)
         least, won = min(judged.loss for judged in curve), found is not None
         kept = "" if won else " That is no clear gain, so the model stays as it was."
@@ -118,12 +119,12 @@ class Finetune:
         )
         return (found or qm).noted(self, sentence, operators=list(qm.weights) if won else ())
 
-    def _budget(self, images: int) -> Budget:
+    def _budget(self, images: int, aim: Aim) -> Budget:
         if self.minutes is not None:
             return Budget(None, seconds_of(self.minutes))
         if self.epochs is not None:
             return Budget(-(-self.epochs * images // self.batch), None)
-        return Budget(self.steps or STEPS, None)
+        return Budget(self.steps or aim.steps, None)
 
     def _require_device(self) -> None:
         if self.device == "cpu":
