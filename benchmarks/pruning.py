@@ -158,11 +158,19 @@ def recommended(rows: Sequence[Row]) -> Iterator[str]:
         if other is not None:
             better = "pruning" if row.points > other else "the smaller input"
             yield f"{row.name}: {row.points:.2f}, a smaller input of its latency {other:.2f}: take {better}"
+        elif row.kind == PRUNED and (best := no_worse(row, inputs)):
+            yield f"{row.name}: {row.points:.2f}, and {best.name} is no slower with {best.points:.2f}: take that"
         elif row.kind == PRUNED:
             yield f"{row.name}: no input that was measured takes as long: nothing to compare it with"
     ours = [row for row in rows if row.kind != FLOAT]
     best = [one for one in ours if not any(beats(other, one) for other in ours)]
     yield f"Beaten by no other in points, latency and size: {'; '.join(row.name for row in best)}"
+
+
+def no_worse(row: Row, inputs: Sequence[Row]) -> Row | None:
+    """The input that sees most of those that take no longer and see no less; None where there is none."""
+    found = [one for one in inputs if one.latency_ms <= row.latency_ms and one.points >= row.points]
+    return max(found, key=lambda one: one.points, default=None)
 
 
 def beats(one: Row, other: Row) -> bool:

@@ -49,6 +49,10 @@ def test_a_pruned_row_is_held_against_the_input_of_its_latency() -> None:
     assert second == "a third: 40.00, a smaller input of its latency 47.00: take the smaller input"
     assert third.startswith("half: no input")
     assert best == "Beaten by no other in points, latency and size: int8; a tenth; half; small"
+    slow, quick = row("slow", PRUNED, 45, 12), row("quick", PRUNED, 30, 5)
+    said = list(recommended([*ROWS[:2], ROWS[5], slow, quick]))
+    assert said[0] == "slow: 45.00, and int8 is no slower with 49.00: take that"
+    assert said[1].startswith("quick: no input that was measured")
     narrow = Row(name="w4", kind=NARROWER, macs=100, points=47, size_bytes=600, latency_ms=10)
     *_, best = recommended([*ROWS, narrow])
     assert best.endswith("int8; a tenth; half; small; w4")
