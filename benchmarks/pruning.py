@@ -1,11 +1,12 @@
-"""Pruned channels against the same model at a smaller input: two ways to fewer multiply-accumulates, on equal images.
+"""Pruned channels against the same model at a smaller input and at fewer bits, on equal images.
 
-    python benchmarks/pruning.py yolov8-pico scenes --shares 0.1 0.2 0.3 --sides 224 192 --limit 200
+    python benchmarks/pruning.py yolov8-pico scenes --shares 0.1 0.2 0.3 --sides 224 192 --recipes w4a8 --limit 200
 
 All rows are quantised by one recipe, the pruned ones with the step `prune` before its others, and those at a smaller
-input as they are. Latency is that of all files, taken by turns in one process. What is better is told in the end: of a
-pruned row, whether its AP is above what the model has at the inputs that take as long, on the line between those
-beside it; and what no other row beats in both.
+input as they are; rows of fewer bits have recipes of their own. With `--train 20m` each pruned row stands a second
+time, solved anew and trained in codes for so long. Latency is that of all files, taken by turns in one process. What is
+better is told in the end: of a pruned row, whether its AP is above what the model has at the inputs that take as long,
+on the line between those beside it; and what no other row beats in points, latency and size.
 """
 
 from __future__ import annotations
@@ -24,20 +25,24 @@ from markdown_table import markdown
 from smaller_input import at_side
 
 import detquant
+from detquant.algorithms import build_algorithm
 from detquant.errors import DetquantError
 from detquant.graph import summarize
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.memory import processor_name
-from detquant.recipes import Recipe, Step, load_recipe
+from detquant.recipes import Recipe, Stage, Step, load_recipe
 
 HEADER = ("row", "MACs, million", "to all", "{measure}", "drop", "latency, ms", "to float", "size, MB")
 FLOAT = "float"
-PRUNED, SMALLER, WHOLE = "pruned", "smaller", "whole"
+LEARNT = 500
+"""Images that are trained on at most."""
+PRUNED, SMALLER, NARROWER, WHOLE = "pruned", "smaller", "narrower", "whole"
 
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
 Share = Annotated[float, Parameter(validator=Number(gt=0, lte=0.9))]
 Shares = Annotated[list[Share] | None, Parameter(consume_multiple=True)]
 Sides = Annotated[list[Count] | None, Parameter(consume_multiple=True)]
+Names = Annotated[list[str] | None, Parameter(consume_multiple=True)]
 app = App(name="pruning", help="Prints what pruned channels cost and save beside a smaller input, as a Markdown table.")
 
 
@@ -47,7 +52,7 @@ class Row:
 
     Attributes:
         name: what the table calls it.
-        kind: "float", or how it has come to its multiply-accumulates: "whole", "pruned", "smaller".
+        kind: "float", or what was done to it besides quantising: "whole", "pruned", "smaller", "narrower".
         macs: multiply-accumulates of one run.
         points: AP or top-1.
         size_bytes: of the file.
@@ -79,10 +84,16 @@ class Setting:
     limit: int | None
 
 
-def pruned(recipe: Recipe, share: float) -> Recipe:
-    """The recipe with channels pruned first."""
-    steps = (Step("prune", {"share": share}), *recipe.steps)
-    return replace(recipe, name=f"{recipe.name}, {share:.0%} pruned", steps=steps)
+def pruned(recipe: Recipe, share: float, train: str | None = None) -> Recipe:
+    """The recipe with channels pruned first, and perhaps trained for so long before biases are corrected."""
+    before = [step for step in recipe.steps if build_algorithm(step.name, step.options).stage < Stage.WEIGHTS]
+    behind = list(recipe.steps[len(before) :])
+    name = f"{recipe.name}, {share:.0%} pruned"
+    if train is not None:
+        taught = [Step("refit", {}), Step("finetune", {"minutes": train, "images": LEARNT})]
+        behind = [*taught, *(step for step in behind if step.name not in ("refit", "finetune"))]
+        name += f", trained {train}"
+    return replace(recipe, name=name, steps=(Step("prune", {"share": share}), *before, *behind))
 
 
 def quantized(detector: Detector, kind: str, name: str, setting: Setting, folder: Path) -> tuple[Row, Row, Path]:
@@ -147,16 +158,28 @@ def recommended(rows: Sequence[Row]) -> Iterator[str]:
         if other is not None:
             better = "pruning" if row.points > other else "the smaller input"
             yield f"{row.name}: {row.points:.2f}, a smaller input of its latency {other:.2f}: take {better}"
+        elif row.kind == PRUNED and (best := no_worse(row, inputs)):
+            yield f"{row.name}: {row.points:.2f}, and {best.name} is no slower with {best.points:.2f}: take that"
         elif row.kind == PRUNED:
             yield f"{row.name}: no input that was measured takes as long: nothing to compare it with"
     ours = [row for row in rows if row.kind != FLOAT]
     best = [one for one in ours if not any(beats(other, one) for other in ours)]
-    yield f"Beaten by no other in points and latency: {'; '.join(row.name for row in best)}"
+    yield f"Beaten by no other in points, latency and size: {'; '.join(row.name for row in best)}"
+
+
+def no_worse(row: Row, inputs: Sequence[Row]) -> Row | None:
+    """The input that sees most of those that take no longer and see no less; None where there is none."""
+    found = [one for one in inputs if one.latency_ms <= row.latency_ms and one.points >= row.points]
+    return max(found, key=lambda one: one.points, default=None)
 
 
 def beats(one: Row, other: Row) -> bool:
-    """Whether a row is no worse in both, and better in one."""
-    pairs = ((one.points, other.points), (-one.latency_ms, -other.latency_ms))
+    """Whether a row is no worse in all, and better in one."""
+    pairs = (
+        (one.points, other.points),
+        (-one.latency_ms, -other.latency_ms),
+        (-one.size_bytes, -other.size_bytes),
+    )
     return all(a >= b for a, b in pairs) and any(a > b for a, b in pairs)
 
 
@@ -168,6 +191,8 @@ def table(
     recipe: str = "w8a8",
     shares: Shares = None,
     sides: Sides = None,
+    recipes: Names = None,
+    train: str | None = None,
     calib: Count = 128,
     limit: Count | None = None,
     runs: Count = 50,
@@ -180,6 +205,8 @@ def table(
         recipe: By which all rows are quantised.
         shares: Of the multiply-accumulates that are pruned, a row each; 0.1, 0.2 and 0.3 unless given.
         sides: Of smaller inputs, pixels, a row each.
+        recipes: Of fewer bits, a row each.
+        train: How long pruned rows are trained, a row more each: "20m"; needs the extra torch.
         calib: Number of calibration images.
         limit: Measure on the first so many validation images only.
         runs: How often each file is timed.
@@ -190,10 +217,14 @@ def table(
         folder = Path(name)
         first, whole, path = quantized(detector, WHOLE, basis.name, setting, folder)
         rows, files = [first, whole], list[Detector | Path]([detector, path])
-        for share in shares or (0.1, 0.2, 0.3):
-            one = pruned(basis, share)
-            _, row, path = quantized(detector, PRUNED, one.name, replace(setting, recipe=one), folder)
-            rows, files = [*rows, row], [*files, path]
+        made = [
+            pruned(basis, share, time) for share in shares or (0.1, 0.2, 0.3) for time in dict.fromkeys((None, train))
+        ]
+        narrower = [load_recipe(name) for name in recipes or ()]
+        for kind, several in ((PRUNED, made), (NARROWER, narrower)):
+            for one in several:
+                _, row, path = quantized(detector, kind, one.name, replace(setting, recipe=one), folder)
+                rows, files = [*rows, row], [*files, path]
         for side in sides or ():
             title = f"{basis.name} at {side} px"
             _, row, path = quantized(at_side(model, side), SMALLER, title, setting, folder)

@@ -6,7 +6,20 @@ from pathlib import Path
 
 import pruning
 import pytest
-from pruning import FLOAT, PRUNED, SMALLER, WHOLE, Row, Setting, at_latency, cells, pruned, quantized, recommended
+from pruning import (
+    FLOAT,
+    NARROWER,
+    PRUNED,
+    SMALLER,
+    WHOLE,
+    Row,
+    Setting,
+    at_latency,
+    cells,
+    pruned,
+    quantized,
+    recommended,
+)
 
 import detquant
 from detquant.algorithms import build_steps
@@ -35,7 +48,14 @@ def test_a_pruned_row_is_held_against_the_input_of_its_latency() -> None:
     assert first == "a tenth: 48.50, a smaller input of its latency 48.00: take pruning"
     assert second == "a third: 40.00, a smaller input of its latency 47.00: take the smaller input"
     assert third.startswith("half: no input")
-    assert best == "Beaten by no other in points and latency: int8; a tenth; half; small"
+    assert best == "Beaten by no other in points, latency and size: int8; a tenth; half; small"
+    slow, quick = row("slow", PRUNED, 45, 12), row("quick", PRUNED, 30, 5)
+    said = list(recommended([*ROWS[:2], ROWS[5], slow, quick]))
+    assert said[0] == "slow: 45.00, and int8 is no slower with 49.00: take that"
+    assert said[1].startswith("quick: no input that was measured")
+    narrow = Row(name="w4", kind=NARROWER, macs=100, points=47, size_bytes=600, latency_ms=10)
+    *_, best = recommended([*ROWS, narrow])
+    assert best.endswith("int8; a tenth; half; small; w4")
 
 
 def test_the_step_comes_before_all_others() -> None:
@@ -43,6 +63,16 @@ def test_the_step_comes_before_all_others() -> None:
     build_steps(made)
     assert [step.name for step in made.steps] == ["prune", "guard", "ranges", "placement", "bias_correction"]
     assert made.steps[0].options == {"share": 0.25} and made.name == "w8a8, 25% pruned"
+
+
+def test_training_comes_before_biases_are_corrected() -> None:
+    pytest.importorskip("torch", reason="the extra torch is not installed")
+    for name, last in (("w8a8", ["bias_correction"]), ("w4a4-finetune", [])):
+        made = pruned(load_recipe(name), 0.25, "20m")
+        build_steps(made)
+        names = [step.name for step in made.steps]
+        assert names[0] == "prune" and names[names.index("refit") :] == ["refit", "finetune", *last]
+        assert made.name == f"{name}, 25% pruned, trained 20m"
 
 
 def test_a_row_has_the_figures_of_its_file(tmp_path: Path) -> None:

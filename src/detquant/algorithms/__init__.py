@@ -27,6 +27,7 @@ ALGORITHMS = {
     "prune": "detquant.algorithms.prune:Prune",
     "ranges": "detquant.algorithms.ranges:Ranges",
     "refit": "detquant.algorithms.refit:Refit",
+    "sparsify": "detquant.algorithms.sparsify:Sparsify",
 }
 
 

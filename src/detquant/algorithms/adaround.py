@@ -12,12 +12,13 @@ It starts from the codes that stand: the nearest ones, or what a step before it 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 from detquant.algorithms._base import Context
 from detquant.algorithms.options import Count, NotNegative, Positive, Share, Whole
-from detquant.algorithms.reconstruction.settings import Settings, require_torch
+from detquant.algorithms.reconstruction.settings import NEVER_AFTER, Settings, require_torch
 from detquant.algorithms.reconstruction.telling import told_of
 from detquant.calibration import QuantModel
 from detquant.recipes import Stage
@@ -40,7 +41,7 @@ class AdaRound:
 
     name: ClassVar[str] = "adaround"
     stage: ClassVar[Stage] = Stage.WEIGHTS
-    never_after: ClassVar[tuple[str, ...]] = ("cluster",)
+    never_after: ClassVar[Mapping[str, str]] = NEVER_AFTER
 
     images: Count = 64
     iterations: Count = 300

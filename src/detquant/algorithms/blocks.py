@@ -8,12 +8,13 @@ steps are learnt too (Esser et al. 2020, LSQ). What a block is: see `reconstruct
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 from detquant.algorithms._base import Context
 from detquant.algorithms.options import Count, NotNegative, Positive, Share, Whole
-from detquant.algorithms.reconstruction.settings import Settings, require_torch
+from detquant.algorithms.reconstruction.settings import NEVER_AFTER, Settings, require_torch
 from detquant.algorithms.reconstruction.telling import told_of
 from detquant.calibration import QuantModel
 from detquant.recipes import Stage
@@ -39,7 +40,7 @@ class Blocks:
 
     name: ClassVar[str] = "blocks"
     stage: ClassVar[Stage] = Stage.WEIGHTS
-    never_after: ClassVar[tuple[str, ...]] = ("cluster",)
+    never_after: ClassVar[Mapping[str, str]] = NEVER_AFTER
 
     images: Count = 64
     iterations: Count = 400

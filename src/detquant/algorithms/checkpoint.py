@@ -72,7 +72,8 @@ def digest_of(qm: QuantModel, *settings: object) -> str:
 
 
 def _arrays(qm: QuantModel) -> Iterator[tuple[str, Array]]:
-    for model in (qm.reference, qm.model):
+    originals = (qm.original.model,) if qm.original else ()
+    for model in (qm.reference, qm.model, *originals):
         for name, value in sorted(model.graph.initializers.items()):
             if value.const_value is not None:
                 yield name, np.asarray(value.const_value.numpy())

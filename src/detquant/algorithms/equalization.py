@@ -90,7 +90,8 @@ class Equalization:
         divided = {name: s for pair, s in zip(pairs, scales, strict=True) for name in pair.between}
         statistics = _refreshed(qm.statistics, _collected(reference, qm, context), divided)
         fresh = calibrate(reference, qm.plan, statistics, context.target.capability)
-        done = replace(fresh, choices=qm.choices, notes=qm.notes_until(Stage.CHOICES))
+        original = qm.original and qm.original.divided_by(divided)
+        done = replace(fresh, original=original, choices=qm.choices, notes=qm.notes_until(Stage.CHOICES))
         paired = dict.fromkeys(node.name or "" for pair in pairs for node in (pair.first, pair.second))
         return done.noted(self, f"equalization: {len(pairs)} pairs of convolutions", operators=paired)
 

@@ -79,7 +79,8 @@ def planned_again(qm: QuantModel, context: Context) -> QuantModel:
     """
     decided = planned(qm, context, qm.observer)
     fresh = calibrate(qm.reference, decided, qm.statistics, context.target.capability, qm.calibrated)
-    return replace(fresh, choices=qm.choices, observer=qm.observer, notes=qm.notes_until(Stage.CHOICES))
+    notes = qm.notes_until(Stage.CHOICES)
+    return replace(fresh, original=qm.original, choices=qm.choices, observer=qm.observer, notes=notes)
 
 
 def planned(qm: QuantModel, context: Context, observer: str | None) -> Plan:

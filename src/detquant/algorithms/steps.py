@@ -22,8 +22,8 @@ def require_order(recipe: str, steps: Sequence[Algorithm]) -> None:
         steps: the steps in the recipe's order.
 
     Raises:
-        RecipeError: their stages do not ascend, a step starts from what another leaves, and there is none such, or a
-            step comes after one whose work it cannot keep.
+        RecipeError: their stages do not ascend, a step starts from what another leaves, and there is none such, or it
+            stands behind one whose work it would break.
     """
     for first, second in pairwise(steps):
         if second.stage < first.stage:
@@ -33,18 +33,15 @@ def require_order(recipe: str, steps: Sequence[Algorithm]) -> None:
                 f"({first.stage}), whose work it would undo: give its steps in the order {order}."
             )
     for place, step in enumerate(steps):
+        for name, why in getattr(step, "never_after", {}).items():
+            if any(before.name == name for before in steps[:place]):
+                raise RecipeError(f"Recipe '{recipe}' has the step '{step.name}' after '{name}': {why}.")
         wanted = getattr(step, "starts_from", ())
         if wanted and not any(before.name in wanted for before in steps[:place]):
             solving, *others = (f"'{name}'" for name in wanted)
             raise RecipeError(
                 f"Recipe '{recipe}' has the step '{step.name}', which starts from weights that another step has "
                 f"solved, and none before it does: put {solving} before it, or {' or '.join(others)}."
-            )
-        undone = [before.name for before in steps[:place] if before.name in getattr(step, "never_after", ())]
-        if undone:
-            raise RecipeError(
-                f"Recipe '{recipe}' has the step '{step.name}' after '{undone[0]}', and cannot keep the few codes that "
-                f"it has given layers: leave one of the two out, or let 'refit' or 'finetune' follow, which keep them."
             )
 
 

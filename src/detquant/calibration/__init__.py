@@ -11,6 +11,7 @@ from detquant.calibration.invariants import invariant_violation, weight_limits
 from detquant.calibration.limits import WeightLimits
 from detquant.calibration.note import Note, Speaker
 from detquant.calibration.observers import OBSERVERS, Observer, TensorView, observer
+from detquant.calibration.original import Left, Original
 from detquant.calibration.quant_model import QuantModel
 from detquant.calibration.statistics import Statistics, statistics_key
 from detquant.calibration.weights import WeightGrid, weight_grid, weight_on_grid
@@ -22,8 +23,10 @@ __all__ = [
     "Feed",
     "Feeds",
     "Images",
+    "Left",
     "Note",
     "Observer",
+    "Original",
     "QuantModel",
     "Speaker",
     "Statistics",

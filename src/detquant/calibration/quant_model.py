@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from detquant.calibration.allowed_codes import AllowedCodes
 from detquant.calibration.note import Note, Speaker
+from detquant.calibration.original import Original
 from detquant.calibration.statistics import Statistics
 from detquant.graph.qdq import insert_qdq
 from detquant.numerics import QuantParams
@@ -22,6 +23,7 @@ class QuantModel:
     Attributes:
         model: the float graph, weights and biases as the algorithms left them.
         reference: the float graph that is approximated.
+        original: the float graph that was given, where a step has taken channels away from ``reference``.
         plan: the decision.
         params: grid of each root tensor (see `Plan.root`).
         weights: grid of each weight in codes, by the name of the operator that reads it.
@@ -40,6 +42,7 @@ class QuantModel:
     params: Mapping[str, QuantParams]
     weights: Mapping[str, QuantParams]
     statistics: Statistics
+    original: Original | None = None
     allowed: Mapping[str, AllowedCodes] = field(default_factory=dict)
     choices: Mapping[str, Choice] = field(default_factory=dict)
     observer: str | None = None

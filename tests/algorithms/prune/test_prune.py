@@ -10,11 +10,14 @@ import pytest
 import detquant
 from detquant.algorithms import build_algorithm, take_steps
 from detquant.algorithms.prune import Prune
+from detquant.algorithms.replan import keep_more_float
 from detquant.calibration import Images
-from detquant.errors import CalibrationError, RecipeError
+from detquant.errors import CalibrationError, MissingExtra, RecipeError
 from detquant.graph import prepare
+from detquant.graph.channels import trace
 from detquant.graph.running import OrtRunner, as_bytes
 from detquant.graph.summary import summarize
+from detquant.graph.taps import with_taps_only
 from detquant.graph.traits import bias_of, weight_of
 from detquant.graph.values import constant, static_shape, values_by_name
 from detquant.graph.weights import replace_weight
@@ -150,6 +153,70 @@ def test_magnitudes_choose_the_smallest_weights(net, images, calibrated):
     np.testing.assert_allclose(left, np.delete(deep, range(3, 7), axis=0), rtol=1e-3, atol=1e-5)
 
 
+def test_gradients_say_what_the_heads_lose(begun, images):
+    pytest.importorskip("torch", reason="the extra torch is not installed")
+    from detquant.algorithms.prune.taylor import taylor_costs
+
+    qm, context = begun
+    channels, feeds = trace(qm.reference.graph), images(8, SHAPE)
+    costs = taylor_costs(qm.reference, channels, context.images, context, seed=0)
+    whole = outputs(qm.reference, feeds)
+    lost = dict[int, float]()
+    for place, root in enumerate(channels.roots(channels.layers["expand"].makes).tolist()):
+        bare = qm.reference.clone()  # behind it all is linear or a ReLU of one channel: without it is what it says
+        weight = np.array(constant(weight_of(_named(bare, "expand"))))
+        weight[place] = 0
+        replace_weight(_named(bare, "expand"), weight)
+        lost[root] = float(np.square(outputs(bare, feeds) - whole).mean() / whole.var())
+    ours, wanted = np.array([costs[root] for root in lost]), np.array(list(lost.values()))
+    assert ours.sum() == pytest.approx(wanted.sum(), rel=0.3)
+    assert np.corrcoef(ours, wanted)[0, 1] > 0.8
+    after = Prune(share=0.15, criterion="taylor", ridge=1e9, **FINE)(qm, context)
+    assert made(after.reference)["expand"] < 24
+
+
+def test_gradients_need_torch(monkeypatch):
+    monkeypatch.setattr("detquant.algorithms.reconstruction.settings.find_spec", lambda name: None)
+    with pytest.raises(MissingExtra, match="PyTorch is not installed"):
+        build_algorithm("prune", {"criterion": "taylor"})
+
+
+def test_training_afterwards_comes_near_to_the_network_that_was_given(net, calibrated, images, one_thread):
+    pytest.importorskip("torch", reason="the extra torch is not installed")
+    qm, context = calibrated(net, images(24, SHAPE))
+    pruned = take_steps(qm, [build_algorithm("prune", {"share": 0.4, "multiple": 2, "least": 2})], context)
+    assert pruned.original.model is qm.reference
+    twice = take_steps(pruned, [build_algorithm("prune", {"share": 0.2, **FINE})], context)
+    assert twice.original.model is qm.reference
+    for name, left in twice.original.left.items():
+        shapes = [static_shape(values_by_name(model.graph)[name]) for model in (twice.reference, qm.reference)]
+        assert len(left.places) == shapes[0][left.axis] and left.places.max() < shapes[1][left.axis]
+    assert keep_more_float(pruned, {"last": "x"}, context).original is pruned.original
+    start = take_steps(pruned, [build_algorithm("refit", {})], context)
+    found = take_steps(start, [build_algorithm("finetune", {"steps": 60})], context)
+    feeds = images(36, SHAPE)[24:]
+    wanted = outputs(qm.reference, feeds)
+    far, near = (np.square(outputs(one.qdq(), feeds) - wanted).mean() for one in (start, found))
+    assert near < 0.95 * far
+
+
+def test_what_both_networks_have_is_compared_channel_by_channel(begun, images, one_thread):
+    torch = pytest.importorskip("torch", reason="the extra torch is not installed")
+    from detquant.algorithms.finetune.network import network_of
+
+    qm, context = begun
+    pruned = Prune(share=0.2, **FINE)(qm, context)  # what goes repeats others, so that the rest is as it was
+    [feed] = images(1, SHAPE)
+    for model in (pruned, take_steps(pruned, [build_algorithm("equalization", {})], context)):
+        network = network_of(model, "finetune", "cpu")
+        values, _ = network.exact(torch.from_numpy(feed["x"]))
+        names = {node: network.twin.names[node] for node in network.shown}
+        assert {"c2", "a2", "c3", "a3"} <= set(names.values())
+        found = OrtRunner(with_taps_only(model.reference, dict.fromkeys(names.values()))).run(feed)
+        for node, name in names.items():
+            np.testing.assert_allclose(values[node].numpy(), found[name], atol=0.02)
+
+
 def test_the_same_inputs_make_the_same_bytes(begun):
     qm, context = begun
     one, other = (Prune(share=0.3, **FINE)(qm, context) for _ in range(2))
@@ -193,7 +260,7 @@ def test_an_interrupted_run_goes_on_where_it_was_and_makes_the_same_bytes(begun,
         ({"share": 0.0}, "share = 0.0, expected a number above 0 and of at most 0.9"),
         ({"share": 1.5}, "share = 1.5, expected a number above 0 and of at most 0.9"),
         ({"share": "a third"}, "share = 'a third', expected a number"),
-        ({"criterion": "taylor"}, "criterion = 'taylor', expected 'next_layer' or 'l1'"),
+        ({"criterion": "l2"}, "criterion = 'l2', expected 'next_layer' or 'taylor' or 'l1'"),
         ({"multiple": 0}, "multiple = 0, expected a whole number of at least 1"),
     ],
 )

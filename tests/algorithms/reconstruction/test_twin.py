@@ -28,7 +28,7 @@ def test_both_nets_are_computed_as_the_runtime_does(small_net, narrow, images, t
     qm, _ = narrow(small_net, feeds, 4, 8, target)
     twin = twin_of(qm, "x")
     exact = computed(twin, feeds[0], twin.exact)
-    names = {node: twin.name(node) for node in twin.nodes if node in twin.kinds}
+    names = {node: twin.names[node] for node in twin.nodes if node in twin.kinds}
     expected = OrtRunner(with_taps(qm.reference, names.values())).run(feeds[0])
     for node, name in names.items():
         assert np.allclose(exact[node].numpy(), expected[name], atol=1e-5), name
@@ -46,7 +46,7 @@ def test_every_layer_and_grid_before_the_last_layers_is_named(small_net, narrow,
     twin = twin_of(qm, "x")
     assert set(twin.layers) == set(qm.weights) == {"first", "second", "third", "head"}
     assert set(twin.grids.values()) == set(qm.activations) - {"logits"}
-    assert "tail_sigmoid" not in {twin.name(node) for node in twin.nodes}
+    assert "tail_sigmoid" not in {twin.names[node] for node in twin.nodes}
 
 
 def test_a_tensor_that_is_given_out_in_codes_keeps_its_name(build, narrow):

@@ -47,7 +47,9 @@ class Cluster:
 
     name: ClassVar[str] = "cluster"
     stage: ClassVar[Stage] = Stage.WEIGHTS
-    never_after: ClassVar[tuple[str, ...]] = ("cluster",)
+    never_after: ClassVar[Mapping[str, str]] = {
+        "cluster": "layers have their few codes already; leave one of the two out"
+    }
 
     clusters: Annotated[int, Within(2, 256)] = 16
     keep: tuple[Literal["first", "last", "head"], ...] = ("first", "head")

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import fx
 
+from detquant.algorithms.finetune.smaller import seen
 from detquant.algorithms.finetune.student import Student
 from detquant.algorithms.reconstruction.twin import Function, Values, compute
 from detquant.calibration.probes import channel_axis
@@ -49,17 +50,18 @@ def match_channels(
                 for values in nets:
                     compute([node], values, computed)
             if (name := names.get(node)) in student.biases:
-                _match(student, name, node, rounded, exact, steps=steps)
+                wanted = [seen(network.shown, node, values[node]) for values in exact]
+                _match(student, name, node, rounded, wanted, steps=steps)
             for one in [read for read in node.all_input_nodes if last[read] is node]:
                 for values in (*rounded, *exact):
                     values.pop(one, None)
 
 
 def _match(
-    student: Student, name: str, node: fx.Node, rounded: Sequence[Values], exact: Sequence[Values], *, steps: bool
+    student: Student, name: str, node: fx.Node, rounded: Sequence[Values], exact: Sequence[torch.Tensor], *, steps: bool
 ) -> None:
-    """Matches a layer, and what it has given on the images."""
-    (mean, deviation), (wanted, spread) = (_moments([values[node] for values in net]) for net in (rounded, exact))
+    """Matches a layer, and what it has given on the images, to what the float net gives."""
+    (mean, deviation), (wanted, spread) = _moments([values[node] for values in rounded]), _moments(exact)
     factor = torch.ones_like(mean)
     if steps and student.has_steps_of_channels(name, len(mean)):
         known = (deviation > LEAST) & (spread > LEAST)

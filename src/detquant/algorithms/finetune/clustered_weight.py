@@ -100,7 +100,7 @@ def weight_variable(
         power_of_two: whether its steps are powers of two.
     """
     if allowed is None or allowed.book is None:
-        return WeightVariable(weight, grid, power_of_two=power_of_two)
+        return WeightVariable(weight, grid, allowed.mask if allowed else None, power_of_two=power_of_two)
     return ClusteredWeight(weight, grid, allowed.book, power_of_two=power_of_two)
 
 

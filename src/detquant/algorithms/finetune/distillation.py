@@ -75,7 +75,7 @@ class Distillation:
         sums = {node: [torch.zeros(()), torch.zeros(())] for node in nodes}
         with torch.no_grad():
             for image in images:
-                values, _ = self.network.run(self.network.twin.exact, image)
+                values, _ = self.network.exact(image)
                 for node in nodes:
                     by_channel = _by_channel(values[node])
                     sums[node][0] = sums[node][0] + by_channel.mean(1) / len(images)
@@ -88,7 +88,7 @@ class Distillation:
     def _uncovered(self, image: torch.Tensor) -> dict[fx.Node, torch.Tensor]:
         """Which numbers of each head nobody turns into a probability: 1 there, 0 elsewhere."""
         with torch.no_grad():
-            values, _ = self.network.run(self.network.twin.exact, image)
+            values, _ = self.network.exact(image)
         heads = {node: torch.randn_like(values[node]).requires_grad_() for node in self.network.heads}
         known: Values = {**values, **heads}
         known |= {node: heads[head] for node in values if (head := self.network.twin.source(node)) in heads}
@@ -109,7 +109,7 @@ class Distillation:
             truth: class of each, ``[n]``, or `UNKNOWN`; None to go without labels.
         """
         with torch.no_grad():
-            exact, exact_tails = self.network.run(self.network.twin.exact, images)
+            exact, exact_tails = self.network.exact(images)
         rounded, rounded_tails = self.network.run(functions, images)
         found: Terms = {}
         if self.features:

@@ -28,7 +28,7 @@ from detquant.algorithms.finetune.straight_through import on_grid
 from detquant.algorithms.reconstruction.learnt_powers import snapped
 from detquant.algorithms.reconstruction.tensors import aligned
 from detquant.numerics import QuantParams
-from detquant.numerics.arrays import Floats
+from detquant.numerics.arrays import Bools, Floats
 
 SIXTEENTHS = 16
 """Parts of a grid's range that numbers move in, where a grid has more codes."""
@@ -61,20 +61,25 @@ class WeightVariable(nn.Module):
         weight: real numbers on the grid, in the weight's own shape.
         grid: the grid.
         power_of_two: whether its steps are powers of two.
+        mask: False where a number is 0 and stays so; None where there is no such.
     """
 
     weight: torch.Tensor
     unit: torch.Tensor
     before: torch.Tensor
     zero: torch.Tensor
+    mask: torch.Tensor | None
 
-    def __init__(self, weight: Floats, grid: QuantParams, *, power_of_two: bool = False) -> None:
+    def __init__(
+        self, weight: Floats, grid: QuantParams, mask: Bools | None = None, *, power_of_two: bool = False
+    ) -> None:
         super().__init__()
         self.grid, self.power_of_two = grid, power_of_two
         scale, zero = grid.spread(weight.ndim)
         self.low, self.high = grid.qtype.qmin, grid.qtype.qmax
         for name, array in (("weight", weight), ("before", scale), ("zero", zero)):
             self.register_buffer(name, aligned(array))
+        self.register_buffer("mask", None if mask is None else aligned(mask))
         self.register_buffer("unit", self.before * max(1.0, (self.high - self.low + 1) / SIXTEENTHS))
         self.moved, self.stretched = nn.Parameter(torch.zeros(weight.shape)), nn.Parameter(torch.zeros(scale.shape))
         self.slow = 1.0 / float(np.sqrt(max(weight.size / max(scale.size, 1), 1) * max(self.high, 1)))
@@ -85,7 +90,8 @@ class WeightVariable(nn.Module):
 
     def real(self) -> torch.Tensor:
         """The weight before it is rounded."""
-        return self.weight + self.unit * self.moved
+        moved = self.unit * self.moved
+        return self.weight + (moved if self.mask is None else moved * self.mask)
 
     def codes(self) -> torch.Tensor:
         """The codes as they are now."""

@@ -12,12 +12,13 @@ is an activation, and none of them. A softmax may be written out: exponents of w
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import onnx_ir as ir
 import torch
 from torch import fx
 
+from detquant.algorithms.finetune.smaller import Shown, seen, shown_of
 from detquant.algorithms.reconstruction.twin import Function, Twin, Values, compute, twin_of
 from detquant.calibration import QuantModel
 from detquant.errors import UnsupportedOperator
@@ -57,6 +58,7 @@ class Network:
         readers: what makes probabilities of the heads' numbers.
         stacked: whether the body computes several images at once.
         whole: whether the tail does, too.
+        shown: what the quantised net has of values of a larger float net.
     """
 
     twin: Twin
@@ -66,6 +68,7 @@ class Network:
     readers: tuple[Reader, ...]
     stacked: bool = False
     whole: bool = False
+    shown: Mapping[fx.Node, Shown] = field(default_factory=dict)
 
     def run(self, functions: Mapping[fx.Node, Function], images: torch.Tensor) -> tuple[Values, list[Values]]:
         """Computes the body on images, and the tail on all or on each of them.
@@ -87,6 +90,11 @@ class Network:
         each = [{node: values[node][k : k + 1] for node in read} for k in range(len(images) if self.tail else 0)]
         return values, [compute(self.tail, one, functions) for one in each]
 
+    def exact(self, images: torch.Tensor) -> tuple[Values, list[Values]]:
+        """What the float net gives, as `run`: of each value the channels that the quantised net has."""
+        values, tails = self.run(self.twin.exact, images)
+        return {node: seen(self.shown, node, value) for node, value in values.items()}, tails
+
 
 def network_of(qm: QuantModel, step: str, device: str) -> Network | None:
     """The network of a quantised model; None where no layer has its weight in codes.
@@ -101,13 +109,14 @@ def network_of(qm: QuantModel, step: str, device: str) -> Network | None:
     """
     if not qm.weights:
         return None
+    whole = qm.original.model if qm.original else qm.reference
     tail = find_decode_tail(qm.reference.graph)
     heads = [node.name or "" for node in tail.head_convs]
     functions = {node.name or "": kind for node in tail.nodes if (kind := _reads(node))}
     try:
-        twin = twin_of(qm, step, [*heads, *functions])
+        twin = twin_of(qm, step, [*heads, *functions], whole)
     except UnsupportedOperator:
-        functions, twin = {}, twin_of(qm, step, heads)
+        functions, twin = {}, twin_of(qm, step, heads, whole)
     twin.to(device)
     named = {str(node.meta[OPERATOR]): node for node in twin.nodes if OPERATOR in node.meta}
     ends = tuple(named[name] for name in heads if name in named)
@@ -116,7 +125,8 @@ def network_of(qm: QuantModel, step: str, device: str) -> Network | None:
         Reader(named[name].all_input_nodes[0], kind, axis) for name, (kind, axis) in functions.items() if name in named
     )
     body = tuple(node for node in twin.nodes if node not in behind)
-    found = Network(twin, body, tuple(n for n in twin.nodes if n in behind), ends, readers)
+    tails, shown = tuple(n for n in twin.nodes if n in behind), shown_of(twin, qm.original, device)
+    found = Network(twin, body, tails, ends, readers, shown=shown)
     shape = static_shape(qm.reference.graph.inputs[0])
     if shape is None:
         return found

@@ -1,4 +1,4 @@
-"""How a network is trained."""
+"""How a network is trained, and what that depends on unless an option says it."""
 
 from __future__ import annotations
 
@@ -34,3 +34,25 @@ class Settings:
     heads: float
     labels: bool
     seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aim:
+    """What options are that are not given, by what there is to make good.
+
+    Attributes:
+        steps: how long it is trained.
+        drop: see `Settings`.
+        heads: see there.
+    """
+
+    steps: int
+    drop: float
+    heads: float
+
+
+ROUNDING = Aim(steps=300, drop=0.2, heads=0.1)
+"""Weights stand near where they should: they move by parts of a code, and blocks can give what they gave."""
+CHANNELS = Aim(steps=1000, drop=0.0, heads=1.0)
+"""Channels are missing, and that is more than rounding costs: weights have a long way to go, blocks can no longer give
+all that they gave, and what counts is what the heads make of it."""

@@ -16,10 +16,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
+import onnx_ir as ir
+
 from detquant.algorithms._base import Context
 from detquant.algorithms.checkpoint import Checkpoint, digest_of
 from detquant.algorithms.finetune.budget import Budget, seconds_of
-from detquant.algorithms.finetune.settings import Settings
+from detquant.algorithms.finetune.settings import CHANNELS, ROUNDING, Aim, Settings
 from detquant.algorithms.finetune.silence import Silence
 from detquant.algorithms.options import Count, NotNegative, Positive, Share, Whole, Within
 from detquant.algorithms.reconstruction.settings import FEWEST, held_back, require_torch, spread
@@ -31,8 +33,6 @@ from detquant.recipes import Stage
 if TYPE_CHECKING:
     from detquant.algorithms.finetune.training import Judged
 
-STEPS = 300
-"""Steps where no budget is given."""
 HELD_BACK, FEWEST_JUDGES, MOST_JUDGES = 10, 4, 32
 """One image in so many is held back, and so many at least and, but for a few, at most."""
 FEWEST_IN_BATCH, MOST_IN_BATCH, NUMBERS = 4, 32, 4 * 3 * 256 * 256
@@ -57,7 +57,8 @@ class Finetune:
     """Trains all numbers of the network together.
 
     Attributes:
-        steps: how many steps there are at most; 300 where neither these nor `epochs` nor `minutes` are given.
+        steps: how many steps there are at most; 300, after pruning 1000, where neither these nor `epochs` nor `minutes`
+            are given.
         epochs: how often each image is seen, in place of `steps`.
         minutes: how long it takes by the clock, in place of `steps`: a number, or text such as "20m", "1.5h". Another
             run gives other numbers then.
@@ -68,10 +69,10 @@ class Finetune:
         warmup: share of the budget in which the rates rise; then they fall along a cosine.
         clip: largest norm of a gradient.
         ema: how much of the average over states stays with each step.
-        drop: probability that a number of an activation is not rounded.
+        drop: probability that a number of an activation is not rounded; 0.2, after pruning 0, unless given.
         swings: how often a weight may swing between two codes, as a share of the steps, before it is held at one of
             them; 0 holds none.
-        heads: weight of the heads' loss beside that of the blocks.
+        heads: weight of the heads' loss beside that of the blocks; 0.1, after pruning 1, unless given.
         labels: whether a classifier learns from the labels of its images, too.
         device: "cpu" or "cuda".
         seed: of what is drawn.
@@ -91,9 +92,9 @@ class Finetune:
     warmup: Share = 0.05
     clip: Positive = 1.0
     ema: Annotated[float, Within(0, 0.9999)] = 0.98
-    drop: Share = 0.2
+    drop: Share | None = None
     swings: Share = 0.02
-    heads: NotNegative = 0.1
+    heads: NotNegative | None = None
     labels: bool = False
     device: Literal["cpu", "cuda"] = "cpu"
     seed: Whole = 0
@@ -126,10 +127,12 @@ class Finetune:
         learns, judges = held_back(len(images), every)
         from detquant.algorithms.finetune.run import trained
 
+        aim = CHANNELS if qm.original else ROUNDING
         batch = self.batch or min(batch_for(images), len(learns))
-        budget = self._budget(len(learns), batch)
+        budget = self._budget(len(learns), batch, aim)
         checkpoint = Checkpoint(context.checkpoint(self.name), digest_of(qm, self, len(images)))
-        settings = Settings(**{one.name: getattr(self, one.name) for one in fields(Settings)} | {"batch": batch})
+        given = {one.name: getattr(self, one.name) for one in fields(Settings)} | {"batch": batch}
+        settings = Settings(**{name: getattr(aim, name) if one is None else one for name, one in given.items()})
         found, curve = trained(qm, images, learns, judges, settings, budget, checkpoint, context, self.device)
         least, won = min(judged.loss for judged in curve), found is not None
         kept = "" if won else " That is no clear gain, so the model stays as it was."
@@ -142,12 +145,12 @@ class Finetune:
         )
         return (found or qm).noted(self, sentence, operators=list(qm.weights) if won else ())
 
-    def _budget(self, images: int, batch: int) -> Budget:
+    def _budget(self, images: int, batch: int, aim: Aim) -> Budget:
         if self.minutes is not None:
             return Budget(None, seconds_of(self.minutes))
         if self.epochs is not None:
             return Budget(-(-self.epochs * images // batch), None)
-        return Budget(self.steps or STEPS, None)
+        return Budget(self.steps or aim.steps, None)
 
     def _silence(self, qm: QuantModel, images: Images, context: Context) -> str | None:
         """Why nothing can be learnt from the images; None where something can, or nobody can read the heads."""
@@ -176,6 +179,11 @@ class Finetune:
                 f"Step 'finetune': device = '{self.device}', and PyTorch finds none here: give device = 'cpu', or "
                 f"install the PyTorch that is built for it."
             )
+
+
+def _shown_by(qm: QuantModel) -> ir.Model:
+    """The float model that shows what is to be seen: the one that was given, before channels were pruned."""
+    return qm.original.model if qm.original else qm.reference
 
 
 def batch_for(images: Images) -> int:

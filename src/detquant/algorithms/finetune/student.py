@@ -54,7 +54,7 @@ class Student(nn.Module):
         self.names = tuple(twin.layers)
         self.weights, self.shifts, self.grids = nn.ModuleList(), nn.ParameterDict(), nn.ModuleDict()
         with torch.no_grad():
-            values, _ = network.run(twin.exact, image)
+            values, _ = network.exact(image)
         self.biases, self.sizes = dict[str, torch.Tensor](), dict[str, torch.Tensor]()
         self.matched, self.widened = dict[str, torch.Tensor](), dict[str, torch.Tensor]()
         self.functions: dict[fx.Node, Function] = dict(twin.rounded)

@@ -34,7 +34,8 @@ def calibrated_again(qm: QuantModel, context: Context) -> QuantModel:
     )
     statistics = collector.collect(lambda which: iter(context.images.part(which)), len(context.images))
     fresh = calibrate(model, decided, statistics, context.target.capability)
-    return replace(fresh, choices=qm.choices, observer=qm.observer, notes=qm.notes_until(Stage.GRAPH))
+    notes = qm.notes_until(Stage.GRAPH)
+    return replace(fresh, original=qm.original, choices=qm.choices, observer=qm.observer, notes=notes)
 
 
 def _shown(heads: Heads, outputs: Feed) -> float:

@@ -32,33 +32,43 @@ class Criterion(ABC):
         """These have gone."""
 
 
-class Magnitude(Criterion):
-    """Sum of the magnitudes of the weights that make a channel, as a share of its layer's (Li et al. 2017).
+class Additive(Criterion):
+    """Costs that do not depend on what else goes: those of several channels are their sum.
 
     Args:
-        graph: float.
-        channels: of it.
+        cost: of each channel, by its number; nothing of those that are not there.
     """
 
-    def __init__(self, graph: ir.Graph, channels: Channels) -> None:
-        self._cost = dict[int, float]()
-        for node in graph:
-            layer, weight = channels.layers.get(node.name or ""), constant(weight_of(node))
-            if layer is None or weight is None:
-                continue
-            sums = _by_output(np.abs(np.asarray(weight, np.float64)), node, layer)
-            shares = sums / max(float(sums.sum()), 1e-30)
-            for root, share in zip(channels.roots(layer.makes).tolist(), shares.tolist(), strict=True):
-                self._cost[root] = self._cost.get(root, 0.0) + share
+    def __init__(self, cost: Mapping[int, float]) -> None:
+        self._cost = dict(cost)
 
     def cheapest(self, roots: Ints, count: int) -> tuple[Ints, float]:
-        """Those of the smallest weights."""
+        """Those of the smallest costs."""
         costs = np.array([self._cost.get(root, 0.0) for root in roots.tolist()])
         chosen = np.argsort(costs, kind="stable")[:count]
         return roots[chosen], float(costs[chosen].sum())
 
     def remove(self, roots: Ints) -> None:
         """Costs stay what they are."""
+
+
+def magnitudes(graph: ir.Graph, channels: Channels) -> dict[int, float]:
+    """Sum of the magnitudes of the weights that make a channel, as a share of its layer's (Li et al. 2017).
+
+    Args:
+        graph: float.
+        channels: of it.
+    """
+    cost = dict[int, float]()
+    for node in graph:
+        layer, weight = channels.layers.get(node.name or ""), constant(weight_of(node))
+        if layer is None or weight is None:
+            continue
+        sums = _by_output(np.abs(np.asarray(weight, np.float64)), node, layer)
+        shares = sums / max(float(sums.sum()), 1e-30)
+        for root, share in zip(channels.roots(layer.makes).tolist(), shares.tolist(), strict=True):
+            cost[root] = cost.get(root, 0.0) + share
+    return cost
 
 
 def _by_output(weight: Doubles, node: ir.Node, layer: Layer) -> Doubles:

@@ -4,7 +4,7 @@
 2. Those go that cost least for the multiply-accumulates that they save (`choice`), by what the layers that read them
    lose of their outputs (`contributions`; He et al. 2017, Channel Pruning for Accelerating Very Deep Neural Networks,
    chooses by that as well) and what the heads see of it (`reach`), or by the magnitude of their weights (Li et al.
-   2017, Pruning Filters for Efficient ConvNets).
+   2017, Pruning Filters for Efficient ConvNets), or by gradients of the heads (`taylor`; Molchanov et al. 2019).
 3. What is left is solved anew by least squares (`solving`).
 
 The pruned graph then takes the float one's place: it is planned and calibrated anew, and later steps come near to it.
@@ -31,15 +31,17 @@ from detquant.algorithms.prune.again import calibrated_again
 from detquant.algorithms.prune.bundles import find_bundles
 from detquant.algorithms.prune.choice import Choice
 from detquant.algorithms.prune.contributions import measured
-from detquant.algorithms.prune.criteria import Criterion, Magnitude, NextLayers
+from detquant.algorithms.prune.criteria import Additive, Criterion, NextLayers, magnitudes
 from detquant.algorithms.prune.reach import reaches
 from detquant.algorithms.prune.solving import SolvedLayers, solve
 from detquant.algorithms.prune.telling import operators_of, sentence
-from detquant.calibration import Images, QuantModel
+from detquant.algorithms.reconstruction.settings import require_torch
+from detquant.calibration import Images, Left, Original, QuantModel
 from detquant.errors import RecipeError
 from detquant.graph.channels import Channels, trace, without_channels
 from detquant.graph.running import OrtRunner
 from detquant.graph.summary import summarize
+from detquant.numerics.arrays import Ints
 from detquant.recipes import Stage
 
 
@@ -50,7 +52,7 @@ class Prune:
     Attributes:
         share: of the multiply-accumulates that is removed.
         criterion: by what channels are chosen: "next_layer" for what the next layers lose on calibration images, "l1"
-            for the magnitude of weights.
+            for the magnitude of weights, "taylor" for what the heads lose by their gradients, with the extra torch.
         multiple: channels of a layer that are left are a multiple of this, or as many as they were.
         least: channels that are left of a layer.
         images: how many calibration images are looked at, at most.
@@ -64,13 +66,17 @@ class Prune:
     stage: ClassVar[Stage] = Stage.GRAPH
 
     share: Annotated[float, Within(0, 0.9, above=True)] = 0.3
-    criterion: Literal["next_layer", "l1"] = "next_layer"
+    criterion: Literal["next_layer", "taylor", "l1"] = "next_layer"
     multiple: Count = 8
     least: Count = 8
     images: Count = 128
     samples: Count = 400
     ridge: NotNegative | None = None
     seed: Whole = 0
+
+    def __post_init__(self) -> None:
+        if self.criterion == "taylor":
+            require_torch()
 
     def __call__(self, qm: QuantModel, context: Context) -> QuantModel:
         """The model with fewer channels, planned and calibrated anew.
@@ -100,7 +106,8 @@ class Prune:
             solved.finish()
         damages = [_damage(model, context) for model in (bare, pruned)]
         said = sentence(self, qm.reference, pruned, channels, gone, images=len(images), damages=damages)
-        again = calibrated_again(replace(qm, reference=pruned), context)
+        original = (qm.original or Original(model=qm.reference, left={})).without(_left(channels, gone))
+        again = calibrated_again(replace(qm, reference=pruned, original=original), context)
         return again.noted(self, said, operators=operators_of(channels, gone))
 
     def _chosen(
@@ -111,7 +118,7 @@ class Prune:
         floats: FloatSide,
         images: Images,
         context: Context,
-    ) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    ) -> Ints:
         """The channels that go."""
         bundles = find_bundles(channels, forms)
         if all(one.next_count(len(one.roots), self.multiple, self.least) == len(one.roots) for one in bundles):
@@ -124,21 +131,45 @@ class Prune:
                 f"{self.multiple}: {found}. Give smaller values of 'least' and 'multiple', or leave the step out of "
                 f"the recipe."
             )
-        criterion: Criterion = Magnitude(model.graph, channels)
-        if self.criterion == "next_layer":
-            readers = measured(model, channels, forms, floats, images, context)
-            spread = {name: one.variance / channels.layers[name].makes.size for name, one in readers.items()}
-            reach = reaches(model, spread, images, seed=self.seed, threads=context.threads)
-            criterion = NextLayers(readers, reach)
+        criterion = self._criterion(model, channels, forms, floats, images, context)
         macs = summarize(model.graph).macs
         choice = Choice(channels, bundles, criterion, macs=macs, multiple=self.multiple, least=self.least)
         return choice.take(self.share).gone
+
+    def _criterion(
+        self,
+        model: ir.Model,
+        channels: Channels,
+        forms: Mapping[str, LayerForm],
+        floats: FloatSide,
+        images: Images,
+        context: Context,
+    ) -> Criterion:
+        if self.criterion == "l1":
+            return Additive(magnitudes(model.graph, channels))
+        if self.criterion == "taylor":
+            from detquant.algorithms.prune.taylor import taylor_costs
+
+            return Additive(taylor_costs(model, channels, images, context, seed=self.seed))
+        readers = measured(model, channels, forms, floats, images, context)
+        spread = {name: one.variance / channels.layers[name].makes.size for name, one in readers.items()}
+        return NextLayers(readers, reaches(model, spread, images, seed=self.seed, threads=context.threads))
 
 
 def _forms(model: ir.Model, channels: Channels) -> dict[str, LayerForm]:
     """The layers that can be solved anew, by name, in the graph's order."""
     layers = (node for node in model.graph if node.name in channels.layers)
     return {node.name or "": form for node in layers if (form := layer_form(node)) is not None}
+
+
+def _left(channels: Channels, gone: Ints) -> dict[str, Left]:
+    """What is left of each value that loses channels, by its name."""
+    stays = {name: ~np.isin(channels.roots(lane.atoms), gone) for name, lane in channels.lanes.items()}
+    return {
+        name: Left(axis=channels.lanes[name].axis, places=np.flatnonzero(here))
+        for name, here in stays.items()
+        if not here.all()
+    }
 
 
 def _damage(model: ir.Model, context: Context) -> float | None:

@@ -102,7 +102,9 @@ class Learner(nn.Module):
         for k, name in enumerate(unit.layers):
             exact, nearest = nearest_codes(qm, name, limits[name])
             untouched = np.array_equal(nearest, start.codes[name])
-            self.weights.append(RoundingVariables(start.codes[name], qm.weights[name], exact if untouched else None))
+            allowed, grid = limits[name].allowed, qm.weights[name]
+            mask = None if allowed is None else allowed.mask
+            self.weights.append(RoundingVariables(start.codes[name], grid, exact if untouched else None, mask))
             if settings.biases and (channels := self._channels(name, integer=name in qm.plan.integer)):
                 self.shifts[str(k)] = nn.Parameter(torch.zeros(channels))
         grids = {node: tensor for node, tensor in twin.grids.items() if node in unit.nodes}

@@ -14,6 +14,7 @@ error of rounding to the nearest from 20, and 0.17 from 8.
 2. One that an earlier step has moved (least squares, compensated rounding) stands elsewhere for a reason, which is in
    all its codes together. It starts from the codes, and each may go one step either way: ``low = code - 1``, ``n = 2``.
    So do single codes of case 1 that are clipped, or drawn in by a limit.
+3. A code that a mask says is 0 has no step to go: it is 0 while others are learnt, and they learn to do without it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from torch import nn
 
 from detquant.algorithms.reconstruction.tensors import aligned
 from detquant.numerics import QuantParams
-from detquant.numerics.arrays import Floats, Ints
+from detquant.numerics.arrays import Bools, Floats, Ints
 
 ZETA, GAMMA = 1.1, -0.1
 ITS_SIDE = 0.01
@@ -40,13 +41,14 @@ class RoundingVariables(nn.Module):
         codes: the codes that stand, in the weight's own shape.
         grid: their grid.
         exact: the float weight that these are nearest to; None where they stand elsewhere (case 2).
+        mask: False where a code is 0 and stays so (case 3); None where there is no such.
     """
 
     low: torch.Tensor
     steps: torch.Tensor
     scale: torch.Tensor
 
-    def __init__(self, codes: Ints, grid: QuantParams, exact: Floats | None) -> None:
+    def __init__(self, codes: Ints, grid: QuantParams, exact: Floats | None, mask: Bools | None = None) -> None:
         super().__init__()
         scale, zero = grid.spread(codes.ndim)
         stands = np.asarray(codes - zero, np.float64)
@@ -60,6 +62,8 @@ class RoundingVariables(nn.Module):
             on_its_side = np.where(up > 0, np.maximum(fraction, 0.5 + ITS_SIDE), np.minimum(fraction, 0.5 - ITS_SIDE))
             low, steps = np.where(near, floor, low), np.where(near, 1.0, steps)
             soft = np.where(near, on_its_side, soft)
+        if mask is not None:
+            low, steps = np.where(mask, low, 0.0), np.where(mask, steps, 0.0)
         self.most = grid.qtype.qmin - zero.min(), grid.qtype.qmax - zero.max()
         self.variable = nn.Parameter(aligned(np.log((soft - GAMMA) / (ZETA - soft))))
         self.register_buffer("low", aligned(low))

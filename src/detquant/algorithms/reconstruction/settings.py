@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -45,6 +46,13 @@ class Settings:
     biases: bool
     activation_steps: bool
     seed: int
+
+
+NEVER_AFTER: Mapping[str, str] = {
+    "cluster": "it cannot keep the few codes that layers have then; leave one of the two out, or let 'refit' or "
+    "'finetune' follow, which keep them"
+}
+"""Steps that learnt rounding would undo, and why."""
 
 
 def require_torch() -> None:

@@ -37,7 +37,8 @@ class Twin:
         exact: what it computes in the float net.
         kinds: operator type of each node that calls one.
         layers: the node of each layer whose weight is in codes, by the layer's name.
-        grids: the module and the tensor of each node that is a grid.
+        grids: the tensor of each node that is a grid.
+        names: the tensor that each node gives, as the model calls it.
     """
 
     nodes: tuple[fx.Node, ...]
@@ -47,6 +48,7 @@ class Twin:
     kinds: Mapping[fx.Node, str]
     layers: Mapping[str, fx.Node]
     grids: Mapping[fx.Node, str]
+    names: Mapping[fx.Node, str]
     _owners: tuple[fx.GraphModule, ...] = field(repr=False)  # torch keeps a graph only as long as its module
 
     def layer(self, node: fx.Node) -> Layer:
@@ -72,10 +74,6 @@ class Twin:
         for module in self._owners:
             module.to(device)
 
-    def name(self, node: fx.Node) -> str:
-        """The tensor that a node gives, as the model calls it."""
-        return self.grids.get(node) or str(node.meta.get(TENSOR) or node.name)
-
 
 def compute(nodes: Sequence[fx.Node], values: Values, functions: Functions) -> Values:
     """Computes nodes in their order.
@@ -90,13 +88,14 @@ def compute(nodes: Sequence[fx.Node], values: Values, functions: Functions) -> V
     return values
 
 
-def twin_of(qm: QuantModel, step: str, ends: Collection[str] = ()) -> Twin:
+def twin_of(qm: QuantModel, step: str, ends: Collection[str] = (), exact: ir.Model | None = None) -> Twin:
     """The two nets of a quantised model; empty where no layer has its weight in codes.
 
     Args:
         qm: the model.
         step: name of the step that wants them, for messages.
         ends: names of the operators at which the graph is to end; none for the last layers.
+        exact: the float net, whose operators have the same names; `QuantModel.reference` unless it is given.
 
     Raises:
         UnsupportedOperator: an operator before the last layer has no counterpart in torch.
@@ -104,15 +103,16 @@ def twin_of(qm: QuantModel, step: str, ends: Collection[str] = ()) -> Twin:
     qdq = qm.qdq()
     last = [node for node in qdq.graph if node.name in ends] or last_layers(qdq.graph, qm.weights)
     cut = with_taps_only(qdq, [node.outputs[0].name or "" for node in last])
-    plain = {node.name: node for node in qm.reference.graph}
+    whole = qm.reference if exact is None else exact
+    plain = {node.name: node for node in whole.graph}
     names = [plain[node.name].outputs[0].name or "" for node in last]
     try:
-        rounded, exact = as_module(cut), as_module(with_taps_only(qm.reference, names))
+        modules = as_module(cut), as_module(with_taps_only(whole, names))
     except UnsupportedOperator as error:
         raise UnsupportedOperator(f"The step '{step}' computes in PyTorch. {error} Or leave the step out.") from error
-    for module in (rounded, exact):
+    for module in modules:
         module.requires_grad_(False)
-    return _joined(rounded, exact, {node.name or "": node for node in qm.model.graph}, qm.weights.keys())
+    return _joined(*modules, {node.name or "": node for node in qm.model.graph}, qm.weights.keys())
 
 
 def last_layers(graph: ir.Graph, names: Mapping[str, Any]) -> list[ir.Node]:
@@ -149,7 +149,8 @@ def _joined(rounded: fx.GraphModule, exact: fx.GraphModule, operators: Mapping[s
             grids[node] = _tensor(node.all_input_nodes[0], operators)
         if node.op.startswith("call"):
             nodes.append(node)
-    return Twin(tuple(nodes), inputs, of_rounded, of_exact, kinds, layers, grids, (rounded, exact))
+    names = {node: grids.get(node) or _tensor(node, operators) for node in nodes}
+    return Twin(tuple(nodes), inputs, of_rounded, of_exact, kinds, layers, grids, names, (rounded, exact))
 
 
 def _same(data: torch.Tensor) -> torch.Tensor:

@@ -149,7 +149,7 @@ class _Walk:
                 values: Values = {node: tensors[node].read([image]) for node in unit.inputs}
                 compute(unit.nodes, values, functions)
                 for node, kept in made.items():
-                    self.shelf.put(kept, values[node], self.twin.name(node), image)
+                    self.shelf.put(kept, values[node], self.twin.names[node], image)
         tensors |= made
         return made
 
