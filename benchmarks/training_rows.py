@@ -10,12 +10,13 @@ from lowbit_rows import CIFAR20, CIFAR56, DROP, FILE, LATENCY, MOBILENET
 from lowbit_rows import Case as EightBits
 
 from detquant.algorithms import build_algorithm
+from detquant.algorithms.finetune.step import Finetune
 from detquant.recipes import Recipe, Stage, Step
 
 WON = "won back, %"
 """What of refit's loss training has to give back; `DROP`, `FILE`, `LATENCY` are those of `lowbit.py`."""
 FINETUNE, REFIT = "finetune", "refit"
-SOLVING = ("refit", "adaround", "blocks")
+SOLVING = Finetune.starts_from
 """Steps that training may start from."""
 
 

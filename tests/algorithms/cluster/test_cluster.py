@@ -142,9 +142,7 @@ def test_what_cannot_keep_books_is_refused(later):
     if later != "cluster":
         pytest.importorskip("torch", reason="the extra torch is not installed")
     recipe = Recipe(name="mine", rules=load_recipe("w8a8").rules, steps=(Step("cluster"), Step(later)))
-    with pytest.raises(
-        RecipeError, match=rf"'mine' has the step '{later}' after 'cluster': it cannot keep the few codes"
-    ):
+    with pytest.raises(RecipeError, match=rf"'mine' has the step '{later}' after 'cluster': .*few codes"):
         build_steps(recipe)
     with pytest.raises(RecipeError, match=r"'lapq' \(grids\) after 'cluster' \(weights\), whose work it would undo"):
         build_steps(replace(recipe, steps=(Step("cluster"), Step("lapq"))))

@@ -26,7 +26,7 @@ def walked(swings: Oscillations, weight: WeightVariable, steps: range) -> None:
     """One number swings between codes 2 and 3, mostly at 3; one goes from code to code; one stands."""
     for step in steps:
         weight.moved.data[0] = torch.tensor([0.0 if step % 5 == 0 else 1.0, 0.02 * step, 0.2])
-        swings.hold()
+        swings.hold(1.0)
 
 
 def test_what_swings_is_held_at_the_code_where_it_was_more_often() -> None:
@@ -35,10 +35,10 @@ def test_what_swings_is_held_at_the_code_where_it_was_more_often() -> None:
     walked(swings, weight, range(120))
     assert swings.count == 1
     weight.moved.data[0, SWINGING] = 0.0
-    swings.hold()
+    swings.hold(1.0)
     assert weight.codes()[0].tolist() == [3.0, -1.0, 1.0]
     weight.stretched.data.fill_(0.2)  # the step goes on being learnt, and the code stays
-    swings.hold()
+    swings.hold(1.0)
     assert weight.codes()[0, SWINGING] == 3.0
 
 
@@ -59,3 +59,12 @@ def test_without_a_threshold_none_is_held() -> None:
     swings = Oscillations([weight], 0.0)
     walked(swings, weight, range(40))
     assert swings.count == 0 and not swings.arrays()
+
+
+def test_in_the_beginning_none_is_held() -> None:
+    weight = variable()
+    swings = Oscillations([weight], 0.05)
+    for step in range(60):
+        weight.moved.data[0] = torch.tensor([float(step % 2), 0.0, 0.2])
+        swings.hold(0.0 if step < 59 else 1.0)
+        assert swings.count == (step == 59)

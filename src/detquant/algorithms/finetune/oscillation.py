@@ -5,7 +5,9 @@ code of a weight after step t, it swings at t where it changes against the way o
 
     f_t = m [it swings] + (1 - m) f_(t-1)        p_t = m q_t + (1 - m) p_(t-1)
 
-and where ``f`` passes a threshold the weight is held at the code nearest to ``p``, for the rest of the training.
+and where ``f`` passes a threshold the weight is held at the code nearest to ``p``, for the rest of the training. The
+threshold falls, as there: to its share-th power of what it is in the end, so that nothing is held while rates are high and
+weights are still on their way.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ class Oscillations:
 
     Args:
         weights: the weights.
-        threshold: how often a weight may swing, as a share of the steps; 0 holds none.
+        threshold: how often a weight may swing in the end, as a share of the steps; 0 holds none.
     """
 
     def __init__(self, weights: Sequence[WeightVariable], threshold: float) -> None:
@@ -39,8 +41,13 @@ class Oscillations:
             held = torch.full_like(code, NOT_HELD)
             self._kept.append({"code": code, "mean": code, "way": none, "often": none.clone(), "held": held})
 
-    def hold(self) -> None:
-        """Looks at the codes after a step, and holds what swings too often."""
+    def hold(self, share: float) -> None:
+        """Looks at the codes after a step, and holds what swings too often.
+
+        Args:
+            share: share of the training that is done, 0 to 1.
+        """
+        threshold = self._threshold**share
         with torch.no_grad():
             for one, kept in zip(self._weights, self._kept, strict=True):
                 code = one.codes()
@@ -51,7 +58,7 @@ class Oscillations:
                 kept["way"] = torch.where(change != 0, change, kept["way"])
                 kept["code"] = code
                 free = torch.isnan(kept["held"])
-                kept["held"] = torch.where(free & (kept["often"] > self._threshold), kept["mean"].round(), kept["held"])
+                kept["held"] = torch.where(free & (kept["often"] > threshold), kept["mean"].round(), kept["held"])
                 one.stand(kept["held"])
 
     @property

@@ -132,7 +132,7 @@ class Training:
             total += float(loss.detach())
         if math.isfinite(total):
             self.state.move(learning_rate(share, self.settings.warmup), self.settings.clip)
-            self.swings.hold()
+            self.swings.hold(share)
         return math.isfinite(total)
 
     def _chosen(self, step: int) -> list[int]:
