@@ -6,8 +6,8 @@ code of a weight after step t, it swings at t where it changes against the way o
     f_t = m [it swings] + (1 - m) f_(t-1)        p_t = m q_t + (1 - m) p_(t-1)
 
 and where ``f`` passes a threshold the weight is held at the code nearest to ``p``, for the rest of the training. The
-threshold falls, as there: to its share-th power of what it is in the end, so that nothing is held while rates are high and
-weights are still on their way.
+threshold falls, as there: when a share of the training is done, it is the share-th power of what it is in the end, so
+nothing is held while rates are high and weights are still on their way.
 """
 
 from __future__ import annotations
