@@ -164,6 +164,7 @@ def test_quantize_passes_everything_on(square_model, square_data, tmp_path, monk
         "max_drop": None,
         "sensitivity": None,
         "work": Path("squares-w8a8"),
+        "train": None,
     }
     assert json.loads(json_file.read_text())["recipe"] == "w8a8"
     assert (Path("squares-w8a8") / "report.json").is_file()
