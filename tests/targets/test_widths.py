@@ -143,3 +143,10 @@ def test_what_is_float_anyway_has_nothing_to_say(quantised, small_net):
 def test_widths_that_a_target_cannot_run_are_refused(small_net, name, bits, kernels):
     with pytest.raises(RecipeError, match=f"on {name} activations of {bits} bits, and its kernels take {kernels}: "):
         plan(small_net, widths(bits), load_target(name).capability)
+
+
+def test_layers_that_the_runtime_fused_in_float_are_counted(quantised):
+    """Codes around zero do not say what a Relu says, so ONNX Runtime fuses it with the layer before it, in float."""
+    target, made = load_target("ort"), quantised("ort", load_recipe("w8a8-symmetric"))
+    [told] = target.finish(target.lower(made.qdq()), None)[1]
+    assert f"runs 2 of the {LAYERS} layers that the plan has on codes in float" in told and "'second'" in told

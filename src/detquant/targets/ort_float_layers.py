@@ -12,6 +12,8 @@ from detquant.integer.on_codes import activation_behind, on_codes
 
 INTEGER = ("QLinearConv", "QLinearMatMul", "QGemm")
 """Layers on codes, as the runtime writes them."""
+FUSED = {("com.microsoft", "FusedConv"): "Conv"}
+"""A layer in float that took the activation behind it in, and what it was."""
 SHOWN = 3
 LEFT = (
     "ONNX Runtime runs {count} of the {of} layers that the plan has on codes in float, between DequantizeLinear and "
@@ -26,6 +28,9 @@ def said_of_float_layers(rewritten: bytes) -> tuple[str, ...]:
         rewritten: an ONNX file as the runtime rewrites it, see `detquant.graph.running.optimised`.
     """
     graph = ir.from_proto(onnx.load_from_string(rewritten)).graph
+    for node in graph:
+        if (kind := FUSED.get((node.domain, node.op_type))) is not None:
+            node.domain, node.op_type = "", kind
     left = [node for node in graph if node.op_type in WEIGHTED and on_codes(node, activation_behind(node))]
     if not left:
         return ()

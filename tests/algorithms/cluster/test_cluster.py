@@ -55,6 +55,12 @@ def test_layers_have_so_many_codes(start, k):
     )
 
 
+def test_codes_that_are_few_already_are_left(residuals, narrow):
+    qm, context = narrow(residuals, drawn(12), 3, 8, "pytorch")
+    found = take_steps(qm, [Cluster(clusters=8, **QUICK)], context)
+    assert not found.allowed and "no layer has more codes than it may have" in found.notes[-1].sentence
+
+
 def test_outputs_are_nearer_to_float_than_on_a_grid_of_as_many_bits(start, residuals, narrow):
     fresh, few = drawn(20, seed=5), Cluster(clusters=8, keep=(), smallest_share=0)
     qm, context = start("pytorch")

@@ -57,6 +57,7 @@ def test_a_share_of_all_weights_goes_and_most_of_those_that_are_worth_least():
     assert at_once["cheap"].mean() == pytest.approx(0.05, abs=0.01) and at_once["dear"].mean() > 0.7
     for name, mask in at_once.items():
         assert losses[name][mask].min() > losses[name][~mask].max()
+    assert all(mask.all() for mask in unstructured(losses, 0.002, "network").values())  # less than half a weight
 
 
 @pytest.mark.parametrize("axis", [0, 1])

@@ -89,6 +89,8 @@ def _sentence(qm: QuantModel, solved: Mapping[str, Solved], images: int) -> str:
     books = {name: one.book for name, one in solved.items() if one.book is not None}
     share = sum(sizes[name] for name in books) / max(sum(sizes.values()), 1)
     most = max((book.size for book in books.values()), default=0)
+    if not books:
+        return "cluster: no layer has more codes than it may have, so each keeps its own, solved as by 'refit'"
     parts = [f"cluster: {len(books)} layers of at most {most} different codes, {share:.1%} of the weights solved"]
     if others := len(solved) - len(books):
         parts.append(f"{others} others keep all codes")

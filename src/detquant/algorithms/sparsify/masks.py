@@ -35,6 +35,8 @@ def unstructured(losses: Mapping[str, Doubles], share: float, spread: Spread) ->
         return {name: _without_least(loss, share) for name, loss in losses.items()}
     flat = np.sort(np.concatenate([_least(loss, MOST) for loss in losses.values()]), kind="stable")
     count = round(share * sum(loss.size for loss in losses.values()))
+    if not count:
+        return {name: np.ones(loss.shape, bool) for name, loss in losses.items()}
     limit = flat[min(count, flat.size) - 1]
     return {name: _without_least(loss, min(float((loss <= limit).mean()), MOST)) for name, loss in losses.items()}
 
