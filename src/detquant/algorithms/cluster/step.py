@@ -90,7 +90,9 @@ def _sentence(qm: QuantModel, solved: Mapping[str, Solved], images: int) -> str:
     share = sum(sizes[name] for name in books) / max(sum(sizes.values()), 1)
     most = max((book.size for book in books.values()), default=0)
     if not books:
-        return "cluster: no layer has more codes than it may have, so each keeps its own, solved as by 'refit'"
+        return (
+            "cluster: no layer is drawn from fewer codes: each is kept by its place or its size, or has no more of them"
+        )
     parts = [f"cluster: {len(books)} layers of at most {most} different codes, {share:.1%} of the weights solved"]
     if others := len(solved) - len(books):
         parts.append(f"{others} others keep all codes")
