@@ -55,12 +55,12 @@ class Mixed:
     Examples:
         >>> import detquant
         >>> found = detquant.mixed_precision(
-        ...     "yolov8-pico", "scenes", budget="0.6MB", images=1, calib=2, jobs=1, solver="greedy"
+        ...     "resnet-pico", "crops", budget="0.25MB", images=1, calib=2, jobs=1, solver="greedy"
         ... )
         >>> sorted({one.bits for one in found.assignment.given})
         [4, 8]
-        >>> found.save("yolov8-pico-mixed")  # recipe.toml, sensitivity.json
-        >>> detquant.load_recipe("yolov8-pico-mixed/recipe.toml") == found.recipe
+        >>> found.save("resnet-pico-mixed")  # recipe.toml, sensitivity.json
+        >>> detquant.load_recipe("resnet-pico-mixed/recipe.toml") == found.recipe
         True
     """
 
@@ -105,7 +105,7 @@ def mixed_precision(
     Examples:
         >>> import detquant
         >>> found = detquant.mixed_precision(
-        ...     "yolov8-pico", "scenes", budget="4.5bits", widths=(4, 8), images=1, calib=2, jobs=1, solver="greedy"
+        ...     "resnet-pico", "crops", budget="4.5bits", widths=(4, 8), images=1, calib=2, jobs=1, solver="greedy"
         ... )
         >>> found.assignment.mean_bits <= 4.5
         True
