@@ -106,6 +106,7 @@ class Finetune:
         if self.minutes is not None:
             seconds_of(self.minutes)
         require_torch()
+        self._require_device()
 
     def __call__(self, qm: QuantModel, context: Context) -> QuantModel:
         """The model trained; the same one where that is not clearly better.
@@ -113,7 +114,7 @@ class Finetune:
         Raises:
             CalibrationError: labels are asked for, and none is known; or the network reads several tensors.
             UnsupportedOperator: an operator before the heads has no counterpart in torch.
-            RecipeError: the device is not there; or labels are asked for, and there is no loss for them.
+            RecipeError: labels are asked for, and there is no loss for them.
         """
         images = spread(context.up_to(self.images), self.images)
         if not qm.weights:
@@ -122,7 +123,6 @@ class Finetune:
             return qm.noted(self, FEW.format(len(images), FEWEST))
         if why := self._silence(qm, spread(images, HEARD), context):
             return qm.noted(self, f"finetune: nothing was trained, since {why}")
-        self._require_device()
         every = max(2, min(HELD_BACK, len(images) // FEWEST_JUDGES), len(images) // MOST_JUDGES)
         learns, judges = held_back(len(images), every)
         from detquant.algorithms.finetune.run import trained
