@@ -7,7 +7,7 @@ import pytest
 
 from detquant.graph import OrtRunner, prepare
 from detquant.graph.qdq import insert_qdq
-from detquant.graph.saturation import is_narrow, with_saturation
+from detquant.graph.saturation import is_narrow, with_saturated_codes, with_saturation
 from detquant.graph.switches import with_switches
 from detquant.numerics import QuantSpec, fake_quantize, grid_from_range
 from detquant.numerics.qtype import QType
@@ -46,3 +46,12 @@ def test_what_is_as_wide_as_its_type_stays_the_same(net):
     qdq = insert_qdq(net, activations={"x": grid(8)}, weights={}, nodes=["a"])
     assert with_saturation(qdq) is qdq
     assert is_narrow(QType(5)) and not is_narrow(QType(16, False))
+
+
+def test_codes_that_end_there_already_are_left(net):
+    qdq = insert_qdq(net, activations={"x": grid(4)}, weights={}, nodes=["a"])
+    once = with_saturated_codes(qdq)
+    again = with_saturated_codes(ir.from_proto(ir.to_proto(once)))
+    assert [node.op_type for node in again.graph] == [node.op_type for node in once.graph]
+    found = OrtRunner(again).run({"x": WIDE})
+    np.testing.assert_array_equal(found["y"], np.maximum(fake_quantize(WIDE, grid(4)), 0))

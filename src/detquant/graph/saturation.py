@@ -20,7 +20,7 @@ from detquant.graph.bounds import FREE, Bounds, bounds, has_bounds
 from detquant.graph.grids import QTYPE, grid_of
 from detquant.graph.qdq import drop_unused_initializers, storage
 from detquant.graph.repeated_grids import repeats_grid
-from detquant.graph.values import is_used_once, new_initializer, used_names
+from detquant.graph.values import constant, is_used_once, new_initializer, used_names
 from detquant.numerics.grid import QuantParams
 from detquant.numerics.qtype import QType
 
@@ -62,6 +62,8 @@ def with_saturated_codes(qdq: ir.Model) -> ir.Model:
     for node, grid in _saturating(qdq.graph):
         codes, kind = node.outputs[0], storage(grid.qtype)
         readers = list(codes.uses())
+        if readers and all(_cuts(use.node, grid.qtype) for use in readers):
+            continue  # a file that was written so, and is read again
         clip = _clip(qdq.graph, codes, kind(grid.qtype.qmin), kind(grid.qtype.qmax), names)
         qdq.graph.insert_after(node, clip)
         for use in readers:
@@ -99,6 +101,12 @@ def _saturating(graph: ir.Graph) -> list[tuple[ir.Node, QuantParams]]:
     """The QuantizeLinear whose codes could be wider than their grid, each with that."""
     grids = [(node, grid_of(node)) for node in graph if _is_narrow(node) and not repeats_grid(node)]
     return [(node, grid) for node, grid in grids if grid is not None]
+
+
+def _cuts(node: ir.Node, qtype: QType) -> bool:
+    """Whether a node is a Clip of codes to those of a type."""
+    ends = [constant(value) for value in node.inputs[1:]] if node.op_type == "Clip" else []
+    return [None if end is None else int(end) for end in ends] == [qtype.qmin, qtype.qmax]
 
 
 def _is_narrow(node: ir.Node) -> bool:
