@@ -11,20 +11,21 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from statistics import mean
 from typing import Annotated
 
 from alone import alone
+from chosen_rows import chosen_rows
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 from lowbit_measure import FLOAT_BITS, Found, Setting, eight_bits, measured
 from lowbit_rows import CASES, DETQUANT, LEAST, MEANS, Case
 from markdown_table import line, markdown, refusal
 
-from detquant.errors import DetquantError, OptionError
+from detquant.errors import DetquantError
 from detquant.pipeline.memory import processor_name
 from detquant.targets import target_figures
 
@@ -107,18 +108,6 @@ def beside_peers(rows: Rows) -> Iterator[str]:
             yield f"{case.peerless}: {case.by} loses {theirs:.2f}, detquant {mine:.2f}: {verdict}"
 
 
-def chosen(only: Sequence[str]) -> list[Case]:
-    """The rows that are asked for.
-
-    Raises:
-        OptionError: a name selects none.
-    """
-    for name in only:
-        if not any(case.selected([name]) for case in CASES):
-            raise OptionError(f"--only {name} selects no row. Rows: {', '.join(case.key for case in CASES)}.")
-    return [case for case in CASES if case.selected(only)]
-
-
 @app.default
 def bench(
     *,
@@ -137,7 +126,7 @@ def bench(
         iterations: Steps of each layer by AIMET.
         work: Folder in which the 8-bit files are kept for the next run; else they are made anew.
     """
-    cases, rows = chosen(only or []), Rows()
+    cases, rows = chosen_rows(CASES, only or []), Rows()
     with tempfile.TemporaryDirectory() as folder:
         setting = Setting(calib=calib, limit=limit, iterations=iterations, work=work or Path(folder))
         for case in cases:

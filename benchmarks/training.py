@@ -22,6 +22,7 @@ from statistics import mean
 from typing import Annotated
 
 from alone import alone
+from chosen_rows import chosen_rows
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 from lowbit import held
@@ -102,18 +103,6 @@ def no_worse(rows: Sequence[tuple[Case, list[Found] | str]]) -> Iterator[str]:
             yield f"{case.model} {case.recipe}: with labels {with_labels:.2f}, without {without:.2f}: {verdict}"
 
 
-def chosen(only: Sequence[str]) -> list[Case]:
-    """The rows that are asked for.
-
-    Raises:
-        OptionError: a name selects none.
-    """
-    for name in only:
-        if not any(case.selected([name]) for case in CASES):
-            raise OptionError(f"--only {name} selects no row. Rows: {', '.join(case.key for case in CASES)}.")
-    return [case for case in CASES if case.selected(only)]
-
-
 @app.default
 def bench(
     *,
@@ -134,7 +123,7 @@ def bench(
         limit: Measure on the first so many validation images only.
         work: Folder in which the 8-bit files are kept for the next run; else they are made anew.
     """
-    cases, rows = chosen(only or []), list[tuple[Case, list[Found] | str]]()
+    cases, rows = chosen_rows(CASES, only or []), list[tuple[Case, list[Found] | str]]()
     with tempfile.TemporaryDirectory() as folder:
         setting = Setting(minutes=minutes, calib=calib, limit=limit, work=work or Path(folder))
         for case in cases:

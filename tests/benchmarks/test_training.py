@@ -66,10 +66,10 @@ def test_each_recipe_is_solved_then_trained() -> None:
 
 
 def test_rows_are_chosen_by_the_beginning_of_their_key() -> None:
-    assert {case.recipe for case in training.chosen(["yolov8-pico/w4a4"])} == {"w4a4"}
-    assert len(training.chosen([])) == len(CASES) and len({case.key for case in CASES}) == len(CASES)
+    assert {case.recipe for case in training.chosen_rows(CASES, ["yolov8-pico/w4a4"])} == {"w4a4"}
+    assert len(training.chosen_rows(CASES, [])) == len(CASES) and len({case.key for case in CASES}) == len(CASES)
     with pytest.raises(OptionError, match="selects no row"):
-        training.chosen(["yolov9"])
+        training.chosen_rows(CASES, ["yolov9"])
 
 
 def test_a_seed_orders_the_calibration_images_anew() -> None:
