@@ -1,6 +1,6 @@
 """The loss: how far the quantised network is from the float one, and, where they are asked for, from labels.
 
-    loss = (F / F_0  +  a mean over terms of H / H_0) / (1 + a),        a: 0.1 unless told, _0: at the start
+    loss = (F / F_0  +  a mean over terms of H / H_0) / (1 + a),        a: `heads`, _0: at the start
 
 F is the mean over the ends of all blocks (`reconstruction.units`) of the squared error, that of each channel as a
 share of its variance in float: a channel counts by what it tells and not by how large its numbers are. H are what the

@@ -11,7 +11,7 @@ from detquant.algorithms.finetune.channel_matching import match_channels
 from detquant.algorithms.finetune.distillation import Distillation
 from detquant.algorithms.finetune.network import network_of
 from detquant.algorithms.finetune.pictures import Pictures
-from detquant.algorithms.finetune.settings import Settings
+from detquant.algorithms.finetune.settings import Settings, weight_of_heads
 from detquant.algorithms.finetune.student import Student, put
 from detquant.algorithms.finetune.training import Judged, Training
 from detquant.algorithms.reconstruction.walk import repeatable
@@ -64,7 +64,9 @@ def trained(
         assert network is not None, "looked at by the caller"
         shown, held = Pictures(images, learns, device), Pictures(images, judges, device)
         seen = shown.first(LOOKED_AT)
-        loss = Distillation(network, classifies=_classifies(qm, context), heads=settings.heads)
+        classifies = _classifies(context)
+        heads = weight_of_heads(classifies=classifies) if settings.heads is None else settings.heads
+        loss = Distillation(network, classifies=classifies, heads=heads)
         loss.measure(seen)
         if settings.labels and not loss.takes_labels:
             raise RecipeError(NO_LOSS)
@@ -85,7 +87,7 @@ def trained(
         return (found if least < 1.0 - MARGIN else None), curve
 
 
-def _classifies(qm: QuantModel, context: Context) -> bool:
+def _classifies(context: Context) -> bool:
     """Whether the model is a classifier: its heads are one row of scores."""
     damage = context.damage
     return damage is not None and bool(damage.references) and len(damage.references[0].all_scores) == 1

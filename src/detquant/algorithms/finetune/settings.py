@@ -18,7 +18,7 @@ class Settings:
         ema: how much of the mean over earlier states stays with each step.
         drop: probability that a number of an activation is not rounded.
         swings: how often a weight may swing between two codes, as a share of the steps; 0 for as often as it does.
-        heads: weight of the heads' loss beside that of the features.
+        heads: weight of the heads' loss beside that of the features; None for what `weight_of_heads` says.
         labels: whether it learns from labels, too.
         seed: of what is drawn.
     """
@@ -31,7 +31,7 @@ class Settings:
     ema: float
     drop: float
     swings: float
-    heads: float
+    heads: float | None
     labels: bool
     seed: int
 
@@ -43,16 +43,26 @@ class Aim:
     Attributes:
         steps: how long it is trained.
         drop: see `Settings`.
-        heads: see there.
     """
 
     steps: int
     drop: float
-    heads: float
 
 
-ROUNDING = Aim(steps=300, drop=0.2, heads=0.1)
+ROUNDING = Aim(steps=300, drop=0.2)
 """Weights stand near where they should: they move by parts of a code, and blocks can give what they gave."""
-CHANNELS = Aim(steps=1000, drop=0.0, heads=1.0)
-"""Channels are missing, and that is more than rounding costs: weights have a long way to go, blocks can no longer give
-all that they gave, and what counts is what the heads make of it."""
+CHANNELS = Aim(steps=1000, drop=0.0)
+"""Channels are missing, and that is more than rounding costs: weights have a long way to go."""
+MAPS, ONE_ROW = 1.0, 0.1
+
+
+def weight_of_heads(*, classifies: bool) -> float:
+    """The weight of the heads beside the features, where none is given.
+
+    A detector's heads say thousands of numbers of each image, and it is they that count. The one row of a classifier
+    says little: much of it in the loss, and the network learns the few images that there are by heart.
+
+    Args:
+        classifies: whether the model is a classifier.
+    """
+    return ONE_ROW if classifies else MAPS

@@ -72,7 +72,7 @@ class Finetune:
         drop: probability that a number of an activation is not rounded; 0.2, after pruning 0, unless given.
         swings: how often a weight may swing between two codes, as a share of the steps, before it is held at one of
             them; 0 holds none.
-        heads: weight of the heads' loss beside that of the blocks; 0.1, after pruning 1, unless given.
+        heads: weight of the heads' loss beside that of the blocks; 1, of a classifier 0.1, unless given.
         labels: whether a classifier learns from the labels of its images, too.
         device: "cpu" or "cuda".
         seed: of what is drawn.
@@ -132,7 +132,7 @@ class Finetune:
         budget = self._budget(len(learns), batch, aim)
         checkpoint = Checkpoint(context.checkpoint(self.name), digest_of(qm, self, len(images)))
         given = {one.name: getattr(self, one.name) for one in fields(Settings)} | {"batch": batch}
-        settings = Settings(**{name: getattr(aim, name) if one is None else one for name, one in given.items()})
+        settings = Settings(**(given | ({"drop": aim.drop} if self.drop is None else {})))
         found, curve = trained(qm, images, learns, judges, settings, budget, checkpoint, context, self.device)
         least, won = min(judged.loss for judged in curve), found is not None
         kept = "" if won else " That is no clear gain, so the model stays as it was."
