@@ -79,12 +79,29 @@ def test_built_in_steps_come_by_stage():
             "the step 'placement' (choices) after 'bias_correction' (biases), whose work it would undo: give its steps "
             "in the order equalization, guard, placement, bias_correction.",
         ),
+        (
+            ["ranges", "refit", "sparsify", "bias_correction"],
+            "Recipe 'mine' has the step 'sparsify' after 'refit', whose work it would undo: give its steps in the "
+            "order ranges, sparsify, refit, bias_correction.",
+        ),
+        (["cluster", "sparsify"], "in the order sparsify, cluster."),
+        (["refit", "cluster"], "the step 'cluster' after 'refit': it solves the same layers anew itself"),
     ],
 )
 def test_a_step_that_would_undo_another_is_refused(names, words):
     with pytest.raises(RecipeError) as error:
         build_steps(recipe_of(*names))
     assert words in str(error.value)
+
+
+@pytest.mark.parametrize("learning", ["adaround", "blocks", "finetune"])
+def test_what_solves_anew_stands_before_what_learns(learning):
+    pytest.importorskip("torch", reason="the extra torch is not installed")
+    for solving in ("refit", "cluster"):
+        with pytest.raises(RecipeError, match=rf"the step '{solving}' after '{learning}', whose work it would undo"):
+            build_steps(recipe_of("refit", learning, solving))
+    assert len(build_steps(recipe_of("sparsify", "refit", learning, "finetune", "blocks", "adaround"))) == 6
+    assert len(build_steps(recipe_of("sparsify", "cluster", "refit", "finetune", "finetune"))) == 5
 
 
 def test_notes_of_what_is_undone_are_no_more(setting):

@@ -71,8 +71,9 @@ class Algorithm(Protocol):
         name: key of the algorithm in `detquant.algorithms.ALGORITHMS`.
         stage: what the algorithm changes; steps are taken in this order.
 
-    One that builds on what another leaves names those that will do, in a class variable ``starts_from``; one that would
-    break what another leaves says why, by that one's name, in ``never_after``.
+    One of the stage WEIGHTS says in a class variable ``turn`` what it starts from (`Turn`). One that builds on what
+    another leaves names those that will do, in ``starts_from``; one that would break what another leaves says why, by
+    that one's name, in ``never_after``.
     """
 
     name: ClassVar[str]

@@ -20,6 +20,7 @@ from detquant.algorithms._base import Context
 from detquant.algorithms.options import Count, NotNegative, Positive, Share, Whole
 from detquant.algorithms.reconstruction.settings import NEVER_AFTER, Settings, require_torch
 from detquant.algorithms.reconstruction.telling import told_of
+from detquant.algorithms.turn import Turn
 from detquant.calibration import QuantModel
 from detquant.recipes import Stage
 
@@ -41,6 +42,7 @@ class AdaRound:
 
     name: ClassVar[str] = "adaround"
     stage: ClassVar[Stage] = Stage.WEIGHTS
+    turn: ClassVar[Turn] = Turn.LEARNT
     never_after: ClassVar[Mapping[str, str]] = NEVER_AFTER
 
     images: Count = 64

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from output_error import drawn, error
 
-from detquant.algorithms import build_algorithm, build_steps, take_steps
+from detquant.algorithms import build_algorithm, take_steps
 from detquant.algorithms.layerwise.least_squares import Moments
 from detquant.algorithms.sparsify.masks import two_of_four, unstructured
 from detquant.algorithms.sparsify.saliency import saliency
@@ -17,7 +17,6 @@ from detquant.calibration import AllowedCodes
 from detquant.errors import RecipeError
 from detquant.graph.traits import weight_of
 from detquant.graph.values import constant
-from detquant.recipes import Recipe, Step
 
 INNER = ("one0", "two0", "one1", "two1")
 
@@ -160,15 +159,3 @@ def test_what_makes_no_sense_is_refused(residuals, every_layer, narrow):
     heads = replace(qm, weights={"head": qm.weights["head"], "stem": qm.weights["stem"]})
     with pytest.raises(RecipeError, match="can make no weight of this model 0: it has no layer with a weight in codes"):
         build_algorithm("sparsify", {})(heads, context)
-
-
-def test_it_stands_before_cluster(monkeypatch):
-    from detquant.algorithms import ALGORITHMS
-
-    monkeypatch.setitem(ALGORITHMS, "cluster", ALGORITHMS.get("cluster", "detquant.algorithms.refit:Refit"))
-    if ALGORITHMS["cluster"].endswith("Refit"):
-        monkeypatch.setattr("detquant.algorithms.refit.Refit.name", "cluster")
-    recipe = Recipe(name="mine", rules=(), steps=(Step("cluster", {}), Step("sparsify", {})))
-    with pytest.raises(RecipeError, match="has the step 'sparsify' after 'cluster': a codebook is found for"):
-        build_steps(recipe)
-    assert [step.name for step in build_steps(replace(recipe, steps=recipe.steps[::-1]))] == ["sparsify", "cluster"]

@@ -22,6 +22,7 @@ from detquant.algorithms.options import Count, NotNegative, Share, Whole, Within
 from detquant.algorithms.refit.layer_solver import Codes, Solved, plainly
 from detquant.algorithms.refit.rounding import Rounding
 from detquant.algorithms.refit.walk import said_of_errors, solve_layers
+from detquant.algorithms.turn import Turn
 from detquant.calibration import QuantModel
 from detquant.recipes import Places, Stage
 
@@ -47,8 +48,10 @@ class Cluster:
 
     name: ClassVar[str] = "cluster"
     stage: ClassVar[Stage] = Stage.WEIGHTS
+    turn: ClassVar[Turn] = Turn.SOLVED
     never_after: ClassVar[Mapping[str, str]] = {
-        "cluster": "layers have their few codes already; leave one of the two out"
+        "cluster": "layers have their few codes already; leave one of the two out",
+        "refit": "it solves the same layers anew itself, so that nothing is left of that; leave 'refit' out",
     }
 
     clusters: Annotated[int, Within(2, 256)] = 16

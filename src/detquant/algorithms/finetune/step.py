@@ -25,6 +25,7 @@ from detquant.algorithms.finetune.settings import CHANNELS, ROUNDING, Aim, Setti
 from detquant.algorithms.finetune.silence import Silence
 from detquant.algorithms.options import Count, NotNegative, Positive, Share, Whole, Within
 from detquant.algorithms.reconstruction.settings import FEWEST, held_back, require_torch, spread
+from detquant.algorithms.turn import Turn
 from detquant.calibration import Images, QuantModel
 from detquant.errors import CalibrationError, RecipeError
 from detquant.graph.running import OrtRunner
@@ -80,6 +81,7 @@ class Finetune:
 
     name: ClassVar[str] = "finetune"
     stage: ClassVar[Stage] = Stage.WEIGHTS
+    turn: ClassVar[Turn] = Turn.LEARNT
     starts_from: ClassVar[tuple[str, ...]] = ("refit", "adaround", "blocks", "cluster")
 
     steps: Count | None = None

@@ -24,6 +24,7 @@ from detquant.algorithms._base import Context
 from detquant.algorithms.options import Count, NotNegative, Whole
 from detquant.algorithms.refit.layer_solver import Solved, plainly
 from detquant.algorithms.refit.walk import said_of_errors, solve_layers
+from detquant.algorithms.turn import Turn
 from detquant.calibration import QuantModel
 from detquant.recipes import Stage
 
@@ -42,6 +43,7 @@ class Refit:
 
     name: ClassVar[str] = "refit"
     stage: ClassVar[Stage] = Stage.WEIGHTS
+    turn: ClassVar[Turn] = Turn.SOLVED
 
     images: Count = 128
     samples: Count = 800

@@ -27,6 +27,7 @@ from detquant.algorithms.options import Count, Whole, Within
 from detquant.algorithms.sparsify.masks import OF, STAY, Spread, two_of_four, unstructured
 from detquant.algorithms.sparsify.saliency import Criterion, saliency
 from detquant.algorithms.sparsify.telling import sentence
+from detquant.algorithms.turn import Turn
 from detquant.calibration import AllowedCodes, QuantModel
 from detquant.errors import RecipeError
 from detquant.graph import find_decode_tail
@@ -57,10 +58,7 @@ class Sparsify:
 
     name: ClassVar[str] = "sparsify"
     stage: ClassVar[Stage] = Stage.WEIGHTS
-    never_after: ClassVar[Mapping[str, str]] = {
-        "cluster": "a codebook is found for the weights that there are, and needs a 0 for those that go; put "
-        "'sparsify' before it"
-    }
+    turn: ClassVar[Turn] = Turn.CHOSEN
 
     pattern: Pattern = "unstructured"
     share: Annotated[float, Within(0, 0.95, above=True)] = 0.5
