@@ -53,6 +53,9 @@ def test_layers_have_so_many_codes(start, k):
     assert note.startswith(
         f"cluster: 4 layers of at most {k} different codes, 82.8% of the weights solved; 2 others keep"
     )
+    assert note.endswith("4 layers have 0 and codes of one sign, and no weights of the other: give more clusters") == (
+        k == 2
+    )
 
 
 def test_codes_that_are_few_already_are_left(residuals, narrow):

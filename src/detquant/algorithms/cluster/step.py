@@ -101,4 +101,7 @@ def _sentence(qm: QuantModel, solved: Mapping[str, Solved], images: int) -> str:
         parts.append(f"{others} others keep all codes")
     if left := len(qm.weights) - len(solved):
         parts.append(f"{left} could not be solved and are as they were")
-    return "; ".join([*parts, f"solved on {images} images, {said_of_errors(solved.values())}"])
+    parts.append(f"solved on {images} images, {said_of_errors(solved.values())}")
+    if one_sign := sum(not book.min() < 0 < book.max() for book in books.values() if 0 in book):
+        parts.append(f"{one_sign} layers have 0 and codes of one sign, and no weights of the other: give more clusters")
+    return "; ".join(parts)
