@@ -93,20 +93,40 @@ def stored(model: ir.Model) -> list[np.ndarray]:
     return weights
 
 
-def test_large_weights_are_read_back_too(build):
+@pytest.fixture
+def product(build):
+    """product(book, takes, gives): a QDQ graph of one product with a matrix of codes from the book."""
+
+    def make(book, takes, gives):
+        weight = np.random.default_rng(0).choice(np.asarray(book), (takes, gives)).astype(np.float32)
+        rows = [("MatMul", ["x", "w"], ["y"], {"name": "one"})]
+        net = prepare(build(rows, {"x": [1, takes]}, {"y": None}, {"w": weight}))
+        grid = QuantParams(QType(8), np.ones(gives, np.float32), np.zeros(gives, np.int64), 1)
+        grids = {name: grid_from_range(-4, 4, IMAGE) for name in ("x", "y")}
+        return insert_qdq(net, activations=grids, weights={"one": grid}, nodes=["one"])
+
+    return make
+
+
+def test_large_weights_are_read_back_too(product):
     """Their places as 32-bit numbers are more than `fold_constants` computes for such a file."""
-    rng = np.random.default_rng(0)
-    weight = rng.choice(np.array([-100, 3], np.int64), (1024, 2048)).astype(np.float32)
-    net = prepare(build([("MatMul", ["x", "w"], ["y"], {"name": "one"})], {"x": [1, 1024]}, {"y": None}, {"w": weight}))
-    grid = QuantParams(QType(8), np.ones(2048, np.float32), np.zeros(2048, np.int64), 1)
-    grids = {name: grid_from_range(-4, 4, IMAGE) for name in ("x", "y")}
-    packed = with_codebook_storage(insert_qdq(net, activations=grids, weights={"one": grid}, nodes=["one"]))
-    assert len(as_bytes(packed)) < weight.size / 7
+    packed = with_codebook_storage(product([-100, 3], 1024, 2048))
+    assert len(as_bytes(packed)) < 1024 * 2048 / 7
     back = prepare(packed)
     assert any(
-        v.dtype == ir.DataType.INT8 and np.prod(v.shape.numpy()) == weight.size
+        v.dtype == ir.DataType.INT8 and np.prod(v.shape.numpy()) == 1024 * 2048
         for v in back.graph.initializers.values()
     )
+
+
+@pytest.mark.parametrize(("bits", "stored"), [(2, 2), (3, 4), (4, 4)])
+def test_narrow_codes_are_in_tables_where_these_take_fewer_bits(product, bits, stored):
+    qdq = product(range(-(1 << bits - 1), 1 << bits - 1), 128, 128)
+    packed = lowered(qdq)
+    assert has_four_bits(with_codebook_storage(qdq)) == (stored < 4) and has_four_bits(packed)
+    assert 0 < len(as_bytes(packed)) - 128**2 * stored / 8 < 2048
+    given = {"x": np.random.default_rng(1).normal(size=(1, 128)).astype(np.float32)}
+    np.testing.assert_array_equal(OrtRunner(packed).run(given)["y"], OrtRunner(qdq).run(given)["y"])
 
 
 @pytest.mark.parametrize(("k", "channels"), [(17, 64), (16, 8)])

@@ -3,7 +3,8 @@
 Between such a constant and who reads it stand a Cast and a Gather from a table of codes, which a runtime does once, as
 it loads the file; its kernels get what they got before.
 
-1. Of 5 to 16 codes, each is a place of 4 bits (UINT4).
+1. Of 5 to 16 codes, each is a place of 4 bits (UINT4); where 4 bits hold the codes themselves, `four_bit_storage` does
+   it without a table.
 2. Of 3 or 4 codes, two neighbours are one place in a table of pairs; of two codes, four. So these take 2 bits and one,
    in types that every runtime with 4 bits reads.
 3. Read back, places become codes again at once: as wide whole numbers, which a Gather wants, they would be larger than
@@ -16,6 +17,7 @@ import ml_dtypes
 import numpy as np
 import onnx_ir as ir
 
+from detquant.graph.four_bit_storage import fits_four_bits
 from detquant.graph.values import constant, fresh_name, is_op, new_initializer, used_names
 from detquant.graph.weight_codes import read_instead, weight_codes
 from detquant.numerics.arrays import Array, Ints
@@ -27,10 +29,10 @@ AT_ONCE = (4, 2, 1)
 
 
 def with_codebook_storage(qdq: ir.Model) -> ir.Model:
-    """A copy of the model whose weights of at most 16 different codes are stored as places in a table.
+    """A copy of the model whose weights of at most 16 different codes are places in a table, where that saves bytes.
 
     Args:
-        qdq: QDQ graph of opset 21 or newer. Not changed. What `with_four_bit_storage` has stored stays so.
+        qdq: QDQ graph of opset 21 or newer. Not changed.
     """
     qdq = qdq.clone()
     graph, names = qdq.graph, used_names(qdq.graph)
@@ -38,6 +40,8 @@ def with_codebook_storage(qdq: ir.Model) -> ir.Model:
         if (found := in_places(array)) is None:
             continue
         places, table = found
+        if table.ndim == 1 and fits_four_bits(array):
+            continue
         name = value.name or ""
         graph.initializers.pop(name)
         names.discard(name)

@@ -14,6 +14,7 @@ import onnx_ir as ir
 
 from detquant.graph.values import new_initializer, used_names
 from detquant.graph.weight_codes import read_instead, weight_codes
+from detquant.numerics.arrays import Array
 
 NARROW = {"int8": (ml_dtypes.int4, -8, 7), "uint8": (ml_dtypes.uint4, 0, 15)}
 
@@ -22,6 +23,12 @@ def has_four_bits(model: ir.Model) -> bool:
     """Whether constants of the model are stored in 4 bits."""
     kinds = {ir.DataType.INT4, ir.DataType.UINT4}
     return any(value.dtype in kinds for value in model.graph.initializers.values())
+
+
+def fits_four_bits(codes: Array) -> bool:
+    """Whether all of some codes of 8 bits lie where four hold them."""
+    _, lowest, highest = NARROW[codes.dtype.name]
+    return int(codes.min()) >= lowest and int(codes.max()) <= highest
 
 
 def with_four_bit_storage(qdq: ir.Model) -> ir.Model:
@@ -33,13 +40,12 @@ def with_four_bit_storage(qdq: ir.Model) -> ir.Model:
     qdq = qdq.clone()
     graph, names = qdq.graph, used_names(qdq.graph)
     for value, array in weight_codes(graph):
-        kind, lowest, highest = NARROW[array.dtype.name]
-        if int(array.min()) < lowest or int(array.max()) > highest:
+        if not fits_four_bits(array):
             continue
         name = value.name or ""
         graph.initializers.pop(name)
         names.discard(name)
-        stored = new_initializer(graph, name, array.astype(kind), names)
+        stored = new_initializer(graph, name, array.astype(NARROW[array.dtype.name][0]), names)
         wide = int(ir.DataType.from_numpy(array.dtype))
         cast = ir.node("Cast", [stored], attributes={"to": wide}, name=f"{name}_widened")
         cast.outputs[0].name = f"{name}_wide"

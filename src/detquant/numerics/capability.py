@@ -113,7 +113,8 @@ class Capability:
         float_bits: widths of activations that its files hold and its integer kernels do not take: operators on such
             grids run in float between DQ and Q.
         stored_bits: width of the narrowest codes that its files hold; weights on narrower grids take as much.
-        code_tables: whether its files hold weights of few different codes as places in a table of these.
+        code_tables: whether its files hold weights of few different codes as places in a table of these; of those of 2
+            bits each then takes 2, whatever `stored_bits` says.
         opset: the ONNX opset that is written.
     """
 

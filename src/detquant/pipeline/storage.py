@@ -15,6 +15,8 @@ FEW = (
 )
 """Said of layers whose book would fit a table of 4 bits."""
 PLACES = 16
+IN_TABLES = 2
+"""Bits of grids that tables of pairs hold as they are, see `detquant.graph.codebook_storage`."""
 
 
 def said_of_storage(qm: QuantModel, capability: Capability) -> list[str]:
@@ -36,9 +38,10 @@ def said_of_storage(qm: QuantModel, capability: Capability) -> list[str]:
 
 def _kept(qm: QuantModel, capability: Capability) -> dict[int, set[int]]:
     """Width in the file -> widths of grids that are narrower; files hold powers of two."""
+    narrowest = IN_TABLES if capability.code_tables else capability.stored_bits
     kept: dict[int, set[int]] = {}
     for grid in qm.weights.values():
-        bits = next(width for width in (2, 4, 8, 16, 32) if width >= max(grid.qtype.bits, capability.stored_bits))
+        bits = next(width for width in (2, 4, 8, 16, 32) if width >= max(grid.qtype.bits, narrowest))
         if bits > grid.qtype.bits:
             kept.setdefault(bits, set()).add(grid.qtype.bits)
     return kept

@@ -54,14 +54,14 @@ class Ort(OnnxFile):
     def lower(self, qdq: ir.Model) -> Artefact:
         """``model.onnx``; layers of which only the weight is codes round their inputs as they run.
 
-        Weights of at most 4 bits, and those of at most 16 different codes, are stored in 4 or less; ONNX Runtime makes
-        codes of them as it loads the file, and who wants them wants a small one, so what else there is takes as little
-        (`compact`). Activations narrower than 8 bits are cut off in codes.
+        Weights of at most 4 bits, and those of at most 16 different codes, are stored in 4 or less, of 4 codes in 2.
+        ONNX Runtime makes codes of them as it loads the file, and who wants them wants a small one, so what else there
+        is takes as little (`compact`). Activations narrower than 8 bits are cut off in codes.
 
         Raises:
             UnsupportedOperator: one of these cannot.
         """
-        model = with_codebook_storage(with_four_bit_storage(quantize_dynamically(with_saturated_codes(qdq))))
+        model = with_four_bit_storage(with_codebook_storage(quantize_dynamically(with_saturated_codes(qdq))))
         return super().lower(compact(model) if has_four_bits(model) else model)
 
     def finish(self, artefact: Artefact, family: Family) -> tuple[Artefact, tuple[str, ...]]:
