@@ -35,6 +35,7 @@ def test_notes_are_told_apart_by_who_says_them_and_not_by_their_words(report):
     assert found["runtime"] == ["It ran."] and found["guard"] == ["guard: c1"]
     assert found["notes"] == ["guard: damage is left", "Boxes are from a file."]
     guard = {"step": "guard", "stage": "choices", "operators": ["c1"], "cost": 0.5, "sentence": "guard: c1"}
+    guard["curve"] = None
     assert guard in found["rows"][1]["noted"]
     assert found["noted"][0]["step"] == "data" and found["noted"][0]["stage"] is None
     words = tuple(replace(note, sentence=f"other words {n}") for n, note in enumerate(report.rows[1].notes))

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
+from detquant.calibration import Curve, Note
 from detquant.evaluation.agreement import Agreement, SameGuess
 from detquant.report import sheets
+from detquant.report.files import to_json
+from detquant.report.markdown import to_markdown
 from detquant.report.remarks import report_remarks, report_warnings, skipped, slower, slower_than_float, useless
+from detquant.report.saved import report_of
 
 
 def cells(sheet):
@@ -30,6 +35,20 @@ def test_what_a_file_takes_when_it_is_zipped(report):
     assert cells(sheets.comparison(packed, packed.rows[1]))["size"] == ("12.80 MB", "3.20 MB (zip 1.23)", "0.25×")
     assert sheets.demo(packed).rows[1][-1] == "3200 kB (zip 1235)"
     assert sheets.choice(packed).rows[0][3] == sheets.workflow(packed).rows[1][-1] == "3.20 MB (zip 1.23)"
+
+
+def test_a_learning_curve(report):
+    curve = Curve(steps=(0, 30, 60), losses=(1.0, None, 0.5), final=0.25)
+    trained = changed(report, notes=(Note(step="finetune", sentence="finetune: 60 steps", curve=curve),))
+    [sheet] = sheets.curves(trained.rows[1])
+    assert cells(sheet)["60"] == ("0.500", "#" * 15) and cells(sheet)["30"] == ("–", "")
+    assert sheet.rows[-1][:2] == ("in the end", "0.250") and len(sheet.rows) == 4
+    assert "| 0 | 1.000 | " + "#" * 30 + " |" in to_markdown(trained) and sheets.curves(report.rows[1]) == []
+    figures = json.loads(to_json(trained.figures()))
+    assert report_of(figures).rows[1].notes[0].curve == curve
+    figures["rows"][1]["noted"][0]["curve"]["steps"].pop()
+    with pytest.raises(ValueError, match="a curve has 2 steps and 3 losses"):
+        report_of(figures)
 
 
 def test_without_labels_agreement_takes_the_place_of_ap(report):

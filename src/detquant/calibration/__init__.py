@@ -9,7 +9,7 @@ from detquant.calibration.images import Images
 from detquant.calibration.informativeness import informativeness, most_informative
 from detquant.calibration.invariants import invariant_violation, weight_limits
 from detquant.calibration.limits import WeightLimits
-from detquant.calibration.note import Note, Speaker
+from detquant.calibration.note import Curve, Note, Speaker
 from detquant.calibration.observers import OBSERVERS, Observer, TensorView, observer
 from detquant.calibration.original import Left, Original
 from detquant.calibration.quant_model import QuantModel
@@ -20,6 +20,7 @@ __all__ = [
     "OBSERVERS",
     "AllowedCodes",
     "Collector",
+    "Curve",
     "Feed",
     "Feeds",
     "Images",

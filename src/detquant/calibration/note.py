@@ -1,11 +1,30 @@
-"""Notes: sentences on a model for the report."""
+"""Notes: sentences on a model for the report, and what a training went through."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Protocol
 
 from detquant.recipes import Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """The losses of a training on images that it did not learn from, as shares of the loss before it.
+
+    Attributes:
+        steps: steps that were done when it was judged, ascending; the first is 0.
+        losses: the loss then, for each; None where it was no number.
+        final: of what the training has made in the end, which may be better than each of these.
+    """
+
+    steps: tuple[int, ...]
+    losses: tuple[float | None, ...]
+    final: float | None
+
+    def __post_init__(self) -> None:
+        if len(self.steps) != len(self.losses):
+            raise ValueError(f"a curve has {len(self.steps)} steps and {len(self.losses)} losses")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +40,7 @@ class Note:
         operators: names of the operators that it speaks of; none where it is about all of them.
         cost: what these cost in integers, as the step has measured it: damage (guard, ranges), share of the latency
             (placement); None where nothing was measured.
+        curve: how a training went, where the step is one.
     """
 
     step: str
@@ -28,6 +48,7 @@ class Note:
     stage: Stage | None = None
     operators: tuple[str, ...] = ()
     cost: float | None = None
+    curve: Curve | None = None
 
     def figures(self) -> dict[str, Any]:
         """The note as plain values."""
@@ -36,6 +57,7 @@ class Note:
             "stage": None if self.stage is None else str(self.stage),
             "operators": list(self.operators),
             "cost": self.cost,
+            "curve": asdict(self.curve) if self.curve else None,
             "sentence": self.sentence,
         }
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import onnx_ir as ir
 
 from detquant.calibration.allowed_codes import AllowedCodes
-from detquant.calibration.note import Note, Speaker
+from detquant.calibration.note import Curve, Note, Speaker
 from detquant.calibration.original import Original
 from detquant.calibration.statistics import Statistics
 from detquant.graph.qdq import insert_qdq
@@ -60,10 +60,17 @@ class QuantModel:
         return insert_qdq(self.model, activations=self.activations, weights=self.weights, nodes=set(self.plan.integer))
 
     def noted(
-        self, step: Speaker, sentence: str, *, operators: Iterable[str] = (), cost: float | None = None
+        self,
+        step: Speaker,
+        sentence: str,
+        *,
+        operators: Iterable[str] = (),
+        cost: float | None = None,
+        curve: Curve | None = None,
     ) -> QuantModel:
         """The model with one more note, left by a step; see `Note`."""
-        said = Note(step=step.name, stage=step.stage, sentence=sentence, operators=tuple(operators), cost=cost)
+        operators = tuple(operators)
+        said = Note(step=step.name, stage=step.stage, sentence=sentence, operators=operators, cost=cost, curve=curve)
         return replace(self, notes=(*self.notes, said))
 
     def notes_until(self, stage: Stage) -> tuple[Note, ...]:

@@ -76,6 +76,7 @@ def _sheets(report: Report, row: Row) -> list[Sheet | None]:
         sheets.comparison(report, row),
         sheets.agreement(row),
         sheets.worst_tensors(row),
+        *sheets.curves(row),
         sheets.tried(report.tried, report.measure_title),
         sheets.widths(report.widths),
         sheets.kept_float(dict(Counter(reasons).most_common())),

@@ -38,7 +38,8 @@ def show_quantization(report: Report) -> None:
     """Prints float beside quantised, the tensors that lost most, and what there is to say about it."""
     if row := report.subject:
         searched = [sheets.tried(report.tried, report.measure_title), sheets.widths(report.widths, SHOWN)]
-        _show([sheets.comparison(report, row), sheets.agreement(row), sheets.worst_tensors(row), *searched])
+        _show([sheets.comparison(report, row), sheets.agreement(row), sheets.worst_tensors(row)])
+        _show([*sheets.curves(row), *searched])
     _say(report_remarks(report), report_warnings(report))
 
 

@@ -55,7 +55,9 @@ def test_a_net_comes_nearer_to_float_after_refit(residuals, narrow, target):
     assert error(found, fresh) < 0.97 * error(start, fresh)
     note = found.notes[-1]
     assert note.sentence.startswith("finetune: 20 steps on 20 images; loss on the 4 held back")
-    assert "By steps: 0: 1.000, 2: " in note.sentence and set(note.operators) == set(qm.weights)
+    assert set(note.operators) == set(qm.weights)
+    assert note.curve.steps[:2] == (0, 2) and note.curve.losses[0] == 1 and note.curve.steps[-1] == 20
+    assert note.curve.final <= min(note.curve.losses) and f"{note.curve.final:.3f} at best" in note.sentence
 
 
 def test_grids_that_are_shared_or_fixed_or_the_images_stay(small_net, narrow):

@@ -12,6 +12,7 @@ clearly better than the start, or the images show the float model nothing, the s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
@@ -26,7 +27,7 @@ from detquant.algorithms.finetune.silence import Silence
 from detquant.algorithms.options import Count, NotNegative, Positive, Share, Whole, Within
 from detquant.algorithms.reconstruction.settings import FEWEST, held_back, require_torch, spread
 from detquant.algorithms.turn import Turn
-from detquant.calibration import Images, QuantModel
+from detquant.calibration import Curve, Images, QuantModel
 from detquant.errors import CalibrationError, RecipeError
 from detquant.graph.running import OrtRunner
 from detquant.recipes import Stage
@@ -143,9 +144,9 @@ class Finetune:
         )
         sentence = (
             f"finetune: {curve[-1].step} steps on {len(learns)} images; loss on the {len(judges)} held back, as a "
-            f"share of that before: {least:.3f} at best. {_curve(curve)}.{kept}{by_clock}"
+            f"share of that before: {least:.3f} at best.{kept}{by_clock}"
         )
-        return (found or qm).noted(self, sentence, operators=list(qm.weights) if won else ())
+        return (found or qm).noted(self, sentence, operators=list(qm.weights) if won else (), curve=_told(curve))
 
     def _budget(self, images: int, batch: int, aim: Aim) -> Budget:
         if self.minutes is not None:
@@ -194,6 +195,7 @@ def batch_for(images: Images) -> int:
     return max(FEWEST_IN_BATCH, min(MOST_IN_BATCH, NUMBERS // max(numbers, 1)))
 
 
-def _curve(curve: Sequence[Judged]) -> str:
-    """The losses by step, in words."""
-    return "By steps: " + ", ".join(f"{one.step}: {one.loss:.3f}" for one in curve)
+def _told(curve: Sequence[Judged]) -> Curve:
+    """The curve for the report; the last judgement is of what was made in the end."""
+    *losses, final = (one.loss if math.isfinite(one.loss) else None for one in curve)
+    return Curve(steps=tuple(one.step for one in curve[:-1]), losses=tuple(losses), final=final)

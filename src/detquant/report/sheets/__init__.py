@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from detquant.report.sheets._base import Sheet
 from detquant.report.sheets.catalogue import fetched, zoo, zoo_sources
+from detquant.report.sheets.curves import curves
 from detquant.report.sheets.examination import examination
 from detquant.report.sheets.findings import evaluation, per_class, predictions
 from detquant.report.sheets.inspection import kept_float, model, operators, plan_float, plan_points, plan_weights
@@ -19,6 +20,7 @@ __all__ = [
     "benchmark",
     "choice",
     "comparison",
+    "curves",
     "demo",
     "evaluation",
     "examination",
