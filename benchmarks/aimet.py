@@ -17,14 +17,13 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import onnx
 import onnx_ir as ir
+from arguments import Count
 from contenders import Work
-from cyclopts import App, Parameter
-from cyclopts.validators import Number
+from cyclopts import App
 
 from detquant.data import open_dataset
 from detquant.errors import DetquantError, ModelError, TargetError
@@ -47,7 +46,6 @@ HEADER = ("model", "widths", "iterations", "float", NAME, "drop", "minutes", "pe
 SAID = 300
 """Characters of what a failed run said last."""
 
-Count = Annotated[int, Parameter(validator=Number(gte=1))]
 app = App(name="aimet", help="Prints a detector by AIMET's AdaRound beside the float one, as a Markdown table.")
 
 

@@ -15,10 +15,10 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import App, Parameter
-from cyclopts.validators import Number
+from arguments import Count, Counts
+from conditions import conditions, how_timed
+from cyclopts import App
 from lowbit_measure import net_of
 from markdown_table import markdown
 from ways import choices
@@ -29,7 +29,6 @@ from detquant.pipeline.compare import compare
 from detquant.pipeline.detector import Detector, load
 from detquant.pipeline.entries import Entry, own_file, quantized_entry
 from detquant.pipeline.job import Job
-from detquant.pipeline.memory import processor_name
 from detquant.recipes import Recipe, Step, load_recipe
 from detquant.targets import load_target
 from detquant.targets.latency import Latency, compare_latency
@@ -40,8 +39,6 @@ HEADER = ("model", "recipe", "measured", "float", "quantised", "drop", "MB", "zi
 TEXTS = 3
 """Columns before those of numbers."""
 
-Count = Annotated[int, Parameter(validator=Number(gte=1))]
-Clusters = Annotated[list[Count] | None, Parameter(consume_multiple=True)]
 app = App(name="clustering", help="Prints what few codes a layer cost and save beside fewer bits, as a Markdown table.")
 
 
@@ -137,7 +134,7 @@ def cells(row: Row, eight: Row) -> tuple[str, ...]:
 @app.default
 def clustering(
     *models: str,
-    clusters: Clusters = None,
+    clusters: Counts = None,
     calib: Count = 64,
     limit: Count | None = None,
     runs: Count = 100,
@@ -157,7 +154,7 @@ def clustering(
         found = measured(model, recipes, calib=calib, limit=limit, runs=runs)
         rows += [cells(row, found[0]) for row in found]
     print(markdown(HEADER, rows, texts=TEXTS))
-    print(f"\n{calib} calibration images, {runs} runs of one thread by turns on {processor_name()}.")
+    print(conditions(calib, *how_timed(limit, runs)))
 
 
 if __name__ == "__main__":

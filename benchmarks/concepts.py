@@ -16,16 +16,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import App, Parameter
-from cyclopts.validators import Number
+from arguments import Count, Names
+from conditions import conditions, how_timed, with_measure
+from cyclopts import App
 from markdown_table import markdown, refusal
 
 import detquant
 from detquant.errors import DetquantError
 from detquant.pipeline.detector import Detector
-from detquant.pipeline.memory import processor_name
 from detquant.report.report import Report
 from detquant.targets import Artefact, load_target
 
@@ -34,8 +33,6 @@ FLOAT = "float"
 AT = "@"
 RECIPES = ("w8a8", "dynamic", "w8@opencv", "fp16", "w4a8", "w4a4", "w4a4-finetune", "prune30-w8a8", "cluster16-w8a8")
 
-Count = Annotated[int, Parameter(validator=Number(gte=1))]
-Names = Annotated[list[str] | None, Parameter(consume_multiple=True)]
 app = App(name="concepts", help="Prints what each recipe brings and costs on one model, as a Markdown table.")
 
 
@@ -190,14 +187,10 @@ def table(
         shares = latencies(detector, rows, files, runs)
     first = replace(float_row(detector, report, target), latency=1.0)
     rows = [first, *(replace(row, latency=shares[row.name]) for row in rows)]
-    measure = "top-1" if detector.family.task == "classify" else "AP"
-    header = [one.format(measure=measure) for one in HEADER]
+    header = with_measure(HEADER, detector.family.task)
     print(markdown(header, [*(cells(row, rows[0]) for row in rows), *refused], texts=1))
-    images = f"{limit} validation images" if limit else "all validation images"
     where = load_target(target).title.partition(":")[0]
-    print(
-        f"\n{model} on {where}: {calib} calibration images, {images}, {runs} runs of one thread on {processor_name()}."
-    )
+    print(conditions(calib, *how_timed(limit, runs), f"{model} on {where}"))
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ from pathlib import Path
 from statistics import mean
 from typing import Annotated, Any
 
+from arguments import Count
 from cyclopts import App, Parameter
-from cyclopts.validators import Number
 from markdown_table import line, markdown
 
 from detquant.data import Dataset, open_dataset
@@ -37,7 +37,6 @@ HEADER = ("model", "runtime", "measured", "images", "float", "w8a8", "drop", "to
 TEXTS = 3
 """Columns before those of numbers."""
 TARGETS = ("ort", "openvino")
-Count = Annotated[int, Parameter(validator=Number(gte=1))]
 Opener = Callable[[Path], Dataset]
 app = App(name="generality", help="Prints what the default recipe costs on every model at hand, as a Markdown table.")
 

@@ -26,9 +26,9 @@ from typing import Annotated, Any
 
 import onnx
 import onnx_ir as ir
+from arguments import Count
 from contenders import FOR_SPEED, QUANTISERS, Work
 from cyclopts import App, Parameter
-from cyclopts.validators import Number
 from seeded import SEEDED
 
 from detquant.data import check_classes, open_dataset
@@ -53,7 +53,6 @@ BF16, UNKNOWN, SEEDED_CALIB = "bf16", "–", 16
 SLOWER = "slower than float"
 QUIET = logging.ERROR  # the graph is prepared already, so onnxruntime's advice to preprocess it is moot
 
-Count = Annotated[int, Parameter(validator=Number(gte=1))]
 Runtimes = Mapping[str, Iterable[str]]
 app = App(name="int8", help="Prints detquant beside its peers on every runtime, as a Markdown table.")
 

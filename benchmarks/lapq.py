@@ -12,10 +12,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from cyclopts import App, Parameter
-from cyclopts.validators import Number
+from arguments import Count
+from cyclopts import App
 from markdown_table import markdown
 
 import detquant
@@ -34,7 +34,6 @@ HEADER = ("stages", "loss", "measured", "float", "quantised", "drop", "seconds t
 TEXTS = 3
 """Columns before those of numbers."""
 
-Count = Annotated[int, Parameter(validator=Number(gte=1))]
 app = App(name="lapq", help="Prints what each stage of LAPQ adds, as a Markdown table.")
 
 

@@ -15,18 +15,17 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from statistics import mean
-from typing import Annotated
 
 from alone import alone
+from arguments import Count, Names
 from chosen_rows import chosen_rows
-from cyclopts import App, Parameter
-from cyclopts.validators import Number
+from conditions import conditions
+from cyclopts import App
 from lowbit_measure import FLOAT_BITS, Found, Setting, eight_bits, measured
 from lowbit_rows import CASES, DETQUANT, LEAST, MEANS, Case
 from markdown_table import line, markdown, refusal
 
 from detquant.errors import DetquantError
-from detquant.pipeline.memory import processor_name
 from detquant.targets import target_figures
 
 HEADER = (
@@ -37,8 +36,6 @@ TEXTS = 6
 """Columns before those of numbers."""
 UNKNOWN = "–"
 
-Count = Annotated[int, Parameter(validator=Number(gte=1))]
-Names = Annotated[list[str] | None, Parameter(consume_multiple=True)]
 Rows = list[tuple[Case, "Found | str"]]
 app = App(name="lowbit", help="Prints what quantisation below eight bits costs and takes, as a Markdown table.")
 
@@ -136,7 +133,7 @@ def bench(
     print(markdown(HEADER, [cells(*one) for one in rows], texts=TEXTS))
     told = "".join(f"\n{line}.  " for line in (*means(rows), *beside_peers(rows)))
     versions = ", ".join(f"{one['name']} {one['version']}" for one in target_figures()["targets"] if one["version"])
-    print(f"{told}\n{versions}; {calib} calibration images, 1 thread, {processor_name()}.")
+    print(told, conditions(calib, "1 thread", versions), sep="\n")
 
 
 if __name__ == "__main__":

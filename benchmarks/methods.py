@@ -14,25 +14,22 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated
 
 from alone import alone
-from cyclopts import App, Parameter
-from cyclopts.validators import Number
+from arguments import Count, Names
+from conditions import conditions
+from cyclopts import App
 from markdown_table import line, markdown, refusal
 from methods_measure import Found, Setting, decided, measured
 from ways import LEARNING, WAYS, Way
 
 from detquant.errors import DetquantError, OptionError, unknown_name
-from detquant.pipeline.memory import processor_name
 from detquant.spread import processors
 
 HEADER = ("way", "needs", "measured", "float", "quantised", "drop", "minutes", "of processor", "peak, GB")
 TEXTS = 3
 """Columns before those of numbers."""
 
-Count = Annotated[int, Parameter(validator=Number(gte=1))]
-Names = Annotated[list[str] | None, Parameter(consume_multiple=True)]
 app = App(name="methods", help="Prints what each way to few bits costs and takes, as a Markdown table.")
 
 
@@ -108,7 +105,7 @@ def table(
         print(line(rows[-1]), file=sys.stderr, flush=True)  # should the rest be cut short
     print(f"{Path(model).name}, {recipe} on {target}\n\n{markdown(HEADER, rows, texts=TEXTS)}")
     told = "the steps' own" if iterations is None else f"{iterations}"
-    print(f"\n{calib} calibration images, iterations: {told}, threads: {processors()}, {processor_name()}.")
+    print(conditions(calib, f"iterations: {told}", f"threads: {processors()}"))
 
 
 if __name__ == "__main__":

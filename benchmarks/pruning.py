@@ -19,6 +19,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
+from arguments import Count, Counts, Names
+from conditions import conditions, how_timed, with_measure
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 from markdown_table import markdown
@@ -29,7 +31,6 @@ from detquant.algorithms import build_algorithm
 from detquant.errors import DetquantError
 from detquant.graph import summarize
 from detquant.pipeline.detector import Detector
-from detquant.pipeline.memory import processor_name
 from detquant.recipes import Recipe, Stage, Step, load_recipe
 
 HEADER = ("row", "MACs, million", "to all", "{measure}", "drop", "latency, ms", "to float", "size, MB")
@@ -38,11 +39,8 @@ LEARNT = 500
 """Images that are trained on at most."""
 PRUNED, SMALLER, NARROWER, WHOLE = "pruned", "smaller", "narrower", "whole"
 
-Count = Annotated[int, Parameter(validator=Number(gte=1))]
 Share = Annotated[float, Parameter(validator=Number(gt=0, lte=0.9))]
 Shares = Annotated[list[Share] | None, Parameter(consume_multiple=True)]
-Sides = Annotated[list[Count] | None, Parameter(consume_multiple=True)]
-Names = Annotated[list[str] | None, Parameter(consume_multiple=True)]
 app = App(name="pruning", help="Prints what pruned channels cost and save beside a smaller input, as a Markdown table.")
 
 
@@ -190,7 +188,7 @@ def table(
     *,
     recipe: str = "w8a8",
     shares: Shares = None,
-    sides: Sides = None,
+    sides: Counts = None,
     recipes: Names = None,
     train: str | None = None,
     calib: Count = 128,
@@ -231,11 +229,9 @@ def table(
             rows, files = [*rows, row], [*files, path]
         timed = detquant.benchmark([one if isinstance(one, Detector) else str(one) for one in files], runs=runs)
     rows = [replace(row, latency_ms=one.latency.median_ms) for row, one in zip(rows, timed, strict=True)]
-    measure = "top-1" if detector.family.task == "classify" else "AP"
-    print(markdown([one.format(measure=measure) for one in HEADER], [cells(row, rows[0]) for row in rows], texts=1))
+    print(markdown(with_measure(HEADER, detector.family.task), [cells(row, rows[0]) for row in rows], texts=1))
     print("".join(f"\n{line}." for line in recommended(rows)))
-    images = f"{limit} validation images" if limit else "all validation images"
-    print(f"\n{calib} calibration images, {images}, {runs} runs of one thread on {processor_name()}.")
+    print(conditions(calib, *how_timed(limit, runs)))
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ from pathlib import Path
 from statistics import median
 from typing import Annotated
 
+from arguments import Count
 from cyclopts import App, Parameter
-from cyclopts.validators import Number
 from markdown_table import markdown
 
 from detquant.errors import DetquantError, MissingExtra, WorkerError
@@ -32,7 +32,6 @@ from detquant.spread import processors
 HEADER = ("workers", "seconds, median", "times as fast", "efficiency")
 TEXTS = 0
 
-Count = Annotated[int, Parameter(validator=Number(gte=1))]
 Counts = Annotated[list[Count], Parameter(consume_multiple=True)]
 app = App(name="scaling", help="Prints how long a search takes on clusters of several sizes, as a Markdown table.")
 

@@ -22,7 +22,9 @@ from statistics import mean
 from typing import Annotated
 
 from alone import alone
+from arguments import Count, Names
 from chosen_rows import chosen_rows
+from conditions import conditions
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 from lowbit import held
@@ -33,7 +35,6 @@ from training_measure import Found, Setting, compares, measured
 from training_rows import CASES, WON, Case
 
 from detquant.errors import DetquantError, OptionError, unknown_name
-from detquant.pipeline.memory import processor_name
 from detquant.spread import processors
 
 HEADER = (
@@ -44,10 +45,8 @@ TEXTS = 5
 """Columns before those of numbers."""
 UNKNOWN = "–"
 
-Count = Annotated[int, Parameter(validator=Number(gte=1))]
 Minutes = Annotated[float, Parameter(validator=Number(gt=0))]
 Seeds = Annotated[list[Annotated[int, Parameter(validator=Number(gte=0))]] | None, Parameter(consume_multiple=True)]
-Names = Annotated[list[str] | None, Parameter(consume_multiple=True)]
 app = App(name="training", help="Prints what training brings after refit, as a Markdown table.")
 
 
@@ -132,7 +131,7 @@ def bench(
             print(line(cells(*rows[-1])), file=sys.stderr, flush=True)  # should the rest be cut short
     print(markdown(HEADER, [cells(*one) for one in rows], texts=TEXTS))
     print("".join(f"\n{line}.  " for line in no_worse(rows)))
-    print(f"\n{calib} calibration images, {minutes:g} minutes, {processors()} threads, {processor_name()}.")
+    print(conditions(calib, f"{minutes:g} minutes", f"{processors()} threads"))
 
 
 @app.command
