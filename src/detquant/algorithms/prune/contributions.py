@@ -2,47 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
-import onnx_ir as ir
 
-from detquant.algorithms._base import Context
-from detquant.algorithms.layerwise.float_side import FloatSide
 from detquant.algorithms.layerwise.form_of_node import rows_of
 from detquant.algorithms.layerwise.input_moments import input_moments
-from detquant.algorithms.layerwise.layer_form import LayerForm
+from detquant.algorithms.prune.basis import Basis
 from detquant.algorithms.prune.criteria import Contributions
-from detquant.calibration import Images
-from detquant.graph.channels import Channels
 from detquant.numerics.arrays import Doubles, Floats, Ints
 
 
-def measured(
-    model: ir.Model,
-    channels: Channels,
-    forms: Mapping[str, LayerForm],
-    floats: FloatSide,
-    images: Images,
-    context: Context,
-) -> dict[str, Contributions]:
-    """The contributions of channels to each layer that reads followed ones, by the layer's name.
-
-    Args:
-        model: float graph.
-        channels: of it.
-        forms: the layers as matrix products.
-        floats: says which positions are sampled, and how much each counts.
-        images: calibration images.
-        context: threads, and who is told how far it is.
-    """
+def measured(basis: Basis) -> dict[str, Contributions]:
+    """The contributions of channels to each layer that reads followed ones, by the layer's name."""
+    channels, forms, threads = basis.channels, basis.forms, basis.context.threads
     names = [name for name in forms if channels.layers[name].reads.size]
     found = dict[str, Contributions]()
-    weights = {node.name or "": node for node in model.graph if node.name in forms}
-    for name, moments in input_moments(model, names, forms, floats, images, context.threads):
+    weights = {node.name or "": node for node in basis.model.graph if node.name in forms}
+    for name, moments in input_moments(basis.model, names, forms, basis.floats, basis.images, threads):
         rows = np.asarray(rows_of(weights[name], forms[name]), np.float64)
         found[name] = _contributions(rows, moments.xx, channels.roots(channels.layers[name].reads))
-        context.tick("looking at channels", len(found), len(names))
+        basis.context.tick("looking at channels", len(found), len(names))
     return found
 
 

@@ -15,14 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from detquant.algorithms._base import Context
 from detquant.algorithms.checkpoint import Checkpoint
 from detquant.algorithms.layerwise.float_side import FloatSide
 from detquant.algorithms.layerwise.form_of_node import layer_form, rows_of
 from detquant.algorithms.layerwise.layer_form import LayerForm
 from detquant.algorithms.layerwise.least_squares import Halves
 from detquant.algorithms.layerwise.staged_run import StagedRun
-from detquant.calibration import Images
+from detquant.algorithms.prune.basis import Basis
 from detquant.graph.decode_tail import find_decode_tail
 from detquant.graph.depth import levels
 from detquant.graph.traits import OPS, bias_of
@@ -91,36 +90,26 @@ class SolvedLayers:
         self._checkpoint.keep(self._arrays, now=True)
 
 
-def solve(
-    model: ir.Model,
-    kept: Mapping[str, Bools],
-    floats: FloatSide,
-    images: Images,
-    ridge: float | None,
-    solved: SolvedLayers,
-    context: Context,
-) -> None:
+def solve(model: ir.Model, kept: Mapping[str, Bools], basis: Basis, ridge: float | None, solved: SolvedLayers) -> None:
     """Gives each layer of a pruned graph, in place, the weight that is found for it.
 
     Args:
         model: the pruned graph.
         kept: which outputs of each layer are left, by its name, in the graph's order.
-        floats: outputs of those layers that are not solved yet in the float network.
-        images: calibration images.
+        basis: the network as it was, with the outputs of those layers that are not solved yet.
         ridge: see `Prune`.
         solved: layers of an interrupted run; these are added.
-        context: threads, and who is told how far it is.
     """
     forms = {node.name or "": form for node in model.graph if node.name in kept and (form := layer_form(node))}
     missing = {name: form for name, form in forms.items() if name not in solved}
     heads = {node.name or "" for node in find_decode_tail(model.graph).head_convs}
-    pruned = StagedRun(model, images, context.threads, layers=forms)
+    pruned = StagedRun(model, basis.images, basis.context.threads, layers=forms)
     with closing(pruned):
         for level in levels(model.graph, forms):
             # what is solved already is run as before: in other parts the runtime computes other last digits
-            for node, found in _solved(level, missing, kept, floats, pruned, heads, ridge):
+            for node, found in _solved(level, missing, kept, basis.floats, pruned, heads, ridge):
                 solved.add(node.name or "", found)
-                context.tick("solving layers anew", len(solved), len(forms))
+                basis.context.tick("solving layers anew", len(solved), len(forms))
             for node in level:
                 _put(node, solved[node.name or ""])
 

@@ -12,7 +12,6 @@ The pruned graph then takes the float one's place: it is planned and calibrated 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal
@@ -28,6 +27,7 @@ from detquant.algorithms.layerwise.images_to_solve_on import images_to_solve_on
 from detquant.algorithms.layerwise.layer_form import LayerForm
 from detquant.algorithms.options import Count, NotNegative, Whole, Within
 from detquant.algorithms.prune.again import calibrated_again
+from detquant.algorithms.prune.basis import Basis
 from detquant.algorithms.prune.bundles import find_bundles
 from detquant.algorithms.prune.choice import Choice
 from detquant.algorithms.prune.contributions import measured
@@ -36,7 +36,7 @@ from detquant.algorithms.prune.reach import reaches
 from detquant.algorithms.prune.solving import SolvedLayers, solve
 from detquant.algorithms.prune.telling import operators_of, sentence
 from detquant.algorithms.reconstruction.settings import require_torch
-from detquant.calibration import Images, Left, Original, QuantModel
+from detquant.calibration import Left, Original, QuantModel
 from detquant.errors import RecipeError
 from detquant.graph.channels import Channels, trace, without_channels
 from detquant.graph.running import OrtRunner
@@ -92,17 +92,18 @@ class Prune:
         arrays = checkpoint.load()
         missing = {name: form for name, form in forms.items() if f"weight:{name}" not in arrays}
         floats = FloatSide(forms, missing, samples=self.samples, seed=self.seed)
+        basis = Basis(model=qm.reference, channels=channels, forms=forms, floats=floats, images=images, context=context)
         with closing(floats):
             if missing:
                 floats.run(qm.reference, images, context)
             if "gone" not in arrays:
-                arrays["gone"] = self._chosen(qm.reference, channels, forms, floats, images, context)
+                arrays["gone"] = self._chosen(basis)
                 checkpoint.keep(arrays, now=True)
             gone = np.asarray(arrays["gone"], np.int64)
             bare = without_channels(qm.reference, channels, gone.tolist())
             pruned, solved = bare.clone(), SolvedLayers(checkpoint, arrays)
             kept = {name: ~np.isin(channels.roots(channels.layers[name].makes), gone) for name in forms}
-            solve(pruned, kept, floats, images, self.ridge, solved, context)
+            solve(pruned, kept, basis, self.ridge, solved)
             solved.finish()
         damages = [_damage(model, context) for model in (bare, pruned)]
         said = sentence(self, qm.reference, pruned, channels, gone, images=len(images), damages=damages)
@@ -110,17 +111,9 @@ class Prune:
         again = calibrated_again(replace(qm, reference=pruned, original=original), context)
         return again.noted(self, said, operators=operators_of(channels, gone))
 
-    def _chosen(
-        self,
-        model: ir.Model,
-        channels: Channels,
-        forms: Mapping[str, LayerForm],
-        floats: FloatSide,
-        images: Images,
-        context: Context,
-    ) -> Ints:
+    def _chosen(self, basis: Basis) -> Ints:
         """The channels that go."""
-        bundles = find_bundles(channels, forms)
+        bundles = find_bundles(basis.channels, basis.forms)
         if all(one.next_count(len(one.roots), self.multiple, self.least) == len(one.roots) for one in bundles):
             most = max((len(one.roots) for one in bundles), default=0)
             found = (
@@ -131,29 +124,21 @@ class Prune:
                 f"{self.multiple}: {found}. Give smaller values of 'least' and 'multiple', or leave the step out of "
                 f"the recipe."
             )
-        criterion = self._criterion(model, channels, forms, floats, images, context)
-        macs = summarize(model.graph).macs
-        choice = Choice(channels, bundles, criterion, macs=macs, multiple=self.multiple, least=self.least)
+        macs, criterion = summarize(basis.model.graph).macs, self._criterion(basis)
+        choice = Choice(basis.channels, bundles, criterion, macs=macs, multiple=self.multiple, least=self.least)
         return choice.take(self.share).gone
 
-    def _criterion(
-        self,
-        model: ir.Model,
-        channels: Channels,
-        forms: Mapping[str, LayerForm],
-        floats: FloatSide,
-        images: Images,
-        context: Context,
-    ) -> Criterion:
+    def _criterion(self, basis: Basis) -> Criterion:
+        model, channels, images = basis.model, basis.channels, basis.images
         if self.criterion == "l1":
             return Additive(magnitudes(model.graph, channels))
         if self.criterion == "taylor":
             from detquant.algorithms.prune.taylor import taylor_costs
 
-            return Additive(taylor_costs(model, channels, images, context, seed=self.seed))
-        readers = measured(model, channels, forms, floats, images, context)
+            return Additive(taylor_costs(model, channels, images, basis.context, seed=self.seed))
+        readers = measured(basis)
         spread = {name: one.variance / channels.layers[name].makes.size for name, one in readers.items()}
-        return NextLayers(readers, reaches(model, spread, images, seed=self.seed, threads=context.threads))
+        return NextLayers(readers, reaches(model, spread, images, seed=self.seed, threads=basis.context.threads))
 
 
 def _forms(model: ir.Model, channels: Channels) -> dict[str, LayerForm]:
