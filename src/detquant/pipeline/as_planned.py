@@ -70,12 +70,13 @@ def require_as_planned(
     plan = run_over(family, {"plan": runner}, dataset, limit=limit, progress=progress).sides["plan"]
     planned = _points(family.task, before, plan)
     if planned - found > allowed:
+        known = f"{fault} " if (fault := place.known_faults(qdq)) else ""
         what = MEASURED[headline(family.task)] if after.accuracy else "agreement with the float model"
         raise TargetError(
             f"The quantised model opens on {place.name} but does not compute what was planned: {what} is {found:.2f} "
             f"there and {planned:.2f} where the plan is run in ONNX Runtime ({images} images, tolerance "
-            f"{allowed:.2f}). Nothing was written: try another recipe, another version of {place.package}, or another "
-            f"target."
+            f"{allowed:.2f}). {known}Nothing was written: try another recipe, another version of {place.package}, or "
+            f"another target."
         )
 
 

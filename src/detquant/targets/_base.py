@@ -205,6 +205,14 @@ class Target(ABC):
         """Sentences of the runtime itself about an open model of this place."""
         return ()
 
+    def known_faults(self, qdq: ir.Model) -> str:
+        """A sentence on what the runtime may compute wrongly of a graph, for where it did; empty where none is known.
+
+        Args:
+            qdq: the graph that its files were made of.
+        """
+        return ""
+
     def open_own(self, own: OwnFile, graph: ir.Model, threads: int = 1) -> Runner | None:
         """A file as it is, written by anyone, which takes and gives what the graph that was imported from it does.
 

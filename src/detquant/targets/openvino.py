@@ -34,6 +34,7 @@ from detquant.graph.four_bit_storage import with_four_bit_storage
 from detquant.graph.repeated_grids import without_repeated_grids
 from detquant.graph.running import as_bytes
 from detquant.graph.saturation import with_saturation
+from detquant.graph.values import constant, is_op
 from detquant.importers import OwnFile
 from detquant.numerics import USUAL_OPS, Capability, up_to_eight_bits
 from detquant.targets import openvino_metadata
@@ -54,10 +55,11 @@ CAPABILITY = Capability(
 )
 XML, BIN = "model.xml", "model.bin"
 PRECISION, KERNEL = "runtimePrecision", "primitiveType"
+SIGNED = "Its grids are signed: OpenVINO computes these rightly on processors with AMX alone."
 TILES = {
     "I8": "The processor has AMX, where OpenVINO runs float models in bfloat16 unless told otherwise, about as fast as "
     "8 bits: `detquant choose` compares them. The recipe w8a8-symmetric, without zero points, is faster there.",
-    "i8": "Its grids are signed: OpenVINO computes these rightly on processors with AMX alone. Run it on no other.",
+    "i8": f"{SIGNED} Run it on no other.",
 }
 """What there is to say of AMX's kernels, by the end of their names: I8 has unsigned codes, i8 signed ones."""
 TOLD = ("Convolution", "FullyConnected", "MatMul", "Eltwise", "Concatenation", "Interpolate", "Pooling", "Subgraph")
@@ -102,6 +104,11 @@ class OpenVino(Target):
         ran = f"OpenVINO {_openvino().__version__.split('-')[0]} ran: {', '.join(told)}."
         ends = {kernel[-2:] for kernel in runner.kernels() if "amx" in kernel}
         return (ran, *[said for end, said in TILES.items() if end in ends][-1:])
+
+    def known_faults(self, qdq: ir.Model) -> str:
+        """That grids of activations are signed, where some are."""
+        zeros = (constant(node.inputs[2]) for node in qdq.graph if is_op(node, "QuantizeLinear") and node.inputs[2:])
+        return SIGNED if any(zero is not None and zero.dtype.name.startswith("int") for zero in zeros) else ""
 
     def open_float(self, model: ir.Model, threads: int = 1) -> Iterator[tuple[str, Artefact, Runner]]:
         """Opens the graph in float32, in bfloat16 where the processor has it (the default there), and in fp16 files."""
