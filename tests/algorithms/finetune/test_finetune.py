@@ -94,7 +94,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_others(residuals, na
 
 
 def test_an_interrupted_run_goes_on_to_the_step_and_gives_the_same(residuals, narrow, monkeypatch, tmp_path):
-    few = {**FEW, "steps": 9}
+    few = {**FEW, "steps": 9, "lr": 0.1}  # so fast that it goes back before it is broken off
     qm, context = narrow(residuals, drawn(12), store=tmp_path / "run")
     whole = Finetune(**few)(qm, replace(context, store=None))
     step, begun, last = Training._step, [], [5]
@@ -129,6 +129,24 @@ def test_what_is_no_better_is_given_back_as_it_was(residuals, narrow):
     assert numbers_of(found) == numbers_of(qm)
     assert "no clear gain, so the model stays as it was" in found.notes[-1].sentence
     assert found.notes[-1].operators == ()
+
+
+def test_rates_too_high_fall_until_something_is_won(residuals, narrow, monkeypatch):
+    """At a rate that loses everything at once, training goes back and on more slowly, until it gains."""
+    qm, context = narrow(residuals, drawn(24), 3, 4)
+    qm = take_steps(qm, [build_algorithm("refit", {})], context)
+    fast, paces, judge = {**FEW, "lr": 0.1, "steps": 40}, [], Training._judge
+
+    def judged(training):
+        judge(training)
+        paces.append(training.pace)
+
+    monkeypatch.setattr(Training, "_judge", judged)
+    found = Finetune(**fast)(qm, context)
+    losses = found.notes[-1].curve.losses
+    assert max(losses) > 1.1 and min(losses) < 0.97 and paces[-1] < 1
+    monkeypatch.setattr("detquant.algorithms.finetune.training.WORSE", np.inf)
+    assert Finetune(**fast)(qm, context).notes[-1].curve.final > found.notes[-1].curve.final
 
 
 @pytest.mark.parametrize(("data", "model"), [("scenes", "yolov8-pico"), ("crops", "resnet-pico")])

@@ -67,6 +67,13 @@ class State:
         """Takes the averages as they are now for the best."""
         self.best = [mean.clone() for mean in self.mean]
 
+    def go_back(self) -> None:
+        """Makes the best averages the variables and the averages, and stands still there: the way there led too far."""
+        self.show(self.best)
+        self.mean = [best.clone() for best in self.best]
+        for moments in self.adam.state.values():
+            moments["exp_avg"].zero_()
+
     def arrays(self) -> dict[str, Array]:
         """All of it, by name."""
         found: dict[str, Array] = {"done": np.array(self.done)}

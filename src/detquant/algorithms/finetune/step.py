@@ -90,7 +90,7 @@ class Finetune:
     minutes: Positive | str | None = None
     images: Count = 512
     batch: Count | None = None
-    lr: Positive = 0.03
+    lr: Positive = 0.015
     step_lr: Positive = 0.005
     warmup: Share = 0.05
     clip: Positive = 1.0

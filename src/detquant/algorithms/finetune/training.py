@@ -35,6 +35,9 @@ JUDGEMENTS = 10
 PATIENCE = 8
 """Judgements without a better one after which it is stopped: while rates are high, the loss may well be above that of
 the start, and fall below it at the end."""
+WORSE, SLOWER = 1.1, 0.5
+"""A judgement that is so many times the best one says that weights move too fast: they go back to the best and on at a
+share of the rates. What is solved well has little to win and is soon lost, so no rate is right for every network."""
 BIAS_RATE = 0.1
 """Rate of biases, in units of what the layer's output varies, as a share of that of steps."""
 Told = Callable[[int, float], None]
@@ -86,7 +89,7 @@ class Training:
         self.state = State([(variables, rates[kind]) for kind, variables in student.groups().items()], settings.ema)
         self.swings = Oscillations([w for w in student.weights if isinstance(w, WeightVariable)], settings.swings)
         self.curve = [Judged(step=0, loss=1.0)]
-        self.over = False
+        self.pace, self.over = 1.0, False
 
     @property
     def best(self) -> Judged:
@@ -131,7 +134,7 @@ class Training:
             loss.backward()
             total += float(loss.detach())
         if math.isfinite(total):
-            self.state.move(learning_rate(share, self.settings.warmup), self.settings.clip)
+            self.state.move(self.pace * learning_rate(share, self.settings.warmup), self.settings.clip)
             self.swings.hold(share)
         return math.isfinite(total)
 
@@ -150,6 +153,9 @@ class Training:
         self.state.show(before)
         if found < self.best.loss:
             self.state.keep_best()
+        elif not found <= WORSE * self.best.loss:
+            self.state.go_back()
+            self.pace *= SLOWER
         self.curve.append(Judged(step=self.state.done, loss=found))
 
     def judged(self, qm: QuantModel) -> float:
@@ -165,7 +171,7 @@ class Training:
     def _arrays(self) -> dict[str, Array]:
         curve = np.array([[one.step, one.loss] for one in self.curve], np.float64)
         facts = {"curve": curve, "spent": np.array(self.budget.elapsed), "over": np.array(self.over)}
-        return {**self.state.arrays(), **self.swings.arrays(), **facts}
+        return {**self.state.arrays(), **self.swings.arrays(), **facts, "pace": np.array(self.pace)}
 
     def _go_on(self) -> None:
         """Takes over what an equal run has left."""
@@ -175,5 +181,5 @@ class Training:
         self.state.load(arrays)
         self.swings.load(arrays)
         self.curve = [Judged(step=int(step), loss=float(loss)) for step, loss in arrays["curve"]]
-        self.over = bool(arrays["over"])
+        self.pace, self.over = float(arrays["pace"]), bool(arrays["over"])
         self.budget.goes_on_from(self.state.done, float(arrays["spent"]))
