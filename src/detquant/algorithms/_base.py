@@ -93,7 +93,13 @@ class Algorithm(Protocol):
 
 @runtime_checkable
 class LearnsFromLabels(Protocol):
-    """The part of an algorithm that learns from labels where its options say so."""
+    """The part of an algorithm that learns from labels where its options say so.
+
+    Attributes:
+        labels: whether they do.
+    """
+
+    labels: bool
 
     def require_labels(self, family: Family, model: ir.Model, dataset: Dataset) -> None:
         """Refuses before the work to learn from labels where that will not be possible; else does nothing.

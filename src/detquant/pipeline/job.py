@@ -13,7 +13,15 @@ from typing import Any
 
 import onnx_ir as ir
 
-from detquant.algorithms import Algorithm, Context, Damage, Measurements, build_steps, take_steps
+from detquant.algorithms import (
+    Algorithm,
+    Context,
+    Damage,
+    LearnsFromLabels,
+    Measurements,
+    build_steps,
+    take_steps,
+)
 from detquant.algorithms.own_training import OwnTraining, Train
 from detquant.algorithms.replan import with_choices
 from detquant.calibration import (
@@ -48,6 +56,11 @@ FEEDS = 8
 """Number of images that algorithms look at, of the informative ones; see `detquant.calibration.informativeness`."""
 EVEN = "even channels: {} SiLUs became two convolutions each, since no one grid could hold their channels"
 CONVERGED = "calibration ended after {} of {} images, since ranges were known to {:.1%} of their width"
+
+SEEN = (
+    "labels: {} images are measured on and may be learnt from, too, so the figures tell what was seen and not what was "
+    "learnt: give a data set with a train split"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +211,8 @@ class Job:
             said = [EVEN.format(uneven)] * bool(uneven)
             if 0 < statistics.images < len(paths):
                 said.append(CONVERGED.format(statistics.images, len(paths), self.recipe.range_tolerance))
+            if self.dataset.overlap and any(isinstance(step, LearnsFromLabels) and step.labels for step in steps):
+                said.append(SEEN.format(self.dataset.overlap))
             notes = (Note(step="calibration", stage=Stage.GRAPH, sentence=sentence) for sentence in said)
             decisive = [step for step in steps if step.stage <= Stage.CHOICES]
             first = [step for step in decisive if step.stage == Stage.GRAPH]

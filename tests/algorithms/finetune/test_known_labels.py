@@ -62,12 +62,21 @@ def test_a_detector_of_the_family_with_another_head(square_model, square_data):
         job(found, measurable(found.family, open_dataset(square_data())))
 
 
-def test_a_classifier_without_labels(tmp_path):
+def test_a_classifier_without_labels():
     found = load("resnet-pico")
     crops = measurable(found.family, open_crops(calibration=2, validation=2))
     assert job(found, crops).recipe is LEARNS
     with pytest.raises(CalibrationError, match=r"the class of none of the images to learn from is known"):
         job(found, replace(crops, calibration_labels={}))
+
+
+@pytest.mark.parametrize("overlap", [0, 4])
+def test_images_that_are_measured_on_too_are_told(overlap):
+    found = load("resnet-pico")
+    crops = measurable(found.family, open_crops(calibration=2, validation=2))
+    with replace(job(found, replace(crops, overlap=overlap)), calib=2).begun() as begun:
+        said = [note.sentence for note in begun.model.notes]
+    assert [sentence.startswith("labels: 4 images are measured on") for sentence in said] == [True] * bool(overlap)
 
 
 def test_agreement_counts_objects_that_a_cell_says():
