@@ -58,7 +58,9 @@ class Distillation:
     """The loss of one network.
 
     Attributes:
+        start: the parts at the start.
         labels: the loss of labels; None to go without.
+        reach: how far that is from the float model's at the start.
         logits: the head that gives logits of classes; None where none is known to.
 
     Args:
@@ -79,20 +81,24 @@ class Distillation:
         self.start: Mapping[str, float] = {}
         self.reach = 1.0
 
-    def begin(self, start: Mapping[str, float], images: Sequence[torch.Tensor], truth: Sequence[Label]) -> None:
-        """Takes the parts of the loss at the start for 1.
+    def way_to_float(
+        self, functions: Mapping[fx.Node, Function], images: Sequence[torch.Tensor], truth: Sequence[Label]
+    ) -> float:
+        """How far the loss of labels is from that of the float model; no less than a share of it.
 
         Args:
-            start: the parts, the mean over some images.
-            images: the images.
+            functions: what the quantised network's nodes compute.
+            images: some images.
             truth: the label of each.
         """
-        self.start, exact = start, 0.0
-        if self.labels is not None:
-            with torch.no_grad():
-                for part, labels in self._together(images, truth):
-                    exact += float(self.labels(*self.network.exact(part), labels or ())) * len(part) / len(images)
-            self.reach = max(start[LABELS] - exact, LEAST_REACH * start[LABELS], NEGLIGIBLE)
+        assert self.labels is not None, "labels are asked for"
+        found = exact = 0.0
+        with torch.no_grad():
+            for part, labels in self._together(images, truth):
+                share = len(part) / len(images)
+                found += share * float(self.labels(*self.network.run(functions, part), labels or ()))
+                exact += share * float(self.labels(*self.network.exact(part), labels or ()))
+        return max(found - exact, LEAST_REACH * found, NEGLIGIBLE)
 
     def measure(self, images: Sequence[torch.Tensor]) -> None:
         """Finds the variance of each channel in float, and which numbers of the heads are read by whom.

@@ -67,11 +67,11 @@ def require_labels(images: int, family: Family, model: ir.Model, dataset: Datase
     plain = classifies and not kinds and len(tail.head_convs) == 1
     if not plain and kinds != ([SOFTMAX] if classifies else [SIGMOID, SOFTMAX]):
         raise RecipeError(no_loss(OTHER_HEADS))
-    paths, told = dataset.calibration, dataset.calibration_objects
+    paths, told = dataset.calibration[:images], dataset.calibration_objects
     if classifies:
         require_known([dataset.calibration_labels.get(path) for path in paths], classifies=True)
     else:
-        require_known(told.of(paths[:images]) if told else [], classifies=False, where=told.where if told else "")
+        require_known(told.of(paths) if told else [], classifies=False, where=told.where if told else "")
 
 
 def require_known(labels: Sequence[object], *, classifies: bool, where: str = "") -> None:

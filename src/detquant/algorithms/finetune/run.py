@@ -14,7 +14,7 @@ from detquant.algorithms.finetune.budget import Budget
 from detquant.algorithms.finetune.channel_matching import match_channels
 from detquant.algorithms.finetune.distillation import Distillation
 from detquant.algorithms.finetune.known_labels import OTHER_HEADS, no_loss
-from detquant.algorithms.finetune.labels import LabelLoss, label_loss
+from detquant.algorithms.finetune.labels import Label, LabelLoss, label_loss
 from detquant.algorithms.finetune.network import Network, network_of
 from detquant.algorithms.finetune.pictures import Pictures
 from detquant.algorithms.finetune.settings import Settings, weight_of_heads
@@ -76,8 +76,10 @@ def trained(
         loss.measure(seen)
         if settings.labels:
             loss.labels = _label_loss(qm, network, loss.logits, seen, context)
-        judging = held.first(len(held))
-        loss.begin(loss.mean_terms(put(network, qm), judging, held.labels), judging, held.labels)
+        begun = put(network, qm)
+        loss.start = loss.mean_terms(begun, held.first(len(held)), held.labels)
+        if settings.labels:
+            loss.reach = loss.way_to_float(begun, *_labelled(held, shown))
         student = Student(network, qm, seen[0])
         training = Training(student, loss, settings, budget, shown, held, context.target.capability, checkpoint)
         training.run(lambda step, share: context.tick("finetune: training", round(1000 * share), 1000))
@@ -108,6 +110,12 @@ def _label_loss(
     if found is None:
         raise RecipeError(no_loss(OTHER_HEADS))
     return found
+
+
+def _labelled(*pictures: Pictures) -> tuple[list[torch.Tensor], list[Label]]:
+    """The first images whose label is known, and their labels."""
+    known = [(part, k) for part in pictures for k, label in enumerate(part.labels) if label is not None][:LOOKED_AT]
+    return [part[k] for part, k in known], [part.labels[k] for part, k in known]
 
 
 def _shown_by(qm: QuantModel) -> ir.Model:

@@ -107,6 +107,11 @@ class Finetune:
             raise RecipeError(f"{' and '.join(given)} are given, and only one can say how long to train: choose one.")
         if self.minutes is not None:
             seconds_of(self.minutes)
+        if self.labels and self.heads == 0:
+            raise RecipeError(
+                "labels = true with heads = 0: labels weigh as a part of what the heads do, so they would weigh "
+                "nothing. Give heads above 0, or leave one of the two out."
+            )
         require_torch()
         self._require_device()
 
