@@ -20,6 +20,7 @@ from training_rows import FINETUNE, SOLVING
 from detquant.algorithms import checkpoint
 from detquant.calibration import QuantModel
 from detquant.data import Dataset, open_dataset
+from detquant.data.objects import CalibrationObjects, Objects
 from detquant.graph.running import as_bytes
 from detquant.pipeline.detector import load
 from detquant.pipeline.evaluate import measurable
@@ -30,6 +31,7 @@ from detquant.targets import load_target
 Verdict = tuple[bool, str]
 DETECTOR, CLASSIFIER = ("yolov8-pico", "scenes"), ("resnet-pico", "crops")
 IMAGES, SIDE = 32, 256
+NOTHING = Objects.of([], [])
 LONG, LEFT = 24, 5
 """Steps of the run that is broken off, and states that it has left by then."""
 
@@ -59,6 +61,19 @@ def wrong_labels() -> Verdict:
         return replace(data, calibration_labels=wrong)
 
     return gives_back(CLASSIFIER, "w4a4", shuffled, {"steps": 20, "labels": True})
+
+
+def other_boxes() -> Verdict:
+    """Boxes that belong to other images."""
+
+    def shuffled(data: Dataset) -> Dataset:
+        known, paths = data.calibration_objects, data.calibration[:IMAGES]
+        assert known is not None, "scenes know theirs"
+        others = dict(zip(paths, known.of([*paths[1:], paths[0]]), strict=True))
+        told = CalibrationObjects(read=lambda asked: {path: others[path] or NOTHING for path in asked}, where="others")
+        return replace(data, calibration=paths, calibration_objects=told)
+
+    return gives_back(DETECTOR, "w4a4", shuffled, {"steps": 20, "labels": True})
 
 
 def gives_back(
@@ -144,6 +159,7 @@ CHECKS: Mapping[str, Callable[[], Verdict]] = {
     "images that say nothing": noise,
     "one image": one_image,
     "labels that are wrong": wrong_labels,
+    "boxes of other images": other_boxes,
     "a kill in the middle": broken_off,
 }
 """By name."""

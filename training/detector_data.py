@@ -12,9 +12,10 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
-from assignment import Objects
 from augmentation import Picture, augment
 from torch import Tensor
+
+from detquant.algorithms.finetune.detection.assignment import Objects
 
 
 class Scene(Protocol):

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from detector_data import MakeScene, SceneData, paint
 from fitting import Schedule, Training, read_checkpoint, write_log
-from losses import detection_loss
+from losses import loss_of_maps
 from parallel import Place, run_side_by_side, shard
 from scoring import score_detector
 
@@ -57,7 +57,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 def loss(model: torch.nn.Module, batch: Any) -> Mapping[str, torch.Tensor]:
     """The three parts, as the log names them."""
-    return detection_loss(model(batch.images), batch.objects)._asdict()
+    return loss_of_maps(model(batch.images), batch.objects)._asdict()
 
 
 def train(

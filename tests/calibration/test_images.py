@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from detquant.calibration import Images
+from detquant.data.objects import Objects
 
 
 class Photographs:
@@ -80,3 +81,18 @@ def test_labels_go_with_the_images(photographs):
     images = Images(photographs, [4, 5, 6, 7], [6], labels=[0, 1, 2, 3, None, 9, 8, 7])
     assert images.labels == (None, 9, 8, 7) and images.part([3, 0]).labels == (7, None)
     assert Images(photographs, range(3)).labels == (None, None, None)
+
+
+def test_objects_are_read_when_asked_for_and_go_with_the_images(photographs):
+    asked = []
+
+    def objects(places):
+        asked.append(list(places))
+        return [None if place == 5 else Objects.of([[0, 0, place, place]], [place]) for place in places]
+
+    images = Images(photographs, [4, 5, 6], objects=objects)
+    part = images.part([2, 1])
+    assert not asked
+    six, five = part.objects
+    assert six.class_id.tolist() == [6] and five is None and asked == [[6, 5]]
+    assert Images(photographs, range(2)).objects == (None, None)

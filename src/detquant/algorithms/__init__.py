@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from detquant.algorithms._base import Algorithm, Context
+from detquant.algorithms._base import Algorithm, Context, LearnsFromLabels
 from detquant.algorithms.damage import Damage
 from detquant.algorithms.measurements import Measurements
 from detquant.algorithms.options import checked
@@ -64,6 +64,7 @@ __all__ = [
     "BrokenStep",
     "Context",
     "Damage",
+    "LearnsFromLabels",
     "Measurements",
     "build_algorithm",
     "build_steps",

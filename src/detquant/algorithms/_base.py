@@ -6,11 +6,15 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
+
+import onnx_ir as ir
 
 from detquant.algorithms.damage import Damage
 from detquant.algorithms.measurements import Measurements
 from detquant.calibration import Images, QuantModel
+from detquant.data import Dataset
+from detquant.families import Family
 from detquant.progress import Progress
 from detquant.recipes import Recipe, Stage
 from detquant.targets import Target
@@ -84,5 +88,31 @@ class Algorithm(Protocol):
 
         Weights that it changes are rounded to their grids and kept within `detquant.calibration.weight_limits`, which
         `take_steps` checks; what it has to say for the report it leaves with `QuantModel.noted`.
+        """
+        ...
+
+
+@runtime_checkable
+class LearnsFromLabels(Protocol):
+    """The part of an algorithm that learns from labels where its options say so.
+
+    Attributes:
+        labels: whether they do.
+    """
+
+    labels: bool
+
+    def require_labels(self, family: Family, model: ir.Model, dataset: Dataset) -> None:
+        """Refuses before the work to learn from labels where that will not be possible; else does nothing.
+
+        Args:
+            family: the model's.
+            model: the float model.
+            dataset: with the model's class numbers.
+
+        Raises:
+            RecipeError: no loss is known for the model.
+            CalibrationError: the labels of no image to learn from are known.
+            DatasetError: what tells them cannot be read.
         """
         ...

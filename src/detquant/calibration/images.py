@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 
 from detquant.calibration.collect import Feed, Feeds
+from detquant.data.objects import Objects
+
+Labelled = Callable[[Sequence[int]], Sequence[Objects | None]]
+"""Reads the objects of the images at some places, in pixels of the network's input; None where they are not known."""
 
 
 class Images:
@@ -18,13 +22,19 @@ class Images:
         places: places of the images, in the order in which they come.
         informative: places of the few most informative ones, see `detquant.calibration.informativeness`.
         labels: class of the image at each place, None where it is not known; empty where none is.
+        objects: called with places, tells what is to be seen there; None where nothing does.
     """
 
     def __init__(
-        self, feeds: Feeds, places: Sequence[int], informative: Sequence[int] = (), labels: Sequence[int | None] = ()
+        self,
+        feeds: Feeds,
+        places: Sequence[int],
+        informative: Sequence[int] = (),
+        labels: Sequence[int | None] = (),
+        objects: Labelled | None = None,
     ) -> None:
         self._feeds, self._places, self._informative = feeds, tuple(places), tuple(informative)
-        self._labels = tuple(labels)
+        self._labels, self._objects = tuple(labels), objects
 
     @classmethod
     def of(cls, feeds: Sequence[Feed]) -> Images:
@@ -43,12 +53,18 @@ class Images:
 
         The informative ones stay the same.
         """
-        return Images(self._feeds, [self._places[k] for k in which], self._informative, self._labels)
+        places = [self._places[k] for k in which]
+        return Images(self._feeds, places, self._informative, self._labels, self._objects)
 
     @property
     def labels(self) -> tuple[int | None, ...]:
         """The class of each image as a whole, None where it is not known."""
         return tuple(self._labels[place] if self._labels else None for place in self._places)
+
+    @property
+    def objects(self) -> tuple[Objects | None, ...]:
+        """The objects of each image in pixels of the network's input, None where they are not known; read anew."""
+        return tuple(self._objects(self._places)) if self._objects else (None,) * len(self)
 
     @cached_property
     def informative(self) -> tuple[Feed, ...]:

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from detquant.data.objects import CalibrationObjects
 from detquant.errors import DatasetError
 
 
@@ -38,6 +39,7 @@ class Dataset:
             the index into `classes`. None where the objects are not known.
         labels: class of each validation image as a whole; None where it is not known.
         calibration_labels: class of calibration images as a whole, as far as it is known.
+        calibration_objects: reads the objects of calibration images; None where nothing tells them.
         skipped: files named by the data set that cannot be used.
         overlap: number of images that are in both splits.
         notes: sentences on what was chosen, found or mended.
@@ -60,6 +62,7 @@ class Dataset:
     ground_truth: dict[str, Any] | None
     labels: tuple[int, ...] | None = None
     calibration_labels: Mapping[Path, int] = field(default_factory=dict)
+    calibration_objects: CalibrationObjects | None = None
     skipped: tuple[Skip, ...] = ()
     overlap: int = 0
     notes: tuple[str, ...] = ()

@@ -15,7 +15,15 @@ NO_BOXES = "Class labels do not tell where objects are, so they are not used."
 
 def images_alone(dataset: Dataset) -> Dataset:
     """The data set without what is known of its images, so that models are compared with each other on them."""
-    return replace(dataset, classes=None, ground_truth=None, labels=None, fitted=None)
+    return replace(
+        dataset,
+        classes=None,
+        ground_truth=None,
+        labels=None,
+        calibration_labels={},
+        calibration_objects=None,
+        fitted=None,
+    )
 
 
 def fit_task(dataset: Dataset, task: str, classes: Sequence[str], *, supposed: bool = False) -> Dataset:
@@ -91,7 +99,7 @@ def _used(dataset: Dataset) -> set[int]:
 
 
 def _with_objects(dataset: Dataset, pairing: Pairing, classes: tuple[str, ...], fitted: tuple[str, ...]) -> Dataset:
-    truth = dataset.ground_truth or {}
+    truth, calibration = dataset.ground_truth or {}, dataset.calibration_objects
     kept, lost = [], []
     for one in truth["annotations"]:
         number = pairing.numbers[one["category_id"]]
@@ -101,6 +109,7 @@ def _with_objects(dataset: Dataset, pairing: Pairing, classes: tuple[str, ...], 
         classes=classes,
         fitted=fitted,
         ground_truth={**truth, "annotations": kept, "categories": make_categories(classes)},
+        calibration_objects=calibration and calibration.with_numbers(pairing.numbers),
         warnings=(*dataset.warnings, *_left_out(dataset, "objects", lost)),
     )
 

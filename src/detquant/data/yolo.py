@@ -13,6 +13,7 @@ from detquant.data.coco import Annotated, load_coco, read_annotations
 from detquant.data.data_yaml import class_names, key_points, load_data_yaml, split_places
 from detquant.data.folder import shuffled
 from detquant.data.images import SUFFIXES, find_images, image_size, no_images, unread
+from detquant.data.label_files import label_files
 from detquant.data.labels import label_path, read_labels
 from detquant.data.pairing import pair_classes
 from detquant.data.places import Found, find_named, with_slashes
@@ -49,6 +50,7 @@ def open_yolo(path: Path, seed: int = 0) -> Dataset:
         calibration=shuffled(train.images, seed),
         validation=found.paths,
         ground_truth=found.ground_truth,
+        calibration_objects=label_files(classes, points) if train.images else None,
         skipped=(*train.skipped, *val.skipped, *found.skipped),
         overlap=count_overlap(train.images, found.paths),
         notes=(*train.notes, *val.notes, *found.notes),

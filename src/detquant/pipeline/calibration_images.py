@@ -6,10 +6,12 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from detquant.algorithms import LearnsFromLabels, build_steps
 from detquant.calibration import Feed
 from detquant.data import Dataset, Skip, open_dataset, read_image
 from detquant.errors import DatasetError
 from detquant.families import Family
+from detquant.pipeline.detector import Detector
 from detquant.pipeline.evaluate import ahead
 from detquant.recipes import Recipe
 
@@ -90,6 +92,24 @@ def require_calibration(dataset: Dataset, recipe: Recipe) -> None:
     """
     if dataset.uncalibrated and recipe.calibrates:
         raise DatasetError(dataset.uncalibrated)
+
+
+def require_labels(detector: Detector, dataset: Dataset, recipe: Recipe) -> None:
+    """Fails before the work where a step asks for labels that nothing can be learnt from, or that nobody knows.
+
+    Args:
+        detector: the float model.
+        dataset: with the model's class numbers.
+        recipe: the wish.
+
+    Raises:
+        RecipeError: no loss is known for the model.
+        CalibrationError: the labels of no calibration image are known.
+        DatasetError: what tells them cannot be read.
+    """
+    for step in build_steps(recipe):
+        if isinstance(step, LearnsFromLabels):
+            step.require_labels(detector.family, detector.model, dataset)
 
 
 def at_places(family: Family, paths: Sequence[Path], which: Sequence[int]) -> Iterator[Feed]:

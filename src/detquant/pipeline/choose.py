@@ -13,7 +13,7 @@ from dataclasses import replace
 from detquant.calibration import Note
 from detquant.data import Dataset
 from detquant.errors import DetquantError, TargetError
-from detquant.pipeline.calibration_images import as_dataset, require_calibration
+from detquant.pipeline.calibration_images import as_dataset, require_calibration, require_labels
 from detquant.pipeline.compare import compare
 from detquant.pipeline.decisions import Decisions, decisions_about, read_decisions
 from detquant.pipeline.detector import Detector, as_detector
@@ -70,6 +70,7 @@ def choose(
     require_calibration(dataset, wish)
     warned = require_sound(detector, dataset, force=options.force, progress=options.progress)
     dataset = measurable(detector.family, dataset, options.val_limit)
+    require_labels(detector, dataset, wish)
     notes: list[str] = []
     entries: list[Entry] = []
     for place in places:

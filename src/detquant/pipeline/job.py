@@ -13,7 +13,15 @@ from typing import Any
 
 import onnx_ir as ir
 
-from detquant.algorithms import Algorithm, Context, Damage, Measurements, build_steps, take_steps
+from detquant.algorithms import (
+    Algorithm,
+    Context,
+    Damage,
+    LearnsFromLabels,
+    Measurements,
+    build_steps,
+    take_steps,
+)
 from detquant.algorithms.own_training import OwnTraining, Train
 from detquant.algorithms.replan import with_choices
 from detquant.calibration import (
@@ -31,10 +39,11 @@ from detquant.calibration.even_channels import with_even_channels
 from detquant.data import Dataset, Skip
 from detquant.errors import RecipeError
 from detquant.graph import OrtRunner
-from detquant.pipeline.calibration_images import at_places, choose_images, more_images, stream
+from detquant.pipeline.calibration_images import at_places, choose_images, more_images, require_labels, stream
 from detquant.pipeline.decisions import Decisions
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.float_widths import said_of_float_widths
+from detquant.pipeline.input_objects import InputObjects
 from detquant.pipeline.memory import peak_rss_mb, remembered
 from detquant.pipeline.prepared import prepared
 from detquant.pipeline.storage import said_of_storage
@@ -47,6 +56,11 @@ FEEDS = 8
 """Number of images that algorithms look at, of the informative ones; see `detquant.calibration.informativeness`."""
 EVEN = "even channels: {} SiLUs became two convolutions each, since no one grid could hold their channels"
 CONVERGED = "calibration ended after {} of {} images, since ranges were known to {:.1%} of their width"
+
+SEEN = (
+    "labels: {} images are measured on and may be learnt from, too, so the figures tell what was seen and not what was "
+    "learnt: give a data set with a train split"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +140,8 @@ class Job:
 
     Raises:
         TargetError: the place takes no integer model.
+        RecipeError: a step asks for labels, and no loss is known for the model.
+        CalibrationError: a step asks for labels, and those of no calibration image are known.
     """
 
     detector: Detector
@@ -145,6 +161,7 @@ class Job:
             self.target.require_integers()
         else:
             self.target.require(self.recipe.precision)
+        require_labels(self.detector, self.dataset, self.recipe)
 
     def run(self) -> Made:
         """Plans, calibrates, and takes the steps in order.
@@ -194,6 +211,8 @@ class Job:
             said = [EVEN.format(uneven)] * bool(uneven)
             if 0 < statistics.images < len(paths):
                 said.append(CONVERGED.format(statistics.images, len(paths), self.recipe.range_tolerance))
+            if self.dataset.overlap and any(isinstance(step, LearnsFromLabels) and step.labels for step in steps):
+                said.append(SEEN.format(self.dataset.overlap))
             notes = (Note(step="calibration", stage=Stage.GRAPH, sentence=sentence) for sentence in said)
             decisive = [step for step in steps if step.stage <= Stage.CHOICES]
             first = [step for step in decisive if step.stage == Stage.GRAPH]
@@ -258,9 +277,11 @@ class Job:
 
     def _images(self, paths: Sequence[Path], informative: Sequence[int]) -> Images:
         """Images as the steps see them."""
-        return Images(
-            partial(at_places, self.detector.family, paths), range(len(paths)), informative, self._labels(paths)
-        )
+        family = self.detector.family
+        told = self.dataset.calibration_objects if self.dataset.fitted is not None else None
+        objects = InputObjects(family=family, known=told, paths=paths) if told else None
+        places, feeds = range(len(paths)), partial(at_places, family, paths)
+        return Images(feeds, places, informative, self._labels(paths), objects)
 
     def _labels(self, paths: Sequence[Path]) -> list[int | None]:
         """The class of each image by the model's numbers; none where nobody has paired the data set's with these."""

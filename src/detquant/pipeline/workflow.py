@@ -8,7 +8,7 @@ from pathlib import Path
 
 from detquant.data import Dataset, iter_images
 from detquant.errors import RecipeError
-from detquant.pipeline.calibration_images import require_calibration
+from detquant.pipeline.calibration_images import require_calibration, require_labels
 from detquant.pipeline.compare import compare
 from detquant.pipeline.decisions import decisions_about, read_decisions
 from detquant.pipeline.detector import Detector, load
@@ -141,6 +141,8 @@ def _one_model(
     if not given.seeded:  # seeded weights find nothing, however they are fed
         warned += require_sound(detector, dataset, force=settings.force, progress=settings.progress)
     dataset = measurable(detector.family, dataset, workflow.images)
+    for wish in wishes:
+        require_labels(detector, dataset, wish)
     entries = _entries(workflow, settings, wishes, detector, folder, dataset)
     found = compare(
         entries, detector.family, dataset, limit=workflow.images, runs=settings.runs, progress=settings.progress

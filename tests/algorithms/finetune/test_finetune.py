@@ -7,10 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from output_error import drawn, error
+from tiny_yolo import FAMILY, tiny_yolo
 
 from detquant.algorithms import Damage, build_algorithm, build_steps, take_steps
 from detquant.calibration import Images, invariant_violation
 from detquant.data import iter_images, open_dataset
+from detquant.data.objects import Objects
 from detquant.errors import CalibrationError, MissingExtra, RecipeError
 from detquant.graph.running import OrtRunner
 from detquant.pipeline.detector import load
@@ -21,8 +23,10 @@ import torch
 
 from detquant.algorithms.finetune import Finetune
 from detquant.algorithms.finetune.distillation import Distillation
+from detquant.algorithms.finetune.labels import Boxes, label_loss
 from detquant.algorithms.finetune.network import network_of
 from detquant.algorithms.finetune.step import batch_for
+from detquant.algorithms.finetune.student import Student
 from detquant.algorithms.finetune.training import Training
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -182,6 +186,7 @@ def test_of_small_images_a_step_takes_more(shape, batch):
         ({"steps": 0}, r"steps = 0, expected"),
         ({"minutes": "soon"}, r"minutes = 'soon', expected a number of minutes"),
         ({"minutes": 3, "steps": 5}, r"steps and minutes are given, and only one"),
+        ({"labels": True, "heads": 0}, r"labels = true with heads = 0: labels weigh as a part"),
         ({"device": "tpu"}, r"device = 'tpu', expected 'cpu' or 'cuda'"),
         ({"learning_rate": 0.1}, r"no option 'learning_rate'|'learning_rate'"),
     ],
@@ -259,6 +264,67 @@ def with_labels(context, labels):
     return replace(context, images=type(images)(images._feeds, range(len(images)), range(4), labels))
 
 
+def with_boxes(context, boxes):
+    """The context whose images show these objects, in input pixels."""
+    images = context.images
+    told = lambda places: [boxes[place] for place in places]  # noqa: E731
+    return replace(context, images=type(images)(images._feeds, range(len(images)), range(4), objects=told))
+
+
+@pytest.fixture
+def small_detector(build, narrow):
+    """A detector with YOLOv8's head, images, and what the float model is surest of in each."""
+    model, feeds = tiny_yolo(build), drawn(16, shape=(1, 3, 32, 32))
+    run = OrtRunner(model).run
+    qm, context = narrow(model, feeds, 4, 8, damage=Damage(FAMILY, run, feeds[:4]))
+    boxes = []
+    for outputs in map(run, feeds):
+        scores = FAMILY.scores(outputs)
+        cells = np.argsort(-scores.max(axis=1), kind="stable")[:3]
+        boxes.append(Objects(FAMILY.boxes(outputs)[cells], scores[cells].argmax(axis=1)))
+    return qm, context, boxes
+
+
+def test_a_detector_learns_from_boxes_too(small_detector):
+    qm, context, boxes = small_detector
+    few = {**FEW, "steps": 2, "labels": True}
+    some = [one if k % 4 else None for k, one in enumerate(boxes, 1)]  # none of those held back
+    labelled = take_steps(qm, [Finetune(**few)], with_boxes(context, some))
+    assert "2 steps on 12 images (of all, 12 are labelled); loss on the 4" in labelled.notes[-1].sentence
+    plain = Finetune(**few | {"labels": False})(qm, context)
+    assert numbers_of(labelled) != numbers_of(plain)
+
+
+def test_of_boxes_that_are_not_there_the_start_comes_back(small_detector):
+    qm, context, boxes = small_detector
+    other = [Objects(one.xyxy * 0.1, one.class_id) for one in boxes]
+    found = Finetune(**FEW, labels=True)(qm, with_boxes(context, other))
+    assert found.model is qm.model and "of the objects, 30% is the least: give" in found.notes[-1].sentence
+    with pytest.raises(CalibrationError, match=r"the objects of none of the images to learn from are known"):
+        Finetune(**FEW, labels=True)(qm, context)
+
+
+def test_the_loss_of_boxes_falls_when_it_is_all_that_is_learnt(small_detector):
+    """Its gradients reach the weights: with little else in the loss it is lower in the end."""
+    qm, context, boxes = small_detector
+    network = network_of(qm, "finetune", "cpu")
+    images = [torch.from_numpy(feed["x"]) for feed in context.images]
+    examples = [(image, OrtRunner(qm.reference).run({"x": image.numpy()})) for image in images[:2]]
+    loss = label_loss(network, None, FAMILY, examples)
+    assert loss._head.strides[:, 0].tolist() == [8.0] * 16 + [16.0] * 4
+    truth = [Boxes(torch.from_numpy(one.xyxy), torch.from_numpy(one.class_id)) for one in boxes]
+    student = Student(network, qm, images[0])
+    rate = torch.optim.Adam(student.parameters(), 0.01)
+    losses = []
+    for _ in range(12):
+        values, tails = network.run(student.functions, torch.cat(images))
+        losses.append(loss(values, tails, truth))
+        rate.zero_grad()
+        losses[-1].backward()
+        rate.step()
+    assert losses[-1].item() < 0.98 * losses[0].item()
+
+
 def guesses(context, shift=0):
     """What the float model says of the images, or another class."""
     heads, run = context.damage.heads, OrtRunner(load("resnet-pico").model).run
@@ -285,7 +351,8 @@ def test_labels_are_refused_where_there_are_none_or_no_loss_for_them(residuals, 
     with pytest.raises(CalibrationError, match=r"labels = true, and the class of none of the images"):
         Finetune(steps=2, labels=True)(qm, context)
     qm, context = narrow(residuals, drawn(8))
-    with pytest.raises(RecipeError, match=r"labels = true, and how labels are learnt is known here only of class"):
+    context = with_boxes(context, [Objects.of([[0, 0, 1, 1]], [0])] * 8)
+    with pytest.raises(RecipeError, match=r"labels = true, and the graph does not decode its heads as that loss"):
         Finetune(steps=2, labels=True)(qm, context)
 
 

@@ -11,21 +11,27 @@ heads give, before anything is decoded:
 2. what a softmax makes probabilities of (bins of distances, classes): Kullback-Leibler divergence, cells weighed by
    the best float score where there is one to each cell;
 3. a classifier's logits: Kullback-Leibler divergence of the probabilities;
-4. whatever else the heads give: squared error as a share of the variance, channel by channel;
-5. a classifier's labels, where these are asked for: cross-entropy.
+4. whatever else the heads give: squared error as a share of the variance, channel by channel.
 
 Which numbers of a head are read by 1 and 2 is found by a gradient through the tail: it is not 0 there.
+
+Labels, where they are asked for, have a loss L of their own (`finetune.labels`). The float model does not meet them
+either, so the way to it is the measure, and with this beside the loss above
+
+    (loss  +  a b (1 + (L - L_0) / (L_0 - L_float))) / (1 + a b)
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import fx
 from torch.nn import functional as F
 
-from detquant.algorithms.finetune.network import SIGMOID, SOFTMAX, Network, Reader
+from detquant.algorithms.finetune.labels import Label, LabelLoss
+from detquant.algorithms.finetune.network import Network, Reader
+from detquant.algorithms.finetune.readers import SIGMOID
 from detquant.algorithms.reconstruction.twin import Function, Values, compute
 from detquant.algorithms.reconstruction.units import units_of
 from detquant.calibration.probes import channel_axis
@@ -39,15 +45,23 @@ LEAST_SEEN = 0.02
 NEGLIGIBLE = 1e-10
 TOGETHER = 8
 """Images that are judged at once."""
+LABEL_WEIGHT = 0.15
+"""The weight b of labels: with few images more of them teaches these and no others."""
+LEAST_REACH = 0.05
+"""How far the loss of labels is taken to be from that of the float model at least, as a share of it."""
 FEATURES, REST, CLASSES, LABELS = "features", "rest", "classes", "labels"
-UNKNOWN = -1
-"""Class of an image whose label nobody knows."""
 
 Terms = dict[str, torch.Tensor]
 
 
 class Distillation:
     """The loss of one network.
+
+    Attributes:
+        start: the parts at the start.
+        labels: the loss of labels; None to go without.
+        reach: how far that is from the float model's at the start.
+        logits: the head that gives logits of classes; None where none is known to.
 
     Args:
         network: both nets.
@@ -61,9 +75,30 @@ class Distillation:
         ends = (node for unit in units if unit.layers for node in unit.outputs)
         self.features = [n for n in ends if n in body and network.twin.source(n) not in network.heads]
         self.logits = network.heads[0] if classifies and not network.readers and len(network.heads) == 1 else None
+        self.labels: LabelLoss | None = None
         self.variances = dict[fx.Node, torch.Tensor]()
         self.uncovered = dict[fx.Node, torch.Tensor]()
         self.start: Mapping[str, float] = {}
+        self.reach = 1.0
+
+    def way_to_float(
+        self, functions: Mapping[fx.Node, Function], images: Sequence[torch.Tensor], truth: Sequence[Label]
+    ) -> float:
+        """How far the loss of labels is from that of the float model; no less than a share of it.
+
+        Args:
+            functions: what the quantised network's nodes compute.
+            images: some images.
+            truth: the label of each.
+        """
+        assert self.labels is not None, "labels are asked for"
+        found = exact = 0.0
+        with torch.no_grad():
+            for part, labels in self._together(images, truth):
+                share = len(part) / len(images)
+                found += share * float(self.labels(*self.network.run(functions, part), labels or ()))
+                exact += share * float(self.labels(*self.network.exact(part), labels or ()))
+        return max(found - exact, LEAST_REACH * found, NEGLIGIBLE)
 
     def measure(self, images: Sequence[torch.Tensor]) -> None:
         """Finds the variance of each channel in float, and which numbers of the heads are read by whom.
@@ -99,14 +134,14 @@ class Distillation:
         return {node: (grad == 0).to(torch.float32) for node, grad in read.items() if bool((grad == 0).any())}
 
     def terms(
-        self, functions: Mapping[fx.Node, Function], images: torch.Tensor, truth: torch.Tensor | None = None
+        self, functions: Mapping[fx.Node, Function], images: torch.Tensor, truth: Sequence[Label] | None = None
     ) -> Terms:
         """The parts of the loss on some images, by name.
 
         Args:
             functions: what the quantised network's nodes compute.
             images: ``[n, ...]``, of the form that `Network.run` takes.
-            truth: class of each, ``[n]``, or `UNKNOWN`; None to go without labels.
+            truth: the label of each; None to go without labels.
         """
         with torch.no_grad():
             exact, exact_tails = self.network.exact(images)
@@ -124,25 +159,9 @@ class Distillation:
             pairs = zip(rounded_tails, exact_tails, strict=True)
             each = [self._read(reader, one[reader.node], other) for one, other in pairs]
             found[f"{reader.kind} {k}"] = torch.stack(each).mean()
-        if truth is not None:
-            logits = self._logits(rounded, rounded_tails)
-            missed = F.cross_entropy(logits, truth, ignore_index=UNKNOWN, reduction="sum")
-            found[LABELS] = missed / (truth != UNKNOWN).sum().clamp(min=1)
+        if truth is not None and self.labels is not None:
+            found[LABELS] = self.labels(rounded, rounded_tails, truth)
         return found
-
-    @property
-    def takes_labels(self) -> bool:
-        """Whether it knows which numbers are logits of classes: a classifier's, before or behind a softmax."""
-        return self.logits is not None or [one.kind for one in self.network.readers] == [SOFTMAX]
-
-    def _logits(self, values: Values, tails: Sequence[Values]) -> torch.Tensor:
-        """Logits of the classes, ``[n, classes]``."""
-        if self.logits is not None:
-            logits: torch.Tensor = values[self.logits]
-        else:
-            [reader] = self.network.readers
-            logits = torch.cat([tail.get(reader.node, values.get(reader.node)) for tail in tails])
-        return logits.flatten(1)
 
     def _missed(self, node: fx.Node, rounded: Values, exact: Values) -> torch.Tensor:
         square, axis = (rounded[node] - exact[node]).square(), channel_axis(rounded[node].dim())
@@ -173,6 +192,14 @@ class Distillation:
 
     def total(self, terms: Terms) -> torch.Tensor:
         """One number from the parts, 1 for what they were at the start."""
+        alike = self._from_float({name: term for name, term in terms.items() if name != LABELS})
+        if LABELS not in terms:
+            return alike
+        told = 1.0 + (terms[LABELS] - self.start[LABELS]) / self.reach
+        weight = LABEL_WEIGHT * self.heads
+        return (alike + weight * told) / (1.0 + weight)
+
+    def _from_float(self, terms: Terms) -> torch.Tensor:
         parts = {name: term / self.start[name] for name, term in terms.items() if self.start[name] > NEGLIGIBLE}
         heads = [part for name, part in parts.items() if name != FEATURES]
         none = torch.zeros(())
@@ -182,17 +209,27 @@ class Distillation:
         return (features + self.heads * torch.stack(heads).mean()) / (1.0 + self.heads)
 
     def mean_terms(
-        self, functions: Mapping[fx.Node, Function], images: Sequence[torch.Tensor], truth: torch.Tensor | None = None
+        self,
+        functions: Mapping[fx.Node, Function],
+        images: Sequence[torch.Tensor],
+        truth: Sequence[Label] | None = None,
     ) -> dict[str, float]:
         """The parts of the loss, the mean over images."""
-        sums, several = dict[str, float](), TOGETHER if self.network.stacked else 1
+        sums = dict[str, float]()
         with torch.no_grad():
-            for place in range(0, len(images), several):
-                part = images[place : place + several]
-                labels = None if truth is None else truth[place : place + several]
-                for name, term in self.terms(functions, torch.cat(list(part)), labels).items():
+            for part, labels in self._together(images, truth):
+                for name, term in self.terms(functions, part, labels).items():
                     sums[name] = sums.get(name, 0.0) + float(term) * len(part) / len(images)
         return sums
+
+    def _together(
+        self, images: Sequence[torch.Tensor], truth: Sequence[Label] | None
+    ) -> Iterator[tuple[torch.Tensor, Sequence[Label] | None]]:
+        """As many images at once as may be, and their labels."""
+        several = TOGETHER if self.network.stacked else 1
+        for place in range(0, len(images), several):
+            part = slice(place, place + several)
+            yield torch.cat(list(images[part])), None if truth is None else truth[part]
 
 
 def _by_channel(data: torch.Tensor) -> torch.Tensor:

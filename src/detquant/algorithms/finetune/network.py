@@ -1,8 +1,7 @@
 """The network that is trained beside its float model: up to its heads, and the functions that read these.
 
-Where the graph decodes its heads with a sigmoid (scores) or a softmax (bins of distances, classes), these are part of
-it, since what they are given is what the loss looks at; what is behind them is not. A sigmoid that gates its own input
-is an activation, and none of them. A softmax may be written out: exponents of what is left below the largest number.
+Where the graph decodes its heads with a sigmoid or a softmax (`finetune.readers`), these are part of it, since what
+they are given is what the loss looks at; what is behind them is not.
 
 1. The body, as far as the heads, computes several images at once where it can, and so does the tail behind the heads.
    Shapes may be written into either so that it cannot; so it is tried out.
@@ -14,20 +13,18 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import onnx_ir as ir
 import torch
 from torch import fx
 
+from detquant.algorithms.finetune.readers import reads
 from detquant.algorithms.finetune.smaller import Shown, seen, shown_of
 from detquant.algorithms.reconstruction.twin import Function, Twin, Values, compute, twin_of
 from detquant.calibration import QuantModel
 from detquant.errors import UnsupportedOperator
 from detquant.fake_quant.module import OPERATOR
 from detquant.graph import find_decode_tail
-from detquant.graph.values import constant, static_shape
+from detquant.graph.values import static_shape
 
-SIGMOID, SOFTMAX = "Sigmoid", "Softmax"
-"""What turns raw numbers of the tail into probabilities."""
 TOLERANCE, FOUR = 1e-4, 4
 
 
@@ -112,7 +109,7 @@ def network_of(qm: QuantModel, step: str, device: str) -> Network | None:
     whole = qm.original.model if qm.original else qm.reference
     tail = find_decode_tail(qm.reference.graph)
     heads = [node.name or "" for node in tail.head_convs]
-    functions = {node.name or "": kind for node in tail.nodes if (kind := _reads(node))}
+    functions = {node.name or "": kind for node in tail.nodes if (kind := reads(node))}
     try:
         twin = twin_of(qm, step, [*heads, *functions], whole)
     except UnsupportedOperator:
@@ -133,28 +130,6 @@ def network_of(qm: QuantModel, step: str, device: str) -> Network | None:
     found = replace(found, stacked=_stacks(found, body, ends, shape, device))
     ways = [reader.node for reader in readers]
     return replace(found, whole=bool(ways) and found.stacked and _stacks(found, twin.nodes, ways, shape, device))
-
-
-def _reads(node: ir.Node) -> tuple[str, int] | None:
-    """What an operator makes of numbers, and along which axis they sum up to 1; None where it is no probabilities."""
-    if node.op_type == SIGMOID:
-        return None if _gates(node) else (SIGMOID, 0)
-    if node.op_type == SOFTMAX:
-        return SOFTMAX, node.attributes.get_int("axis", -1)
-    below = node.inputs[0].producer() if node.op_type == "Exp" and node.inputs[0] else None
-    if below is None or below.op_type != "Sub":
-        return None
-    largest = below.inputs[1].producer() if below.inputs[1] else None
-    if largest is None or largest.op_type != "ReduceMax" or largest.inputs[0] is not below.inputs[0]:
-        return None
-    axes = constant(largest.inputs[1]) if len(largest.inputs) > 1 else largest.attributes.get_ints("axes", ())
-    return (SOFTMAX, int(axes[0])) if axes is not None and len(axes) == 1 else None
-
-
-def _gates(node: ir.Node) -> bool:
-    """Whether a sigmoid is part of an activation: what it gives is multiplied by what it is given."""
-    given = node.inputs[0]
-    return any(reader.op_type == "Mul" and given in reader.inputs for reader in node.outputs[0].consumers())
 
 
 def _behind(twin: Twin, names: Collection[str]) -> set[fx.Node]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from detquant.algorithms.finetune.distillation import UNKNOWN
+from detquant.algorithms.finetune.labels import Boxes, Label
 from detquant.calibration import Images
+from detquant.data.objects import Objects
 from detquant.errors import CalibrationError
 
 IN_MEMORY = 512 << 20
@@ -17,22 +18,21 @@ class Pictures:
     """Images by their places.
 
     Attributes:
-        labels: class of each, or `UNKNOWN`.
+        labels: what is known of each; nothing where nobody asks.
 
     Args:
         images: the images.
         places: those of them that there are.
         device: where they are needed.
+        labelled: whether labels are asked for.
 
     Raises:
         CalibrationError: they are several tensors each, which no network that is trained here reads.
     """
 
-    def __init__(self, images: Images, places: list[int], device: str) -> None:
+    def __init__(self, images: Images, places: list[int], device: str, *, labelled: bool) -> None:
         self._images, self._places, self._device = images, places, device
-        known = images.labels
-        labels = [UNKNOWN if known[place] is None else known[place] for place in places]
-        self.labels = torch.tensor(labels, dtype=torch.int64, device=device)
+        self.labels: list[Label] = self._known(images.part(places)) if labelled else [None] * len(places)
         first = self._read(0)
         size = first.nelement() * first.element_size() * len(places)
         self._held = [self._read(k) for k in range(len(places))] if size <= IN_MEMORY else None
@@ -47,6 +47,14 @@ class Pictures:
     def first(self, count: int) -> list[torch.Tensor]:
         """The first ones."""
         return [self[k] for k in range(min(count, len(self)))]
+
+    def _known(self, images: Images) -> list[Label]:
+        pairs = zip(images.labels, images.objects, strict=True)
+        return [self._boxes(objects) if label is None and objects else label for label, objects in pairs]
+
+    def _boxes(self, objects: Objects) -> Boxes:
+        xyxy, class_id = torch.from_numpy(objects.xyxy), torch.from_numpy(objects.class_id)
+        return Boxes(xyxy.to(self._device), class_id.to(self._device))
 
     def _read(self, place: int) -> torch.Tensor:
         [feed] = self._images.part([self._places[place]])

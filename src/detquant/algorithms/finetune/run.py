@@ -4,27 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import onnx_ir as ir
+import torch
+from torch import fx
+
 from detquant.algorithms._base import Context
 from detquant.algorithms.checkpoint import Checkpoint
 from detquant.algorithms.finetune.budget import Budget
 from detquant.algorithms.finetune.channel_matching import match_channels
 from detquant.algorithms.finetune.distillation import Distillation
-from detquant.algorithms.finetune.network import network_of
+from detquant.algorithms.finetune.known_labels import OTHER_HEADS, no_loss
+from detquant.algorithms.finetune.labels import Label, LabelLoss, label_loss
+from detquant.algorithms.finetune.network import Network, network_of
 from detquant.algorithms.finetune.pictures import Pictures
 from detquant.algorithms.finetune.settings import Settings, weight_of_heads
+from detquant.algorithms.finetune.silence import classifies
 from detquant.algorithms.finetune.student import Student, put
 from detquant.algorithms.finetune.training import Judged, Training
 from detquant.algorithms.reconstruction.walk import repeatable
 from detquant.calibration import Images, QuantModel
 from detquant.errors import RecipeError
+from detquant.graph.running import OrtRunner
 from detquant.targets.pytorch.threads import on_threads
 
 LOOKED_AT = 32
 """Images that variances and means are found on, at most."""
-NO_LOSS = (
-    "Step 'finetune': labels = true, and how labels are learnt is known here only of classifiers whose graph gives "
-    "logits or their softmax: leave the option out, and the network learns from what the float model says."
-)
+EXAMPLES = 2
+"""Images by which the form of the heads is found."""
 MARGIN = 0.03
 """Share of the loss on images held back that must be won: less may be chance."""
 
@@ -62,16 +68,18 @@ def trained(
     with repeatable(context.threads) if device == "cpu" else on_threads(context.threads):
         network = network_of(qm, "finetune", device)
         assert network is not None, "looked at by the caller"
-        shown, held = Pictures(images, learns, device), Pictures(images, judges, device)
+        shown, held = (Pictures(images, part, device, labelled=settings.labels) for part in (learns, judges))
         seen = shown.first(LOOKED_AT)
-        classifies = _classifies(context)
-        heads = weight_of_heads(classifies=classifies) if settings.heads is None else settings.heads
-        loss = Distillation(network, classifies=classifies, heads=heads)
+        one_row = classifies(context.damage)
+        heads = weight_of_heads(classifies=one_row) if settings.heads is None else settings.heads
+        loss = Distillation(network, classifies=one_row, heads=heads)
         loss.measure(seen)
-        if settings.labels and not loss.takes_labels:
-            raise RecipeError(NO_LOSS)
-        truth = held.labels if settings.labels else None
-        loss.start = loss.mean_terms(put(network, qm), held.first(len(held)), truth)
+        if settings.labels:
+            loss.labels = _label_loss(qm, network, loss.logits, seen, context)
+        begun = put(network, qm)
+        loss.start = loss.mean_terms(begun, held.first(len(held)), held.labels)
+        if settings.labels:
+            loss.reach = loss.way_to_float(begun, *_labelled(held, shown))
         student = Student(network, qm, seen[0])
         training = Training(student, loss, settings, budget, shown, held, context.target.capability, checkpoint)
         training.run(lambda step, share: context.tick("finetune: training", round(1000 * share), 1000))
@@ -87,7 +95,29 @@ def trained(
         return (found if least < 1.0 - MARGIN else None), curve
 
 
-def _classifies(context: Context) -> bool:
-    """Whether the model is a classifier: its heads are one row of scores."""
-    damage = context.damage
-    return damage is not None and bool(damage.references) and len(damage.references[0].all_scores) == 1
+def _label_loss(
+    qm: QuantModel, network: Network, logits: fx.Node | None, seen: Sequence[torch.Tensor], context: Context
+) -> LabelLoss:
+    """The loss of labels.
+
+    Raises:
+        RecipeError: none is known for the network's heads.
+    """
+    heads, runner = context.damage.heads if context.damage else None, OrtRunner(_shown_by(qm), context.threads)
+    [given] = network.twin.inputs
+    examples = [(image, runner.run({given: image.cpu().numpy()})) for image in seen[:EXAMPLES]]
+    found = label_loss(network, logits, heads, examples)
+    if found is None:
+        raise RecipeError(no_loss(OTHER_HEADS))
+    return found
+
+
+def _labelled(*pictures: Pictures) -> tuple[list[torch.Tensor], list[Label]]:
+    """The first images whose label is known, and their labels."""
+    known = [(part, k) for part in pictures for k, label in enumerate(part.labels) if label is not None][:LOOKED_AT]
+    return [part[k] for part, k in known], [part.labels[k] for part, k in known]
+
+
+def _shown_by(qm: QuantModel) -> ir.Model:
+    """The float model that shows what is to be seen: the one that was given, before channels were pruned."""
+    return qm.original.model if qm.original else qm.reference

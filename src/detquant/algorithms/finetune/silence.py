@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from detquant.algorithms.damage import Heads, Outputs
+from detquant.algorithms.damage import Damage, Heads, Outputs
 from detquant.families import CONFIDENCE
 from detquant.numerics.arrays import Array, Floats
 
@@ -60,6 +60,11 @@ class Silence:
         if seen >= FEWEST_SEEN * len(self._scores):
             return None
         return f"the float model sees something in {seen} of {len(self._scores)} images"
+
+
+def classifies(damage: Damage | None) -> bool:
+    """Whether a model is a classifier: its heads are one row of scores."""
+    return damage is not None and bool(damage.references) and len(damage.references[0].all_scores) == 1
 
 
 def information(probabilities: Array | Sequence[Floats]) -> float:

@@ -21,14 +21,18 @@ import onnx_ir as ir
 
 from detquant.algorithms._base import Context
 from detquant.algorithms.checkpoint import Checkpoint, digest_of
+from detquant.algorithms.finetune.agreement import Agreement
 from detquant.algorithms.finetune.budget import Budget, seconds_of
+from detquant.algorithms.finetune.known_labels import digest_of_labels, require_known, require_labels
 from detquant.algorithms.finetune.settings import CHANNELS, ROUNDING, Aim, Settings
-from detquant.algorithms.finetune.silence import Silence
+from detquant.algorithms.finetune.silence import Silence, classifies
 from detquant.algorithms.options import Count, NotNegative, Positive, Share, Whole, Within
 from detquant.algorithms.reconstruction.settings import FEWEST, held_back, require_torch, spread
 from detquant.algorithms.turn import Turn
 from detquant.calibration import Curve, Images, QuantModel
-from detquant.errors import CalibrationError, RecipeError
+from detquant.data import Dataset
+from detquant.errors import RecipeError
+from detquant.families import Family
 from detquant.graph.running import OrtRunner
 from detquant.recipes import Stage
 
@@ -43,11 +47,7 @@ HEARD = 128
 """Images that are looked at for whether the float model sees anything in them, at most."""
 LEAST_RIGHT = 0.3
 """Share of the labels that the float model must say, too: else they are not these images', or not its classes'."""
-NO_LABELS = (
-    "Step 'finetune': labels = true, and the class of none of the images to learn from is known: give a data set that "
-    "tells it (class folders, or a .csv with calibration images), or leave the option out."
-)
-WRONG = "the float model says what the labels say of {:.0%} of the images, {:.0%} is the least: give their own labels"
+WRONG = "the float model says what the labels say of {:.0%} of the {}, {:.0%} is the least: give their own labels"
 FEW = (
     "finetune: nothing was trained, since it has {} of the {} images that it needs at least: of fewer it would learn "
     "what they show and no more"
@@ -75,7 +75,9 @@ class Finetune:
         swings: how often a weight may swing between two codes, as a share of the steps, before it is held at one of
             them; 0 holds none.
         heads: weight of the heads' loss beside that of the blocks; 1, of a classifier 0.1, unless given.
-        labels: whether a classifier learns from the labels of its images, too.
+        labels: whether it learns from the labels of its images, too: a classifier from their classes, a detector of
+            YOLOv8's family from their boxes; others are refused. Images that nobody has labelled teach as they do
+            without.
         device: "cpu" or "cuda".
         seed: of what is drawn.
     """
@@ -108,8 +110,18 @@ class Finetune:
             raise RecipeError(f"{' and '.join(given)} are given, and only one can say how long to train: choose one.")
         if self.minutes is not None:
             seconds_of(self.minutes)
+        if self.labels and self.heads == 0:
+            raise RecipeError(
+                "labels = true with heads = 0: labels weigh as a part of what the heads do, so they would weigh "
+                "nothing. Give heads above 0, or leave one of the two out."
+            )
         require_torch()
         self._require_device()
+
+    def require_labels(self, family: Family, model: ir.Model, dataset: Dataset) -> None:
+        """See `LearnsFromLabels`."""
+        if self.labels:
+            require_labels(self.images, family, model, dataset)
 
     def __call__(self, qm: QuantModel, context: Context) -> QuantModel:
         """The model trained; the same one where that is not clearly better.
@@ -124,16 +136,20 @@ class Finetune:
             return qm.noted(self, "finetune: no layer has its weight in codes, so there is nothing to train")
         if len(images) < FEWEST:
             return qm.noted(self, FEW.format(len(images), FEWEST))
+        if self.labels:
+            one_row = classifies(context.damage)
+            require_known(images.labels if one_row else images.objects, classifies=one_row)
         if why := self._silence(qm, spread(images, HEARD), context):
             return qm.noted(self, f"finetune: nothing was trained, since {why}")
         every = max(2, min(HELD_BACK, len(images) // FEWEST_JUDGES), len(images) // MOST_JUDGES)
         learns, judges = held_back(len(images), every)
         from detquant.algorithms.finetune.run import trained
 
+        labels, labelled = (digest_of_labels(images), _labelled(images)) if self.labels else ("", "")
         aim = CHANNELS if qm.original else ROUNDING
         batch = self.batch or min(batch_for(images), len(learns))
         budget = self._budget(len(learns), batch, aim)
-        checkpoint = Checkpoint(context.checkpoint(self.name), digest_of(qm, self, len(images)))
+        checkpoint = Checkpoint(context.checkpoint(self.name), digest_of(qm, self, len(images), labels))
         given = {one.name: getattr(self, one.name) for one in fields(Settings)} | {"batch": batch}
         settings = Settings(**(given | ({"drop": aim.drop} if self.drop is None else {})))
         found, curve = trained(qm, images, learns, judges, settings, budget, checkpoint, context, self.device)
@@ -143,8 +159,8 @@ class Finetune:
             self.minutes
         )
         sentence = (
-            f"finetune: {curve[-1].step} steps on {len(learns)} images; loss on the {len(judges)} held back, as a "
-            f"share of that before: {least:.3f} at best.{kept}{by_clock}"
+            f"finetune: {curve[-1].step} steps on {len(learns)} images{labelled}; loss on the {len(judges)} held "
+            f"back, as a share of that before: {least:.3f} at best.{kept}{by_clock}"
         )
         return (found or qm).noted(self, sentence, operators=list(qm.weights) if won else (), curve=_told(curve))
 
@@ -159,18 +175,20 @@ class Finetune:
         """Why nothing can be learnt from the images; None where something can, or nobody can read the heads."""
         if context.damage is None:
             return None
-        heard, runner = Silence(context.damage.heads), OrtRunner(qm.reference, context.threads)
-        for done, feed in enumerate(images, 1):
-            heard.hear(runner.run(feed))
+        heads, runner = context.damage.heads, OrtRunner(qm.reference, context.threads)
+        heard, found = Silence(heads), Agreement(heads)
+        known = images.objects if self.labels else (None,) * len(images)
+        for done, (feed, objects) in enumerate(zip(images, known, strict=True), 1):
+            outputs = runner.run(feed)
+            heard.hear(outputs)
+            found.see(outputs, objects)
             context.tick("finetune: looking at what the float model sees", done, len(images))
         if why := heard.why():
             return f"{why}: give images that show what it finds"
-        if not (self.labels and heard.classifies):
+        if not self.labels:
             return None
-        if all(label is None for label in images.labels):
-            raise CalibrationError(NO_LABELS)
-        right = heard.right(images.labels)
-        return WRONG.format(right, LEAST_RIGHT) if right < LEAST_RIGHT else None
+        right, of = (heard.right(images.labels), "images") if heard.classifies else (found.share, "objects")
+        return WRONG.format(right, of, LEAST_RIGHT) if right < LEAST_RIGHT else None
 
     def _require_device(self) -> None:
         if self.device == "cpu":
@@ -184,11 +202,6 @@ class Finetune:
             )
 
 
-def _shown_by(qm: QuantModel) -> ir.Model:
-    """The float model that shows what is to be seen: the one that was given, before channels were pruned."""
-    return qm.original.model if qm.original else qm.reference
-
-
 def batch_for(images: Images) -> int:
     """Images of a step: as many as are work enough for what each step costs besides."""
     numbers = sum(data.size for data in next(iter(images.part([0]))).values())
@@ -199,3 +212,10 @@ def _told(curve: Sequence[Judged]) -> Curve:
     """The curve for the report; the last judgement is of what was made in the end."""
     *losses, final = (one.loss if math.isfinite(one.loss) else None for one in curve)
     return Curve(steps=tuple(one.step for one in curve[:-1]), losses=tuple(losses), final=final)
+
+
+def _labelled(images: Images) -> str:
+    """How many images are labelled, in words; nothing where all are."""
+    pairs = zip(images.labels, images.objects, strict=True)
+    known = sum(label is not None or objects is not None for label, objects in pairs)
+    return f" (of all, {known} are labelled)" if known < len(images) else ""

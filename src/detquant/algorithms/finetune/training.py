@@ -83,7 +83,7 @@ class Training:
     ) -> None:
         self.student, self.loss, self.settings, self.budget = student, loss, settings, budget
         self.learns, self.capability, self.checkpoint = learns, capability, checkpoint
-        self.judges, self.judged_by = judges.first(len(judges)), judges.labels if settings.labels else None
+        self.judges, self.judged_by = judges.first(len(judges)), judges.labels
         self.views = Views.of(learns[k] for k in range(len(learns)))
         rates = {WEIGHTS: settings.lr, STEPS: settings.step_lr, BIASES: settings.step_lr * BIAS_RATE}
         self.state = State([(variables, rates[kind]) for kind, variables in student.groups().items()], settings.ema)
@@ -122,14 +122,15 @@ class Training:
         random = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + place)
         dropped = torch.Generator(device).manual_seed(self.settings.seed * 1_000_003 + place)
         chosen = self._chosen(place)
-        images = [self.views.view(self.learns[k], random) for k in chosen]
-        parts = [torch.cat(images)] if self.student.network.stacked else images
-        truth = self.learns.labels[chosen].split([len(part) for part in parts]) if self.settings.labels else None
+        views = [self.views.view(self.learns[k], self.learns.labels[k], random) for k in chosen]
+        images, labels = [image for image, _ in views], [label for _, label in views]
+        stacked = self.student.network.stacked
+        parts, truths = ([torch.cat(images)], [labels]) if stacked else (images, [[one] for one in labels])
         functions = self.student.dropping(self.settings.drop, dropped)
         self.state.adam.zero_grad()
         total = 0.0
-        for k, part in enumerate(parts):
-            terms = self.loss.terms(functions, part, truth[k] if truth else None)
+        for part, truth in zip(parts, truths, strict=True):
+            terms = self.loss.terms(functions, part, truth)
             loss = self.loss.total(terms) * (len(part) / len(images))
             loss.backward()
             total += float(loss.detach())

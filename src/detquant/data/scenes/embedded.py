@@ -7,6 +7,7 @@ objects: `crops:<seed>/<split>/<index>-<number>.png`. Nothing is ever there; who
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detquant.data._base import Dataset, make_annotation, make_categories
+from detquant.data.objects import CalibrationObjects, Known, Objects
 from detquant.data.scenes.crops import crop
 from detquant.data.scenes.layout import CLASSES, SIZE, layout
 from detquant.data.scenes.scene import scene
@@ -45,6 +47,7 @@ def open_scenes(seed: int = 0, *, calibration: int = 500, validation: int = 300)
         calibration=_shuffled([scene_path("calibration", index) for index in range(calibration)], seed),
         validation=tuple(scene_path("validation", index) for index in range(validation)),
         ground_truth=ground_truth("validation", validation),
+        calibration_objects=CalibrationObjects(read=_objects_in, where="the scenes"),
         notes=_NOTES,
     )
 
@@ -70,6 +73,17 @@ def open_crops(seed: int = 0, *, calibration: int = 100, validation: int = 150) 
         calibration_labels=dict(found),
         notes=_NOTES,
     )
+
+
+def _objects_in(scenes: Sequence[Path]) -> Known:
+    """The objects of scenes; other images are not known."""
+    found = {path: _FORM.fullmatch(path.as_posix()) for path in scenes}
+    known = dict[Path, Objects]()
+    for path, parts in found.items():
+        if parts is not None and parts["root"] == _ROOT:
+            told = _objects_of(cast(Split, parts["split"]), int(parts["index"]), int(parts["seed"]))
+            known[path] = Objects.of([box for box, _ in told], [class_id for _, class_id in told])
+    return known
 
 
 def _objects(split: Split, scenes: int) -> list[tuple[Path, int]]:

@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from assignment import Objects, assign  # noqa: E402
+from detquant.algorithms.finetune.detection.assignment import Objects, assign  # noqa: E402
 
 # four cells in a row, 8 px apart
 CENTRES = torch.tensor([[4.0, 4], [12, 4], [20, 4], [28, 4]])

@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from overlap import ciou  # noqa: E402
+from detquant.algorithms.finetune.detection.overlap import ciou  # noqa: E402
 
 # one box, the other, CIoU by hand
 CASES = {

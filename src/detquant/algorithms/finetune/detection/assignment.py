@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from overlap import ciou
 from torch import Tensor
+
+from detquant.algorithms.finetune.detection.overlap import ciou
 
 TOP_K, ALPHA, BETA = 10, 0.5, 6.0
 EPS = 1e-9
@@ -58,7 +59,7 @@ def assign(scores: Tensor, boxes: Tensor, centres: Tensor, objects: Objects) -> 
     with torch.no_grad():
         batch, cells, classes = scores.shape
         if objects.boxes.shape[1] == 0:
-            nothing = torch.zeros(batch, cells, dtype=torch.bool)
+            nothing = torch.zeros(batch, cells, dtype=torch.bool, device=boxes.device)
             return Assignment(torch.zeros_like(boxes), torch.zeros_like(scores), nothing)
         allowed = _inside(centres, objects)  # [batch, objects, cells], as all below
         overlap = ciou(objects.boxes[:, :, None], boxes[:, None]).clamp(min=0) * allowed
