@@ -64,6 +64,13 @@ def test_a_net_comes_nearer_to_float_after_refit(residuals, narrow, target):
     assert note.curve.final <= min(note.curve.losses) and f"{note.curve.final:.3f} at best" in note.sentence
 
 
+def test_layers_are_multiplied_in_bf16_where_told_and_judged_in_fp32(residuals, narrow):
+    qm, context = narrow(residuals, drawn(24), 3, 4)
+    half, whole = (Finetune(**FEW, precision=kind)(qm, context).notes[-1].curve for kind in ("bf16", "fp32"))
+    assert half.losses[0] == whole.losses[0] == 1 and half.losses != whole.losses
+    assert half.final == pytest.approx(whole.final, rel=0.1) and half.final < 0.97
+
+
 def test_grids_that_are_shared_or_fixed_or_the_images_stay(small_net, narrow):
     qm, context = narrow(small_net, drawn(12, shape=(1, 3, 16, 16)), 4, 4)
     found = take_steps(qm, [Finetune(**FEW)], context)
@@ -187,6 +194,7 @@ def test_of_small_images_a_step_takes_more(shape, batch):
         ({"minutes": "soon"}, r"minutes = 'soon', expected a number of minutes"),
         ({"minutes": 3, "steps": 5}, r"steps and minutes are given, and only one"),
         ({"labels": True, "heads": 0}, r"labels = true with heads = 0: labels weigh as a part"),
+        ({"precision": "int8"}, r"precision = 'int8', expected 'fp32' or 'bf16'"),
         ({"device": "tpu"}, r"device = 'tpu', expected 'cpu' or 'cuda'"),
         ({"learning_rate": 0.1}, r"no option 'learning_rate'|'learning_rate'"),
     ],

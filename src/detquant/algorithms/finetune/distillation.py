@@ -143,7 +143,7 @@ class Distillation:
             images: ``[n, ...]``, of the form that `Network.run` takes.
             truth: the label of each; None to go without labels.
         """
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
             exact, exact_tails = self.network.exact(images)
         rounded, rounded_tails = self.network.run(functions, images)
         found: Terms = {}

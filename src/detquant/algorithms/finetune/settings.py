@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+Precision = Literal["fp32", "bf16"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +23,7 @@ class Settings:
         swings: how often a weight may swing between two codes, as a share of the steps; 0 for as often as it does.
         heads: weight of the heads' loss beside that of the features; None for what `weight_of_heads` says.
         labels: whether it learns from labels, too.
+        precision: what layers are multiplied in while it is learnt.
         seed: of what is drawn.
     """
 
@@ -33,6 +37,7 @@ class Settings:
     swings: float
     heads: float | None
     labels: bool
+    precision: Precision
     seed: int
 
 

@@ -24,7 +24,7 @@ from detquant.algorithms.checkpoint import Checkpoint, digest_of
 from detquant.algorithms.finetune.agreement import Agreement
 from detquant.algorithms.finetune.budget import Budget, seconds_of
 from detquant.algorithms.finetune.known_labels import digest_of_labels, require_known, require_labels
-from detquant.algorithms.finetune.settings import CHANNELS, ROUNDING, Aim, Settings
+from detquant.algorithms.finetune.settings import CHANNELS, ROUNDING, Aim, Precision, Settings
 from detquant.algorithms.finetune.silence import Silence, classifies
 from detquant.algorithms.options import Count, NotNegative, Positive, Share, Whole, Within
 from detquant.algorithms.reconstruction.settings import FEWEST, held_back, require_torch, spread
@@ -79,6 +79,8 @@ class Finetune:
             YOLOv8's family from their boxes; others are refused. Images that nobody has labelled teach as they do
             without.
         device: "cpu" or "cuda".
+        precision: what layers of the network that is learnt are multiplied in, "fp32" or "bf16"; all else, and what is
+            judged, is fp32.
         seed: of what is drawn.
     """
 
@@ -102,6 +104,7 @@ class Finetune:
     heads: NotNegative | None = None
     labels: bool = False
     device: Literal["cpu", "cuda"] = "cpu"
+    precision: Precision = "fp32"
     seed: Whole = 0
 
     def __post_init__(self) -> None:

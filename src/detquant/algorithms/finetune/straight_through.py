@@ -73,14 +73,14 @@ def on_grid(
     """Numbers on a grid.
 
     Args:
-        data: the numbers.
+        data: the numbers; half-precise ones become float32, in which grids are told apart.
         step: one number.
         zero: the code of zero, one whole number.
         low: the smallest code.
         high: the largest one.
         kept: 1 where a number is rounded and 0 where it is left as it is, of the form of the numbers; None for 1.
     """
-    found: torch.Tensor = OnGrid.apply(data, step, zero, low, high, kept)
+    found: torch.Tensor = OnGrid.apply(data.float(), step, zero, low, high, kept)
     return found
 
 

@@ -130,7 +130,8 @@ class Training:
         self.state.adam.zero_grad()
         total = 0.0
         for part, truth in zip(parts, truths, strict=True):
-            terms = self.loss.terms(functions, part, truth)
+            with torch.autocast(part.device.type, torch.bfloat16, enabled=self.settings.precision == "bf16"):
+                terms = self.loss.terms(functions, part, truth)
             loss = self.loss.total(terms) * (len(part) / len(images))
             loss.backward()
             total += float(loss.detach())
