@@ -45,8 +45,8 @@ LEAST_SEEN = 0.02
 NEGLIGIBLE = 1e-10
 TOGETHER = 8
 """Images that are judged at once."""
-LABEL_WEIGHT = 0.5
-"""The weight b of labels."""
+LABEL_WEIGHT = 0.15
+"""The weight b of labels: with few images more of them teaches these and no others."""
 LEAST_REACH = 0.05
 """How far the loss of labels is taken to be from that of the float model at least, as a share of it."""
 FEATURES, REST, CLASSES, LABELS = "features", "rest", "classes", "labels"
