@@ -46,7 +46,7 @@ def test_what_is_no_picture_has_no_views():
 
 
 def bright(image):
-    """The box of what is brighter than grey."""
+    """The box of what is bright."""
     rows, columns = torch.nonzero(image[0, 0] > 0.75 * image.max(), as_tuple=True)
     return [int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1]
 

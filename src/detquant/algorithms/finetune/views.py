@@ -4,9 +4,9 @@ A view is mirrored with one half of probability, drawn nearer or further by up t
 stretched and shifted within what the images' own have; what lies outside the image is the image mirrored at its edge.
 The float network sees the same view, so no view is wrong: one that is unlike any image only teaches less.
 
-Labelled objects go with their image, and then what lies outside it is grey: mirrored there, objects would stand twice,
-and the second one unlabelled, which a network would learn not to see. An object of which a view shows less than a
-tenth, or less than two pixels, is not labelled in it.
+Labelled objects go with their image, which then is drawn nearer and never further: mirrored at its edge, objects would
+stand twice, and the second one unlabelled, which a network would learn not to see; grey there is unlike any image, and
+taught less. An object of which a view shows less than a tenth, or less than two pixels, is not labelled in it.
 """
 
 from __future__ import annotations
@@ -61,10 +61,13 @@ class Views:
         if not self.drawn:
             return image, label
         mirrored, zoomed, zoom, gain, shift = torch.rand(5, generator=random).tolist()
-        scale = 1.0 + ZOOM * (2 * zoom - 1) if zoomed < 0.5 else 1.0
+        further = -zoom if isinstance(label, Boxes) else 2 * zoom - 1
+        scale = 1.0 + ZOOM * further if zoomed < 0.5 else 1.0
         across = -scale if mirrored < 0.5 else scale
         if zoomed < 0.5:
-            image = self._zoomed(image, across, grey=isinstance(label, Boxes))
+            turn = torch.tensor([[[across, 0.0, 0.0], [0.0, scale, 0.0]]])
+            grid = F.affine_grid(turn, list(image.shape), align_corners=False).to(image.device)
+            image = F.grid_sample(image, grid, padding_mode="reflection", align_corners=False)
         elif mirrored < 0.5:
             image = image.flip(3)
         if isinstance(label, Boxes):
@@ -72,14 +75,6 @@ class Views:
         low, high = self.low, self.high
         moved = low + (image - low) * (1.0 + GAIN * (2 * gain - 1)) + (high - low) * SHIFT * (2 * shift - 1)
         return torch.minimum(torch.maximum(moved, low), high), label
-
-    def _zoomed(self, image: torch.Tensor, across: float, *, grey: bool) -> torch.Tensor:
-        turn = torch.tensor([[[across, 0.0, 0.0], [0.0, abs(across), 0.0]]])
-        grid = F.affine_grid(turn, list(image.shape), align_corners=False).to(image.device)
-        if not grey:
-            return F.grid_sample(image, grid, padding_mode="reflection", align_corners=False)
-        middle = (self.low + self.high) / 2
-        return middle + F.grid_sample(image - middle, grid, padding_mode="zeros", align_corners=False)
 
 
 def turned(boxes: Boxes, across: float, width: int, height: int) -> Boxes:
