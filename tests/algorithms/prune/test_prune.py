@@ -197,7 +197,7 @@ def test_training_afterwards_comes_near_to_the_network_that_was_given(net, calib
     feeds = images(36, SHAPE)[24:]
     wanted = outputs(qm.reference, feeds)
     far, near = (np.square(outputs(one.qdq(), feeds) - wanted).mean() for one in (start, found))
-    assert near < 0.95 * far
+    assert near < 0.97 * far
 
 
 def test_what_both_networks_have_is_compared_channel_by_channel(begun, images, one_thread):

@@ -17,7 +17,7 @@ from detquant.algorithms.finetune.known_labels import OTHER_HEADS, no_loss
 from detquant.algorithms.finetune.labels import Label, LabelLoss, label_loss
 from detquant.algorithms.finetune.network import Network, network_of
 from detquant.algorithms.finetune.pictures import Pictures
-from detquant.algorithms.finetune.settings import Settings, weight_of_heads
+from detquant.algorithms.finetune.settings import Settings
 from detquant.algorithms.finetune.silence import classifies
 from detquant.algorithms.finetune.student import Student, put
 from detquant.algorithms.finetune.training import Judged, Training
@@ -70,9 +70,7 @@ def trained(
         assert network is not None, "looked at by the caller"
         shown, held = (Pictures(images, part, device, labelled=settings.labels) for part in (learns, judges))
         seen = shown.first(LOOKED_AT)
-        one_row = classifies(context.damage)
-        heads = weight_of_heads(classifies=one_row) if settings.heads is None else settings.heads
-        loss = Distillation(network, classifies=one_row, heads=heads)
+        loss = Distillation(network, classifies=classifies(context.damage), heads=settings.heads)
         loss.measure(seen)
         if settings.labels:
             loss.labels = _label_loss(qm, network, loss.logits, seen, context)

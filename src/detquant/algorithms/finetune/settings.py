@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Precision = Literal["fp32", "bf16"]
 
@@ -21,7 +22,7 @@ class Settings:
         ema: how much of the mean over earlier states stays with each step.
         drop: probability that a number of an activation is not rounded.
         swings: how often a weight may swing between two codes, as a share of the steps; 0 for as often as it does.
-        heads: weight of the heads' loss beside that of the features; None for what `weight_of_heads` says.
+        heads: weight of the heads' loss beside that of the features.
         labels: whether it learns from labels, too.
         precision: what layers are multiplied in while it is learnt.
         seed: of what is drawn.
@@ -35,7 +36,7 @@ class Settings:
     ema: float
     drop: float
     swings: float
-    heads: float | None
+    heads: float
     labels: bool
     precision: Precision
     seed: int
@@ -47,27 +48,30 @@ class Aim:
 
     Attributes:
         steps: how long it is trained.
-        drop: see `Settings`.
+        lr: see `Settings`.
+        drop: see there.
+        heads: weight of a detector's heads beside the features.
     """
 
     steps: int
+    lr: float
     drop: float
+    heads: float
+
+    def options(self, *, classifies: bool) -> Mapping[str, Any]:
+        """The options of `Settings` that it decides.
+
+        Args:
+            classifies: whether the model is a classifier.
+        """
+        return {"lr": self.lr, "drop": self.drop, "heads": ONE_ROW if classifies else self.heads}
 
 
-ROUNDING = Aim(steps=300, drop=0.2)
+ROUNDING = Aim(steps=300, lr=0.015, drop=0.2, heads=1.0)
 """Weights stand near where they should: they move by parts of a code, and blocks can give what they gave."""
-CHANNELS = Aim(steps=1000, drop=0.0)
-"""Channels are missing, and that is more than rounding costs: weights have a long way to go."""
-MAPS, ONE_ROW = 1.0, 0.1
-
-
-def weight_of_heads(*, classifies: bool) -> float:
-    """The weight of the heads beside the features, where none is given.
-
-    A detector's heads say thousands of numbers of each image, and it is they that count. The one row of a classifier
-    says little: much of it in the loss, and the network learns the few images that there are by heart.
-
-    Args:
-        classifies: whether the model is a classifier.
-    """
-    return ONE_ROW if classifies else MAPS
+CHANNELS = Aim(steps=1000, lr=0.03, drop=0.0, heads=20.0)
+"""Channels are missing, and that is more than rounding costs: weights have a long way to go, blocks can no longer give
+all that they gave, and what counts is what the heads make of it."""
+ONE_ROW = 0.1
+"""Weight of a classifier's head: its one row says little of an image, and where that is much of the loss, the network
+learns the few images that there are by heart."""

@@ -66,7 +66,7 @@ class Finetune:
             run gives other numbers then.
         images: how many images are looked at, at most; they may be more than those that calibrate.
         batch: images of a step; 4 unless told, and where images are small more, 32 at most.
-        lr: how far weights move each time, in steps of a grid of 4 bits.
+        lr: how far weights move each time, in steps of a grid of 4 bits; 0.015, after pruning 0.03, unless given.
         step_lr: how far steps and offsets move each time, as a share of themselves.
         warmup: share of the budget in which the rates rise; then they fall along a cosine.
         clip: largest norm of a gradient.
@@ -74,7 +74,8 @@ class Finetune:
         drop: probability that a number of an activation is not rounded; 0.2, after pruning 0, unless given.
         swings: how often a weight may swing between two codes, as a share of the steps, before it is held at one of
             them; 0 holds none.
-        heads: weight of the heads' loss beside that of the blocks; 1, of a classifier 0.1, unless given.
+        heads: weight of the heads' loss beside that of the blocks; 1, after pruning 20, of a
+            classifier 0.1, unless given.
         labels: whether it learns from the labels of its images, too: a classifier from their classes, a detector of
             YOLOv8's family from their boxes; others are refused. Images that nobody has labelled teach as they do
             without.
@@ -94,7 +95,7 @@ class Finetune:
     minutes: Positive | str | None = None
     images: Count = 512
     batch: Count | None = None
-    lr: Positive = 0.015
+    lr: Positive | None = None
     step_lr: Positive = 0.005
     warmup: Share = 0.05
     clip: Positive = 1.0
@@ -154,7 +155,8 @@ class Finetune:
         budget = self._budget(len(learns), batch, aim)
         checkpoint = Checkpoint(context.checkpoint(self.name), digest_of(qm, self, len(images), labels))
         given = {one.name: getattr(self, one.name) for one in fields(Settings)} | {"batch": batch}
-        settings = Settings(**(given | ({"drop": aim.drop} if self.drop is None else {})))
+        usual = aim.options(classifies=classifies(context.damage))
+        settings = Settings(**{name: usual[name] if one is None else one for name, one in given.items()})
         found, curve = trained(qm, images, learns, judges, settings, budget, checkpoint, context, self.device)
         least, won = min(judged.loss for judged in curve), found is not None
         kept = "" if won else " That is no clear gain, so the model stays as it was."
