@@ -55,6 +55,11 @@ def _objects(image: Path, labels: Path, count: int, points: int) -> Objects | No
 
 
 def _from_json(classes: tuple[str, ...], images: Sequence[Path]) -> Known:
-    folder = images[0].parent
-    told = folder.parent.parent / "annotations" / f"instances_{folder.name}.json"
-    return read_objects(told, folder, classes, images) if folder.parent.name == "images" and is_file(told) else {}
+    folders, found = dict[Path, list[Path]](), dict[Path, Objects]()
+    for image in images:
+        folders.setdefault(image.parent, []).append(image)
+    for folder, inside in folders.items():
+        told = folder.parent.parent / "annotations" / f"instances_{folder.name}.json"
+        if folder.parent.name == "images" and is_file(told):
+            found |= read_objects(told, folder, classes, inside)
+    return found

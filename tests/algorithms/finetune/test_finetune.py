@@ -351,7 +351,7 @@ def test_of_wrong_labels_the_start_comes_back(narrow):
     qm, context = calibration("crops", "resnet-pico", 16, narrow, weight=3, activation=4)
     found = Finetune(steps=2, labels=True)(qm, with_labels(context, guesses(context, shift=3)))
     assert found.model is qm.model
-    assert "since the float model says what the labels say of 0% of the images" in found.notes[-1].sentence
+    assert "since the float model and the labels agree on 0% of the images" in found.notes[-1].sentence
 
 
 def test_labels_are_refused_where_there_are_none_or_no_loss_for_them(residuals, narrow):

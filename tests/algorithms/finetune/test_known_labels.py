@@ -47,7 +47,16 @@ def test_a_data_set_that_tells_no_boxes(detector, scenes):
     told = replace(scenes.calibration_objects, read=lambda paths: {}, _found={})
     with pytest.raises(CalibrationError, match=r"are known \(looked for the scenes\): give a data set"):
         job(detector, replace(scenes, calibration_objects=told))
+    empty = replace(scenes.calibration_objects, read=lambda paths: dict.fromkeys(paths, Objects.of([], [])), _found={})
+    with pytest.raises(CalibrationError, match=r"the objects of none of the images to learn from are known"):
+        job(detector, replace(scenes, calibration_objects=empty))
     assert job(detector, scenes).recipe is LEARNS
+
+
+def test_what_a_data_set_has_no_class_for_would_be_unlearnt(detector, scenes):
+    some = scenes.calibration_objects.with_numbers((0, None, 3, *[None] * 7))
+    with pytest.raises(RecipeError, match=r"the data set labels 2 of the model's 10 classes: all others would be unl"):
+        job(detector, replace(scenes, calibration_objects=some))
 
 
 def test_a_detector_whose_loss_nobody_knows(detector, scenes):
@@ -87,6 +96,17 @@ def test_agreement_counts_objects_that_a_cell_says():
     found.see({}, None)
     found.see({}, Objects.of([[0, 0, 10, 8], [0, 0, 10, 10], [51, 50, 60, 60], [50, 50, 60, 60]], [0, 1, 1, 0]))
     assert found.share == 0.5  # not what is of another class, nor what is said too softly
+
+
+@pytest.mark.parametrize(
+    ("boxes", "share"), [([[0, 0, 10, 10]], 0.5), ([], 0.0), ([[0, 0, 10, 10], [50, 50, 60, 60]], 1)]
+)
+def test_agreement_counts_what_the_model_is_sure_of_and_labels_leave_out(boxes, share):
+    cells = np.array([[0, 0, 10, 10], [50, 50, 60, 60], [80, 80, 90, 90]], np.float32)
+    scores = np.array([[0.9, 0.0], [0.7, 0.2], [0.4, 0.0]], np.float32)
+    found = Agreement(SimpleNamespace(scores=lambda _: scores, boxes=lambda _: cells))
+    found.see({}, Objects.of(boxes, [0] * len(boxes)))
+    assert found.share == share
 
 
 def test_other_labels_are_another_run():

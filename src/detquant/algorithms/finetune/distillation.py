@@ -195,7 +195,8 @@ class Distillation:
         alike = self._from_float({name: term for name, term in terms.items() if name != LABELS})
         if LABELS not in terms:
             return alike
-        told = 1.0 + (terms[LABELS] - self.start[LABELS]) / self.reach
+        # 0 where the float model is: who asks for more would have labels outvote it, right or wrong
+        told = (1.0 + (terms[LABELS] - self.start[LABELS]) / self.reach).clamp(min=0.0)
         weight = LABEL_WEIGHT * self.heads
         return (alike + weight * told) / (1.0 + weight)
 

@@ -14,6 +14,7 @@ import onnx_ir as ir
 from detquant.algorithms.finetune.readers import SIGMOID, SOFTMAX, reads
 from detquant.calibration import Images
 from detquant.data import Dataset
+from detquant.data.objects import Objects
 from detquant.errors import CalibrationError, RecipeError
 from detquant.families import Family
 from detquant.graph import find_decode_tail
@@ -36,6 +37,11 @@ NO_BOXES = (
     "leave the option out."
 )
 
+SOME_CLASSES = (
+    "its loss takes whatever is not labelled for absent, and the data set labels {} of the model's {} classes: all "
+    "others would be unlearnt"
+)
+
 
 def no_loss(why: str) -> str:
     """The sentence that refuses labels, since no loss is known."""
@@ -55,7 +61,7 @@ def require_labels(images: int, family: Family, model: ir.Model, dataset: Datase
         dataset: with the model's class numbers.
 
     Raises:
-        RecipeError: no loss is known for the model.
+        RecipeError: no loss is known for the model, or the data set lacks some of its classes.
         CalibrationError: the labels of no image to learn from are known.
         DatasetError: what tells them cannot be read.
     """
@@ -72,10 +78,13 @@ def require_labels(images: int, family: Family, model: ir.Model, dataset: Datase
         require_known([dataset.calibration_labels.get(path) for path in paths], classifies=True)
     else:
         require_known(told.of(paths) if told else [], classifies=False, where=told.where if told else "")
+        count = len(family.classes) if told is None or told.numbers is None else len({*told.numbers} - {None})
+        if count < len(family.classes):
+            raise RecipeError(no_loss(SOME_CLASSES.format(count, len(family.classes))))
 
 
-def require_known(labels: Sequence[object], *, classifies: bool, where: str = "") -> None:
-    """Refuses images of which not one is labelled.
+def require_known(labels: Sequence[int | Objects | None], *, classifies: bool, where: str = "") -> None:
+    """Refuses images of which not one is labelled; a detector's, if not one object is.
 
     Args:
         labels: what is known of each image.
@@ -85,7 +94,7 @@ def require_known(labels: Sequence[object], *, classifies: bool, where: str = ""
     Raises:
         CalibrationError: that is so.
     """
-    if all(label is None for label in labels):
+    if all(label is None or (isinstance(label, Objects) and not len(label.class_id)) for label in labels):
         raise CalibrationError(NO_CLASSES if classifies else NO_BOXES.format(f" (looked for {where})" if where else ""))
 
 

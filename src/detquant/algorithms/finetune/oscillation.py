@@ -35,6 +35,10 @@ class Oscillations:
 
     def __init__(self, weights: Sequence[WeightVariable], threshold: float) -> None:
         self._weights, self._threshold = list(weights) if threshold else [], threshold
+        self.forget()
+
+    def forget(self) -> None:
+        """Begins anew with the codes as they are, and holds none."""
         self._kept = list[dict[str, torch.Tensor]]()
         for one in self._weights:
             code, none = one.codes(), torch.zeros_like(one.weight)

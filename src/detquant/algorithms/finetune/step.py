@@ -47,7 +47,7 @@ HEARD = 128
 """Images that are looked at for whether the float model sees anything in them, at most."""
 LEAST_RIGHT = 0.3
 """Share of the labels that the float model must say, too: else they are not these images', or not its classes'."""
-WRONG = "the float model says what the labels say of {:.0%} of the {}, {:.0%} is the least: give their own labels"
+WRONG = "the float model and the labels agree on {:.0%} of the {}, {:.0%} is the least: give their own labels"
 FEW = (
     "finetune: nothing was trained, since it has {} of the {} images that it needs at least: of fewer it would learn "
     "what they show and no more"

@@ -157,6 +157,7 @@ class Training:
             self.state.keep_best()
         elif not found <= WORSE * self.best.loss:
             self.state.go_back()
+            self.swings.forget()
             self.pace *= SLOWER
         self.curve.append(Judged(step=self.state.done, loss=found))
 
