@@ -29,6 +29,7 @@ from detquant.families import Family
 from detquant.integer.detector import IntegerDetector
 from detquant.integer.head import HeadOptions
 from detquant.integer.head.reading import LEFT_OUT
+from detquant.numerics import up_to_eight_bits
 from detquant.numerics.arrays import Array
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.evaluate import Side, run_over
@@ -53,12 +54,16 @@ app = App(name="integer", help="Prints what whole numbers cost in accuracy, part
 
 
 class InIntegers(OpenVino):
-    """A place that computes in integers alone, with activations inside their layers."""
+    """A place that computes in integers alone, with activations inside their layers.
+
+    A SiLU whose channels are too uneven for one grid becomes a gate and a product, which need kernels of their own.
+    """
 
     name = "integers"
     capability = replace(
         CAPABILITY,
         name="integers",
+        kernels={**CAPABILITY.kernels, **up_to_eight_bits(["Mul", "Sigmoid", "Sub"])},
         integer_only=True,
         float_results=False,
         pair_saturation=False,
