@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
+from functools import cached_property
 
 import numpy as np
 import onnx_ir as ir
@@ -20,6 +21,7 @@ from detquant.integer.head.corners import PIXEL_BITS, in_sixteenths
 from detquant.integer.head.grids import with_head_grids
 from detquant.integer.head.reading import BOXES, CLASSES, LEFT_OUT, SCORES, AsComputed, AsFound
 from detquant.integer.head.scores import SCORE_BITS
+from detquant.integer.in_ort import OrtNetwork, fastest
 from detquant.integer.model import OwnDecoding
 from detquant.integer.operators import CodeArray
 from detquant.integer.reading import read
@@ -37,7 +39,7 @@ class IntegerDetector:
         family: how the float model is fed and read.
         options: what is computed in float, what in whole numbers.
         widths: bits of what the graph says nothing of.
-        threads: number of threads for what runs in float.
+        threads: number of threads.
 
     Attributes:
         network: the integer operators, heads included; hardware is made from it.
@@ -59,7 +61,7 @@ class IntegerDetector:
         threads: int = 1,
     ) -> None:
         network, decode = cut_decode(prepare(qdq))
-        self.options, self._float_family = options, family
+        self.options, self._float_family, self._threads = options, family, threads
         self.head: IntegerHead | None = None
         self._decoding = OwnDecoding(decode, threads)
         layout = None
@@ -81,7 +83,11 @@ class IntegerDetector:
 
     def codes(self, feeds: Mapping[str, Array]) -> dict[str, CodeArray]:
         """Codes of the network's last maps for a real image."""
-        return self.network.run(feeds)
+        return self._fast.run(feeds)
+
+    @cached_property
+    def _fast(self) -> OrtNetwork | IntegerGraph:
+        return fastest(self.network, self._threads)
 
     def found(self, codes: Mapping[str, CodeArray], feeds: Mapping[str, Array] | None = None) -> Found:
         """Detections in whole numbers for the codes of the network's last maps, and the image where decoding reads it.
