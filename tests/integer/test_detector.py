@@ -138,10 +138,14 @@ def test_whole_numbers_are_told_where_they_are_computed(small):
     assert (outputs["boxes"] * 16 == found.boxes).all() and (outputs["scores"] * 65536 == found.scores).all()
     assert outputs["left_out"] == found.left_out > 0 and len(found.scores) == 5
     _, geometry = family.preprocess(np.zeros((HEIGHT, WIDTH, 3), np.uint8))
-    least = float(outputs["scores"][2])
+    first, least = detector.family.decode(outputs, geometry), float(outputs["scores"][2])
     assert len(detector.family.decode(outputs, geometry, confidence=least)) <= 2
+    two = detector.family.decode(outputs, geometry, max_detections=2)
+    assert len(first) > 0 and np.array_equal(two.xyxy, first.xyxy[: len(two)])
     with pytest.raises(ModelError, match=r"IoU of 0\.5 is asked for, and boxes were suppressed by 0\.7"):
         detector.family.decode(outputs, geometry, iou=0.5)
+    detector.head = replace(detector.head, threshold=1 << 8)
+    assert len(detector.detect(feed, geometry)) == 0
 
 
 def test_narrow_maps_of_a_head_become_as_wide_as_the_head_needs(small):

@@ -80,7 +80,7 @@ class AsFound(AsComputed):
         Args:
             outputs: by name.
             geometry: from `preprocess` of the image.
-            confidence: detections must score more than this.
+            confidence: detections must score more than this, and than what the detector asked of its candidates.
             iou: None, or the overlap by which they were suppressed.
             max_detections: how many to keep; None for all.
 
@@ -94,5 +94,5 @@ class AsFound(AsComputed):
             )
         boxes = geometry.to_image(self.boxes(outputs))
         found = Detections(boxes, outputs[SCORES], outputs[CLASSES])
-        found = found.select(np.asarray(found.confidence > confidence)[:max_detections])
+        found = found.select(np.flatnonzero(found.confidence > confidence)[:max_detections])
         return found.select(np.asarray((found.xyxy[:, 2:] > found.xyxy[:, :2]).all(axis=1)))

@@ -31,12 +31,12 @@ def table(operator: Table, steps: Steps) -> None:
 def added(operator: Sum, steps: Steps) -> None:
     """Writes a sum of two activations."""
     shift, factors = operator.multiplier.shift, operator.multiplier.multiplier
-    codes, most = ([known[name] for name in operator.inputs] for known in (steps.codes, steps.largest))
-    reach = sum(int(one) * abs(int(m)) for one, m in zip(most, factors, strict=True)) + abs(operator.offset)
+    sizes = [steps.largest[name] * abs(int(m)) for name, m in zip(operator.inputs, factors, strict=True)]
+    reach = sum(sizes) + abs(operator.offset)
     exact = np.float64 if reach + (1 << int(shift)) <= DOUBLE else np.int64
     terms = [
-        steps.step("Mul", steps.cast(one, exact), steps.constant(m, exact))
-        for one, m in zip(codes, factors, strict=True)
+        steps.step("Mul", steps.cast(steps.codes[name], exact), steps.constant(m, exact))
+        for name, m in zip(operator.inputs, factors, strict=True)
     ]
     total = steps.step("Add", steps.step("Add", *terms), steps.constant(operator.offset, exact))
     if exact is np.int64:
