@@ -14,6 +14,7 @@ from detquant.graph.cut_decode import cut_decode
 from detquant.graph.values import is_op
 from detquant.integer import operators
 from detquant.integer.draft import Widths
+from detquant.integer.in_ort.network import WRITERS, OrtNetwork
 from detquant.integer.operators import Convolution, IntegerOperator, Layer, Table
 from detquant.integer.reading import read
 from detquant.numerics import eight_bits, quantize
@@ -159,14 +160,23 @@ def test_each_is_exact_and_within_one_code_of_the_runtime(build, images, case):
         codes = [found[name] for name in operator.inputs]
         assert np.array_equal(found[operator.output], run(operator, *codes)), operator
         assert found[operator.output].shape == graph.shapes[operator.output]
+    assert_same_in_onnx_runtime(graph, found)
     errors = off_by(qdq, unseen, by_quantizer(qdq, found))
     assert {name: most for name, (most, _) in errors.items() if most > 1} == {}
     assert np.mean([share for _, share in errors.values()]) < 0.02
 
 
+def assert_same_in_onnx_runtime(graph, found):
+    """Bit for bit, of every operator, with nothing put right between them."""
+    given = {image.codes: found[image.codes] for image in graph.images.values()}
+    sooner = OrtNetwork(graph, every=True).run_codes(given)
+    different = [one.output for one in graph.operators if not np.array_equal(sooner[one.output], found[one.output])]
+    assert different == []
+
+
 def test_all_kinds_have_been_shown():
     kinds = {kind for kind in vars(operators).values() if isinstance(kind, type) and issubclass(kind, IntegerOperator)}
-    assert kinds - {IntegerOperator, Layer} == RUN.keys()
+    assert kinds - {IntegerOperator, Layer} == RUN.keys() == WRITERS.keys()
 
 
 FUSED = {
@@ -185,6 +195,7 @@ def test_an_activation_inside_a_layer_is_looked_up_from_codes_of_its_own(build, 
     [index] = [k for k, one in enumerate(graph.operators) if one.inputs[0].endswith("/preactivation")]
     layer, table = graph.operators[index - 1 : index + 1]
     assert isinstance(layer, Convolution) and isinstance(table, Table) and table.entries.size == 1 << bits
+    assert_same_in_onnx_runtime(graph, found)
     assert layer.high - layer.low + 1 == 1 << bits == 1 << graph.grids[layer.output].qtype.bits
     errors = off_by(qdq, unseen, by_quantizer(qdq, found))
     most = {name: most for name, (most, _) in errors.items()}
@@ -199,5 +210,6 @@ def test_multipliers_of_other_widths(build, images, bits):
     graph, found = all_codes(qdq, unseen, multiplier=bits)
     for operator in graph.operators:
         assert np.array_equal(found[operator.output], run(operator, *(found[name] for name in operator.inputs)))
+    assert_same_in_onnx_runtime(graph, found)
     layers = [one for one in graph.operators if isinstance(one, Convolution)]
     assert all((one.multiplier.multiplier >> (bits - 1) == 1).all() for one in layers)

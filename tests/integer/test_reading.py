@@ -14,6 +14,7 @@ from detquant.graph.cut_decode import cut_decode
 from detquant.graph.qdq import bias_grid, insert_qdq
 from detquant.graph.running import OrtRunner
 from detquant.integer.draft import Widths
+from detquant.integer.in_ort import OrtNetwork
 from detquant.integer.on_codes import activation_behind, on_codes
 from detquant.integer.operators import Convolution, Layer
 from detquant.integer.reading import read
@@ -55,6 +56,7 @@ def test_all_widths_are_read_from_the_graph(build, weight_bits, bits):
     x = RNG.uniform(-0.2, 1.2, (1, 3, 8, 8)).astype(np.float32)
     found = graph.run({"x": x})["y"]
     assert np.array_equal(found, run(layer, quantize(x, codes["x"])))
+    assert np.array_equal(found, OrtNetwork(graph).run({"x": x})["y"])
     assert found.min() >= 0 and found.max() < 1 << bits
     held = {v.name: v.const_value.numpy() for v in model.graph.initializers.values()}
     whole = model.clone()
@@ -98,6 +100,8 @@ def test_grids_of_almost_no_width_saturate(build, bits):
     for operator, array in graph.steps(given):
         found[operator.output] = array
         assert np.array_equal(array, run(operator, *(found[name] for name in operator.inputs)))
+    sooner = OrtNetwork(graph, every=True).run_codes({"x_quantized": found["x_quantized"]})
+    assert all(np.array_equal(found[name], array) for name, array in sooner.items())
     assert set(np.unique(found["y_quantized"])) <= {0, int(codes["y"].zero_point), (1 << bits) - 1}
 
 
