@@ -62,13 +62,6 @@ def test_label_files(yolo):
     a, b, c = dataset.calibration_objects.of([yolo / f"images/train/{name}.png" for name in "abc"])
     assert plain(a) == ([[15, 10, 45, 30], [0, 0, 12, 8]], [1, 0])
     assert plain(b) == ([], []) and c is None
-    picture(yolo / "images/more/e.png")  # each folder has its own
-    annotations(yolo / "annotations/instances_more.json", ["e.png"], ["cat", "dog"], [(0, 0, [1, 2, 3, 4], 0)])
-    both = [yolo / "images/train/a.png", yolo / "images/more/e.png"]
-    assert [one.class_id.tolist() for one in open_dataset(yolo / "data.yaml").calibration_objects.of(both)] == [
-        [1],
-        [0],
-    ]
 
 
 def test_a_faulty_label_file_is_named_when_it_is_read(yolo):
@@ -87,6 +80,13 @@ def test_without_label_files_those_of_the_annotations_beside_images(yolo):
     a, b, c = dataset.calibration_objects.of([yolo / f"images/train/{name}.png" for name in "abc"])
     assert plain(a) == ([[1, 2, 4, 6]], [1])  # a dog by its number here; the crowd is no object
     assert plain(b) == ([], []) and c is None
+    picture(yolo / "images/more/e.png")  # each folder has its own
+    annotations(yolo / "annotations/instances_more.json", ["e.png"], ["cat", "dog"], [(0, 0, [1, 2, 3, 4], 0)])
+    both = [yolo / "images/train/a.png", yolo / "images/more/e.png"]
+    assert [one.class_id.tolist() for one in open_dataset(yolo / "data.yaml").calibration_objects.of(both)] == [
+        [1],
+        [0],
+    ]
 
 
 @pytest.mark.parametrize("form", ["coco", "roboflow"])
