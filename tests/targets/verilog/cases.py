@@ -53,6 +53,19 @@ def conv_narrow():
     return net
 
 
+def image_folded():
+    """A first layer of stride 2, of an image whose rows and columns are odd."""
+    net = Net((1, 3, 7, 9))
+    net.conv("image", 5, kernel=(3, 3), strides=(2, 2), pads=((1, 1), (1, 1)))
+    return net
+
+
+def image_folded_by_three():
+    net = Net((1, 2, 8, 7), signed=True)
+    net.conv("image", 3, kernel=(7, 5), strides=(3, 3), pads=((3, 2), (2, 0)))
+    return net
+
+
 def split_and_join():
     """What YOLOv8 calls C2f: halves that do not begin at a word, a sum, and parts side by side."""
     net = Net((1, 3, 4, 5), one_grid=True)
@@ -189,6 +202,7 @@ CASES = {
     case.__name__: case
     for case in (
         conv_table, conv_plain, conv_five_by_five, conv_one_place, conv_saturating, conv_bounded, conv_narrow,
+        image_folded, image_folded_by_three,
         split_and_join, enlarged, pools, pool_signed, sums, sum_in_other_lanes, sum_of_itself_enlarged, products,
         means, classifier, flattened, depthwise, grouped, shuffled, rows_and_columns, table_alone,
     )

@@ -143,10 +143,15 @@ class Net:
         )  # fmt: skip
 
     def concat(self, *sources):
+        return self.concat_along(1, *sources)
+
+    def concat_along(self, axis, *sources):
         parts = [self.shapes[name] for name in sources]
         grid = self.grids[sources[0]]
         assert all(self.grids[name] is grid for name in sources)
-        return self.give(Concat, sources, (1, sum(part[1] for part in parts), *parts[0][2:]), grid, axis=1)
+        shape = list(parts[0])
+        shape[axis] = sum(part[axis] for part in parts)
+        return self.give(Concat, sources, shape, grid, axis=axis)
 
     def move(self, source, change, kind="Move", fill=0):
         shape = self.shapes[source]

@@ -34,7 +34,10 @@ def manifest(program: Program, graph: IntegerGraph, contents: Mapping[str, bytes
                 for one in program.maps
             ],
         },
-        "images": {name: _tensor(program, graph, name, view) for name, view in program.images.items()},
+        "images": {
+            name: {"folded": picture.fold, **_tensor(program, graph, name, picture.view)}
+            for name, picture in program.images.items()
+        },
         "heads": {name: _tensor(program, graph, name, view) for name, view in program.heads.items()},
         "left_to_the_host": list(program.host),
         "macs": sum(one.macs for one in program.instructions),

@@ -128,6 +128,19 @@ class Instruction:
     macs: int = 0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """An image in memory.
+
+    Attributes:
+        view: where it lies, folded.
+        fold: by how much it is folded, see `detquant.targets.verilog.folding`; 1 where it lies as it is.
+    """
+
+    view: View
+    fold: int = 1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Program:
     """A network as instructions.
@@ -147,7 +160,7 @@ class Program:
 
     engine: Engine
     instructions: tuple[Instruction, ...]
-    images: Mapping[str, View]
+    images: Mapping[str, Picture]
     heads: Mapping[str, View]
     maps: tuple[StoredMap, ...]
     words: int

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from detquant.graph.window import Window
 from detquant.integer.operators import Convolution, IntegerOperator, Layer, Matrix, Table
+from detquant.targets.verilog.folding import folded_weights, folded_window
 from detquant.targets.verilog.lowering.draft import Draft, Layout, refused
 from detquant.targets.verilog.lowering.layouts import layout_for
 from detquant.targets.verilog.lowering.reading import view_of
@@ -46,8 +47,11 @@ def convolution(operator: IntegerOperator, table: Table | None, draft: Draft) ->
     if operator.groups > 1 and operator.groups == len(view.channels) == len(operator.weights):
         _depthwise(operator, table, draft, view)  # case 2
         return
-    dense = dense_weights(operator.weights, operator.groups)  # case 3
-    _by_the_array(operator, table, draft, view, dense, operator.window)
+    dense, window = dense_weights(operator.weights, operator.groups), operator.window  # case 3
+    fold = draft.folds.get(operator.inputs[0], 1)
+    if fold > 1:
+        dense, window = folded_weights(dense, window, fold), folded_window(window, fold)
+    _by_the_array(operator, table, draft, view, dense, window)
 
 
 def matrix(operator: IntegerOperator, table: Table | None, draft: Draft) -> None:

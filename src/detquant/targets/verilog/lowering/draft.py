@@ -59,6 +59,7 @@ class Draft:
         maps: stored maps.
         instructions: so far.
         derived: see `Program`.
+        folds: by how much images are folded, where they are.
         origins: for tensors that are computed between the network's own, the tensor whose grid they have.
     """
 
@@ -71,6 +72,7 @@ class Draft:
     maps: list[StoredMap] = field(default_factory=list)
     instructions: list[Instruction] = field(default_factory=list)
     derived: list[IntegerOperator] = field(default_factory=list)
+    folds: dict[str, int] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
 
     def offset(self, name: str) -> int:

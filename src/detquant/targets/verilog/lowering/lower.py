@@ -23,6 +23,7 @@ from detquant.integer.operators import (
     Table,
 )
 from detquant.targets.verilog.engine import LEAST_TABLE_BITS, MOST_TABLE_BITS, Array, Engine
+from detquant.targets.verilog.folding import fold_for
 from detquant.targets.verilog.lowering import convolutions, elementwise, moves
 from detquant.targets.verilog.lowering.draft import Draft, refused
 from detquant.targets.verilog.lowering.fitting import fitted
@@ -30,7 +31,7 @@ from detquant.targets.verilog.lowering.layouts import layout_for
 from detquant.targets.verilog.lowering.reading import view_of
 from detquant.targets.verilog.maps import CODE_BITS, StoredMap
 from detquant.targets.verilog.memory_plan import plan_memory
-from detquant.targets.verilog.program import Program
+from detquant.targets.verilog.program import Picture, Program
 
 Lower = Callable[[IntegerOperator, Table | None, Draft], None]
 
@@ -86,7 +87,7 @@ def lower(graph: IntegerGraph, array: Array = USUAL, least: Engine | None = None
     return Program(
         engine=fitted(draft.instructions, array, log_entries, words, least),
         instructions=tuple(draft.instructions),
-        images={one.codes: draft.views[one.codes] for one in graph.images.values()},
+        images={name: Picture(draft.views[name], fold) for name, fold in draft.folds.items()},
         heads={name: draft.views[name] for name in heads},
         maps=tuple(draft.maps),
         words=words,
@@ -123,8 +124,11 @@ def _images(draft: Draft) -> None:
             raise UnsupportedOperator(
                 f"The image '{one.codes}' has the shape {list(shape)}: the engine takes one image, channels first."
             )
-        layout = layout_for(draft, one.codes, shape[1])
-        draft.keep(one.codes, draft.store(one.codes, layout.groups, (shape[2], shape[3])), layout)
+        fold = fold_for(draft.readers.get(one.codes, []), shape[1], draft.array.icp)
+        layout = layout_for(draft, one.codes, shape[1] * fold * fold)
+        size = -(-shape[2] // fold), -(-shape[3] // fold)
+        draft.folds[one.codes] = fold
+        draft.keep(one.codes, draft.store(one.codes, layout.groups, size), layout)
 
 
 def _table_behind(draft: Draft, operator: IntegerOperator, heads: list[str]) -> Table | None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from detquant.errors import TargetError
-from detquant.targets.verilog.memories.rows import Bits, Memory
+from detquant.targets.verilog.memories.rows import Memory
 
 
 def mem(memory: Memory) -> bytes:
@@ -24,7 +24,7 @@ def mem(memory: Memory) -> bytes:
 
 def binary(memory: Memory) -> bytes:
     """Rows of bytes; a row whose width is no multiple of 8 is padded with zeros at its high end."""
-    return np.packbits(memory.bits, axis=1, bitorder="little").tobytes()
+    return memory.data.tobytes()
 
 
 def coe(memory: Memory) -> bytes:
@@ -63,9 +63,8 @@ def read_mem(content: bytes, width: int, name: str = "memory") -> Memory:
                 f"{width} bits. Write the memories again."
             )
     padded = [("0" * (digits % 2)) + line for line in lines]
-    data = np.frombuffer(bytes.fromhex("".join(padded)), np.uint8).reshape(len(lines), -1)
-    bits = np.unpackbits(data[:, ::-1], axis=1, bitorder="little")[:, :width]
-    return Memory(name, width, bits)
+    data = np.frombuffer(bytes.fromhex("".join(padded)), np.uint8).reshape(len(lines), -(-digits // 2))
+    return Memory(name, width, np.ascontiguousarray(data[:, ::-1]))
 
 
 def read_binary(content: bytes, width: int, name: str = "memory") -> Memory:
@@ -77,17 +76,10 @@ def read_binary(content: bytes, width: int, name: str = "memory") -> Memory:
     size = -(-width // 8)
     if len(content) % size:
         raise TargetError(f"{name}.bin has {len(content)} bytes: expected rows of {size}. Write the memories again.")
-    data = np.frombuffer(content, np.uint8).reshape(-1, size)
-    return Memory(name, width, np.unpackbits(data, axis=1, bitorder="little")[:, :width])
+    return Memory(name, width, np.frombuffer(content, np.uint8).reshape(-1, size))
 
 
 def _hexadecimal(memory: Memory) -> list[str]:
-    data = np.packbits(memory.bits, axis=1, bitorder="little")[:, ::-1]
-    digits = -(-memory.width // 4)
-    return [row.tobytes().hex()[-digits:] for row in np.ascontiguousarray(data)]
-
-
-def bits_of_words(words: list[int], width: int) -> Bits:
-    """Bits ``[words, width]`` of unsigned words, the lowest first."""
-    numbers = np.array(words, np.uint64).reshape(-1, 1)
-    return ((numbers >> np.arange(width, dtype=np.uint64)) & np.uint64(1)).astype(np.uint8)
+    digits, size = -(-memory.width // 4), memory.data.shape[1]
+    text = np.ascontiguousarray(memory.data[:, ::-1]).tobytes().hex()
+    return [text[2 * size * (row + 1) - digits : 2 * size * (row + 1)] for row in range(memory.rows)]

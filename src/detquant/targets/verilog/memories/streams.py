@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from detquant.numerics.arrays import Ints
 from detquant.targets.verilog.descriptors import descriptor, end
 from detquant.targets.verilog.engine import Engine
-from detquant.targets.verilog.memories.files import bits_of_words
-from detquant.targets.verilog.memories.rows import Bits, Memory, lanes_to_bits
+from detquant.targets.verilog.memories.rows import Memory, Packed, packed, packed_fields
 from detquant.targets.verilog.program import Program, Weighted
 
 SHIFT_BITS = 6
@@ -26,30 +26,33 @@ def memories(program: Program) -> list[Memory]:
     weighted = [one.weighted for one in program.instructions if one.weighted is not None]
     tables = [one.table for one in program.instructions if one.table is not None]
     return [
-        Memory("desc", 32, bits_of_words(words + end(), 32)),
+        Memory("desc", 32, packed(np.array(words + end(), np.int64)[:, None], 32)),
         _weights(weighted, engine),
         _params(weighted, engine),
-        *(Memory(f"lut_{k}", 8, lanes_to_bits(table[:, None], 8)) for k, table in enumerate(tables)),
+        *(Memory(f"lut_{k}", 8, packed(table[:, None], 8)) for k, table in enumerate(tables)),
     ]
 
 
 def _weights(weighted: list[Weighted], engine: Engine) -> Memory:
     lanes = engine.array.ocp * engine.array.icp
-    rows = [lanes_to_bits(one.tiles.reshape(-1, lanes), engine.weight) for one in weighted]
-    name, width = f"weights_b{engine.weight}", lanes * engine.weight
-    return Memory(name, width, np.concatenate(rows) if rows else np.zeros((0, width), np.uint8))
+    rows = [packed(one.tiles.reshape(-1, lanes), engine.weight) for one in weighted]
+    width = lanes * engine.weight
+    return Memory(f"weights_b{engine.weight}", width, _joined(rows, width))
 
 
 def _params(weighted: list[Weighted], engine: Engine) -> Memory:
-    width = engine.accumulator + engine.multiplier + SHIFT_BITS
-    lanes = engine.array.lanes
-    rows = [_rows(one, engine).reshape(-1, lanes * width) for one in weighted]
-    return Memory("params", lanes * width, np.concatenate(rows) if rows else np.zeros((0, lanes * width), np.uint8))
+    width, lanes = engine.accumulator + engine.multiplier + SHIFT_BITS, engine.array.lanes
+    fields = [_fields(one, engine) for one in weighted]
+    rows = [packed_fields([(numbers.reshape(-1, lanes), bits) for numbers, bits in one]) for one in fields]
+    return Memory("params", lanes * width, _joined(rows, lanes * width))
 
 
-def _rows(one: Weighted, engine: Engine) -> Bits:
-    """Bits ``[channels, width]``, the shift in the low ones. Biases wrap as the accumulators do (see `dq_mac`)."""
+def _fields(one: Weighted, engine: Engine) -> list[tuple[Ints, int]]:
+    """Shift, multiplier and bias, the lowest first. Biases wrap as the accumulators do (see `dq_mac`)."""
     half = 1 << (engine.accumulator - 1)
     bias = (one.bias + half) % (2 * half) - half
-    fields = ((one.shift, SHIFT_BITS), (one.multiplier, engine.multiplier), (bias, engine.accumulator))
-    return np.concatenate([lanes_to_bits(field[:, None], bits) for field, bits in fields], axis=1)
+    return [(one.shift, SHIFT_BITS), (one.multiplier, engine.multiplier), (bias, engine.accumulator)]
+
+
+def _joined(rows: list[Packed], width: int) -> Packed:
+    return np.concatenate(rows) if rows else np.zeros((0, -(-width // 8)), np.uint8)

@@ -116,7 +116,7 @@ class Verilator(Simulator):
     def build_command(self, sources: Sequence[str], folder: Path) -> list[str]:
         """``--binary``: the test bench with its clock, in one program."""
         options = ["--binary", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--top-module", TOP]
-        return [self.program, *options, "-CFLAGS", "-O2", "--Mdir", str(folder), *sources]
+        return [self.program, *options, "-MAKEFLAGS", "OPT_FAST=-O2", "--Mdir", str(folder), *sources]
 
     def built(self, folder: Path) -> Path:
         """The program."""

@@ -16,9 +16,10 @@ import numpy as np
 from detquant.integer.graph import IntegerGraph
 from detquant.integer.operators import CodeArray
 from detquant.numerics.arrays import Ints
+from detquant.targets.verilog.folding import folded_codes
 from detquant.targets.verilog.maps import CODE_BITS, View
 from detquant.targets.verilog.memories.files import mem
-from detquant.targets.verilog.memories.rows import Memory, lanes_to_bits
+from detquant.targets.verilog.memories.rows import Memory, packed
 from detquant.targets.verilog.program import Instruction, Program
 
 NAMES = 100
@@ -41,13 +42,14 @@ def vectors(program: Program, graph: IntegerGraph, images: Mapping[str, CodeArra
         name = re.sub(r"[^!-~]", "_", one.name)[:NAMES] or "unnamed"
         lines.append(f"{name} {base} {len(groups)} {one.out.height} {one.out.width} {one.macs}")
         lines += [" ".join(map(str, group)) for group in groups]
-        expected.append(_words(one, found[one.gives] - program.offsets[one.gives], program.engine.array.icp))
-    told, words = _images(program, found)
+        words = _words(one, found[one.gives] - program.offsets[one.gives], program.engine.array.icp)
+        expected.append(_mem("expected", words))
+    told, pictures = _images(program, graph, found)
     return {
         "checks.txt": ("\n".join(lines) + "\n").encode(),
-        "expected.mem": _mem("expected", np.concatenate(expected)),
+        "expected.mem": b"".join(expected),
         "images.txt": told,
-        "image.mem": _mem("image", words),
+        "image.mem": _mem("image", pictures),
     }
 
 
@@ -76,14 +78,15 @@ def image_words(view: View, stored: CodeArray, icp: int) -> Ints:
     return np.asarray(whole.reshape(-1, icp, whole.shape[1]).transpose(0, 2, 1).reshape(-1, icp), np.int64)
 
 
-def _images(program: Program, found: Mapping[str, CodeArray]) -> tuple[bytes, Ints]:
+def _images(program: Program, graph: IntegerGraph, found: Mapping[str, CodeArray]) -> tuple[bytes, Ints]:
     lines, words = [], []
-    for name, view in program.images.items():
-        stored = view.channels[0].stored
+    for name, picture in program.images.items():
+        stored = picture.view.channels[0].stored
+        folded = folded_codes(found[name], picture.fold, int(graph.grids[name].zero_point))
         lines.append(f"{stored.base} {stored.words}")
-        words.append(image_words(view, found[name] - program.offsets[name], program.engine.array.icp))
+        words.append(image_words(picture.view, folded - program.offsets[name], program.engine.array.icp))
     return ("\n".join(lines) + "\n").encode(), np.concatenate(words)
 
 
 def _mem(name: str, words: Ints) -> bytes:
-    return mem(Memory(name, words.shape[1] * CODE_BITS, lanes_to_bits(words, CODE_BITS)))
+    return mem(Memory(name, words.shape[1] * CODE_BITS, packed(words, CODE_BITS)))

@@ -12,7 +12,8 @@ RUN := +mem=mem +vectors=tb/vectors +stall=$(STALL) +seed=$(SEED) +trace=$(TRACE
 
 build/verilator/V$(TOP): $(RTL) $(BENCH)
 	mkdir -p build
-	verilator --binary -O3 --x-assign fast --x-initial fast --top-module $(TOP) -CFLAGS -O2 --Mdir build/verilator $^
+	verilator --binary -O3 --x-assign fast --x-initial fast --top-module $(TOP) -MAKEFLAGS OPT_FAST=-O2 \
+	  --Mdir build/verilator $^
 
 build/$(TOP).vvp: $(RTL) $(BENCH)
 	mkdir -p build
