@@ -51,6 +51,8 @@ module dq_walk #(
   // Groups of inputs that belong to one group of outputs of the array where the weights are diagonal, or the reverse.
   localparam int MANY = OCP >= ICP ? OCP / ICP : 1;
   localparam int RARE = ICP > OCP ? ICP / OCP : 1;
+  // What is left of rows and columns where no address is as wide.
+  localparam int PLACE = ADDRESS < 16 ? ADDRESS : 16;
 
   // What is left of the descriptor's segments; their bases move where the walk is diagonal.
   logic [ADDRESS-1:0] base[0:SEGMENTS-1];
@@ -162,7 +164,7 @@ module dq_walk #(
 
   logic valid1, valid2;
   logic [3:0] flags1, flags2, flags3;
-  logic [15:0] row1, column1, pitch1, column2;
+  logic [PLACE-1:0] row1, column1, pitch1, column2;
   logic [ADDRESS-1:0] product2;
   logic [ADDRESS-1:0] here1, here2;
 
@@ -179,9 +181,9 @@ module dq_walk #(
     end
     if (enable) begin
       flags1 <= {!within_map, first, tap_last, place_last};
-      row1 <= iy[15:0] >> shift[segment];
-      column1 <= ix[15:0] >> shift[segment];
-      pitch1 <= pitch[segment];
+      row1 <= PLACE'(iy[15:0] >> shift[segment]);
+      column1 <= PLACE'(ix[15:0] >> shift[segment]);
+      pitch1 <= PLACE'(pitch[segment]);
       here1 <= here;
       flags2 <= flags1;
       product2 <= ADDRESS'(row1) * ADDRESS'(pitch1);

@@ -13,7 +13,7 @@ module dq_testbench;
 
   localparam int WORD = ICP * 8;
   localparam int ROW = LANES * (ACCUMULATOR + MULTIPLIER + 6);
-  localparam int PATIENCE = 100000;  // cycles without a read, a write or a word of a stream
+  localparam int PATIENCE = 5000;  // cycles without a read, a write or a word of a stream
   localparam int LOG_QUEUE = 6;
 
   logic clk = 0, rst = 1, start = 0;
