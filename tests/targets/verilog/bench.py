@@ -10,7 +10,7 @@ from detquant.targets.verilog.lowering import lower
 def enough(array):
     """An engine in which all networks of the tests have room."""
     return Engine(
-        array=array, weight=8, accumulator=32, multiplier=25, log_entries=10, address=14, log_tiles=9, segments=8
+        array=array, weight=8, accumulator=32, multiplier=25, log_entries=10, address=14, log_tiles=7, segments=8
     )
 
 

@@ -22,6 +22,13 @@ def conv_plain():
     return net
 
 
+def many_tiles():
+    """More weights than the ring holds."""
+    net = Net((1, 8, 2, 3))
+    net.conv("image", 44, kernel=(3, 3), pads=AROUND)
+    return net
+
+
 def conv_five_by_five():
     net = Net((1, 2, 5, 5))
     net.conv(net.conv("image", 4), 4, kernel=(5, 5), pads=((2, 2), (2, 2)), strides=(2, 2))
@@ -201,8 +208,8 @@ def table_alone():
 CASES = {
     case.__name__: case
     for case in (
-        conv_table, conv_plain, conv_five_by_five, conv_one_place, conv_saturating, conv_bounded, conv_narrow,
-        image_folded, image_folded_by_three,
+        conv_table, conv_plain, many_tiles, conv_five_by_five, conv_one_place, conv_saturating, conv_bounded,
+        conv_narrow, image_folded, image_folded_by_three,
         split_and_join, enlarged, pools, pool_signed, sums, sum_in_other_lanes, sum_of_itself_enlarged, products,
         means, classifier, flattened, depthwise, grouped, shuffled, rows_and_columns, table_alone,
     )

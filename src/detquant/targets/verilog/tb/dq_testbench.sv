@@ -6,6 +6,7 @@
 //   +vectors=DIR  folder of the vectors (default "tb/vectors")
 //   +stall=P      per cent of cycles in which memory and streams, each for itself, make the engine wait (default 0)
 //   +seed=N       of these
+//   +limit=N      most cycles; 0 for any number (default)
 //   +trace=1      a line for each instruction: cycles and use of the array
 // Prints PASS, or FAIL with the first difference: instruction, channel, y, x, expected, got.
 module dq_testbench;
@@ -47,7 +48,7 @@ module dq_testbench;
 
   // ---- options and files
   string folder, vectors;
-  int stall, seed, trace;
+  int stall, seed, trace, limit;
   int desc_file, weight_file, param_file, table_file, checks_file, expected_file;
   int tables;
 
@@ -231,6 +232,7 @@ module dq_testbench;
     if (!$value$plusargs("stall=%d", stall)) stall = 0;
     if (!$value$plusargs("seed=%d", seed)) seed = 1;
     if (!$value$plusargs("trace=%d", trace)) trace = 0;
+    if (!$value$plusargs("limit=%d", limit)) limit = 0;
     spoil();
     load_images();
     desc_file = opened($sformatf("%0s/desc.mem", folder));
@@ -265,6 +267,10 @@ module dq_testbench;
                  instruction, cycles, 100.0 * real'(all_macs) / (real'(cycles) * ICP * OCP),
                  100.0 * real'(worked) / real'(cycles));
         $display("PASS");
+        $finish;
+      end
+      if (limit != 0 && cycles > longint'(limit)) begin
+        $display("FAIL the program has not ended after %0d cycles, in instruction %0d", cycles, instruction);
         $finish;
       end
       if (still > PATIENCE) begin
