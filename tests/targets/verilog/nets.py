@@ -72,11 +72,12 @@ class Net:
         taps = int(np.prod(weights.shape[1:]))
         largest = np.abs(weights.astype(np.int64)).reshape(len(weights), -1).sum(axis=1) * (qtype.qmax - qtype.qmin)
         grid = grid or self.grid()
-        spread = (1 << grid.qtype.bits) / (np.sqrt(taps) * (1 << (weight_bits + qtype.bits - 3)))
+        usual = np.sqrt(taps) * (1 << (weight_bits + qtype.bits - 3))  # size of a sum, so that few codes saturate
+        spread, most = (1 << grid.qtype.bits) / usual, int(usual) + 2
         return {
             "weights": weights,
             "weight_bits": weight_bits,
-            "bias": self.rng.integers(-2000, 2000, len(weights)).astype(np.int64),
+            "bias": self.rng.integers(-most, most, len(weights)).astype(np.int64),
             "zero_in": self.zero(source),
             "zero_out": int(grid.zero_point),
             "multiplier": multipliers(spread * self.rng.uniform(0.5, 2, len(weights))),
