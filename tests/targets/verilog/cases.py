@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from nets import Net
 
 from detquant.graph.window import Window
+from detquant.numerics.multipliers import Multiplier
 
 AROUND = ((1, 1), (1, 1))
 
@@ -44,6 +47,24 @@ def conv_one_place():
 def conv_saturating():
     net = Net((1, 8, 4, 4))
     net.conv("image", 8, kernel=(3, 3), pads=AROUND, extreme=True)
+    return net
+
+
+def conv_vanishing():
+    """Factors of which nothing is left, and of which one code just is, with negative sums."""
+    net = Net((1, 4, 3, 3))
+    net.conv("image", 4)
+    last = net.operators[-1]
+    shifts = np.array([62, 45, 40, 41])
+    made = Multiplier(np.full(4, (1 << 24) - 1, np.int64), shifts)
+    bias = np.array([-(1 << 18), -(1 << 18), -(1 << 18), 1 << 18])
+    net.operators[-1] = replace(last, multiplier=made, bias=bias)
+    net.sum("t0", net.conv("t0", 4))
+    added = net.operators[-1]
+    zeros = [net.zero(name) for name in added.inputs]
+    tiny = Multiplier(np.array([(1 << 24) - 1, -3], np.int64), np.asarray(46))
+    offset = (net.zero(added.output) << 46) - sum(int(m) * z for m, z in zip(tiny.multiplier, zeros, strict=True))
+    net.operators[-1] = replace(added, multiplier=tiny, offset=offset)
     return net
 
 
@@ -208,8 +229,8 @@ def table_alone():
 CASES = {
     case.__name__: case
     for case in (
-        conv_table, conv_plain, many_tiles, conv_five_by_five, conv_one_place, conv_saturating, conv_bounded,
-        conv_narrow, image_folded, image_folded_by_three,
+        conv_table, conv_plain, many_tiles, conv_five_by_five, conv_one_place, conv_saturating, conv_vanishing,
+        conv_bounded, conv_narrow, image_folded, image_folded_by_three,
         split_and_join, enlarged, pools, pool_signed, sums, sum_in_other_lanes, sum_of_itself_enlarged, products,
         means, classifier, flattened, depthwise, grouped, shuffled, rows_and_columns, table_alone,
     )

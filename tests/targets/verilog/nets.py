@@ -8,7 +8,7 @@ from detquant.graph.window import Window
 from detquant.integer.graph import Image, IntegerGraph
 from detquant.integer.operators import Concat, Convolution, Matrix, MaxPool, Mean, Move, Product, Sum, Table
 from detquant.numerics import QType, QuantParams
-from detquant.numerics.multipliers import Multiplier, common_multipliers, multipliers
+from detquant.numerics.multipliers import common_multipliers, multipliers
 
 
 class Net:
@@ -175,6 +175,3 @@ class Net:
         qtype = self.grids["image"].qtype
         codes = self.rng.integers(qtype.qmin, qtype.qmax + 1, self.shapes["image"])
         return {"image": codes if extreme is None else np.full_like(codes, extreme)}
-
-
-__all__ = ["Multiplier", "Net"]

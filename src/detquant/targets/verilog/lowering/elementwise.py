@@ -18,7 +18,8 @@ from detquant.numerics.multipliers import Multiplier
 from detquant.targets.verilog.lowering.draft import Draft, refused
 from detquant.targets.verilog.lowering.layouts import layout_like
 from detquant.targets.verilog.lowering.reading import in_lanes, passed, view_of
-from detquant.targets.verilog.maps import EVERYWHERE, View, Word, runs
+from detquant.targets.verilog.lowering.vanishing import without_vanishing
+from detquant.targets.verilog.maps import CODE_BITS, EVERYWHERE, View, Word, runs
 from detquant.targets.verilog.program import Kind, Scaling, Segment
 
 
@@ -62,7 +63,7 @@ def mean(operator: IntegerOperator, table: Table | None, draft: Draft) -> None:
     shape = draft.graph.shapes[operator.output]
     zero = draft.zero(operator.inputs[0])
     count = int(np.prod(window.kernel))
-    scaling = _scaling(operator.multiplier, (-zero * count, 0))
+    scaling = _scaling(operator.multiplier, (-zero * count, 0), count << CODE_BITS)
     size = (shape[2], shape[3]) if len(shape) == 4 else (1, 1)
     facts = {"kind": Kind.ADD, "scaling": scaling, "zero": operator.zero_out - draft.offset(operator.output)}
     _each(operator, table, draft, source, size, window, fill=zero, **facts)
@@ -87,7 +88,7 @@ def add(operator: IntegerOperator, table: Table | None, draft: Draft) -> None:
     whole = [int(draft.graph.grids[draft.origins.get(name, name)].zero_point) for name in (*names, operator.output)]
     moved = (whole[2] << int(operator.multiplier.shift)) - int((np.array(whole[:2]) * factors).sum())
     assert moved == operator.offset, operator.name  # the zero points are all that the offset has
-    scaling = _scaling(operator.multiplier, (-zeros[0], -zeros[1]))
+    scaling = _scaling(operator.multiplier, (-zeros[0], -zeros[1]), 1 << CODE_BITS)
     _of_two(operator, table, draft, kind=Kind.PAIR, scaling=scaling, zero=zero)
 
 
@@ -95,14 +96,21 @@ def multiply(operator: IntegerOperator, table: Table | None, draft: Draft) -> No
     """Lowers the product of two maps, or of a map and one number for each channel."""
     assert isinstance(operator, Product)
     zeros = draft.zero(operator.inputs[0]), draft.zero(operator.inputs[1])
-    scaling = replace(_scaling(operator.multiplier, (0, 0)), zeros=zeros)
+    scaling = replace(_scaling(operator.multiplier, (0, 0), 1 << (2 * CODE_BITS)), zeros=zeros)
     zero = operator.zero_out - draft.offset(operator.output)
     _of_two(operator, table, draft, kind=Kind.PRODUCT, scaling=scaling, zero=zero)
 
 
-def _scaling(multiplier: Multiplier, biases: tuple[int, int]) -> Scaling:
-    factors = [int(one) for one in multiplier.multiplier.reshape(-1)] + [0]
-    return Scaling(biases=biases, multipliers=(factors[0], factors[1]), shift=int(multiplier.shift.reshape(-1)[0]))
+def _scaling(multiplier: Multiplier, biases: tuple[int, int], reach: int) -> Scaling:
+    """Multipliers and shift for one term or two, none of which is larger than ``reach``."""
+    given = multiplier.multiplier.reshape(-1)
+    size, shift = (
+        np.abs(given).sum(),
+        multiplier.shift.reshape(-1)[0],
+    )  # of all terms together, so that none is left out
+    left, shifts = without_vanishing(np.asarray(size), np.asarray(shift), np.asarray(reach))
+    factors = [int(one) if left else 0 for one in given] + [0]
+    return Scaling(biases=biases, multipliers=(factors[0], factors[1]), shift=int(shifts))
 
 
 def _each(

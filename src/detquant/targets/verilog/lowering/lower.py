@@ -81,7 +81,8 @@ def lower(graph: IntegerGraph, array: Array = USUAL, least: Engine | None = None
             _lower_one(draft, operator, table)
     makers = {operator.output: operator for operator in own}
     for name in heads:
-        view_of(draft, makers[name], name)
+        if name not in draft.views:
+            view_of(draft, makers[name], name)
     words = plan_memory(draft.maps, _spans(draft, heads))
     names = {**draft.graph.shapes}
     return Program(

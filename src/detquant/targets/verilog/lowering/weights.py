@@ -15,6 +15,7 @@ import numpy.typing as npt
 from detquant.integer.operators import IntegerOperator, Layer
 from detquant.targets.verilog.engine import MOST_WEIGHT_BITS, Array
 from detquant.targets.verilog.lowering.draft import refused
+from detquant.targets.verilog.lowering.vanishing import without_vanishing
 from detquant.targets.verilog.maps import Word
 from detquant.targets.verilog.program import Weighted
 
@@ -88,10 +89,11 @@ def weighted(layer: Layer, tiles: Numbers, zero_in: int, channels: npt.NDArray[n
     folded = layer.bias - zero_in * sums
     bias, multiplier, shift = (np.zeros(len(channels), np.int64) for _ in range(3))
     bias[used] = folded[taken]
-    multiplier[used] = np.broadcast_to(layer.multiplier.multiplier, folded.shape)[taken]
-    shift[used] = np.broadcast_to(layer.multiplier.shift, folded.shape)[taken]
-    reach = int((layer.largest + np.abs(layer.bias)).max())
-    return Weighted(tiles=tiles.astype(np.int8), bias=bias, multiplier=multiplier, shift=shift, reach=reach)
+    reach = layer.largest + np.abs(layer.bias)
+    factors, shifts = without_vanishing(layer.multiplier.multiplier, layer.multiplier.shift, reach)
+    multiplier[used] = np.broadcast_to(factors, folded.shape)[taken]
+    shift[used] = np.broadcast_to(shifts, folded.shape)[taken]
+    return Weighted(tiles=tiles.astype(np.int8), bias=bias, multiplier=multiplier, shift=shift, reach=int(reach.max()))
 
 
 def require_weight_bits(operator: IntegerOperator, weights: Numbers) -> None:
