@@ -1,0 +1,16 @@
+"""What the engine's integers can do: layers with an activation's table behind them, and the rest by channels."""
+
+from __future__ import annotations
+
+from detquant.numerics import USUAL_OPS, Capability, up_to_eight_bits
+
+CAPABILITY = Capability(
+    name="verilog",
+    kernels=up_to_eight_bits([*USUAL_OPS, "Mul", "Sigmoid", "HardSigmoid", "HardSwish", "Sub", "ReduceMean"]),
+    stored_bits=2,
+    fused=frozenset({"Relu", "Clip", "LeakyRelu"}),
+    fused_after_add=frozenset({"Relu", "Clip", "LeakyRelu"}),
+    fused_activations=frozenset({"silu", "hardswish", "mish"}),
+    integer_only=True,
+)
+"""Weights and activations of 2 to 8 bits; nothing runs in float before the decoding, which is the host's."""

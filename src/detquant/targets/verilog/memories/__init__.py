@@ -1,0 +1,1 @@
+"""The program's memories: their bits, and the files that hold them."""

@@ -1,0 +1,50 @@
+// Holds what a group of output channels is requantised with: bias, multiplier and shift of each channel.
+//
+// Two groups have room: one is used while the next one arrives. A row has the parameters of LANES channels.
+module dq_parameters #(
+    parameter int WIDTH = 62,
+    parameter int ROWS = 1,
+    parameter int INDEX = 1
+) (
+    input  logic             clk,
+    input  logic             rst,
+    input  logic             row_valid,
+    output logic             row_ready,
+    input  logic [WIDTH-1:0] row,
+    output logic             available,  // a group is there
+    input  logic [INDEX-1:0] which,
+    output logic [WIDTH-1:0] chosen,     // row `which` of it
+    input  logic             release_group
+);
+  logic [WIDTH-1:0] rows[0:2*(1<<INDEX)-1];
+  logic [1:0] full;
+  logic filling, using;
+  logic [INDEX-1:0] place;
+
+  assign row_ready = !full[filling];
+  assign available = full[using];
+  assign chosen = rows[{using, which}];
+
+  always_ff @(posedge clk) begin
+    if (row_valid && row_ready) rows[{filling, place}] <= row;
+    if (rst) begin
+      full <= '0;
+      filling <= 1'b0;
+      using <= 1'b0;
+      place <= '0;
+    end else begin
+      if (row_valid && row_ready) begin
+        place <= place + 1'b1;
+        if (32'(place) == ROWS - 1) begin
+          place <= '0;
+          full[filling] <= 1'b1;
+          filling <= !filling;
+        end
+      end
+      if (release_group) begin
+        full[using] <= 1'b0;
+        using <= !using;
+      end
+    end
+  end
+endmodule

@@ -1,0 +1,285 @@
+// Runs a program and compares each map with the integer model's, word by word, as soon as its instruction is done.
+//
+// One build serves all networks whose program fits the engine's configuration: everything else comes from the files of
+// the folder +mem. Options:
+//   +mem=DIR      folder of the program's memories and vectors (default "mem")
+//   +vectors=DIR  folder of the vectors (default "tb/vectors")
+//   +stall=P      per cent of cycles in which memory and streams, each for itself, make the engine wait (default 0)
+//   +seed=N       of these
+//   +limit=N      most cycles; 0 for any number (default)
+//   +trace=1      a line for each instruction: cycles and use of the array
+// Prints PASS, or FAIL with the first difference: instruction, channel, y, x, expected, got.
+module dq_testbench;
+  import dq_config::*;
+
+  localparam int WORD = ICP * 8;
+  localparam int ROW = LANES * (ACCUMULATOR + MULTIPLIER + 6);
+  localparam int PATIENCE = 5000;  // cycles without a read, a write or a word of a stream
+  localparam int LOG_QUEUE = 6;
+
+  logic clk = 0, rst = 1, start = 0;
+  always #5 clk = !clk;
+
+  logic busy, finished, retired, multiplies;
+  logic desc_valid, desc_ready, weight_valid, weight_ready, param_valid, param_ready, table_valid, table_ready;
+  logic [31:0] desc_word;
+  logic [OCP*ICP*WEIGHT-1:0] weight_word;
+  logic [ROW-1:0] param_word;
+  logic [7:0] table_word;
+  logic ask_valid, ask_ready, read_valid, read_ready, write_valid, write_ready;
+  logic [ADDRESS-1:0] ask_address, write_address;
+  logic [ICP-1:0] write_strobe;
+  logic [WORD-1:0] read_data, write_data;
+
+  dq_engine #(
+      .ICP(ICP),
+      .OCP(OCP),
+      .LANES(LANES),
+      .WEIGHT(WEIGHT),
+      .ACCUMULATOR(ACCUMULATOR),
+      .MULTIPLIER(MULTIPLIER),
+      .LOG_ENTRIES(LOG_ENTRIES),
+      .ADDRESS(ADDRESS),
+      .LOG_TILES(LOG_TILES),
+      .SEGMENTS(SEGMENTS)
+  ) engine (
+      .*
+  );
+
+  // ---- options and files
+  string folder, vectors;
+  int stall, seed, trace, limit;
+  int desc_file, weight_file, param_file, table_file, checks_file, expected_file;
+  int tables;
+
+  function automatic int opened(input string path);
+    opened = $fopen(path, "r");
+    if (opened == 0) begin
+      $display("FAIL the file %0s cannot be read", path);
+      $finish;
+    end
+  endfunction
+
+  // ---- memory of maps
+  logic [WORD-1:0] maps[0:(1<<ADDRESS)-1];
+
+  task automatic load_images;
+    int file, count, base, words, read;
+    logic [WORD-1:0] word;
+    file  = opened($sformatf("%0s/image.mem", vectors));
+    count = opened($sformatf("%0s/images.txt", vectors));
+    while ($fscanf(count, "%d %d", base, words) == 2) begin
+      for (int k = 0; k < words; k++) begin
+        read = $fscanf(file, "%h", word);
+        if (read != 1) $display("FAIL image.mem ends early");
+        maps[base+k] = word;
+      end
+    end
+    $fclose(file);
+    $fclose(count);
+  endtask
+
+  // What no instruction has written must not matter: it is anything but zero.
+  task automatic spoil;
+    for (int k = 0; k < (1 << ADDRESS); k++) maps[k] = {ICP{8'(k * 37 + 101)}};
+  endtask
+
+  // ---- waiting: each channel has a generator of its own (xorshift)
+  logic [31:0] noise[0:6];
+  logic [6:0] waits;
+  always_ff @(posedge clk) begin
+    for (int k = 0; k < 7; k++) begin
+      noise[k] <= rst ? 32'(seed * 7 + k + 1) * 32'd2654435761 | 32'd1 : shuffled(noise[k]);
+      waits[k] <= !rst && noise[k][30:0] % 100 < 31'(stall);
+    end
+  end
+  function automatic logic [31:0] shuffled(input logic [31:0] word);
+    shuffled = word ^ (word << 13);
+    shuffled = shuffled ^ (shuffled >> 17);
+    shuffled = shuffled ^ (shuffled << 5);
+  endfunction
+
+  // ---- streams: from their files, a word at a time
+  // Each file is looked at before it is read from: Verilator 5.006 takes $fscanf for what sets the variable of its file,
+  // and makes one of each process of its own.
+  int desc_read, weight_read, param_read, table_read;
+  logic [31:0] desc_next;
+  logic [OCP*ICP*WEIGHT-1:0] weight_next;
+  logic [ROW-1:0] param_next;
+  logic [7:0] table_next;
+
+  always @(posedge clk) begin
+    if (rst) begin
+      {desc_valid, weight_valid, param_valid, table_valid} <= '0;
+    end else begin
+      if (!desc_valid || desc_ready) begin
+        desc_read = 0;
+        if (!waits[0] && desc_file != 0) desc_read = $fscanf(desc_file, "%h", desc_next);
+        desc_valid <= desc_read == 1;
+        desc_word  <= desc_next;
+      end
+      if (!weight_valid || weight_ready) begin
+        weight_read = 0;
+        if (!waits[1] && weight_file != 0) weight_read = $fscanf(weight_file, "%h", weight_next);
+        weight_valid <= weight_read == 1;
+        weight_word  <= weight_next;
+      end
+      if (!param_valid || param_ready) begin
+        param_read = 0;
+        if (!waits[2] && param_file != 0) param_read = $fscanf(param_file, "%h", param_next);
+        param_valid <= param_read == 1;
+        param_word  <= param_next;
+      end
+      if (!table_valid || table_ready) begin
+        table_read = 0;
+        if (!waits[3]) begin
+          if (table_file != 0) table_read = $fscanf(table_file, "%h", table_next);
+          if (table_read != 1) begin  // on to the next table, if there is one more
+            if (table_file != 0) $fclose(table_file);
+            table_file = $fopen($sformatf("%0s/lut_%0d.mem", folder, tables), "r");
+            tables = tables + 1;
+            if (table_file != 0) table_read = $fscanf(table_file, "%h", table_next);
+          end
+        end
+        table_valid <= table_read == 1;
+        table_word  <= table_next;
+      end
+    end
+  end
+
+  // ---- the memory's ports: reads come back in order, after two cycles or later
+  logic [WORD-1:0] queue[0:(1<<LOG_QUEUE)-1];
+  logic [LOG_QUEUE-1:0] asked, answered;
+  assign ask_ready   = !waits[4] && asked + 1'b1 != answered;
+  assign write_ready = !waits[5];
+  always @(posedge clk) begin
+    if (rst) begin
+      asked <= '0;
+      answered <= '0;
+      read_valid <= 1'b0;
+    end else begin
+      if (ask_valid && ask_ready) begin
+        queue[asked] <= maps[ask_address];
+        asked <= asked + 1'b1;
+      end
+      if (!read_valid || read_ready) begin
+        read_valid <= answered != asked && !waits[6];
+        read_data  <= queue[answered];
+        if (answered != asked && !waits[6]) answered <= answered + 1'b1;
+      end
+      if (write_valid && write_ready) begin
+        for (int lane = 0; lane < ICP; lane++) begin
+          if (write_strobe[lane]) maps[write_address][8*lane+:8] <= write_data[8*lane+:8];
+        end
+      end
+    end
+  end
+
+  // ---- what each instruction must have written
+  longint cycles, begun, worked, all_macs;
+  int instruction, still;
+  logic failed = 0;
+  logic [8*128-1:0] name;
+
+  task automatic compare;
+    int base, groups, height, width, channel, read;
+    int channels[0:ICP-1];
+    longint macs;
+    logic [WORD-1:0] expected, got;
+    read = 0;
+    if (checks_file != 0 && expected_file != 0) begin
+      read = $fscanf(checks_file, "%s %d %d %d %d %d", name, base, groups, height, width, macs);
+    end
+    if (read != 6) begin
+      $display("FAIL checks.txt has no line for instruction %0d", instruction);
+      $finish;
+    end
+    for (int group = 0; group < groups; group++) begin
+      for (int lane = 0; lane < ICP; lane++) begin
+        read = $fscanf(checks_file, "%d", channel);
+        channels[lane] = channel;
+      end
+      for (int place = 0; place < height * width; place++) begin
+        read = $fscanf(expected_file, "%h", expected);
+        if (read != 1) begin
+          $display("FAIL expected.mem ends at instruction %0d %0s", instruction, name);
+          $finish;
+        end
+        got = maps[base+group*height*width+place];
+        for (int lane = 0; lane < ICP; lane++) begin
+          if (!failed && channels[lane] >= 0 && got[8*lane+:8] !== expected[8*lane+:8]) begin
+            $display("FAIL instruction %0d %0s channel %0d y %0d x %0d expected %0d got %0d", instruction, name,
+                     channels[lane], place / width, place % width, $signed(expected[8*lane+:8]), $signed(
+                     got[8*lane+:8]));
+            $finish;
+            failed = 1;
+          end
+        end
+      end
+    end
+    if (trace != 0) begin
+      $display("%0d %0s: %0d cycles, %0.1f %% of the array", instruction, name, cycles - begun,
+               100.0 * real'(macs) / (real'(cycles - begun) * ICP * OCP));
+    end
+    all_macs = all_macs + macs;
+    begun = cycles;
+    instruction = instruction + 1;
+  endtask
+
+  initial begin
+    if (!$value$plusargs("mem=%s", folder)) folder = "mem";
+    if (!$value$plusargs("vectors=%s", vectors)) vectors = "tb/vectors";
+    if (!$value$plusargs("stall=%d", stall)) stall = 0;
+    if (!$value$plusargs("seed=%d", seed)) seed = 1;
+    if (!$value$plusargs("trace=%d", trace)) trace = 0;
+    if (!$value$plusargs("limit=%d", limit)) limit = 0;
+    spoil();
+    load_images();
+    desc_file = opened($sformatf("%0s/desc.mem", folder));
+    weight_file = opened($sformatf("%0s/weights_b%0d.mem", folder, WEIGHT));
+    param_file = opened($sformatf("%0s/params.mem", folder));
+    checks_file = opened($sformatf("%0s/checks.txt", vectors));
+    expected_file = opened($sformatf("%0s/expected.mem", vectors));
+    table_file = 0;
+    tables = 0;
+    instruction = 0;
+    all_macs = 0;
+    repeat (4) @(negedge clk);
+    rst = 1'b0;
+    @(negedge clk) start = 1'b1;
+    @(negedge clk) start = 1'b0;
+  end
+
+  always @(posedge clk) begin
+    if (rst) begin
+      cycles = 0;
+      begun = 0;
+      worked = 0;
+      still = 0;
+    end else begin
+      cycles = cycles + 1;
+      if (multiplies) worked = worked + 1;
+      still = ask_valid && ask_ready || write_valid && write_ready || multiplies || desc_valid && desc_ready ||
+              table_valid && table_ready ? 0 : still + 1;
+      if (retired) compare();
+      if (finished) begin
+        $display("%0d instructions, %0d cycles, %0.2f %% of the array used, at work in %0.2f %% of cycles",
+                 instruction, cycles, 100.0 * real'(all_macs) / (real'(cycles) * ICP * OCP),
+                 100.0 * real'(worked) / real'(cycles));
+        $display("PASS");
+        $finish;
+      end
+      if (limit != 0 && cycles > longint'(limit)) begin
+        $display("FAIL the program has not ended after %0d cycles, in instruction %0d", cycles, instruction);
+        $finish;
+      end
+      if (still > PATIENCE) begin
+        $display("FAIL the engine stands still in instruction %0d; valid and ready of %s", instruction, $sformatf(
+                 "descriptors %b%b weights %b%b parameters %b%b tables %b%b reads %b%b answers %b%b writes %b%b",
+                 desc_valid, desc_ready, weight_valid, weight_ready, param_valid, param_ready, table_valid,
+                 table_ready, ask_valid, ask_ready, read_valid, read_ready, write_valid, write_ready));
+        $finish;
+      end
+    end
+  end
+endmodule

@@ -1,0 +1,40 @@
+# Proves the folder in simulation, without Python: `make` with Verilator, `make icarus`, `make lint`, `make yosys`.
+STALL ?= 0
+SEED ?= 1
+TRACE ?= 0
+TOP := dq_testbench
+RTL := rtl/dq_config.sv $(sort $(filter-out rtl/dq_config.sv,$(wildcard rtl/*.sv)))
+BENCH := tb/dq_testbench.sv
+RUN := +mem=mem +vectors=tb/vectors +stall=$(STALL) +seed=$(SEED) +trace=$(TRACE)
+
+.DEFAULT_GOAL := verilator
+.PHONY: verilator icarus lint yosys clean
+
+build/verilator/V$(TOP): $(RTL) $(BENCH)
+	mkdir -p build
+	verilator --binary -O3 --x-assign fast --x-initial fast --top-module $(TOP) -MAKEFLAGS OPT_FAST=-O2 \
+	  --Mdir build/verilator $^
+
+build/$(TOP).vvp: $(RTL) $(BENCH)
+	mkdir -p build
+	iverilog -g2012 -s $(TOP) -o $@ $^
+
+# the last line is PASS, or FAIL with the first difference
+verilator: build/verilator/V$(TOP)
+	$< $(RUN) | tee build/log
+	grep -qx PASS build/log
+
+icarus: build/$(TOP).vvp
+	vvp -n $< $(RUN) | tee build/log
+	grep -qx PASS build/log
+
+lint:
+	verilator --lint-only -Wall --top-module dq_engine $(filter-out rtl/dq_config.sv,$(RTL))
+
+# cells of a small array; larger ones want hours and memory
+yosys:
+	ulimit -v 8000000; timeout 1800 yosys -q -p "read_verilog -sv $(filter-out rtl/dq_config.sv,$(RTL)); \
+	hierarchy -top dq_engine -chparam ICP 4 -chparam OCP 4 -chparam LANES 4; synth_xilinx -flatten; tee -o build/cells stat"
+
+clean:
+	rm -rf build

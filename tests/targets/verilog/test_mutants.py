@@ -1,0 +1,66 @@
+"""The mutation score of the directed vectors: every fault that is put into the RTL is found by one of them."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from bench import enough, run, written
+from cases import CASES
+from mutants import MUTANTS
+from nets import Net
+
+from detquant.errors import TargetError
+from detquant.targets.verilog.engine import Array
+from detquant.targets.verilog.export import hardware_files
+from detquant.targets.verilog.lowering import lower
+from detquant.targets.verilog.proof.simulators import Icarus
+
+ARRAYS = (Array(icp=4, ocp=4, lanes=2), Array(icp=8, ocp=4, lanes=4))
+FIRST = (
+    "conv_plain", "pools", "products", "sums", "means", "conv_bounded", "conv_saturating", "enlarged", "split_and_join",
+)  # fmt: skip
+"""What finds most faults soonest."""
+
+
+def test_every_fault_is_there_to_be_put_in():
+    sources = {path.removeprefix("rtl/"): text for path, text in _sources(ARRAYS[0]).items() if path.startswith("rtl/")}
+    for name, (file, before, after) in MUTANTS.items():
+        assert sources[file].count(before) >= 1 and before != after, name
+    assert len(MUTANTS) >= 20
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus Verilog is not installed")
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_fault_is_found(tmp_path, name):
+    assert _finder(tmp_path, name), f"no case tells an engine in which {name}"
+
+
+def _finder(folder, name):
+    """The first case that fails on a mutant; None where it survives."""
+    file, before, after = MUTANTS[name]
+    order = [*FIRST, *(case for case in CASES if case not in FIRST)]
+    for number, array in enumerate(ARRAYS):
+        files = _sources(array)
+        files[f"rtl/{file}"] = files[f"rtl/{file}"].replace(before, after)
+        own = folder / str(number)
+        written({path: text.encode() for path, text in files.items()}, own)
+        sources = sorted((own / path for path in files), key=lambda path: "config" not in path.name)
+        try:
+            built = Icarus().build(sources, own / "build")
+        except TargetError:
+            return "the build"
+        for case in order:
+            for stall in (0, 40):
+                outcome = run(Icarus(), built, CASES[case](), array, own / case, stall=stall, limit=200_000)
+                if not outcome.passed:
+                    return f"{case}, {array.icp}x{array.ocp}, {stall} per cent: {outcome.verdict}"
+    return None
+
+
+def _sources(array):
+    net = Net((1, 1, 1, 1))
+    net.conv("image", 1)
+    files = hardware_files(lower(net.graph(), array, enough(array)), net.graph(), net.images(), ["mem"])
+    return {path: content.decode() for path, content in files.items() if path.endswith(".sv")}

@@ -1,0 +1,66 @@
+"""The RTL as tools read it: without a warning."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import pytest
+
+from detquant.targets.verilog.rtl_files import fixed_files
+
+needs_verilator = pytest.mark.skipif(shutil.which("verilator") is None, reason="Verilator is not installed")
+needs_yosys = pytest.mark.skipif(shutil.which("yosys") is None, reason="yosys is not installed")
+
+
+@pytest.fixture
+def sources(tmp_path):
+    for path, content in fixed_files("rtl").items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_bytes(content)
+    return [str(path) for path in sorted((tmp_path / "rtl").iterdir())]
+
+
+def lint(sources, **parameters):
+    given = [f"-G{name}={value}" for name, value in parameters.items()]
+    command = ["verilator", "--lint-only", "-Wall", "--top-module", "dq_engine", *given, *sources]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+
+@needs_verilator
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"ICP": 4, "OCP": 4, "LANES": 2, "WEIGHT": 3, "ACCUMULATOR": 20, "LOG_ENTRIES": 8, "ADDRESS": 9, "SEGMENTS": 1},
+        {"ICP": 2, "OCP": 8, "LANES": 1, "MULTIPLIER": 31, "LOG_ENTRIES": 16, "ADDRESS": 32},
+        {"ICP": 8, "OCP": 4, "LANES": 4, "WEIGHT": 2, "LOG_TILES": 4},
+    ],
+)
+def test_lint_finds_nothing(sources, parameters):
+    done = lint(sources, **parameters)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+
+
+@needs_verilator
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"ICP": 12}, "icp_and_ocp_must_be_powers_of_two"),
+        ({"LANES": 32}, "lanes_must_divide_icp_and_ocp"),
+        ({"WEIGHT": 9}, "weights_must_have_2_to_8_bits"),
+        ({"LOG_ENTRIES": 7}, "tables_have_2_to_the_8_to_16_entries"),
+    ],
+)
+def test_a_configuration_that_cannot_work_is_refused(sources, parameters, said):
+    done = lint(sources, **parameters)
+    assert done.returncode and said in done.stderr
+
+
+@needs_yosys
+@pytest.mark.slow
+def test_yosys_reads_it(sources):
+    script = f"read_verilog -sv {' '.join(sources)}; hierarchy -check -top dq_engine -chparam ICP 2 -chparam OCP 2 "
+    script += "-chparam LANES 2; proc; check -assert"
+    done = subprocess.run(["yosys", "-q", "-p", script], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
