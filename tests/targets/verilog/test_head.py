@@ -66,11 +66,12 @@ def bits(count):
 @pytest.mark.parametrize(("bins", "levels", "stall"), [(16, 3, 0), (16, 1, 30), (5, 2, 30), (2, 4, 0), (32, 3, 0)])
 def test_distances(tmp_path, bins, levels, stall):
     rng = np.random.default_rng(bins)
-    tables = np.stack([exponentials(step) for step in (0.11, 0.004, 0.7, 3.0)[:levels]])
+    tables = np.stack([exponentials(step) for step in (0.11, 0.00781, 0.7, 3.0)[:levels]])
     codes = rng.integers(-128, 128, (60, bins))
     codes[:20] = np.clip(codes[:20] // 8 + rng.integers(-128, 128, (20, 1)), -128, 127)
     codes[20], codes[21], codes[22] = -128, 127, np.where(np.arange(bins) == bins - 1, 127, -128)
     codes[23], codes[24] = np.where(np.arange(bins) == 0, 127, -128), np.arange(bins) % 2
+    codes[25] = np.arange(bins) == 0  # of two bins on level 1 of 4: 65535 and 65025, a division without a rest
     level = np.arange(len(codes)) % levels
     expected = [int(expectations(row, tables[which])) for row, which in zip(codes, level, strict=True)]
     write(tmp_path, "entries", tables.reshape(-1))

@@ -9,7 +9,7 @@
 // counted as left out. After the last pair the heap is sorted in place, worst to the end, and given from place 1 on,
 // then a word more with `found_end`, which is no candidate: a list may be empty. Then the next list may come.
 //
-// Cycles: 1 for a pair that is not kept; 1 + 2 log2(PLACES) at most for one that finds a free place, 1 + 3 log2(PLACES)
+// Cycles: 1 for a pair that is not kept; 2 + 2 log2(PLACES) at most for one that finds a free place, 2 + 3 log2(PLACES)
 // for one that takes the root's; 3 + 3 log2(n) for each of n to be sorted; 2 for each that is given.
 module dq_head_candidates #(
     parameter int PLACES = 1024,
