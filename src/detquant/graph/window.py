@@ -30,6 +30,11 @@ class Window:
     dilations: Sides
     pads: tuple[Sides, Sides]
 
+    @classmethod
+    def bare(cls, kernel: Sides, strides: Sides = (1, 1), dilations: Sides = (1, 1)) -> Window:
+        """A window that nothing is padded for."""
+        return cls(kernel, strides, dilations, ((0, 0), (0, 0)))
+
     @property
     def spans(self) -> Sides:
         """Rows and columns that the window reaches over."""
@@ -53,7 +58,7 @@ def window_of(node: ir.Node, kernel: Sequence[int], shape: Sequence[int], out: S
     if len(shape) != 4 or len(kernel) != 2:
         raise ValueError(f"has {len(shape) - 2} axes of places instead of 2")
     strides, dilations = _two(node, "strides"), _two(node, "dilations")
-    bare = Window((kernel[0], kernel[1]), strides, dilations, ((0, 0), (0, 0)))
+    bare = Window.bare((kernel[0], kernel[1]), strides, dilations)
     totals = [
         (made - 1) * stride + span - size
         for size, made, span, stride in zip(shape[2:], out[2:], bare.spans, strides, strict=True)

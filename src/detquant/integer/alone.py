@@ -10,7 +10,7 @@ from detquant.graph.grids import constant_of
 from detquant.graph.running import OrtRunner
 from detquant.numerics.arrays import Array
 
-OPSET = 21
+OPSET, IR_VERSION = 21, 10
 
 
 def run_alone(nodes: Sequence[ir.Node], given: Mapping[ir.Value, Array]) -> list[Array]:
@@ -43,5 +43,5 @@ def run_alone(nodes: Sequence[ir.Node], given: Mapping[ir.Value, Array]) -> list
         copies.append(copy)
     wanted = [made[value] for value in nodes[-1].outputs]
     graph = ir.Graph([], wanted, nodes=copies, initializers=initializers, opset_imports={"": OPSET}, name="alone")
-    found = OrtRunner(ir.Model(graph, ir_version=10), optimisation="none").run({})
+    found = OrtRunner(ir.Model(graph, ir_version=IR_VERSION), optimisation="none").run({})
     return [found[value.name or ""] for value in wanted]

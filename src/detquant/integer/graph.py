@@ -46,7 +46,7 @@ class IntegerGraph:
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, CodeArray]:
         """Codes of the outputs for real images."""
-        return self.run_codes({image.codes: quantize(feeds[name], image.grid) for name, image in self.images.items()})
+        return self.run_codes(image_codes(self.images, feeds))
 
     def run_codes(self, given: Mapping[str, CodeArray]) -> dict[str, CodeArray]:
         """Codes of the outputs for codes of the images."""
@@ -70,3 +70,13 @@ class IntegerGraph:
     def real(self, codes: Mapping[str, CodeArray]) -> dict[str, Array]:
         """The real numbers that codes stand for, float32."""
         return {name: dequantize(array, self.grids[name]) for name, array in codes.items()}
+
+
+def image_codes(images: Mapping[str, Image], feeds: Mapping[str, Array]) -> dict[str, CodeArray]:
+    """The codes of real images, by their names.
+
+    Args:
+        images: a network's inputs, by name.
+        feeds: the images, likewise.
+    """
+    return {image.codes: quantize(feeds[name], image.grid) for name, image in images.items()}

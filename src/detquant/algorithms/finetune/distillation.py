@@ -18,7 +18,7 @@ Which numbers of a head are read by 1 and 2 is found by a gradient through the t
 Labels, where they are asked for, have a loss L of their own (`finetune.labels`). The float model does not meet them
 either, so the way to it is the measure, and with this beside the loss above
 
-    (loss  +  a b (1 + (L - L_0) / (L_0 - L_float))) / (1 + a b)
+    (loss  +  a b max(0, 1 + (L - L_0) / (L_0 - L_float))) / (1 + a b)
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
-from detquant.algorithms.finetune.readers import SIGMOID, SOFTMAX, reads
+from detquant.algorithms.finetune.readers import OF_CLASSIFIER, OF_DETECTOR, reads
 from detquant.calibration import Images
 from detquant.data import Dataset
 from detquant.data.objects import Objects
@@ -36,7 +36,6 @@ NO_BOXES = (
     "whose train split is labelled (a data.yaml with label files, COCO annotations of train beside those of val), or "
     "leave the option out."
 )
-
 SOME_CLASSES = (
     "its loss takes whatever is not labelled for absent, and the data set labels {} of the model's {} classes: all "
     "others would be unlearnt"
@@ -71,7 +70,7 @@ def require_labels(images: int, family: Family, model: ir.Model, dataset: Datase
         losses = ", ".join(f"{name} ({loss})" for name, loss in DETECTORS.items())
         raise RecipeError(no_loss(OTHER_FAMILY.format(family.name, losses)))
     plain = classifies and not kinds and len(tail.head_convs) == 1
-    if not plain and kinds != ([SOFTMAX] if classifies else [SIGMOID, SOFTMAX]):
+    if not plain and kinds != (OF_CLASSIFIER if classifies else OF_DETECTOR):
         raise RecipeError(no_loss(OTHER_HEADS))
     paths, told = dataset.calibration[:images], dataset.calibration_objects
     if classifies:

@@ -19,7 +19,7 @@ from detquant.algorithms.finetune.detection.assignment import Objects
 from detquant.algorithms.finetune.detection.head import Examples, Head, find_head
 from detquant.algorithms.finetune.detection.loss import detection_loss
 from detquant.algorithms.finetune.network import Network
-from detquant.algorithms.finetune.readers import SOFTMAX
+from detquant.algorithms.finetune.readers import OF_CLASSIFIER
 from detquant.algorithms.reconstruction.twin import Values
 
 
@@ -113,7 +113,7 @@ def label_loss(network: Network, logits: fx.Node | None, heads: Heads | None, ex
         heads: reads what the float model gives; None where nobody can.
         examples: some images and what the float model gives for them.
     """
-    if logits is None and [reader.kind for reader in network.readers] == [SOFTMAX]:
+    if logits is None and [reader.kind for reader in network.readers] == OF_CLASSIFIER:
         logits = network.readers[0].node
     if logits is not None:
         return ClassLoss(logits, 0 if heads is None else _skipped(logits, network, heads, examples))

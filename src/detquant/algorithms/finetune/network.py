@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import onnx_ir as ir
 import torch
 from torch import fx
 
@@ -93,6 +94,11 @@ class Network:
         return {node: seen(self.shown, node, value) for node, value in values.items()}, tails
 
 
+def shown_by(qm: QuantModel) -> ir.Model:
+    """The float model that shows what is to be seen: the one that was given, before channels were pruned."""
+    return qm.original.model if qm.original else qm.reference
+
+
 def network_of(qm: QuantModel, step: str, device: str) -> Network | None:
     """The network of a quantised model; None where no layer has its weight in codes.
 
@@ -106,7 +112,7 @@ def network_of(qm: QuantModel, step: str, device: str) -> Network | None:
     """
     if not qm.weights:
         return None
-    whole = qm.original.model if qm.original else qm.reference
+    whole = shown_by(qm)
     tail = find_decode_tail(qm.reference.graph)
     heads = [node.name or "" for node in tail.head_convs]
     functions = {node.name or "": kind for node in tail.nodes if (kind := reads(node))}

@@ -11,6 +11,8 @@ import onnx_ir as ir
 from detquant.graph.values import constant
 
 SIGMOID, SOFTMAX = "Sigmoid", "Softmax"
+OF_DETECTOR, OF_CLASSIFIER = [SIGMOID, SOFTMAX], [SOFTMAX]
+"""What reads the heads of YOLOv8's kind, in the order of the alphabet, and of a classifier that gives probabilities."""
 
 
 def reads(node: ir.Node) -> tuple[str, int] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import onnx_ir as ir
 import torch
 from torch import fx
 
@@ -15,7 +14,7 @@ from detquant.algorithms.finetune.channel_matching import match_channels
 from detquant.algorithms.finetune.distillation import Distillation
 from detquant.algorithms.finetune.known_labels import OTHER_HEADS, no_loss
 from detquant.algorithms.finetune.labels import Label, LabelLoss, label_loss
-from detquant.algorithms.finetune.network import Network, network_of
+from detquant.algorithms.finetune.network import Network, network_of, shown_by
 from detquant.algorithms.finetune.pictures import Pictures
 from detquant.algorithms.finetune.settings import Settings
 from detquant.algorithms.finetune.silence import classifies
@@ -101,7 +100,7 @@ def _label_loss(
     Raises:
         RecipeError: none is known for the network's heads.
     """
-    heads, runner = context.damage.heads if context.damage else None, OrtRunner(_shown_by(qm), context.threads)
+    heads, runner = context.damage.heads if context.damage else None, OrtRunner(shown_by(qm), context.threads)
     [given] = network.twin.inputs
     examples = [(image, runner.run({given: image.cpu().numpy()})) for image in seen[:EXAMPLES]]
     found = label_loss(network, logits, heads, examples)
@@ -114,8 +113,3 @@ def _labelled(*pictures: Pictures) -> tuple[list[torch.Tensor], list[Label]]:
     """The first images whose label is known, and their labels."""
     known = [(part, k) for part in pictures for k, label in enumerate(part.labels) if label is not None][:LOOKED_AT]
     return [part[k] for part, k in known], [part.labels[k] for part, k in known]
-
-
-def _shown_by(qm: QuantModel) -> ir.Model:
-    """The float model that shows what is to be seen: the one that was given, before channels were pruned."""
-    return qm.original.model if qm.original else qm.reference

@@ -140,8 +140,8 @@ class Finetune:
             return qm.noted(self, "finetune: no layer has its weight in codes, so there is nothing to train")
         if len(images) < FEWEST:
             return qm.noted(self, FEW.format(len(images), FEWEST))
+        one_row = classifies(context.damage)
         if self.labels:
-            one_row = classifies(context.damage)
             require_known(images.labels if one_row else images.objects, classifies=one_row)
         if why := self._silence(qm, spread(images, HEARD), context):
             return qm.noted(self, f"finetune: nothing was trained, since {why}")
@@ -155,7 +155,7 @@ class Finetune:
         budget = self._budget(len(learns), batch, aim)
         checkpoint = Checkpoint(context.checkpoint(self.name), digest_of(qm, self, len(images), labels))
         given = {one.name: getattr(self, one.name) for one in fields(Settings)} | {"batch": batch}
-        usual = aim.options(classifies=classifies(context.damage))
+        usual = aim.options(classifies=one_row)
         settings = Settings(**{name: usual[name] if one is None else one for name, one in given.items()})
         found, curve = trained(qm, images, learns, judges, settings, budget, checkpoint, context, self.device)
         least, won = min(judged.loss for judged in curve), found is not None

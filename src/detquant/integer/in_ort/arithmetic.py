@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from detquant.errors import UnsupportedOperator
-from detquant.integer.in_ort.draft import DOUBLE, SINGLE, Steps
+from detquant.integer.accumulation import EXACT_FLOAT32, EXACT_FLOAT64
+from detquant.integer.in_ort.draft import Steps
 from detquant.integer.in_ort.layers import windows
 from detquant.integer.operators import Blend, Mean, Product, Sum, Table
 from detquant.numerics.multipliers import Multiplier
@@ -33,7 +34,7 @@ def added(operator: Sum, steps: Steps) -> None:
     shift, factors = operator.multiplier.shift, operator.multiplier.multiplier
     sizes = [steps.largest[name] * abs(int(m)) for name, m in zip(operator.inputs, factors, strict=True)]
     reach = sum(sizes) + abs(operator.offset)
-    exact = np.float64 if reach + (1 << int(shift)) <= DOUBLE else np.int64
+    exact = np.float64 if reach + (1 << int(shift)) <= EXACT_FLOAT64 else np.int64
     terms = [
         steps.step("Mul", steps.cast(steps.codes[name], exact), steps.constant(m, exact))
         for name, m in zip(operator.inputs, factors, strict=True)
@@ -66,7 +67,7 @@ def averaged(operator: Mean, steps: Steps) -> None:
         count = int(np.prod([shape[axis] for axis in operator.axes]))
     else:
         count = int(np.prod(window.kernel))
-        if most * count > SINGLE:
+        if most * count > EXACT_FLOAT32:
             raise UnsupportedOperator(f"Sums of '{operator.name}' reach {most * count}, which float32 does not hold.")
         sums = windows(centred, window, np.ones((shape[1], 1, *window.kernel), np.int64), shape[1], steps)
     steps.requantised(sums, most * count, operator.multiplier, operator.zero_out, operator)

@@ -10,12 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
+from detquant.integer.accumulation import EXACT_FLOAT64
 from detquant.integer.operators import IntegerOperator
 from detquant.numerics.multipliers import Multiplier
 
 Numbers = npt.NDArray[Any]
-SINGLE, DOUBLE = 1 << 24, 1 << 53
-"""Whole numbers up to these sizes are exact in float32 and in float64."""
 
 
 @dataclass(slots=True)
@@ -85,14 +84,14 @@ class Steps:
         nothing = most * np.abs(factor.multiplier) < _half(factor.shift)
         multiplier, shift = (np.where(nothing, 0, one) for one in (factor.multiplier, factor.shift))
         reach = most * np.abs(multiplier) + _half(shift)
-        if int(reach.max()) > DOUBLE:
+        if int(reach.max()) > EXACT_FLOAT64:
             product = self.step("Mul", self.cast(sums, np.int64), self.constant(multiplier, np.int64))
             self.halved_up(product, shift, zero, into)
             return
         # n M / 2^S + 1/2 + zero - low is a multiple of 2^-S: exact while it is of at most 53 bits. Where it is not
         # negative, a cast to whole numbers rounds down.
         moved = zero - into.low
-        inside = bool((reach + abs(moved) * 2.0**shift < DOUBLE / 2).all())
+        inside = bool((reach + abs(moved) * 2.0**shift < EXACT_FLOAT64 / 2).all())
         ends = _half(shift) * 2.0**-shift + (moved if inside else 0)
         product = self.step("Mul", self.cast(sums, np.float64), self.constant(multiplier * 2.0**-shift, np.float64))
         number = self.step("Add", product, self.constant(ends, np.float64))

@@ -14,7 +14,8 @@ import onnx_ir as ir
 
 from detquant.errors import UnsupportedOperator
 from detquant.graph.window import Window
-from detquant.integer.in_ort.draft import SINGLE, Steps
+from detquant.integer.accumulation import EXACT_FLOAT32
+from detquant.integer.in_ort.draft import Steps
 from detquant.integer.operators import Convolution, Matrix
 from detquant.numerics.arrays import Ints
 from detquant.numerics.multipliers import Multiplier
@@ -26,16 +27,16 @@ def convolution(operator: Convolution, steps: Steps) -> None:
     weights = np.abs(operator.weights.astype(np.int64)).sum(axis=tuple(range(1, operator.weights.ndim)))
     padded = any(map(any, operator.window.pads)) or operator.stuffing != (1, 1)
     folded = operator.folded_bias
-    plain = not padded and int((weights * most + np.abs(folded)).max()) <= SINGLE
+    plain = not padded and int((weights * most + np.abs(folded)).max()) <= EXACT_FLOAT32
     bias = folded if plain else operator.bias
     if not plain:
         x, most = steps.shifted(x, -operator.zero_in), most + abs(operator.zero_in)
     if operator.stuffing != (1, 1):
         x = _stuffed(operator, x, steps)
-    if plain or int((weights * most + np.abs(bias)).max()) <= SINGLE:
+    if plain or int((weights * most + np.abs(bias)).max()) <= EXACT_FLOAT32:
         _requantise(operator, _convolved(operator, x, bias, steps), steps)
         return
-    room = SINGLE // max(1, int(weights.max()))
+    room = EXACT_FLOAT32 // max(1, int(weights.max()))
     bits = room.bit_length() - 1
     if bits < 1:
         raise UnsupportedOperator(

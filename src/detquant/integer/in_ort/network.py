@@ -10,7 +10,8 @@ import onnx_ir as ir
 
 from detquant.errors import UnsupportedOperator
 from detquant.graph.running import OrtRunner
-from detquant.integer.graph import IntegerGraph
+from detquant.integer.alone import IR_VERSION, OPSET
+from detquant.integer.graph import IntegerGraph, image_codes
 from detquant.integer.in_ort import arithmetic, layers, moving
 from detquant.integer.in_ort.draft import Steps
 from detquant.integer.operators import (
@@ -27,7 +28,6 @@ from detquant.integer.operators import (
     Sum,
     Table,
 )
-from detquant.numerics import quantize
 from detquant.numerics.arrays import Array
 
 Write = Callable[[Any, Steps], None]
@@ -44,7 +44,6 @@ WRITERS: Mapping[type[IntegerOperator], Write] = {
     Sum: arithmetic.added,
     Table: arithmetic.table,
 }
-OPSET, IR_VERSION = 21, 10
 
 
 class OrtNetwork:
@@ -66,7 +65,7 @@ class OrtNetwork:
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, CodeArray]:
         """Codes of the outputs for real images."""
-        return self.run_codes({image.codes: quantize(feeds[name], image.grid) for name, image in self.images.items()})
+        return self.run_codes(image_codes(self.images, feeds))
 
     def run_codes(self, given: Mapping[str, CodeArray]) -> dict[str, CodeArray]:
         """Codes of the outputs for codes of the images, int32."""

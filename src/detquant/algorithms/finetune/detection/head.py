@@ -22,7 +22,7 @@ import torch
 from detquant.algorithms.damage import Heads
 from detquant.algorithms.finetune.detection.loss import Predictions, boxes_of, distances_of
 from detquant.algorithms.finetune.network import Network, Reader
-from detquant.algorithms.finetune.readers import SIGMOID, SOFTMAX
+from detquant.algorithms.finetune.readers import OF_DETECTOR, SIGMOID, SOFTMAX
 from detquant.algorithms.reconstruction.twin import Values
 from detquant.numerics.arrays import Array
 
@@ -75,7 +75,7 @@ def find_head(network: Network, heads: Heads, examples: Examples) -> Head | None
         heads: reads what the float model gives.
         examples: some images and what the float model gives for them.
     """
-    if not has_its_readers([reader.kind for reader in network.readers]):
+    if sorted(reader.kind for reader in network.readers) != OF_DETECTOR:
         return None
     by_kind = {reader.kind: reader for reader in network.readers}
     scores, bins = by_kind[SIGMOID], by_kind[SOFTMAX]
@@ -97,11 +97,6 @@ def find_head(network: Network, heads: Heads, examples: Examples) -> Head | None
         if _near(boxes_of(said), boxes / said.strides):
             return Head(scores, bins, classes, (of_logits, of_bins), said.centres, said.strides)
     return None
-
-
-def has_its_readers(kinds: Sequence[str]) -> bool:
-    """Whether these make probabilities of such a head's numbers: one sigmoid, one softmax."""
-    return sorted(kinds) == [SIGMOID, SOFTMAX]
 
 
 def _rows(data: torch.Tensor, cells: int, width: int, by_cell: bool) -> torch.Tensor:

@@ -78,7 +78,7 @@ def matrix(operator: IntegerOperator, table: Table | None, draft: Draft) -> None
         flat[:, pending.addresses.reshape(-1)] = weights
         kernel = flat.reshape(len(weights), len(view.channels), view.height, view.width)
     size = (kernel.shape[2], kernel.shape[3])
-    _by_the_array(operator, table, draft, view, kernel, Window(size, (1, 1), (1, 1), ((0, 0), (0, 0))))
+    _by_the_array(operator, table, draft, view, kernel, Window.bare(size))
 
 
 def _by_the_array(

@@ -10,6 +10,7 @@ import numpy as np
 from detquant.errors import UnsupportedOperator
 from detquant.integer.graph import IntegerGraph
 from detquant.integer.operators import IntegerOperator, Table
+from detquant.numerics import QuantParams
 from detquant.numerics.arrays import Ints
 from detquant.targets.verilog.engine import Array
 from detquant.targets.verilog.lowering.addresses import Addresses
@@ -75,13 +76,17 @@ class Draft:
     folds: dict[str, int] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
 
+    def grid(self, name: str) -> QuantParams:
+        """The grid of a tensor's codes."""
+        return self.graph.grids[self.origins.get(name, name)]
+
     def offset(self, name: str) -> int:
         """What a tensor's codes are stored less of."""
-        return offset(self.graph.grids[self.origins.get(name, name)].qtype)
+        return offset(self.grid(name).qtype)
 
     def zero(self, name: str) -> int:
         """The stored code that stands for zero in a tensor."""
-        return int(self.graph.grids[self.origins.get(name, name)].zero_point) - self.offset(name)
+        return int(self.grid(name).zero_point) - self.offset(name)
 
     def store(self, name: str, groups: int, size: tuple[int, int]) -> StoredMap:
         """A new map."""

@@ -30,7 +30,7 @@ def max_pool(operator: IntegerOperator, table: Table | None, draft: Draft) -> No
     down, right = window.kernel
     fill = operator.smallest - draft.offset(operator.inputs[0])
     if down * right > down + right:
-        grid = draft.graph.grids[draft.origins.get(operator.inputs[0], operator.inputs[0])]
+        grid = draft.grid(operator.inputs[0])
         columns = Window((1, right), (1, window.strides[1]), (1, window.dilations[1]), ((0, 0), window.pads[1]))
         between, low, high = f"{operator.output}/columns", grid.qtype.qmin, grid.qtype.qmax
         first = replace(operator, output=between, window=columns, low=low, high=high)
@@ -56,8 +56,7 @@ def mean(operator: IntegerOperator, table: Table | None, draft: Draft) -> None:
     rank = len(draft.graph.shapes[operator.inputs[0]])
     if operator.window is None and (rank != 4 or operator.axes != (2, 3)):
         raise refused(operator, f"it takes means over the axes {list(operator.axes)}, not over height and width")
-    whole = Window((source.height, source.width), (1, 1), (1, 1), ((0, 0), (0, 0)))
-    window = operator.window or whole
+    window = operator.window or Window.bare((source.height, source.width))
     if operator.multiplier.multiplier.size != 1:
         raise refused(operator, "windows at its border hold fewer pixels; let padding count")
     shape = draft.graph.shapes[operator.output]
@@ -75,8 +74,7 @@ def look_up(operator: IntegerOperator, table: Table | None, draft: Draft) -> Non
     source = view_of(draft, operator, operator.inputs[0])
     entries = draft.table(operator, operator.inputs[0])
     size = (source.height, source.width)
-    window = Window((1, 1), (1, 1), (1, 1), ((0, 0), (0, 0)))
-    _each(operator, None, draft, source, size, window, table=entries, low=-(1 << 7), high=(1 << 7) - 1)
+    _each(operator, None, draft, source, size, Window.bare((1, 1)), table=entries, low=-(1 << 7), high=(1 << 7) - 1)
 
 
 def add(operator: IntegerOperator, table: Table | None, draft: Draft) -> None:
@@ -85,7 +83,7 @@ def add(operator: IntegerOperator, table: Table | None, draft: Draft) -> None:
     names, factors = operator.inputs, operator.multiplier.multiplier
     zeros = draft.zero(names[0]), draft.zero(names[1])
     zero = draft.zero(operator.output)
-    whole = [int(draft.graph.grids[draft.origins.get(name, name)].zero_point) for name in (*names, operator.output)]
+    whole = [int(draft.grid(name).zero_point) for name in (*names, operator.output)]
     moved = (whole[2] << int(operator.multiplier.shift)) - int((np.array(whole[:2]) * factors).sum())
     assert moved == operator.offset, operator.name  # the zero points are all that the offset has
     scaling = _scaling(operator.multiplier, (-zeros[0], -zeros[1]), 1 << CODE_BITS)

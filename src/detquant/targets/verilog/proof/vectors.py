@@ -67,7 +67,7 @@ def _words(one: Instruction, stored: CodeArray, icp: int) -> Ints:
     """The words ``[groups * places, icp]`` that an instruction writes."""
     by_channel = stored.reshape(stored.shape[1], -1).astype(np.int64)
     lanes = np.where(one.channels[:, None] >= 0, by_channel[np.maximum(one.channels, 0)], 0)
-    return np.asarray(lanes.reshape(-1, icp, lanes.shape[1]).transpose(0, 2, 1).reshape(-1, icp), np.int64)
+    return _in_words(lanes, icp)
 
 
 def image_words(view: View, stored: CodeArray, icp: int) -> Ints:
@@ -75,7 +75,12 @@ def image_words(view: View, stored: CodeArray, icp: int) -> Ints:
     by_channel = stored.reshape(stored.shape[1], -1).astype(np.int64)
     whole = np.zeros((view.channels[0].stored.groups * icp, by_channel.shape[1]), np.int64)
     whole[[place.slot for place in view.channels]] = by_channel
-    return np.asarray(whole.reshape(-1, icp, whole.shape[1]).transpose(0, 2, 1).reshape(-1, icp), np.int64)
+    return _in_words(whole, icp)
+
+
+def _in_words(slots: CodeArray, icp: int) -> Ints:
+    """``[groups * icp, places]`` as the words ``[groups * places, icp]``."""
+    return np.asarray(slots.reshape(-1, icp, slots.shape[1]).transpose(0, 2, 1).reshape(-1, icp), np.int64)
 
 
 def _images(program: Program, graph: IntegerGraph, found: Mapping[str, CodeArray]) -> tuple[bytes, Ints]:

@@ -58,8 +58,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         found = parse_json(read_text(path, LARGEST_MANIFEST))
     except (OSError, ValueError) as error:
         raise TargetError(
-            f"'{folder}' has no manifest.json that can be read: give a folder that  detquant quantize --target verilog"
-            f"  has written."
+            f"'{folder}' has no manifest.json that can be read: give the folder of a network that was exported."
         ) from error
     if not isinstance(found, dict) or found.get("format") != FORMAT or not isinstance(found.get("sha256"), dict):
         raise TargetError(f"'{path}' is of another version, not {FORMAT}: export the network again.")

@@ -17,34 +17,26 @@ module dq_parameters #(
     input  logic             release_group
 );
   logic [WIDTH-1:0] rows[0:2*(1<<INDEX)-1];
-  logic [1:0] full;
   logic filling, using;
   logic [INDEX-1:0] place;
 
-  assign row_ready = !full[filling];
-  assign available = full[using];
-  assign chosen = rows[{using, which}];
+  dq_banks #(
+      .COUNT(ROWS),
+      .INDEX(INDEX)
+  ) banks (
+      .clk(clk),
+      .rst(rst),
+      .word_valid(row_valid),
+      .word_ready(row_ready),
+      .filling(filling),
+      .place(place),
+      .available(available),
+      .using(using),
+      .release_bank(release_group)
+  );
 
+  assign chosen = rows[{using, which}];
   always_ff @(posedge clk) begin
     if (row_valid && row_ready) rows[{filling, place}] <= row;
-    if (rst) begin
-      full <= '0;
-      filling <= 1'b0;
-      using <= 1'b0;
-      place <= '0;
-    end else begin
-      if (row_valid && row_ready) begin
-        place <= place + 1'b1;
-        if (32'(place) == ROWS - 1) begin
-          place <= '0;
-          full[filling] <= 1'b1;
-          filling <= !filling;
-        end
-      end
-      if (release_group) begin
-        full[using] <= 1'b0;
-        using <= !using;
-      end
-    end
   end
 endmodule

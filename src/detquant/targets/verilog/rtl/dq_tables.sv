@@ -17,33 +17,23 @@ module dq_tables #(
     input  logic [LANES*LOG_ENTRIES-1:0] places,
     output logic [          LANES*8-1:0] found       // a cycle later
 );
-  logic [1:0] full;
   logic filling, using;
   logic [LOG_ENTRIES-1:0] place;
 
-  assign entry_ready = !full[filling];
-  assign available = full[using];
-
-  always_ff @(posedge clk) begin
-    if (rst) begin
-      full <= '0;
-      filling <= 1'b0;
-      using <= 1'b0;
-      place <= '0;
-    end else begin
-      if (entry_valid && entry_ready) begin
-        place <= place + 1'b1;
-        if (&place) begin
-          full[filling] <= 1'b1;
-          filling <= !filling;
-        end
-      end
-      if (release_table) begin
-        full[using] <= 1'b0;
-        using <= !using;
-      end
-    end
-  end
+  dq_banks #(
+      .COUNT(1 << LOG_ENTRIES),
+      .INDEX(LOG_ENTRIES)
+  ) banks (
+      .clk(clk),
+      .rst(rst),
+      .word_valid(entry_valid),
+      .word_ready(entry_ready),
+      .filling(filling),
+      .place(place),
+      .available(available),
+      .using(using),
+      .release_bank(release_table)
+  );
 
   genvar lane;
   generate
