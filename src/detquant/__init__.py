@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from detquant.pipeline.predict import predict
     from detquant.pipeline.quantize import Result, quantize
     from detquant.pipeline.sensitivity import sensitivity
+    from detquant.pipeline.verify import verify
     from detquant.recipes import Recipe, load_recipe
     from detquant.report.report import Report
     from detquant.targets import Target, load_target
@@ -64,6 +65,7 @@ __all__ = [
     "predict",
     "quantize",
     "sensitivity",
+    "verify",
 ]
 
 _HOMES = {
@@ -88,6 +90,7 @@ _HOMES = {
     "predict": "detquant.pipeline.predict",
     "quantize": "detquant.pipeline.quantize",
     "sensitivity": "detquant.pipeline.sensitivity",
+    "verify": "detquant.pipeline.verify",
 }
 
 

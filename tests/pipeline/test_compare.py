@@ -89,7 +89,7 @@ def test_an_entry_that_misses_its_plan_is_refused_or_left_out(setting):
 
 
 def test_what_the_vendors_compiler_made_is_among_the_files(setting, monkeypatch):
-    def finish(self, artefact, family):
+    def finish(self, artefact, family, image):
         return Artefact({**artefact.files, "model.blob": b"blob"}), ("Flash it.",)
 
     monkeypatch.setattr(Ort, "finish", finish)

@@ -44,9 +44,9 @@ def test_a_file_is_read_again_and_known_as_quantised(square_model, square_data, 
 
 def test_layers_that_the_runtime_leaves_in_float_are_named(qdq):
     target = load_target("ort-qoperator")
-    assert target.finish(target.lower(qdq), None)[1] == ()
+    assert target.finish(target.lower(qdq), None, {})[1] == ()
     as_it_was = Artefact({"model.onnx": as_bytes(qdq)})
-    same, [sentence] = target.finish(as_it_was, None)
+    same, [sentence] = target.finish(as_it_was, None, {})
     assert (
         same is as_it_was
         and "runs 3 of the 3 layers that the plan has on codes in float" in sentence

@@ -67,7 +67,7 @@ def test_onnx_runtime_multiplies_narrow_codes_in_integers(quantised, bits):
     artefact = target.lower(quantised("ort", widths(bits)).qdq())
     kinds = Counter(node.op_type for node in onnx.load_from_string(optimised(artefact.files["model.onnx"])).graph.node)
     assert kinds["QLinearConv"] == LAYERS and (kinds["Clip"] > 0) is (bits < 8)
-    assert target.finish(artefact, None) == (artefact, ())
+    assert target.finish(artefact, None, {}) == (artefact, ())
 
 
 def test_a_file_of_narrow_weights_is_compact_and_read_again(tmp_path):
@@ -117,7 +117,7 @@ def test_codes_of_sixteen_bits_run_in_float_and_it_is_said(quantised, small_net,
     count = len(made.plan.integer)
     assert f"no integer kernels for activations of 16 bits: {count} of the {count} operators" in sentence
     if name != "openvino":
-        [told] = target.finish(artefact, None)[1]
+        [told] = target.finish(artefact, None, {})[1]
         assert f"runs {LAYERS} of the {LAYERS} layers that the plan has on codes in float" in told
 
 
@@ -148,5 +148,5 @@ def test_widths_that_a_target_cannot_run_are_refused(small_net, name, bits, kern
 def test_layers_that_the_runtime_fused_in_float_are_counted(quantised):
     """Codes around zero do not say what a Relu says, so ONNX Runtime fuses it with the layer before it, in float."""
     target, made = load_target("ort"), quantised("ort", load_recipe("w8a8-symmetric"))
-    [told] = target.finish(target.lower(made.qdq()), None)[1]
+    [told] = target.finish(target.lower(made.qdq()), None, {})[1]
     assert f"runs 2 of the {LAYERS} layers that the plan has on codes in float" in told and "'second'" in told

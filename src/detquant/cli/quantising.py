@@ -44,7 +44,7 @@ def quantize(
     from detquant.report.progress import show_progress
     from detquant.report.table import show_quantization
 
-    maker = Path(name_of(options.recipe)).stem if options.engine == "detquant" else options.engine
+    maker = Path(name_of(options.wished)).stem if options.engine == "detquant" else options.engine
     folder = out or Path(f"{model.stem}-{maker}")
     read = (model, data, *options.files)
     check_out(folder, files_of_quantize(name_of(options.target), searches=options.searches), json_file, *read)

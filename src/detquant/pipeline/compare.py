@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, islice
 
 from detquant._version import __version__
 from detquant.calibration import Note
@@ -17,10 +17,11 @@ from detquant.errors import TargetError
 from detquant.evaluation.agreement import agreed
 from detquant.families import Family
 from detquant.families.reading import reading_text
+from detquant.numerics.arrays import Array
 from detquant.pipeline.as_planned import require_as_planned
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.entries import Entry
-from detquant.pipeline.evaluate import Measured, run_over
+from detquant.pipeline.evaluate import Measured, Side, run_over
 from detquant.progress import Progress
 from detquant.report.report import RUNTIME, Report
 from detquant.report.row import File, Row
@@ -151,11 +152,10 @@ def compare(
             if strict:
                 raise
             refused[entry.name] = str(error)
-    finished = tuple(_finished(one, family) for one in entries if one.name not in refused)
+    image = _shown(family, dataset, limit, next(iter(measured.sides.values())))
+    finished = tuple(_finished(one, family, image) for one in entries if one.name not in refused)
     latency = {name: side.inference_ms for name, side in measured.sides.items()}
     if runs is not None:
-        _, pixels = next(iter_images(dataset.validation[:limit], []))
-        image = {family.input_name: family.preprocess(pixels)[0]}
         latency = {name: one.median_ms for name, one in compare_latency(runners, image, runs).items()}
     return Comparison(
         finished=finished,
@@ -180,10 +180,17 @@ def _require_as_planned(
     require_as_planned(family, dataset, entry.qdq, entry.place, **sides, limit=limit, progress=progress)
 
 
-def _finished(entry: Entry, family: Family) -> Finished:
+def _shown(family: Family, dataset: Dataset, limit: int | None, side: Side) -> dict[str, Array]:
+    """The first image in which a model found something, as the model takes it; the first of all where there is none."""
+    places = (place for place, found in enumerate(side.confident) if len(found))
+    _, pixels = next(islice(iter_images(dataset.validation[:limit], []), next(places, 0), None))
+    return {family.input_name: family.preprocess(pixels)[0]}
+
+
+def _finished(entry: Entry, family: Family, image: Mapping[str, Array]) -> Finished:
     if entry.artefact is None:
         return Finished(entry=entry, artefact=None)
-    artefact, told = entry.place.finish(entry.artefact, family)
+    artefact, told = entry.place.finish(entry.artefact, family, image)
     return Finished(entry=entry, artefact=artefact, told=told)
 
 

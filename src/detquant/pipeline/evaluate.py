@@ -30,7 +30,7 @@ from detquant.pipeline.opening import Opening
 from detquant.pipeline.options import EvaluateOptions
 from detquant.progress import Progress
 from detquant.report.report import skip_figures
-from detquant.targets import Runner, fitted, load_target
+from detquant.targets import Runner, fitted, load_target, read_by
 from detquant.targets.latency import in_turn, stopwatch
 
 T = TypeVar("T")
@@ -216,7 +216,7 @@ def run_over(
     dataset = measurable(family, dataset, limit)
     paths = dataset.validation[:limit]
     skipped: list[Skip] = []
-    tallies = {name: _Tally(family, runner, dataset) for name, runner in runners.items()}
+    tallies = {name: _Tally(family, read_by(runner, family), runner, dataset) for name, runner in runners.items()}
     preprocess: list[float] = []
     for done, image in enumerate(ahead(_prepared(family, paths, skipped)), start=1):
         if done == 1:  # the runtime allocates on its first run
@@ -279,9 +279,15 @@ def _prepared(family: Family, paths: tuple[Path, ...], skipped: list[Skip]) -> I
 
 @dataclass(slots=True)
 class _Tally:
-    """Detections and times of one model as they are gathered, image by image."""
+    """Detections and times of one model as they are gathered, image by image.
+
+    Attributes:
+        family: feeds it.
+        reader: reads what it gives.
+    """
 
     family: Family
+    reader: Family
     runner: Runner
     dataset: Dataset
     inference: list[float] = field(default_factory=list)
@@ -296,9 +302,9 @@ class _Tally:
         feeds = fitted(self.runner, {self.family.input_name: image.tensor})
         outputs, seconds = stopwatch(partial(self.runner.run, feeds))
         self.inference.append(seconds)
-        found, seconds = stopwatch(partial(self.family.decode, outputs, image.geometry))
+        found, seconds = stopwatch(partial(self.reader.decode, outputs, image.geometry))
         self.decode.append(seconds)
-        self.confident.append(self.family.confident_detections(found))
+        self.confident.append(self.reader.confident_detections(found))
         if self.scorer:
             self.scorer.add(self.dataset.image_ids[image.path], found)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from detquant.errors import TargetError
 from detquant.numerics.arrays import Floats
@@ -134,7 +135,8 @@ def export(model: str | os.PathLike[str] | Detector, target: str | Target, optio
             f"{difference:.1e} of the {'root mean square' if integers else 'largest'}, and {TOLERANCE[precision]:.0e} "
             f"was expected at most. Nothing was written."
         )
-    artefact, notes = place.finish(artefact, detector.family)
+    noise, _ = detector.family.preprocess(_noise(detector))
+    artefact, notes = place.finish(artefact, detector.family, {detector.family.input_name: noise})
     grown = [] if integers else float_growth(detector, artefact, precision, place.precisions)
     said = said_of_ends(detector, place), grown, notes
     return Exported(
@@ -170,11 +172,15 @@ def _precision(detector: Detector, place: Target, wanted: str | None) -> str:
 def _difference(detector: Detector, artefact: Artefact, place: Target, apart: Apart) -> float:
     """How far boxes or scores are off, whichever is more, on noise."""
     family, theirs = detector.family, place.decoded_by(artefact, detector.family)
-    noise = np.random.default_rng(0).integers(0, 256, (family.height, family.width, 3), np.uint8)
-    feed = {family.input_name: family.preprocess(noise)[0]}
-    expected, found = detector.open().run(feed), place.open(artefact).run(feed)
+    feed = {family.input_name: family.preprocess(_noise(detector))[0]}
+    expected, found = detector.open().run(feed), place.comparable().open(artefact).run(feed)
     boxes = apart(family.boxes(expected), theirs.boxes(found), 0.0)
     return max(boxes, apart(family.scores(expected), theirs.scores(found), LOW_SCORE))
+
+
+def _noise(detector: Detector) -> npt.NDArray[np.uint8]:
+    size = detector.family.height, detector.family.width, 3
+    return np.random.default_rng(0).integers(0, 256, size, np.uint8)
 
 
 def _largest(expected: Floats, found: Floats, least: float) -> float:

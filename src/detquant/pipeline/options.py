@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from detquant.errors import OptionError
 from detquant.pipeline.bounds import Options
 from detquant.progress import Progress
 
@@ -36,6 +37,7 @@ else:  # who types knows names alone
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
 Seed = Annotated[int, Parameter(validator=Number(gte=0))]
 Several = Annotated[tuple[int, ...], Parameter(negative="", consume_multiple=True, show_default=False)]
+Width = Annotated[int, Parameter(validator=Number(gte=2, lte=8))]
 Points = Annotated[float, Parameter(validator=Number(gte=0, lte=100))]
 Confidence = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
 # A range may begin with a minus: -1..1.
@@ -96,6 +98,29 @@ class MakerOptions(Options):
 
     target: TargetLike = "ort"
     engine: str = "detquant"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HardwareOptions(Options):
+    """What hardware is made of it.
+
+    Attributes:
+        last_layers: For verilog: float, and the host decodes what the network gives; or int, in hardware as well, which
+            is the default where the head is YOLOv8's.
+        nms: For verilog: float, by the host; or int, in hardware. By default as the last layers are.
+        array: For verilog: input by output channels that are multiplied at once, and lanes of requantisation where
+            others than 8 are wanted: 16x16, 8x8x4. By default 16x16.
+    """
+
+    last_layers: Literal["float", "int"] | None = None
+    nms: Literal["float", "int"] | None = None
+    array: str | None = None
+
+    @property
+    def of_place(self) -> dict[str, str]:
+        """Those that were given, by name."""
+        given = {one.name: getattr(self, one.name) for one in fields(HardwareOptions)}
+        return {name: value for name, value in given.items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,10 +216,11 @@ class MixedPrecisionOptions(SensitivityOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class QuantizeOptions(JobOptions, SpreadOptions, MakerOptions, RecipeOptions):
+class QuantizeOptions(JobOptions, SpreadOptions, HardwareOptions, MakerOptions, RecipeOptions):
     """How `detquant.quantize` quantises.
 
     Attributes:
+        bits: Width of the weights, 2 to 8, with activations of 8 bits: the recipe of that name, such as w4a8.
         budget: Choose the width of each weight within this: 5bits (mean), 2.1MB, 1.9MB zip, 40% (of the bit
             operations at 8 bits), 12ms.
         max_drop: Go up from the recipe's widths until no more points of AP or top-1 than this are lost.
@@ -203,11 +229,27 @@ class QuantizeOptions(JobOptions, SpreadOptions, MakerOptions, RecipeOptions):
         train: A training loop of your own: called with the network as a torch module, after all steps of the recipe.
     """
 
+    bits: Width | None = None
     budget: str | None = None
     max_drop: Points | None = None
     sensitivity: FileLike | None = None
     work: Annotated[FileLike | None, IN_PYTHON] = None
     train: Annotated[Callable[[Any], object] | None, IN_PYTHON] = None
+
+    @property
+    def wished(self) -> RecipeLike:
+        """The recipe, or the one whose name the width of the weights says.
+
+        Raises:
+            OptionError: both are given.
+        """
+        if self.bits is None:
+            return self.recipe
+        if self.recipe != RecipeOptions.recipe:
+            raise OptionError(
+                f"bits={self.bits} and recipe '{name_of(self.recipe)}' both say widths: give one of them."
+            )
+        return f"w{self.bits}a8"
 
     @property
     def searches(self) -> bool:
@@ -328,3 +370,18 @@ class WorkflowOptions(Options):
     runs: Count = 20
     decisions: Path | None = None
     progress: Annotated[Progress | None, IN_PYTHON] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyOptions(Options):
+    """How `detquant.verify` proves hardware.
+
+    Attributes:
+        simulator: verilator, or icarus, which is slow: for small networks.
+        stall: Per cent of cycles in which memory and streams make the engine wait.
+        seed: Of these.
+    """
+
+    simulator: str = "verilator"
+    stall: Annotated[int, Parameter(validator=Number(gte=0, lte=99))] = 0
+    seed: Seed = 1

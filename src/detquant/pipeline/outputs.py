@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from detquant.pipeline.arrays import FILES
 from detquant.recipes import builtin_recipes
 from detquant.targets import load_target
 from detquant.targets.onnx_file import FILE
@@ -25,7 +26,9 @@ def files_of_quantize(target: str, *, searches: bool = False) -> tuple[str, ...]
     Raises:
         TargetError: there is no such target.
     """
-    return (*load_target(target).writes, REPORT, REPORT_TEXT, *([RECIPE] if searches else []))
+    place = load_target(target)
+    beside = FILES if place.shows_steps else ()
+    return (*place.writes, *beside, REPORT, REPORT_TEXT, *([RECIPE] if searches else []))
 
 
 def files_of_demo() -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from detquant.families import Detections, Family
 from detquant.pipeline.detector import Detector, as_detector
 from detquant.pipeline.keywords import Keywords
 from detquant.pipeline.options import PredictOptions
-from detquant.targets import Runner
+from detquant.targets import Runner, read_by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +92,10 @@ def predictions(
     Raises:
         DatasetError: none can be read.
     """
+    reader = read_by(runner, family)
     for path, image in iter_images(paths, skipped):
         tensor, geometry = family.preprocess(image)
-        found = family.decode(runner.run({family.input_name: tensor}), geometry, confidence)
+        found = reader.decode(runner.run({family.input_name: tensor}), geometry, confidence)
         yield Prediction(path=path, image=image, detections=found, classes=family.classes)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from detquant.calibration import QuantModel
 from detquant.data import Dataset
 from detquant.errors import OptionError, RecipeError
+from detquant.pipeline.arrays import arrays_of
+from detquant.pipeline.between import steps_between
 from detquant.pipeline.calibration_images import as_dataset, require_calibration
 from detquant.pipeline.compare import compare
 from detquant.pipeline.decisions import decisions_about, read_decisions
@@ -52,6 +55,7 @@ class Result:
         inputs: files that it was made from, as far as they were named; saving does not replace them.
         recipe: the recipe with the widths that a search has chosen; None where there was none.
         missed: a sentence on an aim of a search that no model met, this being the best; None where it was met.
+        beside: files that are written beside the artefact, by name.
 
     Examples:
         >>> import detquant
@@ -67,9 +71,10 @@ class Result:
     inputs: tuple[Path, ...] = ()
     recipe: Recipe | None = None
     missed: str | None = None
+    beside: Mapping[str, bytes] = field(default_factory=dict)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Writes the artefact, ``report.json`` and ``report.md``, and ``recipe.toml`` after a search: all or none.
+        """Writes the artefact and what is beside it, the reports, and ``recipe.toml`` after a search: all or none.
 
         What an earlier run wrote there is replaced; anything else is not, see `detquant.report.owned`.
 
@@ -77,7 +82,7 @@ class Result:
             OutputError: the folder cannot be written, or something that detquant did not write is in the way.
         """
         with staged(folder, self.inputs) as put:
-            for name, content in self.artefact.files.items():
+            for name, content in {**self.artefact.files, **self.beside}.items():
                 put(name, content)
             put(REPORT, to_json(self.report.figures()))
             put(REPORT_TEXT, to_markdown(self.report))
@@ -130,7 +135,7 @@ def quantize(
         parse_budget(options.budget)
         require_solver("exact")
     losses = read_losses(options.sensitivity) if options.sensitivity is not None else None
-    wish = read_recipe(options.recipe)
+    wish = read_recipe(options.wished)
     if options.searches:
         require_widths(wish)
     if options.train is not None and wish.precision is not None:
@@ -138,7 +143,7 @@ def quantize(
             f"Recipe '{wish.name}' leaves all in {wish.precision}, so there is nothing on the grids of integers to "
             f"train: leave train out, or give a recipe of integers."
         )
-    place = place_for(wish, options.target)
+    place = place_for(wish, options.target).with_options(**options.of_place)
     load_engine(options.engine)  # an unknown one is refused before any work
     detector = as_detector(model, options)
     detector.require_float()
@@ -168,7 +173,8 @@ def quantize(
         quantized = entry_of(searched.product, job, options.threads)
     else:
         quantized = quantized_entry(job, options.threads, engine=options.engine)
-    entries = [own_file(detector, place, options.threads), replace(quantized, name=QUANTIZED)]
+    between = steps_between(job, quantized, options.threads)
+    entries = [own_file(detector, place, options.threads), *between, replace(quantized, name=QUANTIZED)]
     found = compare(entries, detector.family, dataset, limit=options.val_limit, progress=options.progress)
     basis = found.report(detector, dataset, options.threads)
     slow = [] if place.untimed else slower_than_float(basis.row(QUANTIZED), options.threads)
@@ -193,6 +199,7 @@ def quantize(
         inputs=tuple(map(Path, named)),
         recipe=searched.recipe if searched else None,
         missed=searched.missed if searched else None,
+        beside=arrays_of(job, quantized),
     )
 
 

@@ -27,7 +27,7 @@ from detquant.report.pictures import distinct, encode
 from detquant.report.project import Project
 from detquant.report.report import Report
 from detquant.report.side_by_side import Panel, side_by_side
-from detquant.targets import fitted, load_target
+from detquant.targets import fitted, load_target, read_by
 
 PREDICTIONS = "predictions"
 REPORT, REPORT_TEXT = "workflow.json", "workflow.md"
@@ -212,7 +212,8 @@ def _pictures(
         tensor, geometry = family.preprocess(image)
         panels = []
         for entry, runner in runners:
-            found = family.decode(runner.run(fitted(runner, {family.input_name: tensor})), geometry, CONFIDENCE)
+            outputs = runner.run(fitted(runner, {family.input_name: tensor}))
+            found = read_by(runner, family).decode(outputs, geometry, CONFIDENCE)
             panels.append(Panel(title=entry.precision, caption=f"{len(found)} objects", detections=found))
         yield names[path], encode(side_by_side(image, panels, family.classes, zoom=1), names[path])
 

@@ -75,6 +75,7 @@ def _sheets(report: Report, row: Row) -> list[Sheet | None]:
     return [
         sheets.comparison(report, row),
         sheets.agreement(row),
+        sheets.steps(report),
         sheets.worst_tensors(row),
         *sheets.curves(row),
         sheets.tried(report.tried, report.measure_title),

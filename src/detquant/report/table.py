@@ -38,7 +38,7 @@ def show_quantization(report: Report) -> None:
     """Prints float beside quantised, the tensors that lost most, and what there is to say about it."""
     if row := report.subject:
         searched = [sheets.tried(report.tried, report.measure_title), sheets.widths(report.widths, SHOWN)]
-        _show([sheets.comparison(report, row), sheets.agreement(row), sheets.worst_tensors(row)])
+        _show([sheets.comparison(report, row), sheets.agreement(row), sheets.steps(report), sheets.worst_tensors(row)])
         _show([*sheets.curves(row), *searched])
     _say(report_remarks(report), report_warnings(report))
 
@@ -129,6 +129,11 @@ def show_export(figures: Mapping[str, Any]) -> None:
     """Prints what was written, and how near it is to the original."""
     _show([sheets.export(figures)])
     _say(figures["notes"], ())
+
+
+def show_proof(figures: Mapping[str, Any]) -> None:
+    """Prints what a test bench said."""
+    _show([sheets.proof(figures)])
 
 
 def show_fetch(figures: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from detquant.errors import TargetError, load_named
-from detquant.targets._base import Artefact, Runner, Target, fitted
+from detquant.targets._base import Artefact, Runner, Target, fitted, read_by
 
 TARGETS = {
     "ort": "detquant.targets.ort:Ort",
@@ -19,6 +19,7 @@ TARGETS = {
     "tflite": "detquant.targets.tflite.target:TfLite",
     "tflite-integer": "detquant.targets.tflite.integer:TfLiteInteger",
     "edgetpu": "detquant.targets.edgetpu.target:EdgeTpu",
+    "verilog": "detquant.targets.verilog.target:Verilog",
 }
 
 
@@ -52,4 +53,4 @@ def target_figures() -> dict[str, Any]:
     return {"targets": rows}
 
 
-__all__ = ["TARGETS", "Artefact", "Runner", "Target", "fitted", "load_target", "target_figures"]
+__all__ = ["TARGETS", "Artefact", "Runner", "Target", "fitted", "load_target", "read_by", "target_figures"]

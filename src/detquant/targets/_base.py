@@ -8,15 +8,15 @@ import re
 import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
-from detquant.errors import TargetError, unknown_name
+from detquant.errors import OptionError, TargetError, unknown_name
 from detquant.families import Family
 from detquant.importers import OwnFile
 from detquant.numerics import Capability
@@ -44,6 +44,22 @@ class Fits(Protocol):
         ...
 
 
+@runtime_checkable
+class Decodes(Protocol):
+    """An open model that gives something else than the model that it was made of does.
+
+    Attributes:
+        family: reads what it gives.
+    """
+
+    family: Family
+
+
+def read_by(runner: Runner, family: Family) -> Family:
+    """The family that reads what an open model gives: its own where it has one, else the model's."""
+    return runner.family if isinstance(runner, Decodes) else family
+
+
 def fitted(runner: Runner, feeds: Arrays) -> Arrays:
     """Feeds as an open model takes them, so that no clock sees them made: a program makes them so from the start."""
     return runner.fit(feeds) if isinstance(runner, Fits) else feeds
@@ -55,20 +71,27 @@ class Artefact:
 
     Attributes:
         files: contents by file name; the first is the one to open.
+        beside: names of those that the place does not load: sources, proofs, what it was made of.
     """
 
     files: Mapping[str, bytes]
+    beside: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def loaded(self) -> dict[str, bytes]:
+        """The files that the place loads."""
+        return {name: content for name, content in self.files.items() if name not in self.beside}
 
     @property
     def size_bytes(self) -> int:
-        """The size of all files together, bytes."""
-        return sum(map(len, self.files.values()))
+        """The size of all files that the place loads together, bytes."""
+        return sum(map(len, self.loaded.values()))
 
     def zipped_bytes(self) -> int:
-        """The size of a zip archive of all files, deflated, bytes: what a package or a download of them takes."""
+        """The size of a zip archive of these files, deflated, bytes: what a package or a download of them takes."""
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as together:
-            for name, content in self.files.items():
+            for name, content in self.loaded.items():
                 together.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
         return archive.getbuffer().nbytes
 
@@ -97,6 +120,7 @@ class Target(ABC):
         runs_here: whether detquant runs the real runtime; where it does not, another one stands in and it is said so.
         keeps_ends: whether it takes inputs and outputs of any element type and layout, as files have them.
         emulates: why its integers are no faster, where it computes them in float; None where they are integers.
+        shows_steps: whether the report of a model for it has a row for each step between the float file and its own.
 
     Examples:
         >>> import detquant
@@ -120,6 +144,36 @@ class Target(ABC):
     runs_here: bool = True
     keeps_ends: bool = False
     emulates: str | None = None
+    shows_steps: bool = False
+
+    def with_options(self, **given: Any) -> Self:
+        """This place as it was asked for.
+
+        Args:
+            given: options by name.
+
+        Raises:
+            OptionError: it has no such option, or one of them is out of its bounds.
+        """
+        if given:
+            named = " and ".join(f"--{name.replace('_', '-')}" for name in given)
+            raise OptionError(
+                f"Target {self.name} has no {named}: leave it out, or choose a target that has (verilog)."
+            )
+        return self
+
+    def steps(self, artefact: Artefact, threads: int = 1) -> Iterator[tuple[str, Runner]]:
+        """The parts of what it computes, from less to more, without the whole: what to call each, and the open model.
+
+        Args:
+            artefact: an artefact of `lower`.
+            threads: number of threads of the runtime.
+        """
+        return iter(())
+
+    def comparable(self) -> Self:
+        """This place giving what the model gives: the numbers before suppression, where it finds objects itself."""
+        return self
 
     @property
     def untimed(self) -> str | None:
@@ -192,12 +246,13 @@ class Target(ABC):
         """The family that decodes the artefact's outputs: the model's own, unless lowering gives it other outputs."""
         return family
 
-    def finish(self, artefact: Artefact, family: Family) -> tuple[Artefact, tuple[str, ...]]:
+    def finish(self, artefact: Artefact, family: Family, image: Arrays) -> tuple[Artefact, tuple[str, ...]]:
         """The artefact with what the vendor's compiler adds, where it is at hand, and sentences on what is left to do.
 
         Args:
             artefact: artefact of `lower` or `lower_float`, shown to compute what it should.
             family: family of the model.
+            image: an image as the model takes it, for those whose files hold an example.
         """
         return artefact, ()
 

@@ -22,7 +22,7 @@ from detquant.graph.four_bit_storage import has_four_bits, with_four_bit_storage
 from detquant.graph.running import optimised
 from detquant.graph.saturation import with_saturated_codes
 from detquant.numerics import USUAL_OPS, Capability, up_to_eight_bits
-from detquant.targets._base import Artefact
+from detquant.targets._base import Arrays, Artefact
 from detquant.targets.onnx_file import FILE, OnnxFile
 from detquant.targets.ort_float_layers import said_of_float_layers
 
@@ -64,7 +64,7 @@ class Ort(OnnxFile):
         model = with_four_bit_storage(with_codebook_storage(quantize_dynamically(with_saturated_codes(qdq))))
         return super().lower(compact(model) if has_four_bits(model) else model)
 
-    def finish(self, artefact: Artefact, family: Family) -> tuple[Artefact, tuple[str, ...]]:
+    def finish(self, artefact: Artefact, family: Family, image: Arrays) -> tuple[Artefact, tuple[str, ...]]:
         """Adds nothing; says which layers on codes the runtime runs in float all the same."""
         content = next(iter(artefact.files.values()))
         return artefact, said_of_float_layers(optimised(content)) if b"DequantizeLinear" in content else ()

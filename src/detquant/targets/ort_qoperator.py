@@ -15,7 +15,7 @@ import onnx_ir as ir
 from detquant.families import Family
 from detquant.graph.running import optimised
 from detquant.graph.saturation import with_saturated_codes
-from detquant.targets._base import Artefact
+from detquant.targets._base import Arrays, Artefact
 from detquant.targets.onnx_file import FILE
 from detquant.targets.ort import CAPABILITY, Ort
 from detquant.targets.ort_float_layers import said_of_float_layers
@@ -38,6 +38,6 @@ class OrtQOperator(Ort):
         """
         return Artefact({FILE: optimised(with_saturated_codes(qdq))})
 
-    def finish(self, artefact: Artefact, family: Family) -> tuple[Artefact, tuple[str, ...]]:
+    def finish(self, artefact: Artefact, family: Family, image: Arrays) -> tuple[Artefact, tuple[str, ...]]:
         """Adds nothing; says which layers on codes the runtime has left in float."""
         return artefact, said_of_float_layers(artefact.files[FILE])

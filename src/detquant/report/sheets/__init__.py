@@ -9,9 +9,9 @@ from detquant.report.sheets.examination import examination
 from detquant.report.sheets.findings import evaluation, per_class, predictions
 from detquant.report.sheets.inspection import kept_float, model, operators, plan_float, plan_points, plan_weights
 from detquant.report.sheets.numbers import integer_share, megabytes, threads
-from detquant.report.sheets.places import export, recipes, targets
+from detquant.report.sheets.places import export, proof, recipes, targets
 from detquant.report.sheets.quantization import agreement, comparison, files, worst_tensors
-from detquant.report.sheets.several_models import benchmark, choice, demo, workflow
+from detquant.report.sheets.several_models import benchmark, choice, demo, steps, workflow
 from detquant.report.sheets.widths import losses, tensor_losses, tried, widths
 
 __all__ = [
@@ -38,7 +38,9 @@ __all__ = [
     "plan_points",
     "plan_weights",
     "predictions",
+    "proof",
     "recipes",
+    "steps",
     "targets",
     "tensor_losses",
     "threads",

@@ -15,6 +15,16 @@ def targets(figures: Figures) -> Sheet:
     return Sheet("Targets", ("target", "", "takes", "runtime here"), rows, False)
 
 
+def proof(figures: Figures) -> Sheet:
+    """What a test bench said of hardware."""
+    rows = [
+        ("verdict", figures["verdict"]),
+        *([("clock cycles", f"{figures['cycles']:,}")] if figures["cycles"] is not None else []),
+        *([("use of the array", f"{figures['use_percent']:.1f} %")] if figures["use_percent"] is not None else []),
+    ]
+    return Sheet(f"{figures['folder']} in {figures['simulator']}", ("", ""), rows, False)
+
+
 def recipes(figures: Figures) -> Sheet:
     """The recipes, with a sentence on each."""
     rows = [(one["name"], one["description"]) for one in figures["recipes"]]

@@ -65,6 +65,18 @@ def workflow(report: Report) -> Sheet:
     return Sheet(f"{title}, {threads(report.threads)}", ("", *header), rows)
 
 
+def steps(report: Report) -> Sheet | None:
+    """What each step between a model and its quantised form costs; None where steps were not measured."""
+    if len(report.rows) < 3 or report.subject is None:
+        return None
+    before, rows = report.reference.value(report.measure), []
+    for one in report.rows:
+        value = one.value(report.measure)
+        apart = UNKNOWN if value is None or before is None or one is report.reference else f"{value - before:+.2f}"
+        rows.append((one.title, UNKNOWN if one is report.reference and value is None else _percent(value), apart))
+    return Sheet("Step by step", ("", MEASURES.get(report.measure, "agreement, %"), "to float"), rows)
+
+
 def _percent(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:.2f}"
 

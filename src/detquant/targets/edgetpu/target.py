@@ -16,7 +16,7 @@ from detquant.graph.linear_resize import linear_resize
 from detquant.graph.pool_edges import pool_edges
 from detquant.graph.shuffle_as_conv import shuffle_as_conv
 from detquant.numerics import eight_bits
-from detquant.targets._base import Artefact, Runner
+from detquant.targets._base import Arrays, Artefact, Runner
 from detquant.targets.edgetpu.compiler import compile_model, compiled_name
 from detquant.targets.edgetpu.split import predict
 from detquant.targets.tflite.integer import TfLiteInteger
@@ -74,7 +74,7 @@ class EdgeTpu(TfLiteInteger):
             "so is the latency, which says nothing about the chip."
         )
 
-    def finish(self, artefact: Artefact, family: Family) -> tuple[Artefact, tuple[str, ...]]:
+    def finish(self, artefact: Artefact, family: Family, image: Arrays) -> tuple[Artefact, tuple[str, ...]]:
         """The compiled file, where the compiler is at hand; else how to make it."""
         compiled, told = compile_model(FILE, artefact.files[FILE])
         files = {**artefact.files, **({compiled_name(FILE): compiled} if compiled else {})}

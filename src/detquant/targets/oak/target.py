@@ -20,7 +20,7 @@ from detquant.graph.lower_opset import lower_opset
 from detquant.graph.running import OrtRunner, as_bytes
 from detquant.importers.signature import signature_of
 from detquant.numerics import Capability
-from detquant.targets._base import Artefact, Target
+from detquant.targets._base import Arrays, Artefact, Target
 from detquant.targets.oak.blob import compile_blob
 from detquant.targets.oak.nn_archive import PARSERS, nn_archive
 from detquant.targets.oak.yolov8_maps import with_maps
@@ -66,7 +66,7 @@ class Oak(Target):
         found, _ = find_family(signature_of(model, model.metadata_props))
         return found
 
-    def finish(self, artefact: Artefact, family: Family) -> tuple[Artefact, tuple[str, ...]]:
+    def finish(self, artefact: Artefact, family: Family, image: Arrays) -> tuple[Artefact, tuple[str, ...]]:
         """The blob, where blobconverter is installed; else how to make it."""
         blob, told = compile_blob(MODEL, artefact.files[MODEL], family.form)
         parser = PARSERS.get(self.decoded_by(artefact, family).name)
