@@ -147,6 +147,7 @@ def test_quantize_passes_everything_on(square_model, square_data, tmp_path, monk
         "recipe": "w8a8",
         "target": "ort",
         "engine": "detquant",
+        **dict.fromkeys(["bits", "array", "last_layers", "nms"]),
         "family": "auto",
         "imgsz": None,
         "preprocess": None,

@@ -6,7 +6,7 @@ from detquant.numerics import USUAL_OPS, Capability, up_to_eight_bits
 
 CAPABILITY = Capability(
     name="verilog",
-    kernels=up_to_eight_bits([*USUAL_OPS, "Mul", "Sigmoid", "HardSigmoid", "HardSwish", "Sub", "ReduceMean"]),
+    kernels=up_to_eight_bits([*USUAL_OPS, "Mul", "Sigmoid", "HardSigmoid", "HardSwish", "Sub"]),
     stored_bits=2,
     fused=frozenset({"Relu", "Clip", "LeakyRelu"}),
     fused_after_add=frozenset({"Relu", "Clip", "LeakyRelu"}),

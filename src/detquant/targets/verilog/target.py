@@ -81,6 +81,7 @@ class Verilog(Target):
     capability = CAPABILITY
     integer_only = "its engine computes in whole numbers only"
     emulates = "the engine's time is that of its cycles, and here its arithmetic runs in ONNX Runtime"
+    variant_of = "ort"
     shows_steps = True
 
     def __init__(self, array: Array | None = None, head: HeadOptions | None = None) -> None:
