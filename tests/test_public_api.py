@@ -45,6 +45,7 @@ def test_all():
         "predict",
         "quantize",
         "sensitivity",
+        "verify",
     ]
     assert detquant.__all__ == sorted(detquant.__all__) and set(detquant.__all__) <= set(dir(detquant))
 

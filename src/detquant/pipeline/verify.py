@@ -69,6 +69,14 @@ def verify(folder: str | os.PathLike[str], options: VerifyOptions) -> Verified:
 
     Raises:
         TargetError: it is no such folder, a file of it was changed, or the simulator is missing.
+
+    Examples:
+        >>> import detquant
+        >>> try:
+        ...     print(detquant.verify("hw").verdict)
+        ... except detquant.DetquantError as error:
+        ...     print(error)
+        'hw' has no manifest.json that can be read: give the folder of a network that was exported.
     """
     where = Path(folder)
     found = run(where, options.simulator, options.stall, options.seed)
