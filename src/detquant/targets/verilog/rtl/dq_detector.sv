@@ -150,7 +150,45 @@ module dq_detector #(
       assign found_word = '0;
       assign found_left_out = '0;
     end else begin : with_head
-      dq_error_the_head_is_not_built_yet check ();
+      logic head_finished, head_asks, head_reads;
+      logic [ADDRESS-1:0] head_address;
+      dq_head #(
+          .ICP(ICP),
+          .ADDRESS(ADDRESS),
+          .LOG_FLIGHT(LOG_FLIGHT),
+          .LEVELS(HEAD_LEVELS),
+          .BINS(HEAD_BINS),
+          .PLACES(HEAD_PLACES),
+          .KEPT(HEAD_KEPT),
+          .SIZE(HEAD_SIZE),
+          .CLASS(HEAD_CLASS)
+      ) head (
+          .clk(clk),
+          .rst(rst),
+          .start(start),
+          .go(program_end),
+          .running(heading),
+          .finished(head_finished),
+          .head_valid(head_valid),
+          .head_ready(head_ready),
+          .head_word(head_word),
+          .ask_valid(head_asks),
+          .ask_ready(ask_ready && heading),
+          .ask_address(head_address),
+          .read_valid(read_valid && heading),
+          .read_ready(head_reads),
+          .read_data(read_data),
+          .found_valid(found_valid),
+          .found_ready(found_ready),
+          .found_end(found_end),
+          .found_word(found_word),
+          .found_left_out(found_left_out)
+      );
+      assign busy = program_busy || program_end || heading || finished;
+      assign ask_valid = heading ? head_asks : program_asks;
+      assign ask_address = heading ? head_address : program_address;
+      assign read_ready = heading ? head_reads : program_reads;
+      always_ff @(posedge clk) finished <= head_finished && !rst;
     end
   endgenerate
 endmodule
