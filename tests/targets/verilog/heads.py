@@ -9,11 +9,8 @@ from nets import Net
 
 from detquant.integer.graph import IntegerGraph
 from detquant.integer.head import IntegerHead, Layout, Level
-from detquant.integer.head.distances import exponentials
-from detquant.integer.head.scores import ScoreTable
 from detquant.numerics import QType, QuantParams
 from detquant.targets.verilog.head import HeadSizes
-
 
 
 def sizes_for(bins):
