@@ -87,7 +87,11 @@ HEAD_MUTANTS = {
         "is_class && code > threshold",
     ),
     "lanes beyond the classes count": ("dq_head_pairs.sv", "is_class && code >= threshold", "code >= threshold"),
-    "codes without a sign at the threshold": ("dq_head_pairs.sv", "{word[8*lane+7], word", "{1'b0, word"),
+    "codes without a sign at the threshold": (
+        "dq_head_pairs.sv",
+        "is_class && code >= threshold",
+        "is_class && $unsigned(code) >= $unsigned(threshold)",
+    ),
     "the image ends with a word that has a pair": ("dq_head_pairs.sv", " || word_last && is_last", ""),
     "the image ends with the first pair of its last word": (
         "dq_head_pairs.sv",
@@ -113,7 +117,7 @@ HEAD_MUTANTS = {
         "",
     ),
     "rows end where columns do": ("dq_head_walk.sv", "step_row + 1'b1 == rows[", "step_row + 1'b1 == columns["),
-    "one step too many": ("dq_head_walk.sv", "if (level_last) step_valid <= 1'b0;", "step_valid <= !step_last;  //"),
+    "the walk does not end": ("dq_head_walk.sv", "if (level_last) step_valid <= 1'b0;", ""),
     "the places of another head": ("dq_head_candidates.sv", "count == capacity", "count == INDEX'(PLACES)"),
     "candidates of equal codes in the order in which they came": (
         "dq_head_candidates.sv",
