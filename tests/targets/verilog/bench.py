@@ -7,11 +7,12 @@ from detquant.targets.verilog.export import hardware_files
 from detquant.targets.verilog.lowering import lower
 
 
-def enough(array):
-    """An engine in which all networks of the tests have room."""
+def enough(array, head=None):
+    """An engine in which all networks of the tests have room, and a head of sizes behind it."""
     return Engine(
-        array=array, weight=8, accumulator=32, multiplier=25, log_entries=10, address=14, log_tiles=7, segments=8
-    )
+        array=array, weight=8, accumulator=32, multiplier=25, log_entries=10, address=14, log_tiles=7, segments=8,
+        head=head,
+    )  # fmt: skip
 
 
 def written(files, folder):
@@ -19,6 +20,20 @@ def written(files, folder):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
     return folder
+
+
+def run_head(simulator, built, case, engine, folder, **options):
+    """The same of a case of `heads`, on an engine with a head."""
+    program = lower(case.graph, engine.array, engine, case.head)
+    assert program.engine == engine
+    files = hardware_files(program, case.graph, case.images, ["mem"])
+    written({path: content for path, content in files.items() if path.startswith(("mem/", "tb/vectors/"))}, folder)
+    return simulator.run(built, {"mem": folder / "mem", "vectors": folder / "tb/vectors", **options})
+
+
+def sources_in_order(paths):
+    """Sources of RTL, the package before those who use it."""
+    return sorted((path for path in paths if path.suffix == ".sv"), key=lambda path: "config" not in path.name)
 
 
 def run(simulator, built, net, array, folder, image=None, **options):

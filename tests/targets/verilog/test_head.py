@@ -128,10 +128,17 @@ def shown(codes, rng):
 
 @needs_icarus
 @pytest.mark.parametrize(
-    ("places", "width", "threshold", "stall"),
-    [(16, 8, 20, 0), (16, 8, -128, 30), (1, 8, 0, 0), (13, 16, -32768, 0), (40, 16, 32767, 0), (8, 8, 128, 0)],
+    ("places", "width", "threshold", "stall", "built_for"),
+    [
+        (16, 8, 20, 0, 16),
+        (16, 8, -128, 30, 29),
+        (1, 8, 0, 0, 1),
+        (13, 16, -32768, 0, 13),
+        (40, 16, 32767, 0, 40),
+        (8, 8, 128, 0, 64),
+    ],
 )
-def test_candidates(tmp_path, places, width, threshold, stall):
+def test_candidates(tmp_path, places, width, threshold, stall, built_for):
     rng = np.random.default_rng(places)
     low, high = -(1 << (width - 1)), (1 << (width - 1)) - 1
     images = [
@@ -152,8 +159,8 @@ def test_candidates(tmp_path, places, width, threshold, stall):
         expected += joined((1, 1), (best.left_out, 32), (0, width + 21))
     write(tmp_path, "fed", fed)
     write(tmp_path, "expected", expected)
-    built = build(tmp_path, "candidates", PLACES=places, BITS=width)
-    simulate(built, tmp_path, stall=stall, threshold=threshold)
+    built = build(tmp_path, "candidates", PLACES=built_for, BITS=width)
+    simulate(built, tmp_path, stall=stall, threshold=threshold, places=places)
 
 
 def box_lists():

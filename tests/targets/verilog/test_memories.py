@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from cases import CASES
+from heads import case
 from nets import Net
 
 from detquant.errors import TargetError
@@ -14,6 +15,7 @@ from detquant.targets.verilog.folding import folded_codes
 from detquant.targets.verilog.lowering import lower
 from detquant.targets.verilog.maps import StoredMap
 from detquant.targets.verilog.memories.files import FORMATS, binary, mem, read_binary, read_mem
+from detquant.targets.verilog.memories.head import head_memory, read_head
 from detquant.targets.verilog.memories.rows import Memory, packed, unpacked
 from detquant.targets.verilog.memories.streams import memories
 from detquant.targets.verilog.memory_plan import plan_memory
@@ -74,6 +76,48 @@ def test_a_programs_memories_come_back():
     assert [name for name in by_name if name.startswith("lut_")] == [f"lut_{k}" for k in range(len(tables))]
     for number, table in enumerate(tables):
         assert np.array_equal(unpacked(by_name[f"lut_{number}"].data, 8, 1, signed=True)[:, 0], table)
+
+
+@pytest.mark.parametrize("facts", [{}, {"signed": True, "zero": 100, "sizes": ((1, 9), (1, 1)), "strides": (4, 128)}])
+def test_a_heads_settings_and_tables_come_back(facts):
+    made = case(**facts, limit=1000)
+    program = lower(made.graph, SMALL, head=made.head)
+    memory = next(one for one in memories(program) if one.name == "head")
+    found = read_head(read_mem(mem(memory), 32, "head"))
+    head, layout = made.head, made.head.layout
+    less = 0 if facts.get("signed") else 128
+    assert (found.classes, found.threshold, found.overlap) == (layout.classes, head.threshold - less, head.overlap)
+    assert (found.capacity, found.limit) == (head.capacity, head.capacity)  # no more can be found
+    assert np.array_equal(found.exponentials, head.exponentials) and np.array_equal(found.scores, head.scores.entries)
+    for told, level in zip(found.levels, layout.levels, strict=True):
+        assert (told.rows, told.columns, 1 << told.log_stride) == (level.rows, level.columns, level.stride)
+        assert told.plane == level.rows * level.columns
+        for name, base in ((level.scores, told.scores), (level.distances, told.distances)):
+            for number, place in enumerate(program.heads[name].channels):
+                at = place.stored.base + place.slot // 4 * place.stored.plane
+                assert (at, place.slot % 4) == (base + number // 4 * told.plane, number % 4)
+
+
+def test_a_heads_stream_that_was_cut_is_refused():
+    made = case()
+    memory = head_memory(lower(made.graph, SMALL, head=made.head).head)
+    assert read_head(head_memory(None)).levels == ()
+    for rows in (0, 3, memory.rows - 1):
+        with pytest.raises(TargetError, match=f"head.mem has {rows} words, and a head of [03] levels has"):
+            read_head(Memory("head", 32, memory.data[:rows]))
+
+
+def test_widths_of_a_head_are_computed_and_shared():
+    made, other = case(), case(classes=17, sizes=((9, 3),), strides=(8,), capacity=50)
+    head = lower(made.graph, SMALL, head=made.head).engine.head
+    assert (head.levels, head.bins, head.places, head.kept, head.size, head.class_) == (3, 16, 12, 10, 3, 3)
+    engine = lower(other.graph, SMALL, lower(made.graph, SMALL, head=made.head).engine, other.head).engine
+    assert engine.head.verilog_parameters() == {
+        "HEAD_LEVELS": 3, "HEAD_BINS": 16, "HEAD_PLACES": 50, "HEAD_KEPT": 10, "HEAD_SIZE": 4, "HEAD_CLASS": 5,
+    }  # fmt: skip
+    assert "localparam int HEAD = 1;" in engine.package()
+    assert "localparam int HEAD = 0;" in lower(made.graph, SMALL).engine.package()
+    assert not any(one.name == "head" for one in memories(lower(made.graph, SMALL)))
 
 
 def test_widths_are_computed_from_the_program():

@@ -5,9 +5,12 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from bench import enough, run, written
+from bench import enough, run, run_head, sources_in_order, written
 from cases import CASES
-from mutants import MUTANTS
+from heads import CASES as HEADS
+from heads import case as head_case
+from heads import sizes_for
+from mutants import HEAD_MUTANTS, MUTANTS
 from nets import Net
 
 from detquant.errors import TargetError
@@ -25,9 +28,9 @@ FIRST = (
 
 def test_every_fault_is_there_to_be_put_in():
     sources = {path.removeprefix("rtl/"): text for path, text in _sources(ARRAYS[0]).items() if path.startswith("rtl/")}
-    for name, (file, before, after) in MUTANTS.items():
+    for name, (file, before, after) in {**MUTANTS, **HEAD_MUTANTS}.items():
         assert sources[file].count(before) >= 1 and before != after, name
-    assert len(MUTANTS) >= 20
+    assert len(MUTANTS) >= 20 and len(HEAD_MUTANTS) >= 12
 
 
 @pytest.mark.slow
@@ -37,19 +40,20 @@ def test_a_fault_is_found(tmp_path, name):
     assert _finder(tmp_path, name), f"no case tells an engine in which {name}"
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus Verilog is not installed")
+@pytest.mark.parametrize("name", HEAD_MUTANTS)
+def test_a_fault_of_the_head_is_found(tmp_path, name):
+    assert _finder_of_head(tmp_path, name), f"no case tells a head in which {name}"
+
+
 def _finder(folder, name):
     """The first case that fails on a mutant; None where it survives."""
-    file, before, after = MUTANTS[name]
     order = [*FIRST, *(case for case in CASES if case not in FIRST)]
     for number, array in enumerate(ARRAYS):
-        files = _sources(array)
-        files[f"rtl/{file}"] = files[f"rtl/{file}"].replace(before, after)
         own = folder / str(number)
-        written({path: text.encode() for path, text in files.items()}, own)
-        sources = sorted((own / path for path in files), key=lambda path: "config" not in path.name)
-        try:
-            built = Icarus().build(sources, own / "build")
-        except TargetError:
+        built = _built(own, _sources(array), MUTANTS[name])
+        if built is None:
             return "the build"
         for case in order:
             for stall in (0, 40):
@@ -59,8 +63,32 @@ def _finder(folder, name):
     return None
 
 
-def _sources(array):
+def _finder_of_head(folder, name):
+    engine = enough(ARRAYS[1], sizes_for(5))  # 5 bins: codes of a cell that end within a word
+    built = _built(folder, _sources(engine.array, engine.head), HEAD_MUTANTS[name])
+    if built is None:
+        return "the build"
+    for case, facts in HEADS.items():
+        for stall in (0, 40):
+            outcome = run_head(Icarus(), built, head_case(bins=5, **facts), engine, folder, stall=stall, limit=20_000)
+            if not outcome.passed:
+                return f"{case}, {stall} per cent: {outcome.verdict}"
+    return None
+
+
+def _built(folder, files, mutant):
+    """The test bench with a fault; None where no simulator takes it."""
+    file, before, after = mutant
+    files[f"rtl/{file}"] = files[f"rtl/{file}"].replace(before, after)
+    written({path: text.encode() for path, text in files.items()}, folder)
+    try:
+        return Icarus().build(sources_in_order([folder / path for path in files]), folder / "build")
+    except TargetError:
+        return None
+
+
+def _sources(array, head=None):
     net = Net((1, 1, 1, 1))
     net.conv("image", 1)
-    files = hardware_files(lower(net.graph(), array, enough(array)), net.graph(), net.images(), ["mem"])
+    files = hardware_files(lower(net.graph(), array, enough(array, head)), net.graph(), net.images(), ["mem"])
     return {path: content.decode() for path, content in files.items() if path.endswith(".sv")}

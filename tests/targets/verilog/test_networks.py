@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
-from bench import written
+from bench import run_head, sources_in_order, written
+from heads import CASES, case
 
 from detquant.calibration import Collector, calibrate
 from detquant.data import iter_images, open_dataset
+from detquant.integer.detector import IntegerDetector
 from detquant.integer.model import IntegerModel
 from detquant.numerics import quantize
 from detquant.pipeline.detector import load
@@ -16,33 +19,34 @@ from detquant.recipes import load_recipe, plan
 from detquant.targets.verilog.capability import CAPABILITY
 from detquant.targets.verilog.engine import Array, Engine
 from detquant.targets.verilog.export import hardware_files
+from detquant.targets.verilog.head import HeadSizes
 from detquant.targets.verilog.lowering import lower
 from detquant.targets.verilog.proof.simulators import Verilator
 
 pytestmark = pytest.mark.skipif(shutil.which("verilator") is None, reason="Verilator is not installed")
 ENGINE = Engine(
     array=Array(icp=8, ocp=8, lanes=4), weight=8, accumulator=32, multiplier=25, log_entries=10, address=17,
-    log_tiles=9, segments=8,
+    log_tiles=9, segments=8, head=HeadSizes(levels=3, bins=16, places=1024, kept=300, size=6, class_=5),
 )  # fmt: skip
-NETWORKS = [
-    pytest.param(model, recipe, marks=[] if (model, recipe) == ("yolov8-pico", "w8a8") else pytest.mark.slow)
-    for model, recipe in (
-        *(("yolov8-pico", recipe) for recipe in ("w8a8", "w4a8", "w3a8", "w4a4")),
-        ("resnet-pico", "w8a8"),
-    )
-]
+ASSETS = Path(__file__).resolve().parents[4] / "shared" / "assets"
+OTHERS = [*(("yolov8-pico", recipe) for recipe in ("w4a8", "w3a8", "w4a4")), ("resnet-pico", "w8a8")]
 
 
-def network(model, recipe):
-    """The integer network of an embedded model, and codes of an image that it was not calibrated with."""
-    one = load(model)
-    name, paths = one.family.input_name, open_dataset("scenes", 0).validation[:3]
+def network(model, recipe, data="scenes", **options):
+    """The integer network of a model, its head, and codes of an image that it was not calibrated with."""
+    one = load(model, **options)
+    name, paths = one.family.input_name, open_dataset(data, 0).validation[:3]
     *seen, unseen = ({name: one.family.preprocess(image)[0]} for _, image in iter_images(paths, []))
     decided = plan(one.model, load_recipe(recipe), CAPABILITY, None, None)
     collector = Collector(model=one.model, plan=decided, by_channel=())
     statistics = collector.collect(lambda which: (seen[k] for k in which), len(seen))
-    graph = IntegerModel(calibrate(one.model, decided, statistics, CAPABILITY).qdq()).network
-    return graph, {image.codes: quantize(unseen[name], image.grid) for name, image in graph.images.items()}
+    qdq = calibrate(one.model, decided, statistics, CAPABILITY).qdq()
+    if one.family.name == "classifier":
+        graph, head = IntegerModel(qdq).network, None
+    else:
+        detector = IntegerDetector(qdq, one.family)
+        graph, head = detector.network, detector.head
+    return graph, head, {image.codes: quantize(unseen[name], image.grid) for name, image in graph.images.items()}
 
 
 @pytest.fixture(scope="module")
@@ -51,15 +55,65 @@ def built():
     return []
 
 
-@pytest.mark.parametrize(("model", "recipe"), NETWORKS)
-def test_every_map_of_an_embedded_model_is_the_integer_models(built, tmp_path_factory, model, recipe):
-    graph, images = network(model, recipe)
-    program = lower(graph, ENGINE.array, ENGINE)
+def simulated(built, factory, model, recipe):
+    """What the test bench says of an embedded model."""
+    graph, head, images = network(model, recipe)
+    program = lower(graph, ENGINE.array, ENGINE, head)
     assert program.engine == ENGINE
-    folder, files = tmp_path_factory.mktemp("hw"), hardware_files(program, graph, images, ["mem"])
-    written(files, folder)
+    return outcome_of(built, factory, hardware_files(program, graph, images, ["mem"]), 5)
+
+
+def outcome_of(built, factory, files, stall):
+    """What the test bench says of a folder; it is built where nobody has yet."""
+    folder = written(files, factory.mktemp("hw"))
     if not built:
-        sources = sorted((path for path in files if path.endswith(".sv")), key=lambda path: "config" not in path)
-        built.append(Verilator().build([folder / path for path in sources], tmp_path_factory.mktemp("build")))
-    outcome = Verilator().run(built[0], {"mem": folder / "mem", "vectors": folder / "tb/vectors", "stall": 5})
+        sources = sources_in_order([folder / path for path in files])
+        built.append(Verilator().build(sources, factory.mktemp("build")))
+    return Verilator().run(built[0], {"mem": folder / "mem", "vectors": folder / "tb/vectors", "stall": stall})
+
+
+def test_maps_and_detections_of_the_embedded_detector_and_of_heads_in_corners(built, tmp_path_factory):
+    """In one test, since all share one build."""
+    outcome = simulated(built, tmp_path_factory, "yolov8-pico", "w8a8")
     assert outcome.passed, outcome.verdict
+    assert outcome.detections is not None and outcome.detections > 20
+    for name, facts in CASES.items():
+        for stall in (0, 45):
+            folder = tmp_path_factory.mktemp("head")
+            outcome = run_head(Verilator(), built[0], case(**facts), ENGINE, folder, stall=stall, seed=stall)
+            assert outcome.passed, f"{name}, {stall} per cent: {outcome.verdict}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("model", "recipe"), OTHERS)
+def test_maps_and_detections_of_an_embedded_model(built, tmp_path_factory, model, recipe):
+    outcome = simulated(built, tmp_path_factory, model, recipe)
+    assert outcome.passed, outcome.verdict
+    assert (outcome.detections is None) == (model == "resnet-pico")
+
+
+@pytest.mark.slow
+def test_a_head_whose_places_are_all_taken(built, tmp_path_factory):
+    """1024 candidates of 16 thousand pairs, of which the best fill the memory of detections or nearly."""
+    facts = {"sizes": ((30, 30), (15, 15), (8, 8)), "classes": 17, "confidence": 0.0, "capacity": 1024, "limit": 300}
+    for iou in (0.2, 0.9):
+        one = case(**facts, iou=iou, scale=0.05)
+        program = lower(one.graph, ENGINE.array, ENGINE, one.head)
+        assert program.engine == ENGINE
+        outcome = outcome_of(built, tmp_path_factory, hardware_files(program, one.graph, one.images, ["mem"]), 0)
+        assert outcome.passed, outcome.verdict
+        pairs, places = 17 * (900 + 225 + 64), 1024
+        assert outcome.left_out == pairs - places and (iou < 0.5 or outcome.detections == 300)
+        assert outcome.head_cycles < 32 * pairs + places * (33 + 308 + 191)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not ASSETS.is_dir(), reason=f"no trained detectors at {ASSETS}")
+def test_maps_and_detections_of_yolov8n_on_a_photograph(tmp_path_factory):
+    model, data = ASSETS / "weights/detect/yolov8n.pt", ASSETS / "coco/coco300.yaml"
+    graph, head, images = network(model, "w8a8", data, imgsz=320)
+    program = lower(graph, head=head)
+    outcome = outcome_of([], tmp_path_factory, hardware_files(program, graph, images, ["mem"]), 0)
+    assert outcome.passed, outcome.verdict
+    assert outcome.detections and outcome.use > 90
+    assert outcome.head_cycles < 0.1 * outcome.cycles

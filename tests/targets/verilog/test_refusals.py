@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from heads import case
 from nets import Net
 
 from detquant.errors import OptionError, TargetError, UnsupportedOperator
@@ -97,6 +98,21 @@ def test_what_moves_codes_behind_the_last_instruction_is_the_hosts():
     net.move(net.conv("image", 3), lambda a: a.transpose(0, 2, 3, 1).reshape(1, 9, 3), "Transpose")
     program = lower(net.graph(), SMALL)
     assert program.host == ("n_t1",) and list(program.heads) == ["t0"]
+
+
+def test_a_head_that_is_not_in_hardware_is_refused():
+    made, other = case(), Net((1, 4, 3, 3))
+    wide = replace(made.head, scores=replace(made.head.scores, bits=16))
+    with pytest.raises(
+        UnsupportedOperator, match="class logits have 16 bits, and the head in hardware reads 8: choose"
+    ):
+        lower(made.graph, SMALL, head=wide)
+    many = replace(made.head, layout=replace(made.head.layout, classes=40000))
+    with pytest.raises(UnsupportedOperator, match="has 40000 classes, and the head in hardware counts 32768"):
+        lower(made.graph, SMALL, head=many)
+    other.conv("image", 3)
+    with pytest.raises(TargetError, match=r"reads 't1', which the network does not give \(it gives t0\)"):
+        lower(other.graph(), SMALL, head=made.head)
 
 
 def test_sizes_without_room_in_a_descriptor_are_refused():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from detquant.errors import OptionError
+from detquant.targets.verilog.head import HeadSizes
 
 MOST_WEIGHT_BITS = 8
 MOST_TABLE_BITS = 16
@@ -53,7 +54,7 @@ class Array:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """All parameters of the RTL's `dq_engine`, under its names.
+    """All parameters of the RTL's `dq_detector`: those of `dq_engine`, under its names, and of the head behind it.
 
     Attributes:
         array: what is chosen.
@@ -64,6 +65,7 @@ class Engine:
         address: bits of an address of a word of maps.
         log_tiles: of the words of weights that the ring holds.
         segments: most segments of one instruction.
+        head: of the head; None where none is built.
     """
 
     array: Array
@@ -74,11 +76,13 @@ class Engine:
     address: int = 16
     log_tiles: int = 8
     segments: int = 8
+    head: HeadSizes | None = None
 
     def verilog_parameters(self) -> dict[str, int]:
-        """The parameters as `dq_engine` names them."""
-        own = {one.name.upper(): getattr(self, one.name) for one in fields(self) if one.name != "array"}
-        return {"ICP": self.array.icp, "OCP": self.array.ocp, "LANES": self.array.lanes, **own}
+        """The parameters as `dq_detector` names them."""
+        own = {one.name.upper(): getattr(self, one.name) for one in fields(self) if one.name not in ("array", "head")}
+        head = {"HEAD": int(self.head is not None), **(self.head or HeadSizes()).verilog_parameters()}
+        return {"ICP": self.array.icp, "OCP": self.array.ocp, "LANES": self.array.lanes, **own, **head}
 
     def package(self) -> str:
         """The text of the only file of RTL that is generated: the package ``dq_config``."""

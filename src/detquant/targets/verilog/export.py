@@ -1,7 +1,7 @@
 """The exported folder: RTL, memories, vectors, manifest, all that a proof without Python needs.
 
-rtl/    the engine, fixed, and the generated package dq_config
-mem/    what the engine reads: desc, weights_b<bits>, params, lut_<number>
+rtl/    the engine and the head behind it, fixed, and the generated package dq_config
+mem/    what they read: desc, weights_b<bits>, params, lut_<number>, head
 tb/     the test bench and, in tb/vectors/, what it compares with
 manifest.json, ARITHMETIC.md, Makefile
 """

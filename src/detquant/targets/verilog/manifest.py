@@ -7,8 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from detquant.integer.graph import IntegerGraph
+from detquant.integer.head.corners import PIXEL_BITS
+from detquant.integer.head.scores import SCORE_BITS
+from detquant.targets.verilog.head import StoredHead
 from detquant.targets.verilog.maps import View
+from detquant.targets.verilog.memories.head import settings_of
 from detquant.targets.verilog.program import Instruction, Program
+from detquant.targets.verilog.proof.found import FIELDS
 
 ARITHMETIC = "dq-int-1"
 FORMAT = 1
@@ -39,6 +44,7 @@ def manifest(program: Program, graph: IntegerGraph, contents: Mapping[str, bytes
             for name, picture in program.images.items()
         },
         "heads": {name: _tensor(program, graph, name, view) for name, view in program.heads.items()},
+        "head": None if program.head is None else _head(program.head),
         "left_to_the_host": list(program.host),
         "macs": sum(one.macs for one in program.instructions),
         "instructions": [_instruction(number, one) for number, one in enumerate(program.instructions)],
@@ -65,6 +71,28 @@ def _tensor(program: Program, graph: IntegerGraph, name: str, view: View) -> dic
             }
             for place in view.channels
         ],
+    }
+
+
+def _head(head: StoredHead) -> dict[str, Any]:
+    """What the head in hardware does, in the numbers of its stream, and how its words are read."""
+    settings = settings_of(head)
+    return {
+        "levels": [
+            {"scores": one.level.scores, "distances": one.level.distances, "stride": one.level.stride}
+            | {"rows": told.rows, "columns": told.columns, "words_of_a_plane": told.plane}
+            | {"base_of_scores": told.scores, "base_of_distances": told.distances}
+            for one, told in zip(head.levels, settings.levels, strict=True)
+        ],
+        "bins": head.numbers.layout.bins,
+        "classes": settings.classes,
+        "smallest_code_of_a_candidate": settings.threshold,
+        "codes_stored_less": head.stored_less,
+        "overlap_in_256ths": settings.overlap,
+        "candidates": settings.capacity,
+        "detections": settings.limit,
+        "fields_of_16_bits": list(FIELDS),
+        "fraction_bits": {"boxes": PIXEL_BITS, "scores": SCORE_BITS},
     }
 
 

@@ -13,6 +13,7 @@ from detquant.integer.graph import Shape
 from detquant.integer.operators import IntegerOperator
 from detquant.numerics.arrays import Ints
 from detquant.targets.verilog.engine import Engine
+from detquant.targets.verilog.head import StoredHead
 from detquant.targets.verilog.maps import StoredMap, View
 
 Sides = tuple[int, int]
@@ -156,6 +157,7 @@ class Program:
         shapes: shapes, by tensor.
         derived: operators that give tensors between two instructions of one operator; run to check them.
         host: names of operators behind the heads that only move codes and are left to the host.
+        head: what finds detections in these heads; None where they are the result.
     """
 
     engine: Engine
@@ -168,3 +170,4 @@ class Program:
     shapes: Mapping[str, Shape]
     derived: tuple[IntegerOperator, ...]
     host: tuple[str, ...]
+    head: StoredHead | None = None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from detquant.targets.verilog.engine import Array, Engine
+from detquant.targets.verilog.head import HeadSizes
 from detquant.targets.verilog.program import Instruction
 
 LEAST_ACCUMULATOR = 16
@@ -14,7 +15,12 @@ LEAST_TILES = 4
 
 
 def fitted(
-    instructions: Sequence[Instruction], array: Array, log_entries: int, words: int, least: Engine | None
+    instructions: Sequence[Instruction],
+    array: Array,
+    log_entries: int,
+    words: int,
+    least: Engine | None,
+    head: HeadSizes | None = None,
 ) -> Engine:
     """The smallest engine that runs these instructions, or ``least`` where that is larger."""
     weighted = [one.weighted for one in instructions if one.weighted is not None]
@@ -33,6 +39,7 @@ def fitted(
         address=max([2, *least_bits, (max(words, *map(_reached, instructions)) - 1).bit_length()]),
         log_tiles=max(LEAST_TILES, (2 * tile - 1).bit_length()),
         segments=max(len(one.segments) for one in instructions),
+        head=head,
     )
     return needed if least is None else covering(needed, least)
 
@@ -40,7 +47,13 @@ def fitted(
 def covering(one: Engine, other: Engine) -> Engine:
     """An engine that runs what either of two with the same array does."""
     names = ("weight", "accumulator", "multiplier", "log_entries", "address", "log_tiles", "segments")
-    return Engine(array=one.array, **{name: max(getattr(one, name), getattr(other, name)) for name in names})
+    largest = {name: max(getattr(one, name), getattr(other, name)) for name in names}
+    head = one.head or other.head
+    if one.head is not None and other.head is not None:
+        head = one.head.covering(other.head)
+    if head is not None:
+        largest["address"] = max(largest["address"], head.size)
+    return Engine(array=one.array, head=head, **largest)
 
 
 def _signed_bits(numbers: np.ndarray[tuple[int, ...], np.dtype[np.int8]]) -> int:

@@ -6,10 +6,11 @@ one. What only moves codes behind the last instructions is left to the host.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from detquant.errors import UnsupportedOperator
 from detquant.integer.graph import IntegerGraph
+from detquant.integer.head import IntegerHead
 from detquant.integer.operators import (
     Concat,
     Convolution,
@@ -27,6 +28,7 @@ from detquant.targets.verilog.folding import fold_for
 from detquant.targets.verilog.lowering import convolutions, elementwise, moves
 from detquant.targets.verilog.lowering.draft import Draft, refused
 from detquant.targets.verilog.lowering.fitting import fitted
+from detquant.targets.verilog.lowering.heads import head_maps, require_head, stored_head
 from detquant.targets.verilog.lowering.layouts import layout_for
 from detquant.targets.verilog.lowering.reading import view_of
 from detquant.targets.verilog.maps import CODE_BITS, StoredMap
@@ -50,19 +52,25 @@ MOVING: Mapping[type[IntegerOperator], Lower] = {Concat: moves.concat, Move: mov
 USUAL = Array()
 
 
-def lower(graph: IntegerGraph, array: Array = USUAL, least: Engine | None = None) -> Program:
+def lower(
+    graph: IntegerGraph, array: Array = USUAL, least: Engine | None = None, head: IntegerHead | None = None
+) -> Program:
     """The program of a network.
 
     Args:
         graph: the network, from the codes of the image to those of the heads.
         array: size of the array.
         least: an engine whose parameters are to suffice, or be exceeded; so several programs may share one.
+        head: the head that is to find detections in the network's last maps; None to leave these to the host.
 
     Raises:
-        UnsupportedOperator: an operator has no instruction on the engine; it is named, with what to do.
-        TargetError: the program has no room in the engine's widths.
+        UnsupportedOperator: an operator has no instruction on the engine; it is named, with what to do. Or the head is
+            not one that there is in hardware.
+        TargetError: the program has no room in the engine's widths, or the head is another network's.
     """
-    host = _left_to_the_host(graph)
+    if head is not None:
+        require_head(head, graph.outputs)
+    host = _left_to_the_host(graph, [] if head is None else head_maps(head))
     own = [operator for operator in graph.operators if operator not in host]
     readers: dict[str, list[IntegerOperator]] = {}
     for operator in own:
@@ -83,10 +91,11 @@ def lower(graph: IntegerGraph, array: Array = USUAL, least: Engine | None = None
     for name in heads:
         if name not in draft.views:
             view_of(draft, makers[name], name)
+    stored = None if head is None else stored_head(draft, head)
     words = plan_memory(draft.maps, _spans(draft, heads))
     names = {**draft.graph.shapes}
     return Program(
-        engine=fitted(draft.instructions, array, log_entries, words, least),
+        engine=fitted(draft.instructions, array, log_entries, words, least, None if stored is None else stored.sizes()),
         instructions=tuple(draft.instructions),
         images={name: Picture(draft.views[name], fold) for name, fold in draft.folds.items()},
         heads={name: draft.views[name] for name in heads},
@@ -96,13 +105,14 @@ def lower(graph: IntegerGraph, array: Array = USUAL, least: Engine | None = None
         shapes=names,
         derived=tuple(draft.derived),
         host=tuple(operator.name for operator in host),
+        head=stored,
     )
 
 
-def _left_to_the_host(graph: IntegerGraph) -> list[IntegerOperator]:
-    """Operators that move codes and behind which none computes."""
+def _left_to_the_host(graph: IntegerGraph, read: Collection[str]) -> list[IntegerOperator]:
+    """Operators that move codes and behind which none computes, and whose codes the head in hardware does not read."""
     found: list[IntegerOperator] = []
-    needed: set[str] = set()
+    needed: set[str] = set(read)
     for operator in reversed(graph.operators):
         if isinstance(operator, Concat | Move) and operator.output not in needed:
             found.append(operator)

@@ -1,9 +1,10 @@
-"""A program as the four streams that the engine reads: each from its first row to its last, once an image.
+"""A program as the streams that the hardware reads: each from its first row to its last, once an image.
 
 * ``desc``: descriptors, words of 32 bits.
 * ``weights_b<bits>``: tiles in the order of their use; a row is ``ocp * icp`` weights, lane = output * icp + input.
 * ``params``: for each group of output channels, in rows of ``lanes`` channels: bias | multiplier | shift, shift low.
 * ``lut_<number>``: tables in the order of their use, an entry a row.
+* ``head``: settings and tables of the head, where the hardware has one, see `detquant.targets.verilog.memories.head`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from detquant.numerics.arrays import Ints
 from detquant.targets.verilog.descriptors import descriptor, end
 from detquant.targets.verilog.engine import Engine
+from detquant.targets.verilog.memories.head import head_memory
 from detquant.targets.verilog.memories.rows import Memory, Packed, packed, packed_fields
 from detquant.targets.verilog.program import Program, Weighted
 
@@ -25,11 +27,13 @@ def memories(program: Program) -> list[Memory]:
     words = [word for one in program.instructions for word in descriptor(one)]
     weighted = [one.weighted for one in program.instructions if one.weighted is not None]
     tables = [one.table for one in program.instructions if one.table is not None]
+    head = [] if engine.head is None else [head_memory(program.head)]
     return [
         Memory("desc", 32, packed(np.array(words + end(), np.int64)[:, None], 32)),
         _weights(weighted, engine),
         _params(weighted, engine),
         *(Memory(f"lut_{k}", 8, packed(table[:, None], 8)) for k, table in enumerate(tables)),
+        *head,
     ]
 
 

@@ -21,16 +21,22 @@ class Outcome:
     """What the test bench said.
 
     Attributes:
-        passed: whether every map is the integer model's.
+        passed: whether every map is the integer model's, and every detection.
         said: its lines.
-        cycles: clock cycles; None where it did not come to the end.
+        cycles: clock cycles of the network; None where it did not come to the end.
         use: of the array, per cent: multiplications of the network by what the array could have done.
+        head_cycles: clock cycles of the head behind it; None where there is none.
+        detections: how many it has found; None likewise.
+        left_out: candidates for which it had no place; None likewise.
     """
 
     passed: bool
     said: tuple[str, ...]
     cycles: int | None
     use: float | None
+    head_cycles: int | None = None
+    detections: int | None = None
+    left_out: int | None = None
 
     @property
     def verdict(self) -> str:
@@ -88,11 +94,15 @@ class Simulator(ABC):
         done = _run([*self.run_command(built), *(f"+{key}={value}" for key, value in options.items())], RUN_SECONDS)
         said = tuple(line for line in done.stdout.splitlines() if line.strip())
         found = next((hit for hit in map(_TOTALS.match, said) if hit), None)
+        head = next((hit for hit in map(_HEAD.match, said) if hit), None)
         return Outcome(
             passed=any(line.strip() == "PASS" for line in said) and not any(line.startswith("FAIL") for line in said),
             said=said or tuple(done.stderr.splitlines()),
             cycles=int(found[1]) if found else None,
             use=float(found[2]) if found else None,
+            head_cycles=int(head[1]) if head else None,
+            detections=int(head[2]) if head else None,
+            left_out=int(head[3]) if head else None,
         )
 
     @abstractmethod
@@ -147,6 +157,7 @@ class Icarus(Simulator):
 
 SIMULATORS: Mapping[str, type[Simulator]] = {"verilator": Verilator, "icarus": Icarus}
 _TOTALS = re.compile(r"\d+ instructions, (\d+) cycles, ([\d.]+) % of the array used")
+_HEAD = re.compile(r"head: (\d+) cycles, (\d+) detections, (\d+) candidates left out")
 
 
 def _run(command: Sequence[str], seconds: int) -> subprocess.CompletedProcess[str]:

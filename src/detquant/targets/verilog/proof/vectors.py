@@ -4,6 +4,7 @@
 * ``checks.txt``: for each instruction a line "name base groups height width macs", and for each of its groups a line
   with the channel of each lane, -1 for lanes that nobody reads.
 * ``expected.mem``: the words of all these groups, in the same order.
+* ``found.txt``, ``found.mem``: detections, where the program has a head, see `detquant.targets.verilog.proof.found`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from detquant.targets.verilog.maps import CODE_BITS, View
 from detquant.targets.verilog.memories.files import mem
 from detquant.targets.verilog.memories.rows import Memory, packed
 from detquant.targets.verilog.program import Instruction, Program
+from detquant.targets.verilog.proof.found import found_vectors
 
 NAMES = 100
 """Most characters of a name that the test bench tells."""
@@ -50,6 +52,7 @@ def vectors(program: Program, graph: IntegerGraph, images: Mapping[str, CodeArra
         "expected.mem": b"".join(expected),
         "images.txt": told,
         "image.mem": _mem("image", pictures),
+        **({} if program.head is None else found_vectors(program.head, found)),
     }
 
 

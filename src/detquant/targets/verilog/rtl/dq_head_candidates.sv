@@ -1,4 +1,5 @@
-// Candidates: of all pairs of cell and class whose code reaches the threshold, the first PLACES of the total order.
+// Candidates: of all pairs of cell and class whose code reaches the threshold, the first of the total order, as many as
+// `capacity` says.
 //
 // Higher code first, of equal codes the lower cell, of equal cells the lower class; as `detquant.integer.head.candidates`
 // says. The three are one number, {code, ~cell, ~class} with the code's sign turned around, larger where better, and no
@@ -15,11 +16,13 @@ module dq_head_candidates #(
     parameter int PLACES = 1024,
     parameter int BITS = 8,      // of a code
     parameter int CELL = 14,     // of the number of a cell
-    parameter int CLASS = 7      // of the number of a class
+    parameter int CLASS = 7,     // of the number of a class
+    parameter int INDEX = $clog2(PLACES + 1)  // not to be set
 ) (
     input  logic                   clk,
     input  logic                   rst,
     input  logic signed [BITS:0]   threshold,  // may be one more than the largest code
+    input  logic [      INDEX-1:0] capacity,   // places that are used, 1 to PLACES
     // pairs
     input  logic                   pair_valid,
     output logic                   pair_ready,
@@ -37,7 +40,6 @@ module dq_head_candidates #(
     output logic [           31:0] left_out    // holds beside found_end
 );
   localparam int KEY = BITS + CELL + CLASS;
-  localparam int INDEX = $clog2(PLACES + 1);
   localparam logic [3:0] TAKE = 4'd0, UP_ASK = 4'd1, UP_SEE = 4'd2, DOWN_LEFT = 4'd3, DOWN_RIGHT = 4'd4,
       DOWN_SEE = 4'd5, SORT_ASK = 4'd6, SORT_SEE = 4'd7, GIVE_ASK = 4'd8, GIVE = 4'd9, END = 4'd10;
 
@@ -50,7 +52,7 @@ module dq_head_candidates #(
 
   assign pair = {!pair_code[BITS-1], pair_code[BITS-2:0], ~pair_cell, ~pair_class};
   assign reaches = (BITS + 1)'(pair_code) >= threshold;
-  assign full = count == INDEX'(PLACES);
+  assign full = count == capacity;
   assign pair_ready = state == TAKE;
   assign found_valid = state == GIVE || state == END;
   assign found_end = state == END;

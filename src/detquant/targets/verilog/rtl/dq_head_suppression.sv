@@ -29,7 +29,8 @@ module dq_head_suppression #(
     output logic             kept_end,
     output logic [     63:0] kept,
     output logic [CLASS-1:0] kept_class,
-    output logic [ORDER-1:0] kept_order  // which of the list it is, from 0
+    output logic [ORDER-1:0] kept_order, // which of the list it is, from 0
+    output logic             enough      // `limit` boxes are kept: those that follow need not come
 );
   localparam int LOG_PLACES = PLACES > 1 ? $clog2(PLACES) : 1;
   localparam int ENTRY = CLASS + 32 + 64;
@@ -88,6 +89,7 @@ module dq_head_suppression #(
 
   // ---- the walk
   assign box_ready = state == TAKE;
+  assign enough = count == limit;
   assign kept_valid = state == GIVE || state == END;
   assign kept_end = state == END;
   assign {kept, kept_class, kept_order} = {own, own_class, order};
@@ -112,7 +114,7 @@ module dq_head_suppression #(
           own_class <= box_class;
           if (box_valid) begin
             if (box_end) state <= END;
-            else if (count != limit) state <= AREA;
+            else if (!enough) state <= AREA;
           end
         end
         AREA: begin

@@ -1,4 +1,5 @@
-// Runs a program and compares each map with the integer model's, word by word, as soon as its instruction is done.
+// Runs a program and compares each map with the integer model's, word by word, as soon as its instruction is done, then
+// each detection, where there is a head.
 //
 // One build serves all networks whose program fits the engine's configuration: everything else comes from the files of
 // the folder +mem. Options:
@@ -8,13 +9,15 @@
 //   +seed=N       of these
 //   +limit=N      most cycles; 0 for any number (default)
 //   +trace=1      a line for each instruction: cycles and use of the array
-// Prints PASS, or FAIL with the first difference: instruction, channel, y, x, expected, got.
+// Prints PASS, or FAIL with the first difference: instruction, channel, y, x, expected, got; or detection, field,
+// expected, got.
 module dq_testbench;
   import dq_config::*;
 
   localparam int WORD = ICP * 8;
   localparam int ROW = LANES * (ACCUMULATOR + MULTIPLIER + 6);
-  localparam int PATIENCE = 5000;  // cycles without a read, a write or a word of a stream
+  // Cycles without a read, a write or a word of a stream; longer for the head, which sorts its candidates meanwhile.
+  localparam int PATIENCE = 5000, HEAD_PATIENCE = PATIENCE + 64 * HEAD_PLACES;
   localparam int LOG_QUEUE = 6;
 
   logic clk = 0, rst = 1, start = 0;
@@ -22,7 +25,8 @@ module dq_testbench;
 
   logic busy, finished, retired, multiplies;
   logic desc_valid, desc_ready, weight_valid, weight_ready, param_valid, param_ready, table_valid, table_ready;
-  logic [31:0] desc_word;
+  logic head_valid, head_ready;
+  logic [31:0] desc_word, head_word;
   logic [OCP*ICP*WEIGHT-1:0] weight_word;
   logic [ROW-1:0] param_word;
   logic [7:0] table_word;
@@ -30,8 +34,11 @@ module dq_testbench;
   logic [ADDRESS-1:0] ask_address, write_address;
   logic [ICP-1:0] write_strobe;
   logic [WORD-1:0] read_data, write_data;
+  logic found_valid, found_ready, found_end;
+  logic [127:0] found_word;
+  logic [31:0] found_left_out;
 
-  dq_engine #(
+  dq_detector #(
       .ICP(ICP),
       .OCP(OCP),
       .LANES(LANES),
@@ -41,15 +48,22 @@ module dq_testbench;
       .LOG_ENTRIES(LOG_ENTRIES),
       .ADDRESS(ADDRESS),
       .LOG_TILES(LOG_TILES),
-      .SEGMENTS(SEGMENTS)
-  ) engine (
+      .SEGMENTS(SEGMENTS),
+      .HEAD(HEAD),
+      .HEAD_LEVELS(HEAD_LEVELS),
+      .HEAD_BINS(HEAD_BINS),
+      .HEAD_PLACES(HEAD_PLACES),
+      .HEAD_KEPT(HEAD_KEPT),
+      .HEAD_SIZE(HEAD_SIZE),
+      .HEAD_CLASS(HEAD_CLASS)
+  ) detector (
       .*
   );
 
   // ---- options and files
   string folder, vectors;
   int stall, seed, trace, limit;
-  int desc_file, weight_file, param_file, table_file, checks_file, expected_file;
+  int desc_file, weight_file, param_file, table_file, head_file, checks_file, expected_file, found_file;
   int tables;
 
   function automatic int opened(input string path);
@@ -85,10 +99,10 @@ module dq_testbench;
   endtask
 
   // ---- waiting: each channel has a generator of its own (xorshift)
-  logic [31:0] noise[0:6];
-  logic [6:0] waits;
+  logic [31:0] noise[0:8];
+  logic [8:0] waits;
   always_ff @(posedge clk) begin
-    for (int k = 0; k < 7; k++) begin
+    for (int k = 0; k < 9; k++) begin
       noise[k] <= rst ? 32'(seed * 7 + k + 1) * 32'd2654435761 | 32'd1 : shuffled(noise[k]);
       waits[k] <= !rst && noise[k][30:0] % 100 < 31'(stall);
     end
@@ -102,15 +116,15 @@ module dq_testbench;
   // ---- streams: from their files, a word at a time
   // Each file is looked at before it is read from: Verilator 5.006 takes $fscanf for what sets the variable of its file,
   // and makes one of each process of its own.
-  int desc_read, weight_read, param_read, table_read;
-  logic [31:0] desc_next;
+  int desc_read, weight_read, param_read, table_read, head_read;
+  logic [31:0] desc_next, head_next;
   logic [OCP*ICP*WEIGHT-1:0] weight_next;
   logic [ROW-1:0] param_next;
   logic [7:0] table_next;
 
   always @(posedge clk) begin
     if (rst) begin
-      {desc_valid, weight_valid, param_valid, table_valid} <= '0;
+      {desc_valid, weight_valid, param_valid, table_valid, head_valid} <= '0;
     end else begin
       if (!desc_valid || desc_ready) begin
         desc_read = 0;
@@ -143,6 +157,12 @@ module dq_testbench;
         end
         table_valid <= table_read == 1;
         table_word  <= table_next;
+      end
+      if (!head_valid || head_ready) begin
+        head_read = 0;
+        if (!waits[7] && head_file != 0) head_read = $fscanf(head_file, "%h", head_next);
+        head_valid <= head_read == 1;
+        head_word  <= head_next;
       end
     end
   end
@@ -226,6 +246,80 @@ module dq_testbench;
     instruction = instruction + 1;
   endtask
 
+  // ---- what the head must have found
+  int detections, expected_detections, expected_left_out;
+  longint program_cycles;
+  logic ended;
+  logic [127:0] expected_found;
+  assign found_ready = !waits[8];
+
+  task automatic load_found;
+    int file, read;
+    {detections, expected_detections, expected_left_out, found_file} = '0;
+    ended = 1'b0;
+    file = 0;
+    if (HEAD != 0) file = $fopen($sformatf("%0s/found.txt", vectors), "r");
+    if (file != 0) begin
+      read = $fscanf(file, "%d %d", expected_detections, expected_left_out);
+      $fclose(file);
+      found_file = opened($sformatf("%0s/found.mem", vectors));
+      if (read != 2) $display("FAIL found.txt has no two numbers");
+    end
+  endtask
+
+  task automatic detected;
+    int read;
+    if (ended || found_file == 0) begin
+      $display("FAIL detection %0d comes, and the %0s", detections, ended ? "end was before it" : "program has no head");
+      $finish;
+    end else if (found_end) begin
+      ended = 1'b1;
+      if (detections != expected_detections) begin
+        $display("FAIL detections expected %0d got %0d", expected_detections, detections);
+        $finish;
+      end else if (found_left_out !== expected_left_out) begin
+        $display("FAIL candidates left out expected %0d got %0d", expected_left_out, found_left_out);
+        $finish;
+      end
+    end else begin
+      read = 0;
+      if (found_file != 0) read = $fscanf(found_file, "%h", expected_found);
+      if (read != 1) begin
+        $display("FAIL detections expected %0d got more", expected_detections);
+        $finish;
+      end
+      for (int field = 0; field < 8; field++) begin
+        if (!failed && found_word[16*field+:16] !== expected_found[16*field+:16]) begin
+          $display("FAIL detection %0d field %0s expected %0d got %0d", detections, field_name(field),
+                   shown(field, expected_found), shown(field, found_word));
+          $finish;
+          failed = 1;
+        end
+      end
+      detections = detections + 1;
+    end
+  endtask
+
+  function automatic string field_name(input int field);
+    case (field)
+      0: field_name = "x1";
+      1: field_name = "y1";
+      2: field_name = "x2";
+      3: field_name = "y2";
+      4: field_name = "class";
+      5: field_name = "score";
+      6: field_name = "code";
+      default: field_name = "zero";
+    endcase
+  endfunction
+
+  // Corners and codes have a sign.
+  function automatic int shown(input int field, input logic [127:0] word);
+    logic [15:0] bits;
+    bits  = word[16*field+:16];
+    shown = field < 4 || field == 6 ? int'($signed(bits)) : int'({16'd0, bits});
+  endfunction
+
   initial begin
     if (!$value$plusargs("mem=%s", folder)) folder = "mem";
     if (!$value$plusargs("vectors=%s", vectors)) vectors = "tb/vectors";
@@ -235,6 +329,9 @@ module dq_testbench;
     if (!$value$plusargs("limit=%d", limit)) limit = 0;
     spoil();
     load_images();
+    load_found();
+    head_file = 0;
+    if (HEAD != 0) head_file = opened($sformatf("%0s/head.mem", folder));
     desc_file = opened($sformatf("%0s/desc.mem", folder));
     weight_file = opened($sformatf("%0s/weights_b%0d.mem", folder, WEIGHT));
     param_file = opened($sformatf("%0s/params.mem", folder));
@@ -253,6 +350,7 @@ module dq_testbench;
   always @(posedge clk) begin
     if (rst) begin
       cycles = 0;
+      program_cycles = 0;
       begun = 0;
       worked = 0;
       still = 0;
@@ -260,24 +358,35 @@ module dq_testbench;
       cycles = cycles + 1;
       if (multiplies) worked = worked + 1;
       still = ask_valid && ask_ready || write_valid && write_ready || multiplies || desc_valid && desc_ready ||
-              table_valid && table_ready ? 0 : still + 1;
+              table_valid && table_ready || found_valid && found_ready ? 0 : still + 1;
       if (retired) compare();
-      if (finished) begin
+      if (detector.program_end) begin
+        program_cycles = cycles;
         $display("%0d instructions, %0d cycles, %0.2f %% of the array used, at work in %0.2f %% of cycles",
                  instruction, cycles, 100.0 * real'(all_macs) / (real'(cycles) * ICP * OCP),
                  100.0 * real'(worked) / real'(cycles));
-        $display("PASS");
+      end
+      if (found_valid && found_ready) detected();
+      if (finished) begin
+        if (found_file != 0) begin
+          $display("head: %0d cycles, %0d detections, %0d candidates left out", cycles - program_cycles, detections,
+                   found_left_out);
+        end
+        if (found_file != 0 && !ended) $display("FAIL detections expected %0d and an end, got none", expected_detections);
+        else if (!failed) $display("PASS");
         $finish;
       end
       if (limit != 0 && cycles > longint'(limit)) begin
         $display("FAIL the program has not ended after %0d cycles, in instruction %0d", cycles, instruction);
         $finish;
       end
-      if (still > PATIENCE) begin
-        $display("FAIL the engine stands still in instruction %0d; valid and ready of %s", instruction, $sformatf(
-                 "descriptors %b%b weights %b%b parameters %b%b tables %b%b reads %b%b answers %b%b writes %b%b",
+      if (still > (HEAD != 0 && program_cycles != 0 ? HEAD_PATIENCE : PATIENCE)) begin
+        $display("FAIL %0s stands still in instruction %0d; valid and ready of %s",
+                 program_cycles != 0 ? "the head" : "the engine", instruction, $sformatf(
+                 "descriptors %b%b weights %b%b parameters %b%b tables %b%b head %b%b reads %b%b answers %b%b writes %b%b",
                  desc_valid, desc_ready, weight_valid, weight_ready, param_valid, param_ready, table_valid,
-                 table_ready, ask_valid, ask_ready, read_valid, read_ready, write_valid, write_ready));
+                 table_ready, head_valid, head_ready, ask_valid, ask_ready, read_valid, read_ready, write_valid,
+                 write_ready));
         $finish;
       end
     end

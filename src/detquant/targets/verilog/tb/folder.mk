@@ -29,7 +29,8 @@ icarus: build/$(TOP).vvp
 	grep -qx PASS build/log
 
 lint:
-	verilator --lint-only -Wall --top-module dq_engine $(filter-out rtl/dq_config.sv,$(RTL))
+	verilator --lint-only -Wall --top-module dq_detector -GHEAD=0 $(filter-out rtl/dq_config.sv,$(RTL))
+	verilator --lint-only -Wall --top-module dq_detector -GHEAD=1 $(filter-out rtl/dq_config.sv,$(RTL))
 
 # cells of a small array; larger ones want hours and memory
 yosys:

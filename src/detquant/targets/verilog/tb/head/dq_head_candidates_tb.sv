@@ -1,6 +1,7 @@
 // Candidates: words of last, code, cell and class in; end, number left out or code, cell and class out.
 //
 //   +threshold=N  smallest code that counts
+//   +places=N     places that are used (default PLACES)
 module dq_head_candidates_tb #(
     parameter int PLACES = 16,
     parameter int BITS = 8,
@@ -19,10 +20,11 @@ module dq_head_candidates_tb #(
   logic [CELL-1:0] found_cell;
   logic [CLASS-1:0] found_class;
   logic [31:0] left_out;
-  int threshold;
+  int threshold, places;
 
   initial begin
     if (!$value$plusargs("threshold=%d", threshold)) threshold = 0;
+    if (!$value$plusargs("places=%d", places)) places = PLACES;
     #22 rst = 0;
   end
 
@@ -45,6 +47,7 @@ module dq_head_candidates_tb #(
       .clk(clk),
       .rst(rst),
       .threshold(threshold[BITS:0]),
+      .capacity($clog2(PLACES + 1)'(places)),
       .pair_valid(fed_valid),
       .pair_ready(fed_ready),
       .pair_last(fed[FED-1]),

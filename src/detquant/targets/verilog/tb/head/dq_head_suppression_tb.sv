@@ -12,7 +12,7 @@ module dq_head_suppression_tb #(
   logic clk = 0, rst = 1;
   always #5 clk = !clk;
 
-  logic fed_valid, fed_ready, given_valid, given_ready, kept_end;
+  logic fed_valid, fed_ready, given_valid, given_ready, kept_end, enough;
   logic [FED-1:0] fed;
   logic [GIVEN-1:0] given;
   logic [63:0] kept;
@@ -54,6 +54,7 @@ module dq_head_suppression_tb #(
       .kept_end(kept_end),
       .kept(kept),
       .kept_class(kept_class),
-      .kept_order(kept_order)
+      .kept_order(kept_order),
+      .enough(enough)
   );
 endmodule
