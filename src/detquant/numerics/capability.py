@@ -115,6 +115,7 @@ class Capability:
         stored_bits: width of the narrowest codes that its files hold; weights on narrower grids take as much.
         code_tables: whether its files hold weights of few different codes as places in a table of these; of those of 2
             bits each then takes 2, whatever `stored_bits` says.
+        any_width: whether its files hold codes of any width side by side, not of powers of two alone.
         opset: the ONNX opset that is written.
     """
 
@@ -135,5 +136,16 @@ class Capability:
     pair_saturation: bool = False
     float_bits: frozenset[int] = field(default_factory=frozenset)
     stored_bits: int = 8
+    any_width: bool = False
     code_tables: bool = False
     opset: int = 21
+
+    def stored(self, bits: int, narrowest: int | None = None) -> int:
+        """The bits that a code of so many takes in its files.
+
+        Args:
+            bits: width of the code.
+            narrowest: width of the narrowest codes that they hold, where another one than `stored_bits`.
+        """
+        least = max(bits, self.stored_bits if narrowest is None else narrowest)
+        return least if self.any_width else next(width for width in (2, 4, 8, 16, 32) if width >= least)

@@ -29,7 +29,7 @@ from detquant.recipes.writing import to_toml
 from detquant.report.files import staged
 from detquant.report.widths import Width, Widths
 from detquant.search import Assignment, Budget, assign, parse_budget, recipe_of
-from detquant.search.amounts import Facts, stored_bits
+from detquant.search.amounts import Facts
 from detquant.search.assignment import uniform
 from detquant.search.budget import Kind
 from detquant.search.latency import Times, layer_latency
@@ -224,7 +224,7 @@ def require_solver(solver: str) -> None:
 
 def _widest_stored(capability: Capability) -> tuple[int, ...]:
     """The widest codes of each size in a target's files: narrower ones lose more and save no byte."""
-    return tuple(sorted({stored_bits(bits, capability): bits for bits in sorted(UP_TO_EIGHT)}.values()))
+    return tuple(sorted({capability.stored(bits): bits for bits in sorted(UP_TO_EIGHT)}.values()))
 
 
 def _open_activations(model: QuantModel, capability: Capability) -> bool:

@@ -220,7 +220,8 @@ class QuantizeOptions(JobOptions, SpreadOptions, HardwareOptions, MakerOptions, 
     """How `detquant.quantize` quantises.
 
     Attributes:
-        bits: Width of the weights, 2 to 8, with activations of 8 bits: the recipe of that name, such as w4a8.
+        bits: Width of the weights, 2 to 8, with activations of 8 bits: the recipe of that name, such as w4a8; for
+            verilog, whose array has one width, in every layer.
         budget: Choose the width of each weight within this: 5bits (mean), 2.1MB, 1.9MB zip, 40% (of the bit
             operations at 8 bits), 12ms.
         max_drop: Go up from the recipe's widths until no more points of AP or top-1 than this are lost.

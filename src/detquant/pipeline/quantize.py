@@ -144,6 +144,8 @@ def quantize(
             f"train: leave train out, or give a recipe of integers."
         )
     place = place_for(wish, options.target).with_options(**options.of_place)
+    if options.bits is not None and place.one_width:
+        wish = wish.no_wider(options.bits)
     load_engine(options.engine)  # an unknown one is refused before any work
     detector = as_detector(model, options)
     detector.require_float()

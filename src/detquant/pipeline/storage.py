@@ -41,7 +41,7 @@ def _kept(qm: QuantModel, capability: Capability) -> dict[int, set[int]]:
     narrowest = IN_TABLES if capability.code_tables else capability.stored_bits
     kept: dict[int, set[int]] = {}
     for grid in qm.weights.values():
-        bits = next(width for width in (2, 4, 8, 16, 32) if width >= max(grid.qtype.bits, narrowest))
+        bits = capability.stored(grid.qtype.bits, narrowest)
         if bits > grid.qtype.bits:
             kept.setdefault(bits, set()).add(grid.qtype.bits)
     return kept

@@ -116,6 +116,16 @@ class Recipe:
         )
         return replace(self, rules=tuple(rules))
 
+    def no_wider(self, bits: int) -> Recipe:
+        """The recipe without its rules for weights of more bits, such as those for first layers; named for it."""
+        kept = tuple(
+            one for one in self.rules if not isinstance(one.weight, QuantSpec) or one.weight.qtype.bits <= bits
+        )
+        if kept == self.rules:
+            return self
+        said = f"{bits}-bit weights in every layer."
+        return replace(self, name=f"{self.name}-in-every-layer", rules=kept, description=said)
+
     def choice_for(self, node: ir.Node, places: Places) -> Choice:
         """The choice that the rules make for ``node``, for algorithms to begin with.
 

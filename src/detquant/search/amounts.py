@@ -106,12 +106,7 @@ def _widths(table: Sensitivity, facts: Facts) -> tuple[Amount, float]:
 
 def stored_bytes(weights: int, bits: int, capability: Capability) -> float:
     """Bytes that the numbers of a weight take in the target's files; these hold powers of two bits."""
-    return weights * stored_bits(bits, capability) / 8
-
-
-def stored_bits(bits: int, capability: Capability) -> int:
-    """The width in which codes of a width are stored."""
-    return next(width for width in (2, 4, 8, 16, 32) if width >= max(bits, capability.stored_bits))
+    return weights * capability.stored(bits) / 8
 
 
 def _bytes(table: Sensitivity, facts: Facts) -> tuple[Amount, float]:
@@ -129,7 +124,7 @@ def _zipped(table: Sensitivity, facts: Facts) -> tuple[Amount, float]:
         x, peaks = input_of(facts.model, nodes[layer.name], facts.capability)
         grid = weight_grid(nodes[layer.name], spec, x=x, peaks=peaks)
         codes = quantize(grid.values, grid.params).astype(np.int8).reshape(-1)
-        if stored_bits(bits, facts.capability) <= 4:
+        if facts.capability.stored(bits) <= 4:
             codes = np.append(codes, np.zeros(codes.size % 2, np.int8))
             codes = (codes[::2] & 15) | (codes[1::2] << 4)
         return float(len(zlib.compress(codes.tobytes(), LEVEL)))
@@ -153,13 +148,11 @@ def _of_files(
         widths = {one.name: nearest(one.loss, bits) for one in table.layers}
         return size(facts.lowered(widths)) - sum(weight(one, widths[one.name]) for one in table.layers)
 
-    classes = {
-        stored_bits(bits, facts.capability): bits for bits in sorted({b for one in table.layers for b in one.loss})
-    }
+    classes = {facts.capability.stored(bits): bits for bits in sorted({b for one in table.layers for b in one.loss})}
     left = {stored: besides(bits) for stored, bits in classes.items()}
     constant = left[max(left)]
     more = {stored: max(one - constant, 0.0) / count for stored, one in left.items()}
-    return (lambda layer, bits: weight(layer, bits) + more[stored_bits(bits, facts.capability)]), constant
+    return (lambda layer, bits: weight(layer, bits) + more[facts.capability.stored(bits)]), constant
 
 
 def nearest(widths: Iterable[int], bits: int) -> int:

@@ -120,6 +120,7 @@ class Target(ABC):
         runs_here: whether detquant runs the real runtime; where it does not, another one stands in and it is said so.
         keeps_ends: whether it takes inputs and outputs of any element type and layout, as files have them.
         emulates: why its integers are no faster, where it computes them in float; None where they are integers.
+        one_width: whether all its weights take as many bits as the widest of them.
         shows_steps: whether the report of a model for it has a row for each step between the float file and its own.
 
     Examples:
@@ -144,6 +145,7 @@ class Target(ABC):
     runs_here: bool = True
     keeps_ends: bool = False
     emulates: str | None = None
+    one_width: bool = False
     shows_steps: bool = False
 
     def with_options(self, **given: Any) -> Self:

@@ -50,6 +50,7 @@ def test_the_folder_is_whole(folder, result):
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
     assert manifest["engine"]["ICP"] == manifest["engine"]["OCP"] == 8
     loaded = [path for path in (folder / "mem").glob("*.bin")]
+    assert manifest["engine"]["HEAD"] == 1 and (folder / "tb/vectors/found.mem").read_text().split()
     assert result.artefact.size_bytes == sum(path.stat().st_size for path in loaded)
     assert {"rtl", "tb", "mem", "pickle", "Makefile", "ARITHMETIC.md", "model.onnx", "report.md"} <= {
         path.name for path in folder.iterdir()
@@ -84,11 +85,14 @@ def test_the_file_beside_it_runs_as_the_engine_does(folder, result):
     assert exported.precision == "integers" and b"int ICP = 4;" in exported.artefact.files["rtl/dq_config.sv"]
 
 
-def test_a_classifier_is_decoded_by_the_host():
-    wish = {"recipe": RECIPE, "target": "verilog", "calib": 2, "val_limit": 3}
-    report = detquant.quantize("resnet-pico", "crops", **wish).report
-    assert [row.title for row in report.rows][-2:] == ["weights rounded", "w8a8"]
-    assert any("left to the host" in one for one in report.figures()["runtime"])
+def test_a_classifier_is_decoded_by_the_host_and_has_one_width():
+    wish = {"recipe": "w8a8", "bits": 3, "target": "verilog", "calib": 4, "val_limit": 3}
+    result = detquant.quantize("resnet-pico", "crops", **wish)
+    assert [row.title for row in result.report.rows][-2:] == ["weights rounded", "w3a8-in-every-layer"]
+    said = result.report.figures()["runtime"]
+    assert any("left to the host" in one for one in said) and any("3-bit weights" in one for one in said)
+    assert not any("fewer bits than the array's" in one or "take 4 in files" in one for one in said)
+    assert "mem/weights_b3.bin" in result.artefact.loaded
 
 
 @pytest.mark.parametrize(

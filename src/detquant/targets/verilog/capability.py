@@ -8,6 +8,7 @@ CAPABILITY = Capability(
     name="verilog",
     kernels=up_to_eight_bits([*USUAL_OPS, "Mul", "Sigmoid", "HardSigmoid", "HardSwish", "Sub"]),
     stored_bits=2,
+    any_width=True,
     fused=frozenset({"Relu", "Clip", "LeakyRelu"}),
     fused_after_add=frozenset({"Relu", "Clip", "LeakyRelu"}),
     fused_activations=frozenset({"silu", "hardswish", "mish"}),

@@ -21,6 +21,7 @@ from detquant.importers.signature import signature_of
 from detquant.integer.detector import IntegerDetector
 from detquant.integer.graph import image_codes
 from detquant.integer.head import HeadOptions
+from detquant.integer.operators import Convolution, Matrix
 from detquant.targets._base import Arrays, Artefact, Runner, Target
 from detquant.targets.verilog.capability import CAPABILITY
 from detquant.targets.verilog.engine import Array
@@ -35,12 +36,15 @@ USUAL = Array()
 OPTIONS = ("array", "last_layers", "nms")
 IN_FLOAT = HeadOptions(last_layers="float", nms="float")
 ON_HOST = (
-    "What stands behind the network is left to the host, in float: {why}. The maps that it reads are named in "
-    "manifest.json."
+    "What stands behind the network is left to the host: {why}. The maps that it reads are named in manifest.json."
 )
-ASKED = "it was asked for"
+ASKED = "some of it was asked for in float"
 NETWORK = "whole numbers, but for what follows the network"
 NO_SUPPRESSION = "whole numbers, but for suppression"
+NARROWER = (
+    "{narrow} of {layers} layers have weights of fewer bits than the array's {bits}, and take {bits} in its memory as "
+    "all do: --bits {fewest} gives each layer {fewest}."
+)
 TAKES = "The engine has {icp}x{ocp} multipliers of {bits}-bit weights and {lanes} lanes of requantisation."
 PROVE = (
     "The same whole numbers ran here, in ONNX Runtime. That the RTL gives them bit for bit is shown by  detquant "
@@ -82,6 +86,7 @@ class Verilog(Target):
     integer_only = "its engine computes in whole numbers only"
     emulates = "the engine's time is that of its cycles, and here its arithmetic runs in ONNX Runtime"
     variant_of = "ort"
+    one_width = True
     shows_steps = True
 
     def __init__(self, array: Array | None = None, head: HeadOptions | None = None) -> None:
@@ -130,7 +135,8 @@ class Verilog(Target):
             threads: number of threads of the integer model.
         """
         detector, left = self._detector(qdq, threads)
-        return Built(detector, lower(detector.network, self.array), left)
+        whole = detector.options.last_layers == detector.options.nms == "int"
+        return Built(detector, lower(detector.network, self.array, head=detector.head if whole else None), left)
 
     def finish(self, artefact: Artefact, family: Family, image: Arrays) -> tuple[Artefact, tuple[str, ...]]:
         """The whole folder, with vectors of the image, and sentences on its size and how it is proven."""
@@ -138,9 +144,12 @@ class Verilog(Target):
         network, engine = built.detector.network, built.program.engine
         files = hardware_files(built.program, network, image_codes(network.images, image))
         told = TAKES.format(icp=self.array.icp, ocp=self.array.ocp, bits=engine.weight, lanes=self.array.lanes)
+        widths = [one.weight_bits for one in network.operators if isinstance(one, (Convolution, Matrix))]
+        narrow, fewest = sum(one < engine.weight for one in widths), min(widths, default=engine.weight)
+        wide = [NARROWER.format(narrow=narrow, layers=len(widths), bits=engine.weight, fewest=fewest)] * bool(narrow)
         left = [ON_HOST.format(why=built.left)] if built.left else []
         beside = frozenset({MODEL, *files} - artefact.loaded.keys())
-        return Artefact({**artefact.files, **files}, beside), (told, *left, PROVE)
+        return Artefact({**artefact.files, **files}, beside), (told, *wide, *left, PROVE)
 
     def open(self, artefact: Artefact, threads: int = 1) -> Runner:
         """What the engine computes, in ONNX Runtime; a float graph as it is, to compare with."""
