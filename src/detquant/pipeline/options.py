@@ -110,17 +110,19 @@ class HardwareOptions(Options):
         nms: For verilog: float, by the host; or int, in hardware. By default as the last layers are.
         array: For verilog: input by output channels that are multiplied at once, and lanes of requantisation where
             others than 8 are wanted: 16x16, 8x8x4. By default 16x16.
+        formats: For verilog: coe or mif, of the memories, besides mem and bin.
     """
 
     last_layers: Literal["float", "int"] | None = None
     nms: Literal["float", "int"] | None = None
     array: str | None = None
+    formats: Annotated[tuple[str, ...], Parameter(negative="", consume_multiple=True, show_default=False)] = ()
 
     @property
-    def of_place(self) -> dict[str, str]:
+    def of_place(self) -> dict[str, Any]:
         """Those that were given, by name."""
         given = {one.name: getattr(self, one.name) for one in fields(HardwareOptions)}
-        return {name: value for name, value in given.items() if value is not None}
+        return {name: value for name, value in given.items() if value}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ RECIPE = replace(detquant.load_recipe("w8a8"), steps=())
 @pytest.fixture(scope="module")
 def result():
     """The embedded detector as hardware, in the quickest way."""
-    wish = {"recipe": RECIPE, "target": "verilog", "array": "8x8", "calib": 2, "val_limit": 3}
+    wish = {"recipe": RECIPE, "target": "verilog", "array": "8x8", "formats": ["coe"], "calib": 2, "val_limit": 3}
     return detquant.quantize("yolov8-pico", "scenes", **wish)
 
 
@@ -52,6 +52,7 @@ def test_the_folder_is_whole(folder, result):
     loaded = [path for path in (folder / "mem").glob("*.bin")]
     assert manifest["engine"]["HEAD"] == 1 and (folder / "tb/vectors/found.mem").read_text().split()
     assert result.artefact.size_bytes == sum(path.stat().st_size for path in loaded)
+    assert (folder / "mem/desc.coe").read_text().startswith("memory_initialization_radix")
     assert {"rtl", "tb", "mem", "pickle", "Makefile", "ARITHMETIC.md", "model.onnx", "report.md"} <= {
         path.name for path in folder.iterdir()
     }
@@ -127,6 +128,8 @@ def test_what_of_the_last_part_is_in_whole_numbers(given, head):
 def test_options_that_a_place_does_not_have():
     with pytest.raises(OptionError, match="Target ort has no --last-layers and --array"):
         detquant.load_target("ort").with_options(last_layers="int", array="8x8")
+    with pytest.raises(OptionError, match="Unknown format of memories 'mfi': did you mean 'mif'"):
+        Verilog().with_options(formats=["mfi"])
     with pytest.raises(OptionError, match="has no --pipes"):
         Verilog().with_options(pipes=3)
 

@@ -6,14 +6,14 @@ RTL gives these bit for bit is what the test bench of the folder shows, see `det
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import onnx
 import onnx_ir as ir
 
-from detquant.errors import OptionError, UnsupportedOperator
+from detquant.errors import OptionError, UnsupportedOperator, unknown_name
 from detquant.families import Family, find_family
 from detquant.graph.running import OrtRunner, as_bytes
 from detquant.graph.values import is_op
@@ -25,7 +25,7 @@ from detquant.integer.operators import Convolution, Matrix
 from detquant.targets._base import Arrays, Artefact, Runner, Target
 from detquant.targets.verilog.capability import CAPABILITY
 from detquant.targets.verilog.engine import Array
-from detquant.targets.verilog.export import CONFIG, hardware_files
+from detquant.targets.verilog.export import CONFIG, USUAL_FORMATS, hardware_files
 from detquant.targets.verilog.lowering import lower
 from detquant.targets.verilog.memories.files import FORMATS
 from detquant.targets.verilog.memories.streams import memories
@@ -33,7 +33,7 @@ from detquant.targets.verilog.program import Program
 
 MODEL = "model.onnx"
 USUAL = Array()
-OPTIONS = ("array", "last_layers", "nms")
+OPTIONS = ("array", "formats", "last_layers", "nms")
 IN_FLOAT = HeadOptions(last_layers="float", nms="float")
 ON_HOST = (
     "What stands behind the network is left to the host: {why}. The maps that it reads are named in manifest.json."
@@ -72,6 +72,7 @@ class Verilog(Target):
 
     Args:
         array: size of the array of multipliers.
+        formats: of the memories, besides those that are always written.
         head: what of a detector's last part is in whole numbers; None for all of it where its head is of a kind that
             has whole numbers (YOLOv8's), else for nothing.
     """
@@ -89,30 +90,36 @@ class Verilog(Target):
     one_width = True
     shows_steps = True
 
-    def __init__(self, array: Array | None = None, head: HeadOptions | None = None) -> None:
-        self.array, self.head = array or USUAL, head
+    def __init__(
+        self, array: Array | None = None, head: HeadOptions | None = None, formats: Sequence[str] = ()
+    ) -> None:
+        self.array, self.head, self.formats = array or USUAL, head, tuple(formats)
 
     def with_options(self, **given: Any) -> Self:
         """This place with an array of another size, or another last part.
 
         Args:
-            given: array, as "16x16" (input by output channels) or "16x16x8" (and lanes); last_layers and nms, "float"
-                or "int"; what suppresses is as the last layers are unless it is said.
+            given: array, as "16x16" (input by output channels) or "16x16x8" (and lanes); formats of the memories;
+                last_layers and nms, "float" or "int", where what suppresses is as the last layers unless it is said.
 
         Raises:
             OptionError: there is no such option, or it is out of its bounds.
         """
         super().with_options(**{name: value for name, value in given.items() if name not in OPTIONS})
         array = parse_array(given["array"]) if "array" in given else self.array
+        formats = given.get("formats", self.formats)
+        for one in formats:
+            if one not in FORMATS:
+                raise OptionError(unknown_name("format of memories", one, FORMATS))
         if not given.keys() & {"last_layers", "nms"}:
-            return type(self)(array, self.head)
+            return type(self)(array, self.head, formats)
         last = given.get("last_layers", "int")
         head = replace(self.head or HeadOptions(), last_layers=last, nms=given.get("nms", last))
-        return type(self)(array, head)
+        return type(self)(array, head, formats)
 
     def comparable(self) -> Self:
         """The engine with all that follows its network in float."""
-        return type(self)(self.array, IN_FLOAT)
+        return type(self)(self.array, IN_FLOAT, self.formats)
 
     def lower(self, qdq: ir.Model) -> Artefact:
         """What the engine reads, in ``mem/``, beside the graph that it is made of; `finish` makes the rest.
@@ -142,7 +149,9 @@ class Verilog(Target):
         """The whole folder, with vectors of the image, and sentences on its size and how it is proven."""
         built = self.build(_model(artefact))
         network, engine = built.detector.network, built.program.engine
-        files = hardware_files(built.program, network, image_codes(network.images, image))
+        files = hardware_files(
+            built.program, network, image_codes(network.images, image), [*USUAL_FORMATS, *self.formats]
+        )
         told = TAKES.format(icp=self.array.icp, ocp=self.array.ocp, bits=engine.weight, lanes=self.array.lanes)
         widths = [one.weight_bits for one in network.operators if isinstance(one, (Convolution, Matrix))]
         narrow, fewest = sum(one < engine.weight for one in widths), min(widths, default=engine.weight)
