@@ -29,14 +29,12 @@ from detquant.families import Family
 from detquant.integer.detector import IntegerDetector
 from detquant.integer.head import HeadOptions
 from detquant.integer.head.reading import LEFT_OUT
-from detquant.numerics import up_to_eight_bits
 from detquant.numerics.arrays import Array
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.evaluate import Side, run_over
 from detquant.pipeline.job import Job
 from detquant.recipes import Recipe, load_recipe
-from detquant.targets import Runner
-from detquant.targets.openvino import CAPABILITY, OpenVino
+from detquant.targets import Runner, load_target
 
 HEADER = ("recipe", "last layers", "suppression", "bits", "{measure}", "drop", "left out", "ms", "decode ms")
 TEXTS = 4
@@ -51,24 +49,6 @@ WAYS = (
 )
 
 app = App(name="integer", help="Prints what whole numbers cost in accuracy, part by part, as a Markdown table.")
-
-
-class InIntegers(OpenVino):
-    """A place that computes in integers alone, with activations inside their layers.
-
-    A SiLU whose channels are too uneven for one grid becomes a gate and a product, which need kernels of their own.
-    """
-
-    name = "integers"
-    capability = replace(
-        CAPABILITY,
-        name="integers",
-        kernels={**CAPABILITY.kernels, **up_to_eight_bits(["Mul", "Sigmoid", "Sub"])},
-        integer_only=True,
-        float_results=False,
-        pair_saturation=False,
-        float_bits=frozenset(),
-    )
 
 
 @dataclass(slots=True)
@@ -120,7 +100,7 @@ def in_integers(recipe: Recipe, setting: Setting) -> ir.Model:
         detector=setting.detector,
         dataset=setting.dataset,
         recipe=replace(recipe, head="int", steps=steps),
-        target=InIntegers(),
+        target=load_target("verilog"),
         calib=setting.calib,
     )
     return job.run().model.qdq()
