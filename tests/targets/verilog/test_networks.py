@@ -79,7 +79,7 @@ def test_maps_and_detections_of_the_embedded_detector_and_of_heads_in_corners(bu
     assert outcome.detections is not None and outcome.detections > 20
     for name, facts in CASES.items():
         for stall, receiver in WAITS:
-            folder, waits = tmp_path_factory.mktemp("head"), {"stall": stall, "receiver": receiver}
+            folder, waits = tmp_path_factory.mktemp("head"), {"stall": stall, "receiver": receiver, "images": 2}
             outcome = run_head(Verilator(), built[0], case(**facts), ENGINE, folder, seed=stall, **waits)
             assert outcome.passed, f"{name}, {waits}: {outcome.verdict}"
 

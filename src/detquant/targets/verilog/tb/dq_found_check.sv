@@ -6,6 +6,7 @@
 module dq_found_check (
     input  logic         clk,
     input  logic         rst,
+    input  logic         start,           // one cycle: an image begins
     input  logic         found_valid,
     input  logic         found_ready,
     input  logic         found_end,
@@ -20,24 +21,26 @@ module dq_found_check (
   int file, read, expected_count, expected_left_out;
   logic [127:0] expected;
 
-  initial begin
-    if (!$value$plusargs("vectors=%s", vectors)) vectors = "tb/vectors";
-    {detections, expected_count, expected_left_out} = '0;
-    {found_ended, found_failed} = '0;
-    file = $fopen({vectors, "/found.txt"}, "r");
-    found_expected = file != 0;
-    if (found_expected) begin
-      read = $fscanf(file, "%d %d", expected_count, expected_left_out);
-      $fclose(file);
-      file = $fopen({vectors, "/found.mem"}, "r");
-      if (read != 2 || file == 0) begin
-        $display("FAIL found.txt or found.mem cannot be read");
-        $finish;
+  always @(posedge clk) begin
+    if (rst) begin
+      file = 0;
+    end else if (start) begin
+      if (!$value$plusargs("vectors=%s", vectors)) vectors = "tb/vectors";
+      if (file != 0) $fclose(file);
+      {detections, expected_count, expected_left_out} = '0;
+      {found_ended, found_failed} = '0;
+      file = $fopen({vectors, "/found.txt"}, "r");
+      found_expected = file != 0;
+      if (found_expected) begin
+        read = $fscanf(file, "%d %d", expected_count, expected_left_out);
+        $fclose(file);
+        file = $fopen({vectors, "/found.mem"}, "r");
+        if (read != 2 || file == 0) begin
+          $display("FAIL found.txt or found.mem cannot be read");
+          $finish;
+        end
       end
     end
-  end
-
-  always @(posedge clk) begin
     if (!rst && found_valid && found_ready && !found_failed) begin
       if (!found_expected || found_ended) begin
         found_failed = 1'b1;

@@ -8,7 +8,8 @@
 //   +stall=P      per cent of cycles in which memory and streams, each for itself, make the engine wait (default 0)
 //   +receiver=P   per cent of cycles in which who takes the detections does (default that of +stall)
 //   +seed=N       of these
-//   +limit=N      most cycles; 0 for any number (default)
+//   +images=N     how often the image is run, one time behind the other (default 1)
+//   +limit=N      most cycles of one; 0 for any number (default)
 //   +trace=1      a line for each instruction: cycles and use of the array
 // Prints PASS, or FAIL with the first difference: instruction, channel, y, x, expected, got; or detection, field,
 // expected, got.
@@ -63,7 +64,7 @@ module dq_testbench;
 
   // ---- options and files
   string folder, vectors;
-  int stall, receiver, seed, trace, limit;
+  int stall, receiver, seed, trace, limit, images;
   int desc_file, weight_file, param_file, table_file, head_file, checks_file, expected_file;
   int tables;
 
@@ -249,7 +250,7 @@ module dq_testbench;
 
   // ---- what the head must have found
   longint program_cycles;
-  int detections;
+  int images_done, detections;
   logic found_expected, found_ended, found_failed;
   assign found_ready = !waits[8];
   dq_found_check found_check (
@@ -264,8 +265,21 @@ module dq_testbench;
     if (!$value$plusargs("seed=%d", seed)) seed = 1;
     if (!$value$plusargs("trace=%d", trace)) trace = 0;
     if (!$value$plusargs("limit=%d", limit)) limit = 0;
+    if (!$value$plusargs("images=%d", images)) images = 1;
     spoil();
-    load_images();
+    for (int image = 0; image < images; image++) begin
+      load_images();
+      open_all();
+      repeat (4) @(negedge clk);
+      rst = 1'b0;
+      @(negedge clk) start = 1'b1;
+      @(negedge clk) start = 1'b0;
+      while (images_done == image) @(negedge clk);
+      close_all();
+    end
+  end
+
+  task automatic open_all;
     head_file = 0;
     if (HEAD != 0) head_file = opened($sformatf("%0s/head.mem", folder));
     desc_file = opened($sformatf("%0s/desc.mem", folder));
@@ -277,15 +291,21 @@ module dq_testbench;
     tables = 0;
     instruction = 0;
     all_macs = 0;
-    repeat (4) @(negedge clk);
-    rst = 1'b0;
-    @(negedge clk) start = 1'b1;
-    @(negedge clk) start = 1'b0;
-  end
+  endtask
+
+  task automatic close_all;
+    if (HEAD != 0) $fclose(head_file);
+    $fclose(desc_file);
+    $fclose(weight_file);
+    $fclose(param_file);
+    $fclose(checks_file);
+    $fclose(expected_file);
+  endtask
 
   always @(posedge clk) begin
-    if (rst) begin
-      cycles = 0;
+    if (rst) images_done = 0;
+    if (rst || start) begin
+      cycles = rst ? 0 : 2;  // counted from two cycles before the start, where the reset of the first image ends
       program_cycles = 0;
       begun = 0;
       worked = 0;
@@ -307,9 +327,14 @@ module dq_testbench;
           $display("head: %0d cycles, %0d detections, %0d candidates left out", cycles - program_cycles, detections,
                    found_left_out);
         end
-        if (found_expected && !found_ended) $display("FAIL the head gives no end of its detections");
-        else if (!failed && !found_failed) $display("PASS");
-        $finish;
+        images_done = images_done + 1;
+        if (found_expected && !found_ended) begin
+          $display("FAIL the head gives no end of its detections");
+          $finish;
+        end else if (!failed && !found_failed && images_done == images) begin
+          $display("PASS");
+          $finish;
+        end
       end
       if (limit != 0 && cycles > longint'(limit)) begin
         $display("FAIL the program has not ended after %0d cycles, in instruction %0d", cycles, instruction);
