@@ -54,37 +54,48 @@ def case(
         before = net.conv(before, 6, strides=step)
         assert net.shapes[before][2:] == (rows, columns)
         own = QuantParams(qtype, np.float32(0.02 * stride), net.grid().zero_point)
-        distances = place(net, net.conv(before, 4 * bins, grid=own))
+        distances = place(net, net.conv(before, 4 * bins, grid=own, gain=0.5))
         bounds = {} if limits is None else {"limits": limits}
-        scores = place(net, net.conv(before, classes, grid=logits, **bounds))
+        scores = place(net, net.conv(before, classes, grid=logits, gain=0.2, **bounds))
         levels.append(Level(distances, scores, stride, rows, columns))
     layout = Layout(tuple(levels), bins, classes, sizes[0][0] * strides[0], sizes[0][1] * strides[0])
     head = IntegerHead.of(layout, net.grids, confidence=confidence, iou=iou, capacity=capacity, limit=limit)
+    # Few codes are cut off: else the best candidates are all of the first cells.
     return Case(net.graph(*(name for one in levels for name in (one.distances, one.scores))), head, net.images())
 
 
 def unaligned(net, name):
     """A part of a wider map, that does not begin at a word."""
     channels = net.shapes[name][1]
-    wide = net.conv(name, channels + 3, grid=net.grids[name])
+    wide = net.conv(name, channels + 3, grid=net.grids[name], gain=0.3)
     return net.channels(wide, 3, channels + 3)
 
 
 def in_two_maps(net, name):
     """Two maps beside each other."""
-    first, second = (net.conv(name, count, grid=net.grids[name]) for count in (3, net.shapes[name][1] - 3))
+    first, second = (net.conv(name, count, grid=net.grids[name], gain=0.3) for count in (3, net.shapes[name][1] - 3))
     return net.concat(first, second)
 
 
 def aligned(net, name):
     """A part of a wider map that begins at a word of any array of the tests."""
     channels = net.shapes[name][1]
-    wide = net.conv(name, channels + 8, grid=net.grids[name])
+    wide = net.conv(name, channels + 8, grid=net.grids[name], gain=0.3)
     return net.channels(wide, 8, channels + 8)
 
 
+WAITS = ((0, 0), (45, 45), (0, 99))
+"""Per cent of cycles in which memory and streams wait, and the receiver of detections."""
 CASES = {
     "usual": {},
+    "levels of as many rows": {
+        "sizes": ((4, 5), (4, 3), (4, 2)), "classes": 1, "confidence": 0.0, "iou": 1.0, "capacity": 24, "limit": 12,
+        "seed": 39,
+    },
+    "boxes that do not meet": {
+        "sizes": ((1, 9),), "strides": (8,), "classes": 1, "iou": 0.0, "confidence": 0.0, "seed": 21,
+    },
+    "two words of classes": {"classes": 13, "limits": (140, 143), "confidence": 0.5, "zero": 120, "seed": 20},
     "signed codes": {"signed": True, "seed": 1},
     "no candidate": {"confidence": 1.0, "seed": 2},
     "all are candidates": {"confidence": 0.0, "seed": 3, "sizes": ((4, 4),), "strides": (16,), "capacity": 24},

@@ -147,16 +147,7 @@ HEAD_MUTANTS = {
         "code_taken && 32'(lane) == ICP - 1",
     ),
     "the next cell's codes begin too soon": ("dq_head_boxes.sv", "!tag_end && !fed", "!tag_end"),
-    "a distance is overwritten": (
-        "dq_head_boxes.sv",
-        "assign distance_ready = !gathered;",
-        "assign distance_ready = 1'b1;",
-    ),
-    "a box gets the next one's class": (
-        "dq_head_boxes.sv",
-        "gathered && sides_ready && !waits",
-        "gathered && sides_ready",
-    ),
+    "three sides make a box": ("dq_head_boxes.sv", "side == 2'd3", "side == 2'd2"),
     "the end overtakes the last box": ("dq_head_boxes.sv", "!waits && tag_valid && tag_end", "tag_valid && tag_end"),
     "rows and columns are one another": ("dq_head_boxes.sv", ".column(column)", ".column(row)"),
     "strides of the first level": ("dq_head_boxes.sv", "log_strides[3*level+:3]", "log_strides[2:0]"),

@@ -48,7 +48,7 @@ class Net:
 
     def conv(
         self, source, out, kernel=(1, 1), strides=(1, 1), pads=((0, 0), (0, 0)), dilations=(1, 1), groups=1,
-        weight_bits=8, grid=None, extreme=False, limits=None,
+        weight_bits=8, grid=None, extreme=False, limits=None, gain=1.0,
     ):  # fmt: skip
         _, channels, height, width = self.shapes[source]
         half = 1 << (weight_bits - 1)
@@ -61,19 +61,19 @@ class Net:
             (size + sum(pad) - span) // stride + 1
             for size, pad, span, stride in zip((height, width), pads, window.spans, strides, strict=True)
         )
-        facts = self.layer(source, weights, weight_bits, grid)
+        facts = self.layer(source, weights, weight_bits, grid, gain)
         return self.give(
             Convolution, [source], (1, out, rows, columns), **facts, window=window, groups=groups,
             **({"limits": limits} if limits else {}),
         )  # fmt: skip
 
-    def layer(self, source, weights, weight_bits, grid):
+    def layer(self, source, weights, weight_bits, grid, gain=1.0):
         qtype = self.grids[source].qtype
         taps = int(np.prod(weights.shape[1:]))
         largest = np.abs(weights.astype(np.int64)).reshape(len(weights), -1).sum(axis=1) * (qtype.qmax - qtype.qmin)
         grid = grid or self.grid()
         usual = np.sqrt(taps) * (1 << (weight_bits + qtype.bits - 3))  # size of a sum, so that few codes saturate
-        spread, most = (1 << grid.qtype.bits) / usual, int(usual) + 2
+        spread, most = gain * (1 << grid.qtype.bits) / usual, int(usual) + 2
         return {
             "weights": weights,
             "weight_bits": weight_bits,

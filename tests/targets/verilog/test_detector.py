@@ -33,7 +33,7 @@ def built(tmp_path_factory):
 
 
 def simulated(built, folder, stall=0, **facts):
-    return run_head(Icarus(), built, case(bins=BINS, **facts), ENGINE, folder, stall=stall, seed=stall)
+    return run_head(Icarus(), built, case(bins=BINS, **facts), ENGINE, folder, stall=stall, seed=stall, images=2)
 
 
 @needs_icarus

@@ -50,10 +50,12 @@ def test_an_instruction_equals_the_integer_model(built, tmp_path, case, array):
     assert outcome.cycles is not None and outcome.use is not None
 
 
-@pytest.mark.parametrize(("case", "stall"), [("split_and_join", 30), ("products", 70), ("pools", 50)])
-def test_memory_and_streams_may_make_the_engine_wait(built, tmp_path, case, stall):
+@pytest.mark.parametrize(
+    ("case", "stall", "images"), [("split_and_join", 30, 1), ("products", 70, 2), ("pools", 50, 1)]
+)
+def test_memory_and_streams_may_make_the_engine_wait(built, tmp_path, case, stall, images):
     array = ARRAYS["4x4"]
-    outcome = run(Icarus(), built(array), CASES[case](), array, tmp_path, stall=stall, seed=stall)
+    outcome = run(Icarus(), built(array), CASES[case](), array, tmp_path, stall=stall, seed=stall, images=images)
     assert outcome.passed, outcome.verdict
 
 

@@ -8,8 +8,8 @@ import pytest
 from bench import enough, run, run_head, sources_in_order, written
 from cases import CASES
 from heads import CASES as HEADS
+from heads import WAITS, sizes_for
 from heads import case as head_case
-from heads import sizes_for
 from mutants import HEAD_MUTANTS, MUTANTS
 from nets import Net
 
@@ -69,10 +69,11 @@ def _finder_of_head(folder, name):
     if built is None:
         return "the build"
     for case, facts in HEADS.items():
-        for stall in (0, 40):
-            outcome = run_head(Icarus(), built, head_case(bins=5, **facts), engine, folder, stall=stall, limit=20_000)
+        for stall, receiver in WAITS:
+            waits = {"stall": stall, "receiver": receiver, "limit": 40_000}
+            outcome = run_head(Icarus(), built, head_case(bins=5, **facts), engine, folder, **waits)
             if not outcome.passed:
-                return f"{case}, {stall} per cent: {outcome.verdict}"
+                return f"{case}, {waits}: {outcome.verdict}"
     return None
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from bench import run_head, sources_in_order, written
-from heads import CASES, case
+from heads import CASES, WAITS, case
 
 from detquant.calibration import Collector, calibrate
 from detquant.data import iter_images, open_dataset
@@ -78,10 +78,10 @@ def test_maps_and_detections_of_the_embedded_detector_and_of_heads_in_corners(bu
     assert outcome.passed, outcome.verdict
     assert outcome.detections is not None and outcome.detections > 20
     for name, facts in CASES.items():
-        for stall in (0, 45):
-            folder = tmp_path_factory.mktemp("head")
-            outcome = run_head(Verilator(), built[0], case(**facts), ENGINE, folder, stall=stall, seed=stall)
-            assert outcome.passed, f"{name}, {stall} per cent: {outcome.verdict}"
+        for stall, receiver in WAITS:
+            folder, waits = tmp_path_factory.mktemp("head"), {"stall": stall, "receiver": receiver, "images": 2}
+            outcome = run_head(Verilator(), built[0], case(**facts), ENGINE, folder, seed=stall, **waits)
+            assert outcome.passed, f"{name}, {waits}: {outcome.verdict}"
 
 
 @pytest.mark.slow

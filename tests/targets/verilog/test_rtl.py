@@ -72,7 +72,7 @@ def test_a_configuration_that_cannot_work_is_refused(sources, parameters, said):
 @needs_yosys
 @pytest.mark.slow
 def test_yosys_reads_it(sources):
-    script = f"read_verilog -sv {' '.join(sources)}; hierarchy -check -top dq_engine -chparam ICP 2 -chparam OCP 2 "
-    script += "-chparam LANES 2; proc; check -assert"
+    script = f"read_verilog -sv {' '.join(sources)}; hierarchy -check -top dq_detector -chparam ICP 2 -chparam OCP 2 "
+    script += "-chparam LANES 2 -chparam HEAD 1 -chparam HEAD_PLACES 16 -chparam HEAD_KEPT 8; proc; check -assert"
     done = subprocess.run(["yosys", "-q", "-p", script], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,8 +1,8 @@
 // The head: detections of a network's last maps, bit for bit as `detquant.integer.head` makes them.
 //
-//   class maps -> dq_head_walk, dq_head_pairs -> dq_head_candidates -> dq_head_fetch -> distance maps
-//                                                                                            |
-//   detections <- dq_head_scores <- dq_head_suppression <- dq_head_boxes <------ words <-----/
+//   class maps -> dq_head_scan -> dq_head_candidates -> dq_head_fetch -> distance maps
+//                                                                              |
+//   detections <- dq_head_scores <- dq_head_suppression <- dq_head_boxes <-----/
 //
 // First all class logits are read, a word of ICP codes a cycle, and the best pairs of cell and class are kept. Then, for
 // each of them, best first, the distances of its cell are read; boxes that no better one of their class covers are
@@ -128,59 +128,12 @@ module dq_head #(
   end
 
   // ---- reads: first of the class maps, then of the candidates' cells; never of both at a time
-  logic step_valid, step_ready, step_last, step_room;
-  logic [ADDRESS-1:0] step_address, cell_address;
-  logic [CELL-1:0] step_cell;
-  logic [CLASS-1:0] step_class;
-  logic cell_asks;
-
-  dq_head_walk #(
-      .ICP(ICP),
-      .LEVELS(LEVELS),
-      .ADDRESS(ADDRESS),
-      .SIZE(SIZE),
-      .CLASS(CLASS)
-  ) walk (
-      .clk(clk),
-      .rst(rst),
-      .go(begins && levels != '0),
-      .levels(levels),
-      .classes(classes),
-      .rows(rows),
-      .columns(columns),
-      .class_bases(class_bases),
-      .step_valid(step_valid),
-      .step_ready(step_ready),
-      .step_address(step_address),
-      .step_level(step_cell[CELL-1-:LOG_LEVELS]),
-      .step_row(step_cell[2*SIZE-1-:SIZE]),
-      .step_column(step_cell[SIZE-1:0]),
-      .step_class(step_class),
-      .step_last(step_last)
-  );
-  assign step_ready  = step_room && ask_ready;
-  assign ask_valid   = step_valid ? step_room : cell_asks;
-  assign ask_address = step_valid ? step_address : cell_address;
-
-  logic scan_valid, scan_last, scanned;
-  logic [CELL-1:0] scan_cell;
-  logic [CLASS-1:0] scan_class;
-  dq_fifo #(
-      .WIDTH(1 + CELL + CLASS),
-      .LOG_DEPTH(LOG_FLIGHT)
-  ) scan_tags (
-      .clk(clk),
-      .rst(rst),
-      .in_valid(step_valid && step_ready),
-      .in_ready(step_room),
-      .in_data({step_last, step_cell, step_class}),
-      .out_valid(scan_valid),
-      .out_ready(scanned),
-      .out_data({scan_last, scan_cell, scan_class})
-  );
-
-  logic word_valid, word_taken, pairs_ready;
+  logic scan_asks, cell_asks, scanning, word_valid, scan_takes, boxes_take;
+  logic [ADDRESS-1:0] scan_address, cell_address;
   logic [ICP*8-1:0] word;
+
+  assign ask_valid   = scan_asks || cell_asks;
+  assign ask_address = scan_asks ? scan_address : cell_address;
   dq_fifo #(
       .WIDTH(ICP * 8),
       .LOG_DEPTH(LOG_FLIGHT)
@@ -191,10 +144,9 @@ module dq_head #(
       .in_ready(read_ready),
       .in_data(read_data),
       .out_valid(word_valid),
-      .out_ready(scanned || word_taken),
+      .out_ready(scanning ? scan_takes : boxes_take),
       .out_data(word)
   );
-  assign scanned = scan_valid && word_valid && pairs_ready;
 
   // ---- candidates
   logic pair_valid, pair_ready, pair_last;
@@ -204,21 +156,30 @@ module dq_head #(
   logic candidate_valid, candidate_ready, candidate_end;
   logic [31:0] left_out;
 
-  dq_head_pairs #(
-      .ICP  (ICP),
-      .CELL (CELL),
+  dq_head_scan #(
+      .ICP(ICP),
+      .ADDRESS(ADDRESS),
+      .LOG_FLIGHT(LOG_FLIGHT),
+      .LEVELS(LEVELS),
+      .SIZE(SIZE),
       .CLASS(CLASS)
-  ) pairs (
+  ) scan (
       .clk(clk),
       .rst(rst),
-      .threshold(threshold),
+      .go(begins && levels != '0),
+      .running(scanning),
+      .levels(levels),
       .classes(classes),
-      .word_valid(scan_valid && word_valid),
-      .word_ready(pairs_ready),
+      .threshold(threshold),
+      .rows(rows),
+      .columns(columns),
+      .class_bases(class_bases),
+      .ask_valid(scan_asks),
+      .ask_ready(ask_ready),
+      .ask_address(scan_address),
+      .word_valid(word_valid),
+      .word_ready(scan_takes),
       .word(word),
-      .word_cell(scan_cell),
-      .word_class(scan_class),
-      .word_last(scan_last),
       .pair_valid(pair_valid),
       .pair_ready(pair_ready),
       .pair_last(pair_last),
@@ -277,7 +238,7 @@ module dq_head #(
       .found_cell(found_cell),
       .found_class(found_class),
       .ask_valid(cell_asks),
-      .ask_ready(ask_ready && !step_valid),
+      .ask_ready(ask_ready && !scan_asks),
       .ask_address(cell_address),
       .tag_valid(fetched_valid),
       .tag_ready(fetched_ready),
@@ -318,8 +279,8 @@ module dq_head #(
       .tag_valid(tag_valid),
       .tag_ready(tag_ready),
       .tag(tag),
-      .word_valid(word_valid && !scan_valid),
-      .word_ready(word_taken),
+      .word_valid(word_valid && !scanning),
+      .word_ready(boxes_take),
       .word(word),
       .box_valid(box_valid),
       .box_ready(box_ready),

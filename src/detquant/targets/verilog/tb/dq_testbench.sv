@@ -6,8 +6,10 @@
 //   +mem=DIR      folder of the program's memories and vectors (default "mem")
 //   +vectors=DIR  folder of the vectors (default "tb/vectors")
 //   +stall=P      per cent of cycles in which memory and streams, each for itself, make the engine wait (default 0)
+//   +receiver=P   per cent of cycles in which who takes the detections does (default that of +stall)
 //   +seed=N       of these
-//   +limit=N      most cycles; 0 for any number (default)
+//   +images=N     how often the image is run, one time behind the other (default 1)
+//   +limit=N      most cycles of one; 0 for any number (default)
 //   +trace=1      a line for each instruction: cycles and use of the array
 // Prints PASS, or FAIL with the first difference: instruction, channel, y, x, expected, got; or detection, field,
 // expected, got.
@@ -62,8 +64,8 @@ module dq_testbench;
 
   // ---- options and files
   string folder, vectors;
-  int stall, seed, trace, limit;
-  int desc_file, weight_file, param_file, table_file, head_file, checks_file, expected_file, found_file;
+  int stall, receiver, seed, trace, limit, images;
+  int desc_file, weight_file, param_file, table_file, head_file, checks_file, expected_file;
   int tables;
 
   function automatic int opened(input string path);
@@ -104,7 +106,7 @@ module dq_testbench;
   always_ff @(posedge clk) begin
     for (int k = 0; k < 9; k++) begin
       noise[k] <= rst ? 32'(seed * 7 + k + 1) * 32'd2654435761 | 32'd1 : shuffled(noise[k]);
-      waits[k] <= !rst && noise[k][30:0] % 100 < 31'(stall);
+      waits[k] <= !rst && noise[k][30:0] % 100 < 31'(k == 8 ? receiver : stall);
     end
   end
   function automatic logic [31:0] shuffled(input logic [31:0] word);
@@ -247,89 +249,37 @@ module dq_testbench;
   endtask
 
   // ---- what the head must have found
-  int detections, expected_detections, expected_left_out;
   longint program_cycles;
-  logic ended;
-  logic [127:0] expected_found;
+  int images_done, detections;
+  logic found_expected, found_ended, found_failed;
   assign found_ready = !waits[8];
-
-  task automatic load_found;
-    int file, read;
-    {detections, expected_detections, expected_left_out, found_file} = '0;
-    ended = 1'b0;
-    file = 0;
-    if (HEAD != 0) file = $fopen($sformatf("%0s/found.txt", vectors), "r");
-    if (file != 0) begin
-      read = $fscanf(file, "%d %d", expected_detections, expected_left_out);
-      $fclose(file);
-      found_file = opened($sformatf("%0s/found.mem", vectors));
-      if (read != 2) $display("FAIL found.txt has no two numbers");
-    end
-  endtask
-
-  task automatic detected;
-    int read;
-    if (ended || found_file == 0) begin
-      $display("FAIL detection %0d comes, and the %0s", detections, ended ? "end was before it" : "program has no head");
-      $finish;
-    end else if (found_end) begin
-      ended = 1'b1;
-      if (detections != expected_detections) begin
-        $display("FAIL detections expected %0d got %0d", expected_detections, detections);
-        $finish;
-      end else if (found_left_out !== expected_left_out) begin
-        $display("FAIL candidates left out expected %0d got %0d", expected_left_out, found_left_out);
-        $finish;
-      end
-    end else begin
-      read = 0;
-      if (found_file != 0) read = $fscanf(found_file, "%h", expected_found);
-      if (read != 1) begin
-        $display("FAIL detections expected %0d got more", expected_detections);
-        $finish;
-      end
-      for (int field = 0; field < 8; field++) begin
-        if (!failed && found_word[16*field+:16] !== expected_found[16*field+:16]) begin
-          $display("FAIL detection %0d field %0s expected %0d got %0d", detections, field_name(field),
-                   shown(field, expected_found), shown(field, found_word));
-          $finish;
-          failed = 1;
-        end
-      end
-      detections = detections + 1;
-    end
-  endtask
-
-  function automatic string field_name(input int field);
-    case (field)
-      0: field_name = "x1";
-      1: field_name = "y1";
-      2: field_name = "x2";
-      3: field_name = "y2";
-      4: field_name = "class";
-      5: field_name = "score";
-      6: field_name = "code";
-      default: field_name = "zero";
-    endcase
-  endfunction
-
-  // Corners and codes have a sign.
-  function automatic int shown(input int field, input logic [127:0] word);
-    logic [15:0] bits;
-    bits  = word[16*field+:16];
-    shown = field < 4 || field == 6 ? int'($signed(bits)) : int'({16'd0, bits});
-  endfunction
+  dq_found_check found_check (
+      .*
+  );
 
   initial begin
     if (!$value$plusargs("mem=%s", folder)) folder = "mem";
     if (!$value$plusargs("vectors=%s", vectors)) vectors = "tb/vectors";
     if (!$value$plusargs("stall=%d", stall)) stall = 0;
+    if (!$value$plusargs("receiver=%d", receiver)) receiver = stall;
     if (!$value$plusargs("seed=%d", seed)) seed = 1;
     if (!$value$plusargs("trace=%d", trace)) trace = 0;
     if (!$value$plusargs("limit=%d", limit)) limit = 0;
+    if (!$value$plusargs("images=%d", images)) images = 1;
     spoil();
-    load_images();
-    load_found();
+    for (int image = 0; image < images; image++) begin
+      load_images();
+      open_all();
+      repeat (4) @(negedge clk);
+      rst = 1'b0;
+      @(negedge clk) start = 1'b1;
+      @(negedge clk) start = 1'b0;
+      while (images_done == image) @(negedge clk);
+      close_all();
+    end
+  end
+
+  task automatic open_all;
     head_file = 0;
     if (HEAD != 0) head_file = opened($sformatf("%0s/head.mem", folder));
     desc_file = opened($sformatf("%0s/desc.mem", folder));
@@ -341,15 +291,21 @@ module dq_testbench;
     tables = 0;
     instruction = 0;
     all_macs = 0;
-    repeat (4) @(negedge clk);
-    rst = 1'b0;
-    @(negedge clk) start = 1'b1;
-    @(negedge clk) start = 1'b0;
-  end
+  endtask
+
+  task automatic close_all;
+    if (HEAD != 0) $fclose(head_file);
+    $fclose(desc_file);
+    $fclose(weight_file);
+    $fclose(param_file);
+    $fclose(checks_file);
+    $fclose(expected_file);
+  endtask
 
   always @(posedge clk) begin
-    if (rst) begin
-      cycles = 0;
+    if (rst) images_done = 0;
+    if (rst || start) begin
+      cycles = rst ? 0 : 2;  // counted from two cycles before the start, where the reset of the first image ends
       program_cycles = 0;
       begun = 0;
       worked = 0;
@@ -366,15 +322,19 @@ module dq_testbench;
                  instruction, cycles, 100.0 * real'(all_macs) / (real'(cycles) * ICP * OCP),
                  100.0 * real'(worked) / real'(cycles));
       end
-      if (found_valid && found_ready) detected();
       if (finished) begin
-        if (found_file != 0) begin
+        if (found_ended) begin
           $display("head: %0d cycles, %0d detections, %0d candidates left out", cycles - program_cycles, detections,
                    found_left_out);
         end
-        if (found_file != 0 && !ended) $display("FAIL detections expected %0d and an end, got none", expected_detections);
-        else if (!failed) $display("PASS");
-        $finish;
+        images_done = images_done + 1;
+        if (found_expected && !found_ended) begin
+          $display("FAIL the head gives no end of its detections");
+          $finish;
+        end else if (!failed && !found_failed && images_done == images) begin
+          $display("PASS");
+          $finish;
+        end
       end
       if (limit != 0 && cycles > longint'(limit)) begin
         $display("FAIL the program has not ended after %0d cycles, in instruction %0d", cycles, instruction);

@@ -4,7 +4,7 @@ SEED ?= 1
 TRACE ?= 0
 TOP := dq_testbench
 RTL := rtl/dq_config.sv $(sort $(filter-out rtl/dq_config.sv,$(wildcard rtl/*.sv)))
-BENCH := tb/dq_testbench.sv
+BENCH := tb/dq_found_check.sv tb/dq_testbench.sv
 RUN := +mem=mem +vectors=tb/vectors +stall=$(STALL) +seed=$(SEED) +trace=$(TRACE)
 
 .DEFAULT_GOAL := verilator
