@@ -107,7 +107,10 @@ class IntegerDetector:
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Outputs by name for inputs by name, both real; `family` reads them."""
-        codes = self.codes(feeds)
+        return self.behind(self.codes(feeds), feeds)
+
+    def behind(self, codes: Mapping[str, CodeArray], feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """What stands behind the network, on the codes that it has given, wherever it was run."""
         if self.head is None:
             return self._decoding.run(self.network, codes, feeds)
         if self.options.nms == "float":

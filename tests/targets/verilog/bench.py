@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from detquant.targets.verilog.cycles import cycles_of
 from detquant.targets.verilog.engine import Engine
 from detquant.targets.verilog.export import hardware_files
 from detquant.targets.verilog.lowering import lower
@@ -44,4 +45,7 @@ def run(simulator, built, net, array, folder, image=None, **options):
     files = hardware_files(program, graph, net.images(image), ["mem"])
     needed = {path: content for path, content in files.items() if path.startswith(("mem/", "tb/vectors/"))}
     written(needed, folder)
-    return simulator.run(built, {"mem": folder / "mem", "vectors": folder / "tb/vectors", **options})
+    outcome = simulator.run(built, {"mem": folder / "mem", "vectors": folder / "tb/vectors", **options})
+    if outcome.passed and not options.get("stall"):
+        assert outcome.cycles == cycles_of(program).total  # nothing of it depends on the image
+    return outcome

@@ -75,14 +75,23 @@ def rows_beside_rows():
     return net
 
 
+def tables_of_channels():
+    net = Net((1, 4, 4, 4))
+    net.table(net.conv("image", 3))
+    one = net.operators[-1]
+    net.operators[-1] = replace(one, entries=np.stack([one.entries] * 3), axis=1)
+    return net
+
+
 REFUSED = {
     transposed_convolution: "Convolution 'n_t0' has no instruction.*a transposed convolution",
     wide_weights: "reach from -4.. to 4.*quantise weights symmetrically, in 2 to 8 bits",
-    blend: "Blend 'n_t0' has no instruction.*there is none for it.*Let it run behind the network, replace it",
+    blend: "Blend 'n_t0' has no instruction.*export the model with Resize by 'nearest'.*Let it run behind the network",
     transposed: "it reads 't0' of shape .*in an order that",
     enlarged_by_three: "it reads 't0' of shape .*in an order that",
     uneven_means: "windows at its border hold fewer pixels; let padding count",
     sixteen_bits: "it gives codes of 16 bits, and the engine has 8",
+    tables_of_channels: "Table 'n_t1' has no instruction.*train with LeakyReLU",
     rows_beside_rows: r"it joins along axis 2 of \[1, 4, 8, 4\]",
 }
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from detquant.numerics import USUAL_OPS, Capability, up_to_eight_bits
 
+BESIDES = ("Mul", "Sigmoid", "HardSigmoid", "HardSwish", "Sub", "Pad", "Tanh", "Mish", "PRelu")
 CAPABILITY = Capability(
     name="verilog",
-    kernels=up_to_eight_bits([*USUAL_OPS, "Mul", "Sigmoid", "HardSigmoid", "HardSwish", "Sub"]),
+    kernels=up_to_eight_bits([*USUAL_OPS, *BESIDES]),
     stored_bits=2,
     any_width=True,
     fused=frozenset({"Relu", "Clip", "LeakyRelu"}),

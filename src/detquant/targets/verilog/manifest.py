@@ -9,6 +9,7 @@ from typing import Any
 from detquant.integer.graph import IntegerGraph
 from detquant.integer.head.corners import PIXEL_BITS
 from detquant.integer.head.scores import SCORE_BITS
+from detquant.targets.verilog.cycles import cycles_of
 from detquant.targets.verilog.head import StoredHead
 from detquant.targets.verilog.maps import View
 from detquant.targets.verilog.memories.head import settings_of
@@ -27,6 +28,7 @@ def manifest(program: Program, graph: IntegerGraph, contents: Mapping[str, bytes
         graph: the network that it is of.
         contents: all other files of the folder, by path.
     """
+    cycles = cycles_of(program)
     return {
         "format": FORMAT,
         "arithmetic": ARITHMETIC,
@@ -47,7 +49,12 @@ def manifest(program: Program, graph: IntegerGraph, contents: Mapping[str, bytes
         "head": None if program.head is None else _head(program.head),
         "left_to_the_host": list(program.host),
         "macs": sum(one.macs for one in program.instructions),
-        "instructions": [_instruction(number, one) for number, one in enumerate(program.instructions)],
+        "cycles": cycles.total,
+        "use_of_the_array": round(cycles.use, 2),
+        "instructions": [
+            {**_instruction(number, one), "cycles": taken}
+            for number, (one, taken) in enumerate(zip(program.instructions, cycles.each, strict=True))
+        ],
         "sha256": {path: hashlib.sha256(content).hexdigest() for path, content in sorted(contents.items())},
     }
 

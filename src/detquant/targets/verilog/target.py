@@ -24,6 +24,7 @@ from detquant.integer.head import HeadOptions
 from detquant.integer.operators import Convolution, Matrix
 from detquant.targets._base import Arrays, Artefact, Runner, Target
 from detquant.targets.verilog.capability import CAPABILITY
+from detquant.targets.verilog.cycles import cycles_of
 from detquant.targets.verilog.engine import Array
 from detquant.targets.verilog.export import CONFIG, USUAL_FORMATS, hardware_files
 from detquant.targets.verilog.lowering import lower
@@ -45,7 +46,14 @@ NARROWER = (
     "{narrow} of {layers} layers have weights of fewer bits than the array's {bits}, and take {bits} in its memory as "
     "all do: --bits {fewest} gives each layer {fewest}."
 )
-TAKES = "The engine has {icp}x{ocp} multipliers of {bits}-bit weights and {lanes} lanes of requantisation."
+TAKES = (
+    "The engine has {icp}x{ocp} multipliers of {bits}-bit weights and {lanes} lanes of requantisation. The network takes "
+    "{cycles:,} cycles, {ms:.1f} ms at {mhz} MHz, and uses {use:.1f} % of the multipliers, where memory keeps up{head}; the "
+    "latency here is that of ONNX Runtime, which computes the same."
+)
+HEAD = ". What follows it comes on top, see  detquant verify"
+MHZ = 200
+"""Clock that times are told for."""
 PROVE = (
     "The same whole numbers ran here, in ONNX Runtime. That the RTL gives them bit for bit is shown by  detquant "
     "verify FOLDER , or by  make  in the folder, which needs Verilator and no Python."
@@ -152,7 +160,18 @@ class Verilog(Target):
         files = hardware_files(
             built.program, network, image_codes(network.images, image), [*USUAL_FORMATS, *self.formats]
         )
-        told = TAKES.format(icp=self.array.icp, ocp=self.array.ocp, bits=engine.weight, lanes=self.array.lanes)
+        cycles = cycles_of(built.program)
+        told = TAKES.format(
+            icp=self.array.icp,
+            ocp=self.array.ocp,
+            bits=engine.weight,
+            lanes=self.array.lanes,
+            cycles=cycles.total,
+            ms=cycles.total / MHZ / 1000,
+            mhz=MHZ,
+            use=cycles.use,
+            head=HEAD if built.program.head is not None else "",
+        )
         widths = [one.weight_bits for one in network.operators if isinstance(one, (Convolution, Matrix))]
         narrow, fewest = sum(one < engine.weight for one in widths), min(widths, default=engine.weight)
         wide = [NARROWER.format(narrow=narrow, layers=len(widths), bits=engine.weight, fewest=fewest)] * bool(narrow)

@@ -115,7 +115,11 @@ class Draft:
             UnsupportedOperator: each channel has a table of its own, or it has more entries than the engine's.
         """
         if made.axis is not None:
-            raise refused(made, "each channel has a table of its own, and the engine has one for all channels")
+            raise refused(
+                made,
+                "each channel has a table of its own (PReLU, or a constant for each channel), and the engine has one "
+                "for all channels: train with LeakyReLU, or fold the constants into the layer before",
+            )
         depth, first = 1 << self.log_entries, made.first - self.offset(source)
         places = np.clip(np.arange(depth) - depth // 2 - first, 0, len(made.entries) - 1)
         return (made.entries[places] - self.offset(made.output)).astype(np.int8)

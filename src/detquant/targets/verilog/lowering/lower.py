@@ -12,6 +12,7 @@ from detquant.errors import UnsupportedOperator
 from detquant.integer.graph import IntegerGraph
 from detquant.integer.head import IntegerHead
 from detquant.integer.operators import (
+    Blend,
     Concat,
     Convolution,
     IntegerOperator,
@@ -47,7 +48,11 @@ COMPUTING: Mapping[type[IntegerOperator], Lower] = {
     Table: elementwise.look_up,
 }
 MOVING: Mapping[type[IntegerOperator], Lower] = {Concat: moves.concat, Move: moves.move}
-
+WITHOUT: Mapping[type[IntegerOperator], str] = {
+    Blend: "it mixes neighbouring pixels (Resize by 'linear' or 'cubic'), and the engine only repeats them, by powers "
+    "of two: export the model with Resize by 'nearest'"
+}
+"""Why there is none for an operator of the integer model."""
 
 USUAL = Array()
 
@@ -153,7 +158,7 @@ def _table_behind(draft: Draft, operator: IntegerOperator, heads: list[str]) -> 
 def _lower_one(draft: Draft, operator: IntegerOperator, table: Table | None) -> None:
     build = {**COMPUTING, **MOVING}.get(type(operator))
     if build is None:
-        raise refused(operator, "there is none for it")
+        raise refused(operator, WITHOUT.get(type(operator), "there is none for it"))
     for one in [operator] if table is None else [operator, table]:
         bits = draft.graph.grids[one.output].qtype.bits
         most = MOST_TABLE_BITS if one is operator and table is not None else CODE_BITS

@@ -1,6 +1,7 @@
 """Vectors: what each instruction must leave in memory, from the integer model, for the test bench.
 
 * ``images.txt``: base and words of each word-aligned part of the images; ``image.mem``: the words.
+* ``heads.txt``: base and words of each map in which results lie, for the test bench's ``+dump``.
 * ``checks.txt``: for each instruction a line "name base groups height width macs", and for each of its groups a line
   with the channel of each lane, -1 for lanes that nobody reads.
 * ``expected.mem``: the words of all these groups, in the same order.
@@ -18,7 +19,7 @@ from detquant.integer.graph import IntegerGraph
 from detquant.integer.operators import CodeArray
 from detquant.numerics.arrays import Ints
 from detquant.targets.verilog.folding import folded_codes
-from detquant.targets.verilog.maps import CODE_BITS, View
+from detquant.targets.verilog.maps import CODE_BITS, StoredMap, View
 from detquant.targets.verilog.memories.files import mem
 from detquant.targets.verilog.memories.rows import Memory, packed
 from detquant.targets.verilog.program import Instruction, Program
@@ -37,6 +38,7 @@ def vectors(program: Program, graph: IntegerGraph, images: Mapping[str, CodeArra
         images: codes of the images by name.
     """
     found = all_codes(program, graph, images)
+    given = {name: found[name] for name in program.images}
     lines, expected = [], []
     for one in program.instructions:
         groups = one.channels.reshape(-1, program.engine.array.icp)
@@ -46,14 +48,30 @@ def vectors(program: Program, graph: IntegerGraph, images: Mapping[str, CodeArra
         lines += [" ".join(map(str, group)) for group in groups]
         words = _words(one, found[one.gives] - program.offsets[one.gives], program.engine.array.icp)
         expected.append(_mem("expected", words))
-    told, pictures = _images(program, graph, found)
     return {
         "checks.txt": ("\n".join(lines) + "\n").encode(),
         "expected.mem": b"".join(expected),
-        "images.txt": told,
-        "image.mem": _mem("image", pictures),
+        **image_vectors(program, graph, given),
         **({} if program.head is None else found_vectors(program.head, found)),
     }
+
+
+def image_vectors(program: Program, graph: IntegerGraph, images: Mapping[str, CodeArray]) -> dict[str, bytes]:
+    """The files that an image needs which is run and not compared (``+check=0``), by name.
+
+    Args:
+        program: the program.
+        graph: the network that it is of.
+        images: codes of the images by name.
+    """
+    told, pictures = _images(program, graph, images)
+    heads = "".join(f"{one.base} {one.words}\n" for one in head_maps(program))
+    return {"images.txt": told, "image.mem": _mem("image", pictures), "heads.txt": heads.encode()}
+
+
+def head_maps(program: Program) -> list[StoredMap]:
+    """The maps in which results lie, each once, in the order in which they are dumped."""
+    return list(dict.fromkeys(place.stored for view in program.heads.values() for place in view.channels))
 
 
 def all_codes(program: Program, graph: IntegerGraph, images: Mapping[str, CodeArray]) -> dict[str, CodeArray]:

@@ -32,10 +32,18 @@ lint:
 	verilator --lint-only -Wall --top-module dq_detector -GHEAD=0 $(filter-out rtl/dq_config.sv,$(RTL))
 	verilator --lint-only -Wall --top-module dq_detector -GHEAD=1 $(filter-out rtl/dq_config.sv,$(RTL))
 
-# cells of a small array; larger ones want hours and memory
+# cells of an array, `make yosys FAMILY=xilinx SIZE=4`; larger ones want hours and memory
+FAMILY ?= xilinx
+SIZE ?= 4
+ifeq ($(filter $(FAMILY),ecp5 ice40 xilinx),)
+$(error FAMILY is '$(FAMILY)': expected ecp5, ice40 or xilinx)
+endif
 yosys:
+	mkdir -p build
 	ulimit -v 8000000; timeout 1800 yosys -q -p "read_verilog -sv $(filter-out rtl/dq_config.sv,$(RTL)); \
-	hierarchy -top dq_engine -chparam ICP 4 -chparam OCP 4 -chparam LANES 4; synth_xilinx -flatten; tee -o build/cells stat"
+	hierarchy -top dq_engine -chparam ICP $(SIZE) -chparam OCP $(SIZE) -chparam LANES $(SIZE); \
+	synth_$(FAMILY) $(if $(filter xilinx,$(FAMILY)),-flatten); tee -o build/cells stat"
+	cat build/cells
 
 clean:
 	rm -rf build
