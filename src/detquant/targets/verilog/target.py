@@ -47,11 +47,12 @@ NARROWER = (
     "all do: --bits {fewest} gives each layer {fewest}."
 )
 TAKES = (
-    "The engine has {icp}x{ocp} multipliers of {bits}-bit weights and {lanes} lanes of requantisation. The network takes "
-    "{cycles:,} cycles, {ms:.1f} ms at {mhz} MHz, and uses {use:.1f} % of the multipliers, where memory keeps up{head}; the "
-    "latency here is that of ONNX Runtime, which computes the same."
+    "The engine has {icp}x{ocp} multipliers of {bits}-bit weights and {lanes} lanes of requantisation. The network "
+    "takes {cycles:,} cycles, {ms:.1f} ms at {mhz} MHz, and uses {use:.1f} % of the multipliers, "
+    "where memory keeps up{head}. "
+    "Latencies here are those of ONNX Runtime, which computes the same."
 )
-HEAD = ". What follows it comes on top, see  detquant verify"
+HEAD = "; what follows it comes on top"
 MHZ = 200
 """Clock that times are told for."""
 PROVE = (
