@@ -131,6 +131,13 @@ def test_sizes_without_room_in_a_descriptor_are_refused():
         memories(lower(net.graph(), SMALL))
 
 
+def test_maps_beyond_the_width_of_addresses_are_refused():
+    net = Net((1, 1, 60000, 60000))
+    net.conv("image", 1)
+    with pytest.raises(TargetError, match=r"maps take 7200000000 words .* addresses 4294967296 \(32 bits\): .*smaller"):
+        lower(net.graph(), SMALL)
+
+
 @pytest.mark.parametrize("sizes", [{"icp": 3}, {"ocp": 0}, {"ocp": 128}, {"icp": 4, "lanes": 8}])
 def test_arrays_that_cannot_be_are_refused(sizes):
     with pytest.raises(OptionError, match=r"power of two|lanes of requantisation"):

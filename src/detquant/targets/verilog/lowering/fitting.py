@@ -6,12 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from detquant.errors import TargetError
 from detquant.targets.verilog.engine import Array, Engine
 from detquant.targets.verilog.head import HeadSizes
 from detquant.targets.verilog.program import Instruction
 
 LEAST_ACCUMULATOR = 16
 LEAST_TILES = 4
+WIDEST_ADDRESS = 32
+"""Of a word of maps, in descriptors and ports."""
 
 
 def fitted(
@@ -22,7 +25,11 @@ def fitted(
     least: Engine | None,
     head: HeadSizes | None = None,
 ) -> Engine:
-    """The smallest engine that runs these instructions, or ``least`` where that is larger."""
+    """The smallest engine that runs these instructions, or ``least`` where that is larger.
+
+    Raises:
+        TargetError: the maps have no room in the memory that the engine can address.
+    """
     weighted = [one.weighted for one in instructions if one.weighted is not None]
     weight = max([2, *(_signed_bits(one.tiles) for one in weighted)])
     factors = [int(one.multiplier.max()) for one in weighted]
@@ -30,13 +37,19 @@ def fitted(
     sums = [one.reach for one in weighted] + [_sum_without_weights(one) for one in instructions]
     least_bits = [array.icp.bit_length(), 1]
     tile = max([1, *(one.tiles.shape[1] for one in weighted)])
+    reached = max(words, *map(_reached, instructions))
+    if reached > 1 << WIDEST_ADDRESS:
+        raise TargetError(
+            f"The maps take {reached} words of {array.icp} codes, and the engine addresses {1 << WIDEST_ADDRESS} "
+            f"({WIDEST_ADDRESS} bits): give the network a smaller input, or the array more input channels (icp)."
+        )
     needed = Engine(
         array=array,
         weight=weight,
         accumulator=max([LEAST_ACCUMULATOR, *(int(one).bit_length() + 1 for one in sums)]),
         multiplier=max([2, *(one.bit_length() for one in factors)]),
         log_entries=log_entries,
-        address=max([2, *least_bits, (max(words, *map(_reached, instructions)) - 1).bit_length()]),
+        address=max([2, *least_bits, (reached - 1).bit_length()]),
         log_tiles=max(LEAST_TILES, (2 * tile - 1).bit_length()),
         segments=max(len(one.segments) for one in instructions),
         head=head,
