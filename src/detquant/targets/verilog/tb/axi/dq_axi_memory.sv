@@ -82,16 +82,16 @@ module dq_axi_memory #(
           for (int b = 0; b < BYTES; b++) begin
             word[8*b+:8] = dq_axi_testbench.bytes[LOG_MEMORY'(from+64'(b))];
           end
-          answers[LOG_QUEUE'(asked)] = {fail_read ? 2'b10 : reaches(from) ? 2'b00 : 2'b11, k == 32'(arlen), word};
-          due[LOG_QUEUE'(asked)] = now + LATENCY;
+          answers[asked%(1<<LOG_QUEUE)] = {fail_read ? 2'b10 : reaches(from) ? 2'b00 : 2'b11, k == 32'(arlen), word};
+          due[asked%(1<<LOG_QUEUE)] = now + LATENCY;
           asked = asked + 1;
         end
       end
       if (!rvalid || rready) begin
         rvalid <= 1'b0;
-        if (asked != answered && !waits[1] && due[LOG_QUEUE'(answered)] <= now) begin
+        if (asked != answered && !waits[1] && due[answered%(1<<LOG_QUEUE)] <= now) begin
           rvalid <= 1'b1;
-          {rresp, rlast, rdata} <= answers[LOG_QUEUE'(answered)];
+          {rresp, rlast, rdata} <= answers[answered%(1<<LOG_QUEUE)];
           answered = answered + 1;
         end
       end
@@ -130,7 +130,7 @@ module dq_axi_memory #(
           fine = reaches(64'(places[written%16]));
           for (int k = 0; k <= 32'(lengths[written%16]); k++) begin
             for (int b = 0; b < BYTES; b++) begin
-              place = 64'(places[written%16]) + 64'(k * BYTES + b);
+              place = 64'(places[written%16]) + 64'(k * BYTES) + 64'(b);
               if (given[taken%256][WIDTH+b] && fine && !fail_write) begin
                 dq_axi_testbench.bytes[LOG_MEMORY'(place)] = given[taken%256][8*b+:8];
               end

@@ -88,7 +88,7 @@ module dq_axi_rules #(
       if (wvalid && wready) begin
         // dq_axi offers a burst's address no later than its data
         if (begun - ended < 1 && !awvalid) broken("data of a write without an address");
-        if (wlast != (beat == 32'(begun > ended ? lengths[ended%64] : awlen))) broken("WLAST in the wrong place");
+        if (wlast != (beat == (begun > ended ? 32'(lengths[ended%64]) : 32'(awlen)))) broken("WLAST in the wrong place");
         beat = wlast ? 0 : beat + 1;
         if (wlast) ended = ended + 1;
       end
