@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from detquant.errors import TargetError
 from detquant.integer.graph import IntegerGraph
 from detquant.integer.operators import CodeArray
-from detquant.targets.verilog.maps import View
+from detquant.targets.verilog.maps import StoredMap, View
 from detquant.targets.verilog.program import Program
 from detquant.targets.verilog.proof.vectors import head_maps
 
@@ -49,7 +51,7 @@ def dumped_codes(program: Program, graph: IntegerGraph, dump: str) -> dict[str, 
     return {name: found[name] for name in graph.outputs}
 
 
-def _tensor(view: View, stored: dict[object, np.ndarray[tuple[int, ...], np.dtype[np.int8]]]) -> CodeArray:
+def _tensor(view: View, stored: Mapping[StoredMap, CodeArray]) -> CodeArray:
     """The stored codes of a view, enlarged where its channels are."""
     channels = [stored[place.stored][place.slot] for place in view.channels]
     shifts = [place.shift for place in view.channels]
