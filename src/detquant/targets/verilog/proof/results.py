@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 
 from detquant.errors import TargetError
 from detquant.integer.graph import IntegerGraph
@@ -52,7 +51,7 @@ def dumped_codes(program: Program, graph: IntegerGraph, dump: str) -> dict[str, 
     return {name: found[name] for name in graph.outputs}
 
 
-def _tensor(view: View, stored: Mapping[StoredMap, npt.NDArray[np.int8]]) -> CodeArray:
+def _tensor(view: View, stored: Mapping[StoredMap, CodeArray]) -> CodeArray:
     """The stored codes of a view, enlarged where its channels are."""
     channels = [stored[place.stored][place.slot] for place in view.channels]
     shifts = [place.shift for place in view.channels]
