@@ -40,7 +40,7 @@ module dq_axi_memory #(
 );
   localparam int BYTES = WIDTH / 8;
   localparam int LOG_QUEUE = 10;  // beats on their way
-  localparam int LATENCY = 6;
+  localparam int LATENCY = 6, ANSWER = 24;  // least cycles until a read, a write is answered
 
   // ---- chance: a generator of its own for each channel (xorshift)
   logic [31:0] noise[0:4];
@@ -101,6 +101,7 @@ module dq_axi_memory #(
   // ---- writes: they happen when they are answered
   logic [ADDRESS-1:0] places[0:15];
   logic [7:0] lengths[0:15];
+  int answerable[0:15];
   logic [WIDTH*9/8-1:0] given[0:255];  // strobes, data
   int addressed, filled, written, taken;  // bursts; beats, bursts and beats that are done
   logic [63:0] place;
@@ -118,6 +119,7 @@ module dq_axi_memory #(
       if (awvalid && awready) begin
         places[addressed%16] = awaddr;
         lengths[addressed%16] = awlen;
+        answerable[addressed%16] = now + ANSWER;
         addressed = addressed + 1;
       end
       if (wvalid && wready) begin
@@ -126,7 +128,8 @@ module dq_axi_memory #(
       end
       if (!bvalid || bready) begin
         bvalid <= 1'b0;
-        if (addressed != written && filled - taken > 32'(lengths[written%16]) && !waits[4]) begin
+        if (addressed != written && filled - taken > 32'(lengths[written%16]) && !waits[4] &&
+            answerable[written%16] <= now) begin
           fine = reaches(64'(places[written%16]));
           for (int k = 0; k <= 32'(lengths[written%16]); k++) begin
             for (int b = 0; b < BYTES; b++) begin

@@ -545,6 +545,9 @@ module dq_axi_testbench;
       put(CONTROL, 32'd1);
     end
     wait_for_interrupt();
+    if (maps_port.addressed != maps_port.written || data_port.addressed != data_port.written) begin
+      fail("the end is told before all is written");
+    end
     expect_register(ERRORS, 32'd0, "behind a run");
     expect_register(STATUS, 32'd1 << STATUS_FINISHED_AT, "behind a run");
     expect_register(INTERRUPTS, pixels != 0 ? 32'd5 : 32'd1, "behind a run");
@@ -616,7 +619,7 @@ module dq_axi_testbench;
     read_register(PARAMS_BYTES, 2'b00);
     value = got;
     put(PARAMS_BYTES, 32'd0);
-    put(PATIENCE, 32'd3000);
+    put(PATIENCE, 32'd600);
     put(CONTROL, 32'd1);
     expect_error(ERRORS_STILL_AT, "without parameters");
     put(PARAMS_BYTES, value);
