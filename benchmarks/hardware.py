@@ -39,8 +39,7 @@ from detquant.pipeline.detector import Detector
 from detquant.pipeline.evaluate import run_over
 from detquant.pipeline.job import Job
 from detquant.recipes import load_recipe
-from detquant.targets.openvino import OpenVino
-from detquant.targets.verilog.capability import CAPABILITY
+from detquant.targets import load_target
 from detquant.targets.verilog.cycles import cycles_of
 from detquant.targets.verilog.engine import Array
 from detquant.targets.verilog.export import hardware_files
@@ -58,19 +57,12 @@ AP_HEADER = ("network", "images", "{measure}", "s an image")
 app = App(name="hardware", help="Runs networks on the engine's RTL and prints Markdown tables.")
 
 
-class OnTheEngine(OpenVino):
-    """The engine as a place to quantise for."""
-
-    name = "verilog"
-    capability = CAPABILITY
-
-
 def quantised(detector: Detector, dataset: Dataset, recipe: str, calib: int) -> ir.Model:
     """The QDQ graph of a recipe, heads in integers too."""
     wish = load_recipe(recipe)
     steps = tuple(step for step in wish.steps if step.name not in FALL_BACK)
     wish = replace(wish, head="int", steps=steps)
-    job = Job(detector=detector, dataset=dataset, recipe=wish, target=OnTheEngine(), calib=calib)
+    job = Job(detector=detector, dataset=dataset, recipe=wish, target=load_target("verilog"), calib=calib)
     return job.run().model.qdq()
 
 

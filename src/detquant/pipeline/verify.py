@@ -24,8 +24,10 @@ class Verified:
         simulator: that ran it.
         passed: whether each map, and each detection, is the integer model's, bit for bit.
         verdict: PASS, or FAIL with the first difference.
-        cycles: clock cycles for the image; None where it did not come to the end.
+        cycles: clock cycles of the network for the image; None where it did not come to the end.
         use: of the array, per cent.
+        head_cycles: clock cycles of the head behind it; None where there is none.
+        detections: how many it has found; None likewise.
         said: all lines of the test bench.
     """
 
@@ -35,6 +37,8 @@ class Verified:
     verdict: str
     cycles: int | None
     use: float | None
+    head_cycles: int | None
+    detections: int | None
     said: tuple[str, ...]
 
     def figures(self) -> dict[str, Any]:
@@ -46,6 +50,8 @@ class Verified:
             "verdict": self.verdict,
             "cycles": self.cycles,
             "use_percent": self.use,
+            "head_cycles": self.head_cycles,
+            "detections": self.detections,
             "said": list(self.said),
         }
 
@@ -87,5 +93,7 @@ def verify(folder: str | os.PathLike[str], options: VerifyOptions) -> Verified:
         verdict=found.verdict,
         cycles=found.cycles,
         use=found.use,
+        head_cycles=found.head_cycles,
+        detections=found.detections,
         said=found.said,
     )

@@ -21,6 +21,8 @@ def proof(figures: Figures) -> Sheet:
         ("verdict", figures["verdict"]),
         *([("clock cycles", f"{figures['cycles']:,}")] if figures["cycles"] is not None else []),
         *([("use of the array", f"{figures['use_percent']:.1f} %")] if figures["use_percent"] is not None else []),
+        *([("clock cycles of the head", f"{figures['head_cycles']:,}")] if figures["head_cycles"] is not None else []),
+        *([("detections", str(figures["detections"]))] if figures["detections"] is not None else []),
     ]
     return Sheet(f"{figures['folder']} in {figures['simulator']}", ("", ""), rows, False)
 

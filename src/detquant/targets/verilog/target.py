@@ -159,7 +159,11 @@ class Verilog(Target):
         built = self.build(_model(artefact))
         network, engine = built.detector.network, built.program.engine
         files = hardware_files(
-            built.program, network, image_codes(network.images, image), [*USUAL_FORMATS, *self.formats]
+            built.program,
+            network,
+            image_codes(network.images, image),
+            [*USUAL_FORMATS, *self.formats],
+            family.form,
         )
         cycles = cycles_of(built.program)
         told = TAKES.format(
