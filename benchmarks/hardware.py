@@ -6,7 +6,8 @@
 
 `table` proves each network in Verilator, every map of every instruction, on one image; what the engine has no
 instruction for is a sentence in its row. `ap` builds one simulator, runs it on each image, reads the last maps back
-from its memory and decodes them as the integer model does; both are measured side by side, and all maps must be equal.
+from its memory and decodes them as the integer model does. Both are measured side by side; all maps must be equal, and
+all detections of the head in hardware.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from detquant.errors import DetquantError, TargetError
 from detquant.graph.values import static_shape
 from detquant.integer.detector import IntegerDetector
 from detquant.integer.graph import IntegerGraph, image_codes
-from detquant.integer.head import HeadOptions
+from detquant.integer.head import HeadOptions, IntegerHead
 from detquant.integer.model import IntegerModel
 from detquant.integer.operators import CodeArray
 from detquant.numerics.arrays import Array as Real
@@ -45,6 +46,7 @@ from detquant.targets.verilog.engine import Array
 from detquant.targets.verilog.export import hardware_files
 from detquant.targets.verilog.lowering import lower
 from detquant.targets.verilog.program import Program
+from detquant.targets.verilog.proof.found import found_vectors
 from detquant.targets.verilog.proof.results import dumped_codes
 from detquant.targets.verilog.proof.simulators import Verilator
 from detquant.targets.verilog.proof.vectors import image_vectors
@@ -83,26 +85,40 @@ class Simulated:
     built: Path
 
     @classmethod
-    def of(cls, graph: IntegerGraph, array: Array, image: Mapping[str, CodeArray], folder: Path) -> Simulated:
+    def of(
+        cls,
+        graph: IntegerGraph,
+        array: Array,
+        image: Mapping[str, CodeArray],
+        folder: Path,
+        head: IntegerHead | None = None,
+    ) -> Simulated:
         """Exports a network, with the vectors of an image, and builds its simulator."""
-        program = lower(graph, array)
+        program = lower(graph, array, head=head)
         files = hardware_files(program, graph, image, ["mem"])
         _write(files, folder)
         sources = sorted((path for path in files if path.endswith(".sv")), key=lambda path: "config" not in path)
         return cls(graph, program, folder, Verilator().build([folder / path for path in sources], folder / "build"))
 
-    def codes(self, image: Mapping[str, CodeArray]) -> dict[str, CodeArray]:
-        """The network's last codes for an image, by the RTL.
+    def codes(self, image: Mapping[str, CodeArray], expected: Mapping[str, CodeArray]) -> dict[str, CodeArray]:
+        """The network's last codes for an image, by the RTL; its detections are compared in the test bench.
+
+        Args:
+            image: codes of the image.
+            expected: the network's last codes, by the integer model.
 
         Raises:
-            TargetError: it does not come to its end.
+            TargetError: it does not come to its end, or a detection is not the integer model's.
         """
-        _write(image_vectors(self.program, self.graph, image), self.folder / "image")
+        vectors = image_vectors(self.program, self.graph, image)
+        if self.program.head is not None:
+            vectors |= found_vectors(self.program.head, expected)
+        _write(vectors, self.folder / "image")
         dump = self.folder / "dump"
         options = {"mem": self.folder / "mem", "vectors": self.folder / "image", "check": 0, "dump": dump}
         outcome = Verilator().run(self.built, options)
         if not outcome.passed:
-            raise TargetError(f"The RTL did not come to its end: {outcome.verdict}")
+            raise TargetError(f"The RTL does not give what the integer model does: {outcome.verdict}")
         return dumped_codes(self.program, self.graph, dump.read_text())
 
 
@@ -121,12 +137,13 @@ class InRtl:
     seconds: list[float] = field(default_factory=list)
 
     def run(self, feeds: Mapping[str, Real]) -> dict[str, Real]:
-        """What the detector gives."""
+        """What the detector gives; the RTL's detections are compared in its test bench."""
+        expected = self.detector.codes(feeds)
         began = time.perf_counter()
-        codes = self.simulated.codes(image_codes(self.simulated.graph.images, feeds))
+        codes = self.simulated.codes(image_codes(self.simulated.graph.images, feeds), expected)
         self.seconds.append(time.perf_counter() - began)
-        for name, expected in self.detector.codes(feeds).items():
-            if not np.array_equal(codes[name], expected):
+        for name, array in expected.items():
+            if not np.array_equal(codes[name], array):
                 raise TargetError(f"The RTL's map '{name}' is not the integer model's.")
         return self.detector.behind(codes, feeds)
 
@@ -229,7 +246,9 @@ def ap(
     graph = detector.network
     with tempfile.TemporaryDirectory() as folder:
         shape = Array(icp=array, ocp=array, lanes=min(8, array))
-        in_rtl = InRtl(detector, Simulated.of(graph, shape, _image(loaded, dataset, graph), Path(folder)))
+        in_rtl = InRtl(
+            detector, Simulated.of(graph, shape, _image(loaded, dataset, graph), Path(folder), detector.head)
+        )
         runners = {"RTL": in_rtl, "integer model": detector}
         sides = run_over(detector.family, runners, dataset, limit=limit).sides
     rows = []
