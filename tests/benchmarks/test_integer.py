@@ -24,5 +24,5 @@ def test_a_way_has_its_figures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_recipe_of_floats_is_refused() -> None:
-    with pytest.raises(DetquantError, match="integers"):
+    with pytest.raises(DetquantError, match="whole numbers"):
         list(rows_of("fp16", setting(), 60.0))

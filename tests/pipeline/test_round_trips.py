@@ -32,12 +32,15 @@ RUNS_ON = {
     **dict.fromkeys(("ort-qoperator", "tensorrt", "oak"), "ort"),
 }
 """Where a file is measured again, where that is not its own target."""
+ASKED = ("verilog",)
+"""Targets whose files are for another place too, so that theirs is asked for."""
 READ = ("model.onnx", "model.xml", "model.tflite", "model.pt2", "model.tar.xz")
 """Files that are a model each: what was measured of them is measured again."""
 NOT_READ = {"state_dict.pth": r"give 'model\.pt2'", "model.blob": "compiled for the MyriadX"}
 """Files that no program can read as a model, and what is said of them."""
 FIRST = ("model.xml", "model.tflite", "model.pt2", "model.tar.xz", "model.onnx")
-BELONG = ("model.bin", "decode.onnx", "model_edgetpu.tflite")
+HARDWARE = ("manifest.json", "ARITHMETIC.md", "Makefile", "rtl/dq_config.sv")
+BELONG = ("model.bin", "decode.onnx", "model_edgetpu.tflite", *HARDWARE)
 """Files that are a part of another one, or were made of it by a vendor's compiler."""
 
 
@@ -52,7 +55,7 @@ def in_float(scenes: Dataset) -> float:
 
 
 def ap_of(path: Path | str, scenes: Dataset, target: str = "ort") -> float:
-    found = evaluate(path, scenes, val_limit=IMAGES)
+    found = evaluate(path, scenes, target=target if target in ASKED else "auto", val_limit=IMAGES)
     assert found.target == target and isinstance(found.accuracy, Accuracy)
     return found.accuracy.figures()["ap"]
 

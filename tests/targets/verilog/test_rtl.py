@@ -18,7 +18,8 @@ def sources(tmp_path):
     for path, content in fixed_files("rtl").items():
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_bytes(content)
-    return [str(path) for path in sorted((tmp_path / "rtl").iterdir())]
+    around = ("dq_axi", "dq_addresses")  # the wrapper has tests of its own
+    return [str(path) for path in sorted((tmp_path / "rtl").iterdir()) if not path.name.startswith(around)]
 
 
 def lint(sources, **parameters):

@@ -279,7 +279,7 @@ module dq_axi_testbench;
   string folder, vectors, software, how, name;
   int next;  // first byte of memory that is free
   int bases[0:6];
-  int size;
+  int size;  // whether the file that was loaded last was there
 
   function automatic logic [LOG_MEMORY-1:0] at(input int place);
     at = place[LOG_MEMORY-1:0];
@@ -288,6 +288,7 @@ module dq_axi_testbench;
   task automatic load(input string path, input int must);
     int file, one;
     file = $fopen(path, "rb");
+    size = 32'(file != 0);  // Verilator sets the variable of a file to 0 as it is closed
     if (file == 0) begin
       if (must != 0) fail($sformatf("the file %0s cannot be read", path));
     end else begin
@@ -299,7 +300,6 @@ module dq_axi_testbench;
       end
       $fclose(file);
     end
-    size = file;
   endtask
 
   task automatic align;
