@@ -107,9 +107,10 @@ def test_own_files_go_where_the_zoos_would(project, square_model, square_data, t
 
 
 def test_the_vendors_compiler_has_its_turn(project, square_model, square_data, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(
-        Ort, "finish", lambda self, made, family, image: (Artefact({**made.files, "model.blob": b"blob"}), ("Flash it.",))
-    )
+    def flashed(self, made, family, image):
+        return Artefact({**made.files, "model.blob": b"blob"}), ("Flash it.",)
+
+    monkeypatch.setattr(Ort, "finish", flashed)
     given = ["--model", str(square_model), "--data", str(square_data()), "--val-limit", "2", "--runs", "1"]
     assert main(["workflow", str(project), *given, "--out", str(tmp_path / "out")]) == 0
     assert (tmp_path / "out/squares/w8a8/model.blob").read_bytes() == b"blob"
