@@ -288,7 +288,7 @@ module dq_axi_testbench;
   task automatic load(input string path, input int must);
     int file, one;
     file = $fopen(path, "rb");
-    size = 32'(file != 0);  // Verilator sets the variable of a file to 0 as it is closed
+    size = 32'(file != 0);  // not behind $fclose, which sets it to 0 in Verilator
     if (file == 0) begin
       if (must != 0) fail($sformatf("the file %0s cannot be read", path));
     end else begin
