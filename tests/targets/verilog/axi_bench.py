@@ -74,7 +74,7 @@ def built_in_icarus(folder, mutant=None):
 
 def said(command, folder, **options):
     """The lines of a run."""
-    places = {"mem": folder / "mem", "vectors": folder / "tb/vectors", "sw": folder / "sw", "limit": 8_000}
+    places = {"mem": folder / "mem", "vectors": folder / "tb/vectors", "sw": folder / "sw", "limit": 40_000}
     given = [f"+{key}={value}" for key, value in {**places, **options}.items()]
     try:
         done = subprocess.run([*command, *given], capture_output=True, text=True, timeout=600, check=False)
