@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -38,9 +38,7 @@ from detquant.integer.operators import CodeArray
 from detquant.numerics.arrays import Array as Real
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.evaluate import run_over
-from detquant.pipeline.job import Job
 from detquant.recipes import load_recipe
-from detquant.targets import load_target
 from detquant.targets.verilog.cycles import cycles_of
 from detquant.targets.verilog.engine import Array
 from detquant.targets.verilog.export import hardware_files
@@ -50,7 +48,7 @@ from detquant.targets.verilog.proof.found import found_vectors
 from detquant.targets.verilog.proof.results import dumped_codes
 from detquant.targets.verilog.proof.simulators import Verilator
 from detquant.targets.verilog.proof.vectors import image_vectors
-from integer import FALL_BACK
+from integer import Setting, in_integers
 
 HEADER = ("model", "input", "recipe", "array", "M MAC", "cycles", "use of the array, %", "Verilator s", "result")
 TEXTS = 4
@@ -61,11 +59,7 @@ app = App(name="hardware", help="Runs networks on the engine's RTL and prints Ma
 
 def quantised(detector: Detector, dataset: Dataset, recipe: str, calib: int) -> ir.Model:
     """The QDQ graph of a recipe, heads in integers too."""
-    wish = load_recipe(recipe)
-    steps = tuple(step for step in wish.steps if step.name not in FALL_BACK)
-    wish = replace(wish, head="int", steps=steps)
-    job = Job(detector=detector, dataset=dataset, recipe=wish, target=load_target("verilog"), calib=calib)
-    return job.run().model.qdq()
+    return in_integers(load_recipe(recipe), Setting(detector=detector, dataset=dataset, calib=calib, limit=None))
 
 
 @dataclass(slots=True)
@@ -97,8 +91,8 @@ class Simulated:
         program = lower(graph, array, head=head)
         files = hardware_files(program, graph, image, ["mem"])
         _write(files, folder)
-        sources = sorted((path for path in files if path.endswith(".sv")), key=lambda path: "config" not in path)
-        return cls(graph, program, folder, Verilator().build([folder / path for path in sources], folder / "build"))
+        sources = [folder / path for path in files if path.endswith(".sv")]
+        return cls(graph, program, folder, Verilator().build(sources, folder / "build"))
 
     def codes(self, image: Mapping[str, CodeArray], expected: Mapping[str, CodeArray]) -> dict[str, CodeArray]:
         """The network's last codes for an image, by the RTL; its detections are compared in the test bench.

@@ -40,7 +40,7 @@ def test_the_rtl_stands_in_for_the_integer_model_and_no_other_map_passes(detecto
     assert all(np.array_equal(found[name], expected) for name, expected in whole.run(feeds).items())
     other = dict.fromkeys(whole.network.outputs, np.zeros(1))
     with monkeypatch.context() as patch, pytest.raises(TargetError, match="is not the integer model's"):
-        patch.setattr(Simulated, "codes", lambda self, image: other)
+        patch.setattr(Simulated, "codes", lambda self, image, expected: other)
         in_rtl.run(feeds)
 
 

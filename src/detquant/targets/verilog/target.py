@@ -172,7 +172,7 @@ class Verilog(Target):
             bits=engine.weight,
             lanes=self.array.lanes,
             cycles=cycles.total,
-            ms=cycles.total / MHZ / 1000,
+            ms=cycles.milliseconds(MHZ),
             mhz=MHZ,
             use=cycles.use,
             head=HEAD if built.program.head is not None else "",

@@ -13,7 +13,7 @@ from pathlib import Path
 from detquant.errors import TargetError
 
 BUILD_SECONDS, RUN_SECONDS = 900, 3600
-TOP = "dq_testbench"
+TOP, PACKAGE = "dq_testbench", "_config.sv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,8 @@ class Simulator(ABC):
         """
         self.require()
         folder.mkdir(parents=True, exist_ok=True)
-        command = self.build_command([str(path.resolve()) for path in sources], folder)
+        ordered = sorted(sources, key=lambda path: not path.name.endswith(PACKAGE))  # before those who use it
+        command = self.build_command([str(path.resolve()) for path in ordered], folder)
         done = _run(command, BUILD_SECONDS)
         if done.returncode:
             said = (done.stderr + done.stdout).strip().splitlines()

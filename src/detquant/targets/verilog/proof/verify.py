@@ -40,7 +40,6 @@ def verify(folder: Path, simulator: str = "verilator", stall: int = 0, seed: int
     require_unchanged(folder, sums)
     made = SIMULATORS[simulator]()
     sources = sorted(path for path in sums if path.endswith(".sv"))
-    sources.sort(key=lambda path: not path.endswith("_config.sv"))  # the package comes before those who use it
     with tempfile.TemporaryDirectory() as build:
         built = made.build([folder / path for path in sources], Path(build))
         options = {"mem": folder / "mem", "vectors": folder / "tb/vectors", "stall": stall, "seed": seed}
