@@ -7,52 +7,22 @@ from pathlib import Path
 
 import pytest
 from bench import run_head, sources_in_order, written
+from detectors import ENGINE, built_once, network
 from heads import CASES, WAITS, case
 
-from detquant.calibration import Collector, calibrate
-from detquant.data import iter_images, open_dataset
-from detquant.integer.detector import IntegerDetector
-from detquant.integer.model import IntegerModel
-from detquant.numerics import quantize
-from detquant.pipeline.detector import load
-from detquant.recipes import load_recipe, plan
-from detquant.targets.verilog.capability import CAPABILITY
-from detquant.targets.verilog.engine import Array, Engine
 from detquant.targets.verilog.export import hardware_files
-from detquant.targets.verilog.head import HeadSizes
 from detquant.targets.verilog.lowering import lower
 from detquant.targets.verilog.proof.simulators import Verilator
 
 pytestmark = pytest.mark.skipif(shutil.which("verilator") is None, reason="Verilator is not installed")
-ENGINE = Engine(
-    array=Array(icp=8, ocp=8, lanes=4), weight=8, accumulator=32, multiplier=25, log_entries=10, address=17,
-    log_tiles=9, segments=8, head=HeadSizes(levels=3, bins=16, places=1024, kept=300, size=6, class_=5),
-)  # fmt: skip
 ASSETS = Path(__file__).resolve().parents[4] / "shared" / "assets"
 OTHERS = [*(("yolov8-pico", recipe) for recipe in ("w4a8", "w3a8", "w4a4")), ("resnet-pico", "w8a8")]
 
 
-def network(model, recipe, data="scenes", **options):
-    """The integer network of a model, its head, and codes of an image that it was not calibrated with."""
-    one = load(model, **options)
-    name, paths = one.family.input_name, open_dataset(data, 0).validation[:3]
-    *seen, unseen = ({name: one.family.preprocess(image)[0]} for _, image in iter_images(paths, []))
-    decided = plan(one.model, load_recipe(recipe), CAPABILITY, None, None)
-    collector = Collector(model=one.model, plan=decided, by_channel=())
-    statistics = collector.collect(lambda which: (seen[k] for k in which), len(seen))
-    qdq = calibrate(one.model, decided, statistics, CAPABILITY).qdq()
-    if one.family.name == "classifier":
-        graph, head = IntegerModel(qdq).network, None
-    else:
-        detector = IntegerDetector(qdq, one.family)
-        graph, head = detector.network, detector.head
-    return graph, head, {image.codes: quantize(unseen[name], image.grid) for name, image in graph.images.items()}
-
-
-@pytest.fixture(scope="module")
-def built():
-    """Where the test bench is kept that the first network builds for all of them."""
-    return []
+@pytest.fixture
+def built(tmp_path_factory):
+    """The test bench that all of these networks share."""
+    return built_once(tmp_path_factory)
 
 
 def simulated(built, factory, model, recipe):
@@ -64,23 +34,19 @@ def simulated(built, factory, model, recipe):
 
 
 def outcome_of(built, factory, files, stall):
-    """What the test bench says of a folder; it is built where nobody has yet."""
+    """What the test bench says of a folder."""
     folder = written(files, factory.mktemp("hw"))
-    if not built:
-        sources = sources_in_order([folder / path for path in files])
-        built.append(Verilator().build(sources, factory.mktemp("build")))
-    return Verilator().run(built[0], {"mem": folder / "mem", "vectors": folder / "tb/vectors", "stall": stall})
+    return Verilator().run(built, {"mem": folder / "mem", "vectors": folder / "tb/vectors", "stall": stall})
 
 
 def test_maps_and_detections_of_the_embedded_detector_and_of_heads_in_corners(built, tmp_path_factory):
-    """In one test, since all share one build."""
     outcome = simulated(built, tmp_path_factory, "yolov8-pico", "w8a8")
     assert outcome.passed, outcome.verdict
     assert outcome.detections is not None and outcome.detections > 20
     for name, facts in CASES.items():
         for stall, receiver in WAITS:
             folder, waits = tmp_path_factory.mktemp("head"), {"stall": stall, "receiver": receiver, "images": 2}
-            outcome = run_head(Verilator(), built[0], case(**facts), ENGINE, folder, seed=stall, **waits)
+            outcome = run_head(Verilator(), built, case(**facts), ENGINE, folder, seed=stall, **waits)
             assert outcome.passed, f"{name}, {waits}: {outcome.verdict}"
 
 
@@ -113,7 +79,10 @@ def test_maps_and_detections_of_yolov8n_on_a_photograph(tmp_path_factory):
     model, data = ASSETS / "weights/detect/yolov8n.pt", ASSETS / "coco/coco300.yaml"
     graph, head, images = network(model, "w8a8", data, imgsz=320)
     program = lower(graph, head=head)
-    outcome = outcome_of([], tmp_path_factory, hardware_files(program, graph, images, ["mem"]), 0)
+    files = hardware_files(program, graph, images, ["mem"])
+    folder = written(files, tmp_path_factory.mktemp("whole"))
+    own = Verilator().build(sources_in_order([folder / path for path in files]), folder / "build")
+    outcome = Verilator().run(own, {"mem": folder / "mem", "vectors": folder / "tb/vectors"})
     assert outcome.passed, outcome.verdict
     assert outcome.detections and outcome.use > 90
     assert outcome.head_cycles < 0.1 * outcome.cycles

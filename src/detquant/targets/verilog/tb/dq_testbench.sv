@@ -118,9 +118,13 @@ module dq_testbench;
   logic [31:0] noise[0:8];
   logic [8:0] waits;
   always_ff @(posedge clk) begin
-    for (int k = 0; k < 9; k++) begin
-      noise[k] <= rst ? 32'(seed * 7 + k + 1) * 32'd2654435761 | 32'd1 : shuffled(noise[k]);
-      waits[k] <= !rst && noise[k][30:0] % 100 < 31'(k == 8 ? receiver : stall);
+    if (stall == 0 && receiver == 0) begin
+      waits <= '0;
+    end else begin
+      for (int k = 0; k < 9; k++) begin
+        noise[k] <= rst ? 32'(seed * 7 + k + 1) * 32'd2654435761 | 32'd1 : shuffled(noise[k]);
+        waits[k] <= !rst && noise[k][30:0] % 100 < 31'(k == 8 ? receiver : stall);
+      end
     end
   end
   function automatic logic [31:0] shuffled(input logic [31:0] word);
