@@ -15,7 +15,7 @@ from detquant.graph.values import is_op
 from detquant.integer import operators
 from detquant.integer.draft import Widths
 from detquant.integer.in_ort.network import WRITERS, OrtNetwork
-from detquant.integer.operators import Convolution, IntegerOperator, Layer, Table
+from detquant.integer.operators import Blend, Convolution, IntegerOperator, Layer, Table
 from detquant.integer.reading import read
 from detquant.numerics import eight_bits, quantize
 from detquant.targets import load_target
@@ -87,6 +87,7 @@ CASES = {
     "Transpose, Reshape": [("Transpose", ["f"], ["t"], {"perm": [0, 1, 3, 2]}), ("Reshape", ["t", "flat"], ["g"], {})],
     "Resize nearest": [("Resize", ["f", "", "scales"], ["g"], {})],
     "Resize linear": [("Resize", ["f", "", "scales"], ["g"], {"mode": "linear"})],
+    "Resize linear, twice": [("Resize", ["f", "", "twice"], ["g"], {"mode": "linear"})],
     "Resize linear to a size": [("Resize", ["f", "", "", "uneven"], ["g"], {"mode": "linear"})],
 }
 WEIGHTS = {
@@ -115,6 +116,9 @@ WEIGHTS = {
     "sides": np.array([0, 0, 1, 2, 0, 0, 0, 1]),
     "flat": np.array([1, 8, 4, 16]),
     "scales": np.array([1, 1, 2, 3], np.float32),
+    "twice": np.array([1, 1, 2, 2], np.float32),
+    "by_four": np.array([1, 1, 4, 4], np.float32),
+    "half_size": np.array([1, 1, 0.5, 0.5], np.float32),
     "uneven": np.array([1, 8, 5, 13]),
 }
 
@@ -164,6 +168,27 @@ def test_each_is_exact_and_within_one_code_of_the_runtime(build, images, case):
     errors = off_by(qdq, unseen, by_quantizer(qdq, found))
     assert {name: most for name, (most, _) in errors.items() if most > 1} == {}
     assert np.mean([share for _, share in errors.values()]) < 0.02
+
+
+@pytest.mark.parametrize(("size", "half"), [(16, 0.5), (32, 0.5), (4, 0.5), (16, 0.0), (4, 0.0)])
+def test_pixels_are_mixed_with_one_rounding(build, images, size, half):
+    """Linear interpolation of the real numbers that codes stand for, in float64, is half a code away at most."""
+    mode = "pytorch_half_pixel" if half else "asymmetric"
+    attributes = {"mode": "linear", "coordinate_transformation_mode": mode}
+    model = net(build, [("Resize", ["f", "", {4: "half_size", 16: "twice", 32: "by_four"}[size]], ["g"], attributes)])
+    *seen, unseen = images(4, (1, 3, 8, 8))
+    graph, found = all_codes(quantised(model, seen, CAPABILITY).qdq(), unseen)
+    [blend] = [one for one in graph.operators if isinstance(one, Blend)]
+    assert np.array_equal(found[blend.output], run(blend, found[blend.inputs[0]]))
+    assert_same_in_onnx_runtime(graph, found)
+    before, after = (graph.grids[name] for name in (*blend.inputs, blend.output))
+    real = np.float64(before.scale) * (found[blend.inputs[0]].astype(np.float64) - before.zero_point)
+    places = np.clip((np.arange(size) + half) * 8 / size - half, 0, 7)
+    near = np.maximum(1 - np.abs(places[:, None] - np.arange(8)), 0)
+    exact = near @ real @ near.T / np.float64(after.scale) + after.zero_point
+    inside = (exact > after.qtype.qmin) & (exact < after.qtype.qmax)
+    assert inside.mean() > 0.9
+    assert np.abs(found[blend.output] - exact)[inside].max() < 0.5 + 1e-4
 
 
 def assert_same_in_onnx_runtime(graph, found):

@@ -114,6 +114,31 @@ def enlarged():
     return net
 
 
+def blended():
+    """Twice as large by linear interpolation: borders, a table behind, and codes that are cut off."""
+    net = Net((1, 6, 3, 5))
+    small = net.conv("image", 7)
+    net.sum(net.table(net.blend(small, (6, 10))), net.blend(small, (6, 10), half=0.0, gain=1.7))
+    return net
+
+
+def blended_otherwise():
+    """By four, of a part that does not begin at a word; of what is repeated already; one axis smaller; of one pixel."""
+    net = Net((1, 5, 1, 2), signed=True)
+    part = net.channels(net.conv("image", 9), 3, 8)
+    repeated = net.move(part, lambda a: a.repeat(2, axis=2).repeat(2, axis=3), "Resize")
+    large = net.sum(net.blend(part, (4, 8)), net.blend(repeated, (4, 8), bits=6))
+    net.sum(net.blend(large, (4, 2), bits=5), net.blend(net.mean(part), (4, 2)))
+    return net
+
+
+def blended_smaller():
+    """Half as large, in two steps and in one; four times smaller between two pixels, and at one."""
+    net = Net((1, 5, 6, 12))
+    net.sum(net.blend(net.blend("image", (3, 6)), (3, 3)), net.blend("image", (3, 3), half=0.0))
+    return net
+
+
 def pools():
     net = Net((1, 6, 7, 5))
     first = net.conv("image", 6)
@@ -231,7 +256,8 @@ CASES = {
     for case in (
         conv_table, conv_plain, many_tiles, conv_five_by_five, conv_one_place, conv_saturating, conv_vanishing,
         conv_bounded, conv_narrow, image_folded, image_folded_by_three,
-        split_and_join, enlarged, pools, pool_signed, sums, sum_in_other_lanes, sum_of_itself_enlarged, products,
+        split_and_join, enlarged, blended, blended_otherwise, blended_smaller, pools, pool_signed,
+        sums, sum_in_other_lanes, sum_of_itself_enlarged, products,
         means, classifier, flattened, depthwise, grouped, shuffled, rows_and_columns, table_alone,
     )
 }  # fmt: skip

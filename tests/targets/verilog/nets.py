@@ -6,7 +6,7 @@ import numpy as np
 
 from detquant.graph.window import Window
 from detquant.integer.graph import Image, IntegerGraph
-from detquant.integer.operators import Concat, Convolution, Matrix, MaxPool, Mean, Move, Product, Sum, Table
+from detquant.integer.operators import Blend, Concat, Convolution, Matrix, MaxPool, Mean, Move, Product, Sum, Table
 from detquant.numerics import QType, QuantParams
 from detquant.numerics.multipliers import common_multipliers, multipliers
 
@@ -125,6 +125,20 @@ class Net:
         return self.give(
             Mean, [source], shape, grid, multiplier=multipliers(1.3 / count), zero_in=self.zero(source),
             zero_out=int(grid.zero_point), **facts,
+        )  # fmt: skip
+
+    def blend(self, source, size, half=0.5, bits=10, gain=0.9):
+        """Linear interpolation as ONNX defines it: place ``k`` of an axis lies at ``(k + half) * in / out - half``."""
+        _, channels, *before = self.shapes[source]
+        matrices = []
+        for old, new in zip(before, size, strict=True):
+            places = np.clip((np.arange(new) + half) * old / new - half, 0, old - 1)
+            near = 1 - np.abs(places[:, None] - np.arange(old))
+            matrices.append((np.maximum(near, 0) * (1 << bits)).astype(np.int32))
+        grid = self.grid()
+        return self.give(
+            Blend, [source], (1, channels, *size), grid, rows=matrices[0], columns=matrices[1],
+            multiplier=multipliers(gain / 4**bits), zero_in=self.zero(source), zero_out=int(grid.zero_point),
         )  # fmt: skip
 
     def sum(self, first, second, signs=(1.0, 1.0)):

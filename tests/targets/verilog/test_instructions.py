@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from bench import enough, run, written
+from bench import enough, run, sources_in_order, written
 from cases import CASES
 from nets import Net
 
@@ -36,8 +36,8 @@ def built(tmp_path_factory):
             folder, net = tmp_path_factory.mktemp("icarus"), Net((1, 1, 1, 1))
             net.conv("image", 1)
             files = hardware_files(lower(net.graph(), array, enough(array)), net.graph(), net.images(), ["mem"])
-            sources = [written(files, folder) / path for path in files if path.endswith(".sv")]
-            known[array] = Icarus().build(sorted(sources, key=lambda path: "config" not in path.name), folder / "build")
+            written(files, folder)
+            known[array] = Icarus().build(sources_in_order([folder / path for path in files]), folder / "build")
         return known[array]
 
     return build

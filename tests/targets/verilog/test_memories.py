@@ -55,8 +55,9 @@ def test_rows_that_are_none_are_refused(line):
         read_mem(f"00\n{line}\n".encode(), 8, "lut_0")
 
 
-def test_a_programs_memories_come_back():
-    net = CASES["split_and_join"]()
+@pytest.mark.parametrize("case", ["split_and_join", "blended"])
+def test_a_programs_memories_come_back(case):
+    net = CASES[case]()
     program = lower(net.graph(), SMALL)
     by_name = {memory.name: memory for memory in memories(program)}
     words = unpacked(by_name["desc"].data, 32, 1, signed=False).reshape(-1).tolist()
@@ -64,6 +65,7 @@ def test_a_programs_memories_come_back():
         header, segments, count = read_descriptor(words)
         assert header["opcode"] == (2 if one.weighted is None else 1) and header["out_groups"] == one.out_groups
         assert header["low"] == one.low and header["zero"] == one.zero and header["pad_top"] == one.pads[0]
+        assert header["clamped"] == one.clamped == (one.operator == "Blend")
         assert [segment["groups"] for segment in segments] == [segment.groups for segment in one.segments]
         assert header["first_multiplier"] == one.scaling.multipliers[0]
         words = words[count:]

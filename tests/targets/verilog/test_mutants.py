@@ -22,6 +22,7 @@ from detquant.targets.verilog.proof.simulators import Icarus
 ARRAYS = (Array(icp=4, ocp=4, lanes=2), Array(icp=8, ocp=4, lanes=4))
 FIRST = (
     "conv_plain", "pools", "products", "sums", "means", "conv_bounded", "conv_saturating", "enlarged", "split_and_join",
+    "blended_smaller", "blended",
 )  # fmt: skip
 """What finds most faults soonest."""
 

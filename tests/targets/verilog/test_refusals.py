@@ -36,10 +36,34 @@ def wide_weights():
     return net
 
 
-def blend():
+def blended(near):
+    """Enlarged twice by weights of the distance of two pixels: ``near(distance)``, at places of aligned corners."""
     net = Net((1, 3, 4, 4))
-    facts = {"multiplier": multipliers(0.5), "zero_in": 0, "zero_out": 0}
-    net.give(Blend, ["image"], (1, 3, 8, 8), rows=np.eye(8, 4), columns=np.eye(8, 4), **facts)
+    distances = np.linspace(0, 3, 8)[:, None] - np.arange(4)
+    weights = np.round(1024 * near(np.abs(distances))).astype(np.int32)
+    weights[np.arange(8), weights.argmax(axis=1)] += 1024 - weights.sum(axis=1)
+    facts = {"multiplier": multipliers(0.5**20), "zero_in": 0, "zero_out": 0}
+    net.give(Blend, ["image"], (1, 3, 8, 8), rows=weights, columns=weights, **facts)
+    return net
+
+
+def corners_aligned():
+    return blended(lambda d: np.maximum(1 - d, 0))
+
+
+def cubic():
+    return blended(lambda d: np.where(d < 1, 1.25 * d**3 - 2.25 * d**2 + 1, 0))
+
+
+def blended_by_three():
+    net = Net((1, 3, 4, 4))
+    net.blend("image", (12, 8))
+    return net
+
+
+def blended_to_a_grid_far_finer():
+    net = Net((1, 3, 4, 4))
+    net.blend("image", (8, 8), bits=10, gain=2.0**30)
     return net
 
 
@@ -86,7 +110,10 @@ def tables_of_channels():
 REFUSED = {
     transposed_convolution: "Convolution 'n_t0' has no instruction.*a transposed convolution",
     wide_weights: "reach from -4.. to 4.*quantise weights symmetrically, in 2 to 8 bits",
-    blend: "Blend 'n_t0' has no instruction.*export the model with Resize by 'nearest'.*Let it run behind the network",
+    corners_aligned: "Blend 'n_t0' has no instruction.*4x4 to 8x8.*'half_pixel' or 'asymmetric'.*'nearest'.*Let it run",
+    cubic: "it mixes pixels of 4x4 to 8x8",
+    blended_by_three: "it mixes pixels of 4x4 to 12x8",
+    blended_to_a_grid_far_finer: "a step of what it reads is too many steps of what it gives",
     transposed: "it reads 't0' of shape .*in an order that",
     enlarged_by_three: "it reads 't0' of shape .*in an order that",
     uneven_means: "windows at its border hold fewer pixels; let padding count",

@@ -6,7 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
-from bench import written
+from bench import sources_in_order, written
 from nets import Net
 
 from detquant.errors import TargetError
@@ -25,8 +25,8 @@ def test_a_new_image_needs_no_more_than_its_words(tmp_path):
     graph, first, other = net.graph(), net.images(), net.images()
     program = lower(graph, Array(icp=4, ocp=4, lanes=2))
     files = hardware_files(program, graph, first, ["mem"])
-    sources = [written(files, tmp_path) / path for path in files if path.endswith(".sv")]
-    built = Icarus().build(sorted(sources, key=lambda path: "config" not in path.name), tmp_path / "build")
+    written(files, tmp_path)
+    built = Icarus().build(sources_in_order([tmp_path / path for path in files]), tmp_path / "build")
     vectors = written(image_vectors(program, graph, other), tmp_path / "other")
     options = {"mem": tmp_path / "mem", "vectors": vectors, "check": 0, "dump": tmp_path / "dump"}
     outcome = Icarus().run(built, options)

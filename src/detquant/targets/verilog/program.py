@@ -98,6 +98,7 @@ class Instruction:
         high: largest one.
         weighted: weights, if it has any.
         diagonal: whether each group of outputs reads its own group of inputs.
+        clamped: whether what lies outside is the nearest place inside, and not the code of ``fill``.
         kind: what is done without weights.
         scaling: how it is requantised without weights.
         table: stored codes by index, of the engine's full depth; None where it looks nothing up.
@@ -123,6 +124,7 @@ class Instruction:
     high: int
     weighted: Weighted | None = None
     diagonal: bool = False
+    clamped: bool = False
     kind: Kind = Kind.MAX
     scaling: Scaling = Scaling()
     table: npt.NDArray[np.int8] | None = None

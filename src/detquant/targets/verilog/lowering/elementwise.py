@@ -37,12 +37,12 @@ def max_pool(operator: IntegerOperator, table: Table | None, draft: Draft) -> No
         draft.derived.append(first)
         draft.origins[between] = draft.origins.get(operator.inputs[0], operator.inputs[0])
         width = draft.graph.shapes[operator.output][3]
-        _each(first, None, draft, source, (source.height, width), columns, fill=fill)
+        each(first, None, draft, source, (source.height, width), columns, fill=fill)
         operator = replace(operator, inputs=(between,))
         source = draft.views[between]
         window = Window((down, 1), (window.strides[0], 1), (window.dilations[0], 1), (window.pads[0], (0, 0)))
     size = draft.graph.shapes[operator.output][2:]
-    _each(operator, table, draft, source, (size[0], size[1]), window, fill=fill)
+    each(operator, table, draft, source, (size[0], size[1]), window, fill=fill)
 
 
 def mean(operator: IntegerOperator, table: Table | None, draft: Draft) -> None:
@@ -62,10 +62,10 @@ def mean(operator: IntegerOperator, table: Table | None, draft: Draft) -> None:
     shape = draft.graph.shapes[operator.output]
     zero = draft.zero(operator.inputs[0])
     count = int(np.prod(window.kernel))
-    scaling = _scaling(operator.multiplier, (-zero * count, 0), count << CODE_BITS)
+    scaling = scaling_of(operator.multiplier, (-zero * count, 0), count << CODE_BITS)
     size = (shape[2], shape[3]) if len(shape) == 4 else (1, 1)
     facts = {"kind": Kind.ADD, "scaling": scaling, "zero": operator.zero_out - draft.offset(operator.output)}
-    _each(operator, table, draft, source, size, window, fill=zero, **facts)
+    each(operator, table, draft, source, size, window, fill=zero, **facts)
 
 
 def look_up(operator: IntegerOperator, table: Table | None, draft: Draft) -> None:
@@ -74,7 +74,7 @@ def look_up(operator: IntegerOperator, table: Table | None, draft: Draft) -> Non
     source = view_of(draft, operator, operator.inputs[0])
     entries = draft.table(operator, operator.inputs[0])
     size = (source.height, source.width)
-    _each(operator, None, draft, source, size, Window.bare((1, 1)), table=entries, low=-(1 << 7), high=(1 << 7) - 1)
+    each(operator, None, draft, source, size, Window.bare((1, 1)), table=entries, low=-(1 << 7), high=(1 << 7) - 1)
 
 
 def add(operator: IntegerOperator, table: Table | None, draft: Draft) -> None:
@@ -86,7 +86,7 @@ def add(operator: IntegerOperator, table: Table | None, draft: Draft) -> None:
     whole = [int(draft.grid(name).zero_point) for name in (*names, operator.output)]
     moved = (whole[2] << int(operator.multiplier.shift)) - int((np.array(whole[:2]) * factors).sum())
     assert moved == operator.offset, operator.name  # the zero points are all that the offset has
-    scaling = _scaling(operator.multiplier, (-zeros[0], -zeros[1]), 1 << CODE_BITS)
+    scaling = scaling_of(operator.multiplier, (-zeros[0], -zeros[1]), 1 << CODE_BITS)
     _of_two(operator, table, draft, kind=Kind.PAIR, scaling=scaling, zero=zero)
 
 
@@ -94,12 +94,12 @@ def multiply(operator: IntegerOperator, table: Table | None, draft: Draft) -> No
     """Lowers the product of two maps, or of a map and one number for each channel."""
     assert isinstance(operator, Product)
     zeros = draft.zero(operator.inputs[0]), draft.zero(operator.inputs[1])
-    scaling = replace(_scaling(operator.multiplier, (0, 0), 1 << (2 * CODE_BITS)), zeros=zeros)
+    scaling = replace(scaling_of(operator.multiplier, (0, 0), 1 << (2 * CODE_BITS)), zeros=zeros)
     zero = operator.zero_out - draft.offset(operator.output)
     _of_two(operator, table, draft, kind=Kind.PRODUCT, scaling=scaling, zero=zero)
 
 
-def _scaling(multiplier: Multiplier, biases: tuple[int, int], reach: int) -> Scaling:
+def scaling_of(multiplier: Multiplier, biases: tuple[int, int], reach: int) -> Scaling:
     """Multipliers and shift for one term or two, none of which is larger than ``reach``."""
     given = multiplier.multiplier.reshape(-1)
     size, shift = (
@@ -111,7 +111,7 @@ def _scaling(multiplier: Multiplier, biases: tuple[int, int], reach: int) -> Sca
     return Scaling(biases=biases, multipliers=(factors[0], factors[1]), shift=int(shifts))
 
 
-def _each(
+def each(
     operator: IntegerOperator,
     behind: Table | None,
     draft: Draft,

@@ -26,7 +26,7 @@ from detquant.integer.operators import (
 )
 from detquant.targets.verilog.engine import LEAST_TABLE_BITS, MOST_TABLE_BITS, Array, Engine
 from detquant.targets.verilog.folding import fold_for
-from detquant.targets.verilog.lowering import convolutions, elementwise, moves
+from detquant.targets.verilog.lowering import blends, convolutions, elementwise, moves
 from detquant.targets.verilog.lowering.draft import Draft, refused
 from detquant.targets.verilog.lowering.fitting import fitted
 from detquant.targets.verilog.lowering.heads import head_maps, require_head, stored_head
@@ -39,6 +39,7 @@ from detquant.targets.verilog.program import Picture, Program
 Lower = Callable[[IntegerOperator, Table | None, Draft], None]
 
 COMPUTING: Mapping[type[IntegerOperator], Lower] = {
+    Blend: blends.blend,
     Convolution: convolutions.convolution,
     Matrix: convolutions.matrix,
     MaxPool: elementwise.max_pool,
@@ -48,11 +49,6 @@ COMPUTING: Mapping[type[IntegerOperator], Lower] = {
     Table: elementwise.look_up,
 }
 MOVING: Mapping[type[IntegerOperator], Lower] = {Concat: moves.concat, Move: moves.move}
-WITHOUT: Mapping[type[IntegerOperator], str] = {
-    Blend: "it mixes neighbouring pixels (Resize by 'linear' or 'cubic'), and the engine only repeats them, by powers "
-    "of two: export the model with Resize by 'nearest'"
-}
-"""Why there is none for an operator of the integer model."""
 
 USUAL = Array()
 
@@ -158,7 +154,7 @@ def _table_behind(draft: Draft, operator: IntegerOperator, heads: list[str]) -> 
 def _lower_one(draft: Draft, operator: IntegerOperator, table: Table | None) -> None:
     build = {**COMPUTING, **MOVING}.get(type(operator))
     if build is None:
-        raise refused(operator, WITHOUT.get(type(operator), "there is none for it"))
+        raise refused(operator, "there is none for it")
     for one in [operator] if table is None else [operator, table]:
         bits = draft.graph.grids[one.output].qtype.bits
         most = MOST_TABLE_BITS if one is operator and table is not None else CODE_BITS

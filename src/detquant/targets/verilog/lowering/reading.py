@@ -43,16 +43,17 @@ def view_of(draft: Draft, reader: IntegerOperator, name: str) -> View:
             f"order that addresses of channels, rows and columns do not give",
         )
     if moved.rows.is_whole and moved.columns.is_whole and min(moved.channels) >= 0:
-        draft.views[name] = _enlarged(source, moved)
+        taken = View(tuple(source.channels[c] for c in moved.channels), source.height, source.width)
+        draft.views[name] = enlarged(taken, moved.rows.shift)
     else:
         _copy_places(draft, name, source, moved, pending)
     return draft.views[name]
 
 
-def _enlarged(source: View, moved: Moved) -> View:
-    shift = moved.rows.shift
-    channels = tuple(replace(source.channels[c], shift=source.channels[c].shift + shift) for c in moved.channels)
-    return View(channels, source.height << shift, source.width << shift)
+def enlarged(view: View, shift: int) -> View:
+    """A view whose rows and columns are doubled so often, each place repeated."""
+    channels = tuple(replace(place, shift=place.shift + shift) for place in view.channels)
+    return View(channels, view.height << shift, view.width << shift)
 
 
 def _copy_places(draft: Draft, name: str, source: View, moved: Moved, pending: Pending) -> None:

@@ -93,13 +93,14 @@ module dq_engine #(
   /* verilator lint_on UNUSEDSIGNAL */
   logic [SEGMENTS*96-1:0] segments;
   logic go, done;
-  logic conv, looked_up, diagonal, pair;
+  logic conv, looked_up, diagonal, clamped, pair;
   logic [1:0] kind;
   assign conv = header[1:0] == CONV;
   assign kind = header[3:2];
   assign pair = !conv && kind == PAIR;
   assign looked_up = header[4];
   assign diagonal = header[5];
+  assign clamped = header[6];
 
   dq_sequencer #(
       .HEADER(HEADER),
@@ -136,6 +137,7 @@ module dq_engine #(
       .go(go),
       .conv(conv),
       .diagonal(diagonal),
+      .clamped(clamped),
       .segment_count(header[15:8]),
       .out_groups(header[31:16]),
       .out_height(header[47:32]),

@@ -9,6 +9,8 @@
 // segments. A segment may be enlarged: a place (y, x) of the input is (y >> shift, x >> shift) of the segment, which
 // makes nearest enlargement, and with a shift of 15 a map of one place that is used for all.
 //
+// clamped: a place outside of the map is the nearest one inside, so that borders are repeated; else nothing is read there.
+//
 // diagonal: each group of outputs reads groups of inputs of its own (depthwise convolutions, pooling, sums), so the
 // segments move on with the groups of outputs.
 module dq_walk #(
@@ -23,6 +25,7 @@ module dq_walk #(
     // the descriptor
     input  logic                   conv,
     input  logic                   diagonal,
+    input  logic                   clamped,
     input  logic [            7:0] segment_count,
     input  logic [           15:0] out_groups,
     input  logic [           15:0] out_height,
@@ -157,8 +160,15 @@ module dq_walk #(
 
   // Three registers from the counters to the address, so that the product has a cycle of its own. They stand still
   // together while the step at their end is not taken.
-  logic within_map;
-  assign within_map = iy >= 0 && ix >= 0 && iy < $signed({2'b00, height}) && ix < $signed({2'b00, width});
+  logic above, below, left_of, right_of, outside;
+  logic [15:0] y, x;
+  assign above = iy < 0;
+  assign below = iy >= $signed({2'b00, height});
+  assign left_of = ix < 0;
+  assign right_of = ix >= $signed({2'b00, width});
+  assign outside = (above || below || left_of || right_of) && !clamped;
+  assign y = above ? 16'd0 : below ? height - 16'd1 : iy[15:0];
+  assign x = left_of ? 16'd0 : right_of ? width - 16'd1 : ix[15:0];
   logic first;
   assign first = kx == '0 && ky == '0 && group == '0 && segment == '0;
 
@@ -180,9 +190,9 @@ module dq_walk #(
       step_valid <= valid2;
     end
     if (enable) begin
-      flags1 <= {!within_map, first, tap_last, place_last};
-      row1 <= PLACE'(iy[15:0] >> shift[segment]);
-      column1 <= PLACE'(ix[15:0] >> shift[segment]);
+      flags1 <= {outside, first, tap_last, place_last};
+      row1 <= PLACE'(y >> shift[segment]);
+      column1 <= PLACE'(x >> shift[segment]);
       pitch1 <= PLACE'(pitch[segment]);
       here1 <= here;
       flags2 <= flags1;
