@@ -51,7 +51,7 @@ def built_once(factory):
 
 
 def network(model, recipe, data="scenes", **options):
-    """The integer network of a model, its head, and codes of an image that it was not calibrated with."""
+    """The integer network of a model, its head where it is YOLOv8's, and codes of an image that is new to it."""
     one, paths = load(model, **options), open_dataset(data, 0).validation[:3]
     return integers(one, recipe, [image for _, image in iter_images(paths, [])])
 
@@ -95,7 +95,7 @@ def integers(one, recipe, images):
     collector = Collector(model=one.model, plan=decided, by_channel=())
     statistics = collector.collect(lambda which: (seen[k] for k in which), len(seen))
     qdq = calibrate(one.model, decided, statistics, CAPABILITY).qdq()
-    if one.family.name == "classifier":
+    if one.family.name != "yolov8":
         graph, head = IntegerModel(qdq).network, None
     else:
         detector = IntegerDetector(qdq, one.family)

@@ -10,6 +10,7 @@ from bench import run_head, sources_in_order, written
 from detectors import ENGINE, built_once, network
 from heads import CASES, WAITS, case
 
+from detquant.targets.verilog.cycles import cycles_of
 from detquant.targets.verilog.export import hardware_files
 from detquant.targets.verilog.lowering import lower
 from detquant.targets.verilog.proof.simulators import Verilator
@@ -73,16 +74,29 @@ def test_a_head_whose_places_are_all_taken(built, tmp_path_factory):
         assert outcome.head_cycles < 32 * pairs + places * (33 + 308 + 191)
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not ASSETS.is_dir(), reason=f"no trained detectors at {ASSETS}")
-def test_maps_and_detections_of_yolov8n_on_a_photograph(tmp_path_factory):
-    model, data = ASSETS / "weights/detect/yolov8n.pt", ASSETS / "coco/coco300.yaml"
-    graph, head, images = network(model, "w8a8", data, imgsz=320)
+def on_a_photograph(folder, model, **options):
+    """What the test bench says of a trained detector at 16x16, and its program."""
+    graph, head, images = network(ASSETS / "weights/detect" / model, "w8a8", ASSETS / "coco/coco300.yaml", **options)
     program = lower(graph, head=head)
     files = hardware_files(program, graph, images, ["mem"])
-    folder = written(files, tmp_path_factory.mktemp("whole"))
+    written(files, folder)
     own = Verilator().build(sources_in_order([folder / path for path in files]), folder / "build")
-    outcome = Verilator().run(own, {"mem": folder / "mem", "vectors": folder / "tb/vectors"})
+    return Verilator().run(own, {"mem": folder / "mem", "vectors": folder / "tb/vectors"}), program
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not ASSETS.is_dir(), reason=f"no trained detectors at {ASSETS}")
+def test_maps_of_nanodet_which_mixes_pixels(tmp_path):
+    outcome, program = on_a_photograph(tmp_path, "nanodet_m_320.onnx")
+    assert outcome.passed, outcome.verdict
+    assert outcome.cycles == cycles_of(program).total
+    assert sum(one.clamped for one in program.instructions) == 4  # twice larger, twice smaller
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not ASSETS.is_dir(), reason=f"no trained detectors at {ASSETS}")
+def test_maps_and_detections_of_yolov8n_on_a_photograph(tmp_path):
+    outcome, _ = on_a_photograph(tmp_path, "yolov8n.pt", imgsz=320)
     assert outcome.passed, outcome.verdict
     assert outcome.detections and outcome.use > 90
     assert outcome.head_cycles < 0.1 * outcome.cycles
