@@ -18,7 +18,7 @@ MUTANTS = {
     "padding is clamped": ("dq_walk.sv", "right_of) && !clamped", "right_of) && 1'b0"),
     "what is diagonal is clamped": ("dq_engine.sv", "clamped = header[6]", "clamped = header[5]"),
     "clamped above to the last row": ("dq_walk.sv", "above ? 16'd0 :", "above ? height - 16'd1 :"),
-    "clamped below one row too early": ("dq_walk.sv", "below ? height - 16'd1", "below ? height - 16'd2"),
+    "clamped below to the pixel before": ("dq_walk.sv", "below ? height - 16'd1", "below ? height - 16'd5"),
     "clamped below to the row behind the map": ("dq_walk.sv", "below ? height - 16'd1", "below ? height"),
     "what lies left is not clamped": ("dq_walk.sv", "left_of ? 16'd0 :", ""),
     "columns are clamped to the number of rows": (

@@ -12,7 +12,7 @@ from nets import Net
 from detquant.targets.verilog.engine import Array
 from detquant.targets.verilog.export import hardware_files
 from detquant.targets.verilog.lowering import lower
-from detquant.targets.verilog.proof.simulators import Icarus
+from detquant.targets.verilog.proof.simulators import Icarus, Verilator
 
 pytestmark = pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus Verilog is not installed")
 ARRAYS = {
@@ -33,14 +33,18 @@ def built(tmp_path_factory):
 
     def build(array):
         if array not in known:
-            folder, net = tmp_path_factory.mktemp("icarus"), Net((1, 1, 1, 1))
-            net.conv("image", 1)
-            files = hardware_files(lower(net.graph(), array, enough(array)), net.graph(), net.images(), ["mem"])
-            written(files, folder)
-            known[array] = Icarus().build(sources_in_order([folder / path for path in files]), folder / "build")
+            known[array] = bench_of(Icarus(), array, tmp_path_factory.mktemp("icarus"))
         return known[array]
 
     return build
+
+
+def bench_of(simulator, array, folder):
+    net = Net((1, 1, 1, 1))
+    net.conv("image", 1)
+    files = hardware_files(lower(net.graph(), array, enough(array)), net.graph(), net.images(), ["mem"])
+    written(files, folder)
+    return simulator.build(sources_in_order([folder / path for path in files]), folder / "build")
 
 
 @pytest.mark.parametrize(("case", "array"), CHOSEN)
@@ -48,6 +52,17 @@ def test_an_instruction_equals_the_integer_model(built, tmp_path, case, array):
     outcome = run(Icarus(), built(ARRAYS[array]), CASES[case](), ARRAYS[array], tmp_path)
     assert outcome.passed, outcome.verdict
     assert outcome.cycles is not None and outcome.use is not None
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("verilator") is None, reason="Verilator is not installed")
+@pytest.mark.parametrize("array", ARRAYS)
+def test_every_instruction_in_verilator(tmp_path, array):
+    built = bench_of(Verilator(), ARRAYS[array], tmp_path)
+    for name, case in CASES.items():
+        for stall in (0, 40):
+            outcome = run(Verilator(), built, case(), ARRAYS[array], tmp_path / name, stall=stall, seed=stall)
+            assert outcome.passed, f"{name}, {stall} per cent: {outcome.verdict}"
 
 
 @pytest.mark.parametrize(
