@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 
 import numpy as np
-from bench import sources_in_order, written
+from bench import written
 from heads import case, sizes_for
 from nets import Net
 
@@ -74,10 +74,10 @@ def built_in_icarus(folder, mutant=None):
         file, before, after = mutant
         path = folder / "rtl" / file
         path.write_text(path.read_text().replace(before, after))
-    sources = sources_in_order([*(folder / "rtl").glob("*.sv"), *(folder / "tb/axi").glob("*.sv")])
-    rest = sorted(sources[1:], key=lambda path: path.name)
+    package, rest = folder / "rtl/dq_config.sv", [*(folder / "rtl").glob("*.sv"), *(folder / "tb/axi").glob("*.sv")]
+    rest = sorted((path for path in rest if path != package), key=lambda path: path.name)
     given = ["-s", TOP, f"-P{TOP}.LOG_MEMORY=16", "-o", folder / "axi.vvp"]
-    command = ["iverilog", "-g2012", *given, sources[0], *rest]
+    command = ["iverilog", "-g2012", *given, package, *rest]
     done = subprocess.run([str(one) for one in command], capture_output=True, text=True, timeout=120, check=False)
     assert mutant or done.returncode == 0, done.stderr
     return ["vvp", "-n", str(folder / "axi.vvp")] if done.returncode == 0 else None
