@@ -26,7 +26,7 @@ from pathlib import Path
 
 from arguments import Count, Names
 from cyclopts import App
-from markdown_table import markdown, refusal
+from markdown_table import line, markdown, refusal
 
 from detquant.errors import DetquantError, OptionError, TargetError
 from detquant.targets.verilog.engine import Array, Engine
@@ -181,12 +181,12 @@ def table(*, only: Names = None, seconds: Count = 3600, megabytes: Count = 8000)
     """
     rows = []
     for row in [Row.of(name) for name in only or ROWS]:
-        print(row.part, row.family, row.size, file=sys.stderr)
         first = (row.part, row.family, f"{row.size}x{row.size}")
         try:
             rows.append((*first, *synthesised(row, seconds, megabytes)))
         except DetquantError as error:
             rows.append(refusal(first, str(error), len(HEADER)))
+        print(line(rows[-1]), file=sys.stderr)
     print(markdown(HEADER, rows, texts=TEXTS))
     said = (
         subprocess.run(["yosys", "-V"], capture_output=True, text=True, check=False) if shutil.which("yosys") else None
