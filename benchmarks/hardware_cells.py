@@ -131,8 +131,8 @@ def cells(said: str) -> tuple[str, ...]:
     if total is None:
         raise TargetError("yosys printed no number of cells.")
     boxes = sum(count for name, count in counts if re.search(r"\bdq_\w+$", name))
-    kinds = (str(sum(n for name, n in counts if re.fullmatch(kind, name))) for kind in KINDS.values())
-    return str(int(total[1]) - boxes), *kinds
+    kinds = (sum(n for name, n in counts if re.fullmatch(kind, name)) for kind in KINDS.values())
+    return tuple(f"{number:,}" for number in (int(total[1]) - boxes, *kinds))
 
 
 def synthesised(row: Row, seconds: int, megabytes: int) -> tuple[str, ...]:

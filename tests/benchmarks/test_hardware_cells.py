@@ -24,7 +24,7 @@ SAID = """
 
 
 def test_cells_are_counted_by_kind_and_boxes_are_none():
-    assert cells(SAID) == ("26062", "13234", "182", "1550", "5847", "37", "8")
+    assert cells(SAID) == ("26,062", "13,234", "182", "1,550", "5,847", "37", "8")
     with pytest.raises(DetquantError, match="no number of cells"):
         cells("nothing")
 
@@ -61,4 +61,4 @@ def test_limits_are_kept():
 @pytest.mark.parametrize("part", ["engine", "head", "wrapper"])
 def test_a_row_has_all_its_figures(part):
     row = synthesised(Row.of(f"{part}/ecp5/4"), 600, 4000)
-    assert len(row) == len(HEADER) - 3 and all(int(one) > 0 for one in row[:2])
+    assert len(row) == len(HEADER) - 3 and all(int(one.replace(",", "")) > 0 for one in row[:2])
