@@ -148,19 +148,45 @@ def _write(files: Mapping[str, bytes], folder: Path) -> None:
         (folder / path).write_bytes(content)
 
 
-def _size(detector: Detector) -> str:
+def size_of(detector: Detector) -> str:
     """Height and width of the input."""
     return "x".join(map(str, (static_shape(detector.model.graph.inputs[0]) or ())[2:]))
 
 
-def _image(detector: Detector, dataset: Dataset, graph: IntegerGraph) -> dict[str, CodeArray]:
+def image_of(detector: Detector, dataset: Dataset, graph: IntegerGraph) -> dict[str, CodeArray]:
     """Codes of the first validation image."""
     _, pixels = next(iter(iter_images(dataset.validation[:1], [])))
     return image_codes(graph.images, {detector.family.input_name: detector.family.preprocess(pixels)[0]})
 
 
-def proven(graph: IntegerGraph, array: Array, image: Mapping[str, CodeArray]) -> tuple[str, ...]:
-    """The figures of a network on an array."""
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """What came of a network on an array.
+
+    Attributes:
+        instructions: of its program.
+        macs: multiplications.
+        cycles: clock cycles that the simulator counted; None where it did not come to the end.
+        use: of the array, per cent.
+        seconds: of the simulation.
+        verdict: PASS, or the first difference.
+    """
+
+    instructions: int
+    macs: int
+    cycles: int | None
+    use: float
+    seconds: float
+    verdict: str
+
+    def cells(self) -> tuple[str, ...]:
+        """As `table` shows it."""
+        figures = (f"{self.macs / 1e6:.0f}", str(self.cycles or ""), f"{self.use:.1f}")
+        return (*figures, f"{self.seconds:.1f}", self.verdict)
+
+
+def proven(graph: IntegerGraph, array: Array, image: Mapping[str, CodeArray]) -> Proven:
+    """Runs a network on an array in Verilator, all maps compared."""
     with tempfile.TemporaryDirectory() as folder:
         made = Simulated.of(graph, array, image, Path(folder))
         began = time.perf_counter()
@@ -171,8 +197,7 @@ def proven(graph: IntegerGraph, array: Array, image: Mapping[str, CodeArray]) ->
     verdict = outcome.verdict
     if outcome.passed and outcome.cycles != counted.total:
         verdict = f"{verdict}, but {counted.total} cycles were computed"
-    figures = (f"{counted.macs / 1e6:.0f}", str(outcome.cycles or ""), f"{counted.use:.1f}")
-    return (*figures, f"{seconds:.1f}", verdict)
+    return Proven(len(made.program.instructions), counted.macs, outcome.cycles, counted.use, seconds, verdict)
 
 
 @app.command
@@ -199,14 +224,14 @@ def table(
     """
     detector, dataset, rows = detquant.load(model, imgsz=imgsz), open_dataset(data), []
     for recipe in recipes or ("w8a8",):
-        first = (Path(model).name, _size(detector), recipe)
+        first = (Path(model).name, size_of(detector), recipe)
         try:
             graph = IntegerModel(quantised(detector, dataset, recipe, calib)).network
-            image = _image(detector, dataset, graph)
+            image = image_of(detector, dataset, graph)
             for side in arrays or (16,):
                 array = Array(icp=side, ocp=side, lanes=min(side, lanes))
                 print(first, side, file=sys.stderr)
-                rows.append((*first, f"{side}x{side}", *proven(graph, array, image)))
+                rows.append((*first, f"{side}x{side}", *proven(graph, array, image).cells()))
         except DetquantError as error:
             rows.append(refusal(first, str(error), len(HEADER)))
     print(markdown(HEADER, rows, texts=TEXTS))
@@ -241,7 +266,7 @@ def ap(
     with tempfile.TemporaryDirectory() as folder:
         shape = Array(icp=array, ocp=array, lanes=min(8, array))
         in_rtl = InRtl(
-            detector, Simulated.of(graph, shape, _image(loaded, dataset, graph), Path(folder), detector.head)
+            detector, Simulated.of(graph, shape, image_of(loaded, dataset, graph), Path(folder), detector.head)
         )
         runners = {"RTL": in_rtl, "integer model": detector}
         sides = run_over(detector.family, runners, dataset, limit=limit).sides

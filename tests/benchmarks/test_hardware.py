@@ -6,7 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
-from hardware import HEADER, InRtl, Simulated, _image, _size, proven, quantised
+from hardware import HEADER, InRtl, Simulated, image_of, proven, quantised, size_of
 
 import detquant
 from detquant.data import open_dataset
@@ -33,7 +33,7 @@ def qdq(detector):
 
 def test_the_rtl_stands_in_for_the_integer_model_and_no_other_map_passes(detector, qdq, tmp_path, monkeypatch):
     whole = IntegerDetector(qdq, detector.family)
-    image = _image(detector, open_dataset("scenes"), whole.network)
+    image = image_of(detector, open_dataset("scenes"), whole.network)
     in_rtl = InRtl(whole, Simulated.of(whole.network, SMALL, image, tmp_path))
     feeds = {detector.family.input_name: np.full((1, 3, 256, 256), 0.5, np.float32)}
     found = in_rtl.run(feeds)
@@ -46,5 +46,5 @@ def test_the_rtl_stands_in_for_the_integer_model_and_no_other_map_passes(detecto
 
 def test_a_row_has_all_its_figures(detector, qdq):
     graph = IntegerDetector(qdq, detector.family).network
-    row = proven(graph, SMALL, _image(detector, open_dataset("scenes"), graph))
-    assert len(row) == len(HEADER) - 4 and row[-1] == "PASS" and _size(detector) == "256x256"
+    row = proven(graph, SMALL, image_of(detector, open_dataset("scenes"), graph)).cells()
+    assert len(row) == len(HEADER) - 4 and row[-1] == "PASS" and size_of(detector) == "256x256"

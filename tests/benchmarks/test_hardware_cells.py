@@ -2,30 +2,63 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
-from hardware_cells import cells, synthesised
+from hardware_cells import HEADER, ROWS, Row, cells, synthesised
 
-from detquant.errors import TargetError
+from detquant.errors import DetquantError
 
+needs_yosys = pytest.mark.skipif(shutil.which("yosys") is None, reason="yosys is not installed")
 SAID = """
-   Number of cells:              26062
+   Number of cells:              26063
+     $paramod$79a8c7065b4d11bef71104892f61c46cfe9019bb\\dq_engine      1
      CCU2C                        1550
      DP16KD                          8
+     L6MUX21                      1579
      LUT4                        13234
      MULT18X18D                     37
+     TRELLIS_DPR16X4               182
      TRELLIS_FF                   5847
 """
 
 
-def test_cells_are_counted_by_kind():
-    assert cells(SAID) == ("26062", "13234", "5847", "37", "8")
-    with pytest.raises(TargetError, match="no number of cells"):
+def test_cells_are_counted_by_kind_and_boxes_are_none():
+    assert cells(SAID) == ("26,062", "13,234", "182", "1,550", "5,847", "37", "8")
+    with pytest.raises(DetquantError, match="no number of cells"):
         cells("nothing")
 
 
+def test_rows_have_names():
+    assert Row.of("ice40/8") == Row.of("engine/ice40/8") != Row.of("head/ice40/8")
+    assert all("/".join((row.part, row.family, str(row.size))) == name for name in ROWS for row in [Row.of(name)])
+    assert Row.of("xilinx/16").engine.array.lanes == 8
+    for name, said in {
+        "stratix/4": "expected one of ecp5, ice40, xilinx",
+        "tail/ecp5/4": "expected one of engine, head, wrapper",
+        "ecp5": "A row is PART/FAMILY/SIZE or FAMILY/SIZE",
+    }.items():
+        with pytest.raises(DetquantError, match=said):
+            Row.of(name)
+
+
 def test_what_cannot_be_had_is_a_sentence(monkeypatch, tmp_path):
-    with pytest.raises(TargetError, match="expected one of ecp5, ice40, xilinx"):
-        synthesised("stratix", 4, 1, 100)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(TargetError, match="apt-get install yosys"):
-        synthesised("ecp5", 4, 1, 100)
+    with pytest.raises(DetquantError, match="apt-get install yosys"):
+        synthesised(Row.of("ecp5/4"), 1, 100)
+
+
+@needs_yosys
+def test_limits_are_kept():
+    with pytest.raises(DetquantError, match="has not ended after 1 s of processor time"):
+        synthesised(Row.of("ecp5/4"), 1, 1000)
+    with pytest.raises(DetquantError, match="wants more than 80 MB"):
+        synthesised(Row.of("ecp5/4"), 60, 80)
+
+
+@needs_yosys
+@pytest.mark.slow
+@pytest.mark.parametrize("part", ["engine", "head", "wrapper"])
+def test_a_row_has_all_its_figures(part):
+    row = synthesised(Row.of(f"{part}/ecp5/4"), 600, 4000)
+    assert len(row) == len(HEADER) - 3 and all(int(one.replace(",", "")) > 0 for one in row[:2])

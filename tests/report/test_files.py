@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -120,3 +121,62 @@ def test_a_pipe_takes_figures_and_stays_a_pipe(tmp_path):
 def test_the_null_device_stays_one():
     write_json("/dev/null", {"a": 1})
     assert Path("/dev/null").is_char_device()
+
+
+def test_what_an_earlier_run_left_in_a_folder_within_goes(tmp_path):
+    out = tmp_path / "out"
+    with staged(out) as put:
+        for name in ("first.txt", "mem/one.mem", "mem/two.mem", "mem/deep/three.mem", "mem/read.mem", "other/four.mem"):
+            put(name, name)
+    (out / "mem/changed.mem").write_text("of the user")
+    (out / "mem/two.mem").write_text("changed since")
+    with staged(out) as put:
+        put("other/five.mem", "5")
+    with staged(out, [out / "mem/read.mem"], whole=True) as put:
+        put("mem/new.mem", "new")
+    kept = (
+        "first.txt",
+        "mem/changed.mem",
+        "mem/new.mem",
+        "mem/read.mem",
+        "mem/two.mem",
+        "other/five.mem",
+        "other/four.mem",
+    )
+    assert tuple(sorted(path.relative_to(out).as_posix() for path in out.rglob("[!.]*.*"))) == kept
+
+
+def test_what_goes_comes_back_where_the_new_files_cannot_be_written(tmp_path, monkeypatch):
+    with staged(tmp_path) as put:
+        put("mem/one.mem", "1")
+        put("mem/two.mem", "2")
+    before, real = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}, os.replace
+
+    def replacing(source, target):
+        if Path(source).name == "two.mem":
+            raise OSError(28, "No space left on device")
+        real(source, target)
+
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(OutputError, match="No space left"),
+        staged(tmp_path, whole=True) as put,
+    ):
+        put("mem/new.mem", "new")
+        patch.setattr(os, "replace", replacing)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("name", ["mem/../../kept.txt", "mem/link/kept.txt"])
+def test_a_record_that_names_files_elsewhere_takes_none_of_them(tmp_path, name):
+    out, elsewhere = tmp_path / "out", tmp_path / "kept.txt"
+    elsewhere.write_text("kept")
+    with staged(out) as put:
+        put("mem/one.mem", "1")
+    (out / "mem/link").symlink_to(tmp_path)
+    record = json.loads((out / RECORD).read_text())
+    record["files"][name] = [hashlib.sha256(b"kept").hexdigest()]
+    (out / RECORD).write_text(json.dumps(record))
+    with staged(out, whole=True) as put:
+        put("mem/two.mem", "2")
+    assert elsewhere.read_text() == "kept" and not (out / "mem/one.mem").exists()

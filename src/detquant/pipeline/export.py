@@ -70,12 +70,13 @@ class Exported:
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Writes the files: all of them or none.
 
-        What an earlier run wrote there is replaced; anything else is not, see `detquant.report.owned`.
+        What an earlier run wrote there is replaced, and in folders of the artefact goes; anything else stays, see
+        `detquant.report.owned`.
 
         Raises:
             OutputError: the folder cannot be written, or something that detquant did not write is in the way.
         """
-        with staged(folder, self.inputs) as put:
+        with staged(folder, self.inputs, whole=True) as put:
             for name, content in self.artefact.files.items():
                 put(name, content)
 

@@ -76,12 +76,13 @@ class Result:
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Writes the artefact and what is beside it, the reports, and ``recipe.toml`` after a search: all or none.
 
-        What an earlier run wrote there is replaced; anything else is not, see `detquant.report.owned`.
+        What an earlier run wrote there is replaced, and in folders of the artefact goes; anything else stays, see
+        `detquant.report.owned`.
 
         Raises:
             OutputError: the folder cannot be written, or something that detquant did not write is in the way.
         """
-        with staged(folder, self.inputs) as put:
+        with staged(folder, self.inputs, whole=True) as put:
             for name, content in {**self.artefact.files, **self.beside}.items():
                 put(name, content)
             put(REPORT, to_json(self.report.figures()))

@@ -22,7 +22,9 @@ Put = Callable[[str, "bytes | str"], None]
 
 
 @contextmanager
-def staged(folder: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]] = ()) -> Iterator[Put]:
+def staged(
+    folder: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]] = (), *, whole: bool = False
+) -> Iterator[Put]:
     """Writes results into a folder, all of them or none.
 
     with staged("out") as put:
@@ -32,6 +34,7 @@ def staged(folder: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[st
     Args:
         folder: is made if it is not there.
         inputs: files that this run reads, which no result replaces.
+        whole: whether each folder within it is one thing: what detquant wrote into one earlier, and not now, goes.
 
     Yields:
         A function that takes a file name, perhaps with folders before it, and its content; the file appears when
@@ -51,7 +54,11 @@ def staged(folder: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[st
         yield put
         if digests:
             require_free(where, digests, inputs)
-            _commit(batch, Record.of(where), digests)
+            record = Record.of(where)
+            if whole:
+                for path in record.left_over(digests, inputs):
+                    batch.remove(path)
+            _commit(batch, record, digests)
 
 
 def _commit(batch: Batch, record: Record, digests: Mapping[str, str]) -> None:

@@ -2,6 +2,8 @@
 
 A folder of results holds `.detquant.json`: what detquant wrote there, by name, with the sha256 of each. A file may be
 replaced where it still is what the record says: a second run of the same command replaces the results of the first.
+Where an artefact has folders of its own, what an earlier one left in them goes too, so that nobody takes the weights of
+one network with the tables of another.
 Everything else stays, and is named in the refusal: a file of the user's, one that was changed since, a folder, a link,
 what this run reads. The record is written before the files that it names and knows the old content of each beside the
 new one, so a run that is killed between two files leaves nothing that the next one would not know.
@@ -16,6 +18,7 @@ import json
 import os
 import stat
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,6 +78,25 @@ class Record:
         if known is None:
             return f"is there already and was not written by detquant: {_MOVE}"
         return "" if _sha256(path) in known else f"was changed since detquant wrote it: {_MOVE}"
+
+    def left_over(self, names: Iterable[str], inputs: Iterable[str | os.PathLike[str]] = ()) -> list[Path]:
+        """Files of an earlier run in the folders within the folder that are written into now, and not written now.
+
+        Args:
+            names: names of the results, relative to the folder.
+            inputs: files that are read; they stay.
+        """
+        new, read, root = set(names), _there(inputs), self.folder.resolve()
+        folders = {name.partition("/")[0] for name in new if "/" in name}
+        found = []
+        for name in self.files:
+            path = root / name
+            if name in new or name.partition("/")[0] not in folders or path.resolve() != path:
+                continue
+            with suppress(OSError):  # what cannot be read stays
+                if path.is_file() and not self.why_not(name) and not any(_same(path, one) for one in read):
+                    found.append(self.folder / name)
+        return found
 
 
 _MOVE = "move it away, or name another folder"

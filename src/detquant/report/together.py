@@ -1,7 +1,8 @@
 """Several files change as one: all of them, or none.
 
 Each is written under a partial name in its own folder. When all are complete they are renamed, and what was there
-before is kept under another name until the last of them is in place: where one cannot be, the others go back.
+before, or is to go, is kept under another name until the last of them is in place: where one cannot be, the others go
+back.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ class Batch:
 
     def __init__(self) -> None:
         self._partial: dict[Path, Path] = {}
+        self._going: list[Path] = []
         self._made: list[Path] = []
 
     def add(self, final: Path, content: bytes) -> None:
@@ -46,8 +48,12 @@ class Batch:
         except OSError as error:
             raise OutputError(cannot_write(final, error)) from error
 
+    def remove(self, final: Path) -> None:
+        """Lets a file go when the others appear."""
+        self._going.append(final)
+
     def commit(self) -> None:
-        """Gives all of them their names.
+        """Gives all of them their names, and takes those away that are to go.
 
         Raises:
             OutputError: one cannot have its name; then everything is as it was before.
@@ -56,6 +62,8 @@ class Batch:
         try:
             for temporary, final in self._partial.items():
                 self._rename(temporary, final, done)
+            for final in self._going:
+                self._set_aside(final, done)
         except BaseException:
             for final, previous in reversed(done):
                 with suppress(OSError):
@@ -67,6 +75,7 @@ class Batch:
                     with suppress(OSError):
                         previous.unlink(missing_ok=True)
         self._partial.clear()
+        self._going.clear()
         self._made.clear()
 
     def discard(self) -> None:
@@ -94,6 +103,21 @@ class Batch:
             os.replace(temporary, final)
             if not previous:
                 done.append((final, None))
+        except OSError as error:
+            raise OutputError(cannot_write(final, error)) from error
+
+    @staticmethod
+    def _set_aside(final: Path, done: list[tuple[Path, Path | None]]) -> None:
+        """Gives a file that is to go the name under which it is kept until all is done."""
+        try:
+            handle, previous = tempfile.mkstemp(prefix=f".{final.name[:_SHOWN]}.", suffix=PREVIOUS, dir=final.parent)
+            os.close(handle)
+            try:
+                os.replace(final, previous)
+            except BaseException:
+                os.unlink(previous)
+                raise
+            done.append((final, Path(previous)))
         except OSError as error:
             raise OutputError(cannot_write(final, error)) from error
 

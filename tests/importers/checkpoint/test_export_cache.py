@@ -9,7 +9,7 @@ import pytest
 
 from detquant.importers import load_model
 from detquant.importers.checkpoint import export_cache
-from detquant.importers.checkpoint.export_cache import cache_folder, remembered
+from detquant.importers.checkpoint.export_cache import cache_folder, kept_or_made, remembered
 
 EXPORTER = {"torch": "2"}
 
@@ -39,6 +39,15 @@ def test_an_export_is_made_once(folder: Path) -> None:
     assert exports.made == 1
     [file] = folder.iterdir()
     assert file.suffix == ".onnx" and file.read_bytes().endswith(b"onnx")
+
+
+def test_other_content_is_kept_beside(folder: Path, monkeypatch) -> None:
+    made = Exports(b"a program")
+    for parts in ([1, "x"], [1, "x"], [2, "x"]):
+        assert kept_or_made("others/{key}", parts, made) == b"a program"
+    assert made.made == 2 and len(list((folder.parent / "others").iterdir())) == 2
+    monkeypatch.setenv("DETQUANT_CACHE", "")
+    assert kept_or_made("others/{key}", [1, "x"], made) == b"a program" and made.made == 3
 
 
 def test_all_that_it_depends_on_is_in_the_key(folder: Path, monkeypatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 
 import numpy as np
-from bench import sources_in_order, written
+from bench import written
 from heads import case, sizes_for
 from nets import Net
 
@@ -23,6 +23,8 @@ SIZES = {"accumulator": 32, "multiplier": 24, "log_entries": 10, "log_tiles": 6,
 USUAL = Engine(array=Array(icp=8, ocp=4, lanes=4), weight=8, **SIZES, head=sizes_for(BINS))
 NARROW = Engine(array=Array(icp=4, ocp=4, lanes=2), weight=3, **SIZES)
 """Rows of weights of 6 bytes: beats and rows have but two bytes in common; pixels' channels lie in several words."""
+LONG = Engine(array=Array(icp=16, ocp=2, lanes=2), weight=8, **{**SIZES, "address": 10})
+"""Maps over several pages of 4 KiB, of which a word is read in each cycle."""
 
 
 def photographed(strides=(2, 2), weight_bits=3):
@@ -49,6 +51,15 @@ def folder_of_pixels(engine, folder, **facts):
     return written(hardware_files(program, net.graph(), of_pixels(net, program), form=FORM), folder)
 
 
+def folder_of_long_maps(engine, folder):
+    """A folder of whose maps bursts would cross a page (windows of three words), or have no end (1 x 1)."""
+    net = Net((1, 8, 7, 41))
+    net.conv(net.conv("image", 2, kernel=(1, 3)), 2)
+    program = lower(net.graph(), engine.array, engine)
+    assert program.engine == engine
+    return written(hardware_files(program, net.graph(), net.images()), folder)
+
+
 def folder_of_head(engine, folder, **facts):
     """A folder with detections."""
     one = case(bins=BINS, **facts)
@@ -63,10 +74,10 @@ def built_in_icarus(folder, mutant=None):
         file, before, after = mutant
         path = folder / "rtl" / file
         path.write_text(path.read_text().replace(before, after))
-    sources = sources_in_order([*(folder / "rtl").glob("*.sv"), *(folder / "tb/axi").glob("*.sv")])
-    rest = sorted(sources[1:], key=lambda path: path.name)
+    package, rest = folder / "rtl/dq_config.sv", [*(folder / "rtl").glob("*.sv"), *(folder / "tb/axi").glob("*.sv")]
+    rest = sorted((path for path in rest if path != package), key=lambda path: path.name)
     given = ["-s", TOP, f"-P{TOP}.LOG_MEMORY=16", "-o", folder / "axi.vvp"]
-    command = ["iverilog", "-g2012", *given, sources[0], *rest]
+    command = ["iverilog", "-g2012", *given, package, *rest]
     done = subprocess.run([str(one) for one in command], capture_output=True, text=True, timeout=120, check=False)
     assert mutant or done.returncode == 0, done.stderr
     return ["vvp", "-n", str(folder / "axi.vvp")] if done.returncode == 0 else None

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from axi_bench import (
     FORM,
+    LONG,
     NARROW,
     USUAL,
     built_in_icarus,
     folder_of_head,
+    folder_of_long_maps,
     folder_of_pixels,
     photographed,
     said,
@@ -102,6 +104,23 @@ def test_detections_in_memory(of_pixels_in_icarus, tmp_path):
 
 
 @needs_icarus
+def test_bursts_of_maps_stay_within_their_length_and_their_page(tmp_path):
+    folder = folder_of_long_maps(LONG, tmp_path)
+    lines = said(built_in_icarus(folder), folder)
+    assert lines[-1] == "PASS", lines[-1]
+    beats, bursts = map(int, re.match(r"(\d+) reads of maps in (\d+) bursts", lines[-2]).groups())
+    assert beats > 3 * bursts  # words in threes, then all that a burst may have
+
+
+@needs_icarus
+@pytest.mark.parametrize(("name", "rule"), [("cross 4 KiB", "crosses 4 KiB"), ("have no end", "is too long")])
+def test_bursts_that_break_a_rule_are_told(tmp_path, name, rule):
+    folder = folder_of_long_maps(LONG, tmp_path)
+    lines = said(built_in_icarus(folder, MUTANTS[f"bursts of maps {name}"]), folder)
+    assert lines[-1] == f"FAIL m_axi_maps breaks a rule of AXI: a burst that {rule}"
+
+
+@needs_icarus
 def test_a_difference_in_memory_is_told(of_pixels_in_icarus, tmp_path):
     folder = folder_of_pixels(USUAL, tmp_path)
     path = folder / "mem/params.bin"
@@ -151,6 +170,7 @@ WITH_ONE_CELL = {**CASES["usual"], "sizes": ((3, 4), (2, 2), (1, 1))}
 RUNS = [
     (folder_of_pixels, USUAL, {}, {}),
     (folder_of_head, USUAL, WITH_ONE_CELL, {"stall": 30, "runs": 2}),
+    (folder_of_long_maps, LONG, {}, {}),
     (folder_of_pixels, NARROW, {}, {"stall": 50}),
     (folder_of_pixels, USUAL, {}, {"stall": 30, "faults": 1}),
     (folder_of_head, USUAL, WITH_ONE_CELL, {"image": "host", "faults": 1}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from bench import enough, run, run_head, sources_in_order, written
+from bench import enough, run, run_head, written
 from cases import CASES
 from heads import CASES as HEADS
 from heads import WAITS, sizes_for
@@ -86,7 +86,7 @@ def _built(folder, files, mutant):
     files[f"rtl/{file}"] = files[f"rtl/{file}"].replace(before, after)
     written({path: text.encode() for path, text in files.items()}, folder)
     try:
-        return Icarus().build(sources_in_order([folder / path for path in files]), folder / "build")
+        return Icarus().build([folder / path for path in files], folder / "build")
     except TargetError:
         return None
 

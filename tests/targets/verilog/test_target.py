@@ -96,6 +96,17 @@ def test_a_classifier_is_decoded_by_the_host_and_has_one_width():
     assert "mem/weights_b3.bin" in result.artefact.loaded
 
 
+def test_nothing_of_another_network_stays_in_the_folder(result, tmp_path):
+    wish = {"recipe": "w8a8", "bits": 4, "target": "verilog", "calib": 4, "val_limit": 1}
+    other = detquant.quantize("resnet-pico", "crops", **wish)
+    for one in (result, other):
+        one.save(tmp_path)
+        found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+        assert found - set(one.artefact.files) - set(one.beside) == {".detquant.json", "report.json", "report.md"}
+    weights = {path for path in found if path.startswith("mem/weights")}
+    assert weights == {"mem/weights_b4.bin", "mem/weights_b4.mem"} and "mem/weights_b8.bin" in result.artefact.files
+
+
 @pytest.mark.parametrize(
     ("text", "size"), [("16x16", (16, 16, 8)), ("4x8", (4, 8, 4)), ("8X8x2", (8, 8, 2)), ("32x16x16", (32, 16, 16))]
 )

@@ -12,9 +12,11 @@ from bench import written
 from cases import CASES
 
 from detquant.cli import main
+from detquant.errors import TargetError
 from detquant.targets.verilog.engine import Array
 from detquant.targets.verilog.export import hardware_files
 from detquant.targets.verilog.lowering import lower
+from detquant.targets.verilog.proof.simulators import Verilator
 from detquant.targets.verilog.proof.verify import verify
 
 pytestmark = pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus Verilog is not installed")
@@ -64,3 +66,46 @@ def test_the_command_proves_and_tells_what_differs(exported, capsys, tmp_path):
     assert "does not compute what the integer model does: FAIL instruction 0 n_t0 channel" in capsys.readouterr().err
     assert main(["verify", str(exported), "--simulator", "modelsim"]) == 2
     assert "modelsim" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(shutil.which("verilator") is None, reason="Verilator is not installed")
+@pytest.mark.slow
+def test_verilator_builds_a_folder_once(exported, tmp_path, monkeypatch):
+    monkeypatch.setenv("DETQUANT_CACHE", str(tmp_path / "cache"))
+    assert verify(exported).passed
+    monkeypatch.setattr(Verilator, "build", lambda *_: pytest.fail("it is built again"))
+    outcome = verify(exported, stall=10)
+    assert outcome.passed and outcome.cycles > 100
+
+
+class Copying(Verilator):
+    """A simulator that is built at once: of the last source, which is a program."""
+
+    name, program = "Copying", "cp"
+    builds = 0
+
+    def build_command(self, sources, folder):
+        return ["cp", sources[-1], str(self.built(folder))]
+
+    def build(self, sources, folder):
+        self.builds += 1
+        return super().build(sources, folder)
+
+
+def test_what_was_built_of_equal_sources_is_built_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("DETQUANT_CACHE", str(tmp_path / "cache"))
+    simulator, kept = Copying(), tmp_path / "cache/simulators"
+    sources = [tmp_path / name for name in ("one_config.sv", "two.sv")]
+    for number, (text, builds) in enumerate((("echo PASS", 1), ("echo PASS", 1), ("echo FAIL", 2), ("echo PASS", 2))):
+        for path in sources:
+            path.write_text(f"#!/bin/sh\n{text}\n")
+            path.chmod(0o700)
+        built = simulator.build_once(sources, tmp_path / f"build{number}")
+        assert simulator.run(built, {}).verdict == text.split()[1] and simulator.builds == builds
+    assert len(list(kept.iterdir())) == 2
+    with monkeypatch.context() as patch, pytest.raises(TargetError, match="does not build the test bench"):
+        patch.setattr(Copying, "build_command", lambda *_: ["false"])  # another command, and what fails is not kept
+        simulator.build_once(sources, tmp_path / "build")
+    monkeypatch.setenv("DETQUANT_CACHE", "")
+    simulator.build_once(sources, tmp_path / "last")
+    assert simulator.builds == 4 and len(list(kept.iterdir())) == 2

@@ -2,6 +2,7 @@
 
 A file `exports/KEY.onnx` in the user's cache folder holds the sha256 of an ONNX file, then the file. The key says all
 that the export depends on: the checkpoint's bytes, what was told of it, and the versions and sources of what exports.
+Other content that takes long to make is kept beside in the same form (`kept_or_made`).
 The folder is $DETQUANT_CACHE, else $XDG_CACHE_HOME/detquant, else ~/.cache/detquant; where DETQUANT_CACHE is empty
 there is none. It is a convenience: where it cannot be read or written, the export is made as if it were not there.
 """
@@ -23,7 +24,7 @@ from detquant._version import __version__
 from detquant.untrusted import read_bytes
 
 VARIABLE = "DETQUANT_CACHE"
-MAX_BYTES = 2 * 2**30  # of all exports; a YOLOv8x has 0.27 GB
+MAX_BYTES = 2 * 2**30  # of all exports, and so on; a YOLOv8x has 0.27 GB
 _DIGEST = hashlib.sha256().digest_size
 
 
@@ -35,12 +36,25 @@ def remembered(content: bytes, facts: object, make: Callable[[], bytes]) -> byte
         facts: what else the export depends on, as far as it varies; fit for JSON.
         make: exports.
     """
-    folder, exporter = cache_folder(), _exporter()
-    if folder is None or exporter is None:
+    exporter = _exporter()
+    if exporter is None:
         return make()
-    parts = [hashlib.sha256(content).hexdigest(), facts, exporter]
+    return kept_or_made("exports/{key}.onnx", [hashlib.sha256(content).hexdigest(), facts, exporter], make)
+
+
+def kept_or_made(name: str, parts: object, make: Callable[[], bytes]) -> bytes:
+    """What was kept under a name, else what is made now and kept.
+
+    Args:
+        name: a folder within the cache and a file in it, with ``{key}`` for the sum of the parts.
+        parts: all that the content depends on; fit for JSON.
+        make: makes the content.
+    """
+    folder = cache_folder()
+    if folder is None:
+        return make()
     key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-    file = folder / "exports" / f"{key}.onnx"
+    file = folder / name.format(key=key)
     kept = _read(file)
     if kept is not None:
         return kept

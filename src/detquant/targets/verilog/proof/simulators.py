@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import platform
 import re
 import shutil
 import subprocess
@@ -11,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detquant.errors import TargetError
+from detquant.importers.checkpoint.export_cache import kept_or_made
 
 BUILD_SECONDS, RUN_SECONDS = 900, 3600
 TOP, PACKAGE = "dq_testbench", "_config.sv"
@@ -52,11 +55,13 @@ class Simulator(ABC):
         name: what it is called.
         program: its executable.
         package: Debian's package.
+        kept: whether what it builds is one file that is worth keeping.
     """
 
     name: str
     program: str
     package: str
+    kept = False
 
     def require(self) -> None:
         """Refuses to go on without it.
@@ -85,6 +90,29 @@ class Simulator(ABC):
             said = (done.stderr + done.stdout).strip().splitlines()
             raise TargetError(f"{self.name} does not build the test bench: {' '.join(said[:3])}")
         return self.built(folder)
+
+    def build_once(self, sources: Sequence[Path], folder: Path) -> Path:
+        """The same, but what was built of equal sources before is taken from the user's cache folder.
+
+        Raises:
+            TargetError: as `build`.
+        """
+        if not self.kept:
+            return self.build(sources, folder)
+        self.require()
+        version = _run([self.program, "--version"], BUILD_SECONDS).stdout
+        command = self.build_command([path.name for path in sources], Path("build"))
+        contents = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sources]
+        machine = [platform.machine(), platform.libc_ver()]
+        made = kept_or_made(
+            "simulators/{key}", [version, command, contents, machine], lambda: self.build(sources, folder).read_bytes()
+        )
+        program = self.built(folder)
+        if not program.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            program.write_bytes(made)
+            program.chmod(0o700)
+        return program
 
     def run(self, built: Path, options: Mapping[str, object]) -> Outcome:
         """Runs the test bench with plusargs.
@@ -123,6 +151,7 @@ class Verilator(Simulator):
     """Compiles to C++: 10 to 20 seconds to build, a million cycles a second or so to run."""
 
     name, program, package = "Verilator", "verilator", "verilator g++ make"
+    kept = True
 
     def build_command(self, sources: Sequence[str], folder: Path) -> list[str]:
         """``--binary``: the test bench with its clock, in one program."""

@@ -41,7 +41,7 @@ def verify(folder: Path, simulator: str = "verilator", stall: int = 0, seed: int
     made = SIMULATORS[simulator]()
     sources = sorted(path for path in sums if path.endswith(".sv"))
     with tempfile.TemporaryDirectory() as build:
-        built = made.build([folder / path for path in sources], Path(build))
+        built = made.build_once([folder / path for path in sources], Path(build))
         options = {"mem": folder / "mem", "vectors": folder / "tb/vectors", "stall": stall, "seed": seed}
         return made.run(built, options)
 

@@ -3,8 +3,8 @@
 module dq_axi_rules #(
     parameter int WIDTH = 64,
     parameter int ADDRESS = 40,
-    parameter int MOST = 16,                    // beats of a burst
-    parameter logic [8*16-1:0] NAME = "master"
+    parameter int MOST = 16,    // beats of a burst
+    parameter NAME = "master"   // of no type: Icarus prints nothing of one
 ) (
     input logic               clk,
     input logic               rst,
