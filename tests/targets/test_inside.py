@@ -8,6 +8,7 @@ import tempfile
 import pytest
 
 from detquant.calibration import Collector, calibrate
+from detquant.importers import load_model
 from detquant.recipes import load_recipe, plan
 from detquant.targets import load_target
 from detquant.targets.inside import precision_of, run_for
@@ -57,6 +58,27 @@ def test_openvino_says_what_its_layers_were_made_of(small_net, images):
     runner = place.open(place.lower(quantised(place, small_net, images()).qdq()))
     parts = [one.parts for one in place.profile(runner, images(1)[0], runs=1)]
     assert any({"first", "silu_mul"} <= set(some) for some in parts)
+
+
+def test_a_file_of_anyone_is_told_of_too(small_net, images, tmp_path):
+    pytest.importorskip("openvino", reason="no openvino")
+    place = load_target("openvino")
+    for name, content in place.lower_float(small_net, "fp32").files.items():
+        (tmp_path / name).write_bytes(content)
+    imported = load_model(tmp_path / "model.xml")
+    runner = place.open_own(imported.own, imported.model)
+    found = place.profile(runner, images(1)[0], runs=1)
+    assert sum(one.kind == "Convolution" and one.precision == "float" for one in found) == 4
+
+
+def test_litert_has_precisions_and_no_times(small_net, images):
+    pytest.importorskip("ai_edge_litert", reason="no litert")
+    place = load_target("tflite")
+    runner = place.open(place.lower(quantised(place, small_net, images()).qdq()))
+    found = place.profile(runner, images(1)[0])
+    layers = [one for one in found if one.kind == "CONV_2D"]
+    assert [one.precision for one in layers] == ["int8", "int8", "int8", "float"]
+    assert {one.ms for one in found} == {None} and {"silu", "relu", "sum"} <= {one.name for one in found}
 
 
 def test_the_profiler_leaves_no_file(small_net, images, tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from statistics import median
 
+import onnx
 import pytest
 
 from detquant.data import open_scenes
@@ -14,9 +15,11 @@ from detquant.embedded import embedded_model
 from detquant.pipeline.detector import load
 from detquant.pipeline.entries import own_file, quantized_entry
 from detquant.pipeline.inside import LOOKING, inside_of
+from detquant.pipeline.inside.node_data import node_data
 from detquant.pipeline.job import Job
 from detquant.recipes import load_recipe
 from detquant.report.files import to_json
+from detquant.report.model_explorer import ERROR_FILE, PRECISION_FILE
 from detquant.report.saved import report_of
 from detquant.report.slow import why_slow
 from detquant.targets import load_target
@@ -126,6 +129,29 @@ def test_provenance(evidence, scenes):
     assert made.command == "detquant.quantize" and made.processor and "Python" in made.system
     assert made.calibration == tuple(path.name for path in scenes.calibration[:3])
     assert len(made.data_sha256) == 64 and {"detquant", "onnxruntime", "numpy"} <= made.packages.keys()
+
+
+def test_nodes_are_called_as_in_the_file(evidence, entries):
+    _, made, _ = entries("ort")
+    files = node_data(evidence("ort"), made.artefact)
+    assert list(files) == [ERROR_FILE, PRECISION_FILE]
+    there = {node.name for node in onnx.load_from_string(made.artefact.files["model.onnx"]).graph.node}
+    for content in files.values():
+        results = json.loads(content)["results"]
+        assert len(results) > 200 and results.keys() <= there
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("ai_edge_litert"), reason="the extra tflite is not installed")
+def test_nodes_of_tflite_are_called_by_their_results(evidence, entries):
+    _, made, _ = entries("tflite")
+    files = node_data(evidence("tflite"), made.artefact)
+    opened = load_target("tflite").interpreter(made.artefact.files["model.tflite"], 1)
+    there = {one["name"] for one in opened.get_tensor_details()}
+    assert list(files) == [ERROR_FILE]
+    results = json.loads(files[ERROR_FILE])["results"]
+    assert len(results) > 50 and results.keys() <= there
+    layers = {one.executed for one in evidence("tflite").blocks if one.macs and one.planned == "w8a8"}
+    assert layers == {"int8"} and evidence("tflite").profiles == ()
 
 
 def test_it_comes_back_from_json(evidence, report):

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from detquant.graph.blocks import find_blocks
+from detquant.pipeline.entries import Entry
 from detquant.pipeline.inside.names import BlockNames
-from detquant.pipeline.inside.times import executed, profile_of
+from detquant.pipeline.inside.times import executed, profile_of, timed
 from detquant.targets.inside import Timed
 
 
@@ -36,6 +39,19 @@ def test_rounding_counts_where_there_is_nothing_else(names):
     assert executed([ran("join", "Transpose", "int8"), ran("joined_QuantizeLinear", "Cast", "int8")], names) == {
         "join": "int8"
     }
+
+
+def test_a_runtime_that_stands_in_for_another_tells_nothing_of_it():
+    """LiteRT runs what is made for the Edge TPU, and says nothing of that."""
+
+    class Place:
+        runs_here = False
+
+        def profile(self, runner, feed):
+            raise AssertionError("not asked")
+
+    entry = Entry(name="a", title="a", place=Place(), precision="w8a8", runner=object())
+    assert timed(entry, {}) == () and timed(replace(entry, runner=None), {}) == ()
 
 
 def test_what_lies_as_it_is_has_a_precision_and_no_time(names):
