@@ -9,6 +9,7 @@ from typing import Any
 from detquant.calibration import Note
 from detquant.data import Skip
 from detquant.evaluation.scorers import MEASURES, headline
+from detquant.report.evidence import Evidence
 from detquant.report.row import AGREEMENT, Row
 from detquant.report.widths import Tried, Widths
 
@@ -64,6 +65,7 @@ class Report:
         widths: the widths that a search has chosen for it; None where none has.
         tried: the models that a search has measured on the way.
         versions: versions of what made it, by distribution.
+        evidence: what is shown besides the figures, of the row that the report is about; None where nothing was kept.
 
     Examples:
         >>> import detquant
@@ -100,6 +102,7 @@ class Report:
     widths: Widths | None = None
     tried: tuple[Tried, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
+    evidence: Evidence | None = None
 
     @property
     def reference(self) -> Row:
@@ -166,6 +169,7 @@ class Report:
             "predictions": list(self.predictions),
             "widths": self.widths.figures() if self.widths else None,
             "tried": [one.figures() for one in self.tried],
+            "evidence": asdict(self.evidence) if self.evidence else None,
             **{f"{name}_version": version for name, version in self.versions.items()},
         }
 
