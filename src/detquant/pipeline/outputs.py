@@ -7,7 +7,8 @@ from detquant.recipes import builtin_recipes
 from detquant.targets import load_target
 from detquant.targets.onnx_file import FILE
 
-REPORT, REPORT_TEXT = "report.json", "report.md"
+REPORT, REPORT_TEXT, REPORT_PAGE = "report.json", "report.md", "report.html"
+WORKFLOW_REPORT = "workflow.json"
 RECIPE, LOSSES = "recipe.toml", "sensitivity.json"
 """Files of searches for widths."""
 FLOAT_FILE, NAIVE_FILE, PICTURE = "float.onnx", "naive.onnx", "comparison.png"

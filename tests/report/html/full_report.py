@@ -1,4 +1,4 @@
-"""A report with every view filled, made up, and as large as one likes; names in it are as nasty as files can make them."""
+"""A report with every view filled, made up, as large as one likes; names in it are as nasty as a file can make them."""
 
 from __future__ import annotations
 
@@ -122,7 +122,8 @@ def parts(classes: int = 5) -> tuple[Part, ...]:
                 high=change + half,
             )
         )
-    made.append(Part(kind="class", name="never there", objects=0, before=None, after=None, missed_before=0, missed_after=0))
+    counts = {"objects": 0, "missed_before": 0, "missed_after": 0}
+    made.append(Part(kind="class", name="never there", before=None, after=None, **counts))
     return tuple(made)
 
 
@@ -185,19 +186,31 @@ def blocks(count: int = 30) -> tuple[Block, ...]:
     return tuple(made)
 
 
+FLOAT_KINDS = ("Conv", "Mul", "Sigmoid", "Concat", "Resize")
+INTEGER_KINDS = (
+    "QLinearConv",
+    "QLinearMul",
+    "QuantizeLinear",
+    "DequantizeLinear",
+    "Concat",
+    NASTY,
+    "Resize",
+    "Softmax",
+)
+INTEGER_KINDS += ("Reshape", "Transpose")
+
+
 def profiles(count: int = 40) -> tuple[Profile, ...]:
     rng = np.random.default_rng(5)
-    sides = (("float", ("Conv", "Mul", "Sigmoid", "Concat", "Resize"), 1.0), ("quantized", ("QLinearConv", "QLinearMul", "QuantizeLinear", "DequantizeLinear", "Concat", NASTY, "Resize", "Reshape", "Softmax", "Transpose"), 0.4))
-    return tuple(
-        Profile(
-            row=row,
-            operators=tuple(
-                OperatorTime(name=f"{kinds[at % len(kinds)]}_{at}", kind=kinds[at % len(kinds)], precision="int8" if row == "quantized" else "float", ms=float(rng.exponential(share) / (1 + at % len(kinds))))
-                for at in range(count)
-            ),
-        )
-        for row, kinds, share in sides
-    )
+    sides = (("float", FLOAT_KINDS, "float", 1.0), ("quantized", INTEGER_KINDS, "int8", 0.4))
+    made = []
+    for row, kinds, precision, share in sides:
+        times = []
+        for at in range(count):
+            kind, ms = kinds[at % len(kinds)], float(rng.exponential(share) / (1 + at % len(kinds)))
+            times.append(OperatorTime(name=f"{kind}_{at}", kind=kind, precision=precision, ms=ms))
+        made.append(Profile(row=row, operators=tuple(times)))
+    return tuple(made)
 
 
 def evidence(*, tensors_: int = 40, blocks_: int = 30, images: int = 6, classes: int = 5) -> Evidence:
@@ -224,31 +237,71 @@ def evidence(*, tensors_: int = 40, blocks_: int = 30, images: int = 6, classes:
     )
 
 
+TRIED = (
+    ("w8a8", 0.3, 3_200_000, 2.0, False, True),
+    ("w4a8, 5 layers wider", 0.8, 2_100_000, 1.9, True, True),
+    ("w4a8", 2.4, 1_700_000, 1.9, False, True),
+    ("w4a8, 2 layers wider", 2.0, 2_200_000, 2.1, False, False),
+)
+
+
 def tried() -> tuple[Tried, ...]:
-    rows = (("w8a8", 0.3, 3_200_000, 2.0, False, True), ("w4a8, 5 layers wider", 0.8, 2_100_000, 1.9, True, True), ("w4a8", 2.4, 1_700_000, 1.9, False, True), ("w4a8, 2 layers wider", 2.0, 2_200_000, 2.1, False, False))
     return tuple(
-        Tried(title=title, drop=drop, size_bytes=size, zipped_bytes=round(size * 0.9), base_percent=80.0, float_percent=1.0, latency_ms=ms, taken=taken, best=best)
-        for title, drop, size, ms, taken, best in rows
+        Tried(
+            title=title,
+            drop=drop,
+            size_bytes=size,
+            zipped_bytes=round(size * 0.9),
+            base_percent=80.0,
+            float_percent=1.0,
+            latency_ms=ms,
+            taken=taken,
+            best=best,
+        )
+        for title, drop, size, ms, taken, best in TRIED
     )
 
 
 def full(report: Report, **sizes: int) -> Report:
     """A report of conftest's with all evidence, with warnings and with what a search leaves."""
-    widths = Widths(
-        why="a budget of 5bits",
-        measure="mse",
-        given=tuple(Width(name=f"conv{at}", is_weight=at % 2 == 0, bits=(4, 8, None)[at % 3], loss=1 / (at + 1), weights=900, size_bytes=450.0) for at in range(9)),
+    given = [
+        Width(
+            name=f"conv{at}",
+            is_weight=at % 2 == 0,
+            bits=(4, 8, None)[at % 3],
+            loss=1 / (at + 1),
+            weights=900,
+            size_bytes=450.0,
+        )
+        for at in range(9)
+    ]
+    return replace(
+        report,
+        evidence=evidence(**sizes),
+        tried=tried(),
+        widths=Widths(why="a budget of 5bits", measure="mse", given=tuple(given)),
+        warnings=(*report.warnings, f"'{NASTY}' is slow."),
     )
-    return replace(report, evidence=evidence(**sizes), tried=tried(), widths=widths, warnings=(*report.warnings, f"'{NASTY}' is slow."))
 
 
 def chosen(report: Report) -> Report:
     """A report as `choose` makes it: several of one rank."""
     rng = np.random.default_rng(7)
-    rows = [
-        replace(report.rows[0], name=f"{target} {precision}", title=f"{target} {precision}", target=target, precision=precision, accuracy={"ap": 37.3 - rng.uniform(0, 2), "ap50": 52.0, "ap75": 40.0}, latency_ms=float(rng.uniform(10, 90)), ratio=1.0, size_bytes=int(rng.uniform(3e6, 13e6)), best=bool(at % 3 == 0))
-        for at, (target, precision) in enumerate((t, p) for t in ("ort", "openvino", "tflite") for p in ("fp32", "fp16", "w8a8"))
-    ]
+    rows = []
+    for target in ("ort", "openvino", "tflite"):
+        for precision in ("fp32", "fp16", "w8a8"):
+            row = replace(
+                report.rows[0],
+                name=f"{target} {precision}",
+                title=f"{target} {precision}",
+                target=target,
+                precision=precision,
+                accuracy={"ap": 37.3 - float(rng.uniform(0, 2)), "ap50": 52.0, "ap75": 40.0},
+                latency_ms=float(rng.uniform(10, 90)),
+                size_bytes=int(rng.uniform(3e6, 13e6)),
+                best=len(rows) % 3 == 0,
+            )
+            rows.append(row)
     return replace(report, rows=tuple(rows), about=None, target=None, evidence=None)
 
 
@@ -258,14 +311,32 @@ def broken(value: float = math.nan) -> Evidence:
     point = Point(confidence=value, precision=value, recall=value, f1=value)
     box = Box(xyxy=(value, -5.0, value, 1e300), confidence=value, class_id=-7, fate=Fate.LOST)
     guess = Box(xyxy=(), confidence=value, class_id=10**9, fate=Fate.NEW)
+    seen_ = SeenImage(
+        image="", file="../x", width=0, height=-3, before=(box, guess), after=(), objects=-1, change=value
+    )
+    known = {"objects": -1, "before": value, "after": value, "missed_before": -1, "missed_after": 0}
+    grid = {"bits": -3, "scale": value, "steps": 0, "low": value, "high": value, "seen_low": value, "seen_high": -1e308}
+    losses = {"clipped": value, "alone_db": value, "cumulative_db": value, "counts": (-5, 10**18)}
     return replace(
         base,
-        seen=(SeenImage(image="", file="../x", width=0, height=-3, before=(box, guess), after=(), objects=-1, change=value),),
-        thresholds=replace(base.thresholds, asked=value, proposed=value, before=(point,), after=(point, point), before_at_asked=point, after_at_asked=point, after_at_proposed=point),
-        parts=(Part(kind="class", name="x", objects=-1, before=value, after=value, missed_before=-1, missed_after=0, low=value, high=value),),
+        seen=(seen_,),
+        thresholds=Thresholds(
+            labelled=False,
+            asked=value,
+            proposed=value,
+            by="f1",
+            before=(point,),
+            after=(point, point),
+            before_at_asked=point,
+            after_at_asked=point,
+            after_at_proposed=point,
+        ),
+        parts=(Part(kind="class", name="x", low=value, high=value, **known),),
         interval=Interval(drop=value, low=value, high=value, level=value, resamples=-1, images=0),
         usual=Usual(low=value, high=value, what="", source="javascript:alert(1)"),
-        tensors=tuple(replace(one, bits=-3, scale=value, steps=0, low=value, high=value, seen_low=value, seen_high=-1e308, clipped=value, alone_db=value, cumulative_db=value, counts=(-5, 10**18)) for one in base.tensors[:3]),
-        blocks=tuple(replace(one, inputs=(one.name, "nobody"), executed="", error_db=value, macs=-5) for one in base.blocks[:5]),
+        tensors=tuple(replace(one, **grid, **losses) for one in base.tensors[:3]),
+        blocks=tuple(
+            replace(one, inputs=(one.name, "nobody"), executed="", error_db=value, macs=-5) for one in base.blocks[:5]
+        ),
         profiles=(Profile(row="", operators=(OperatorTime(name="", kind="", precision="", ms=value),)),),
     )

@@ -40,7 +40,7 @@ class Scale:
         """Round numbers of the scale, about so many: steps of 1, 2 or 5 times a power of ten."""
         span = self.high - self.low
         if not (math.isfinite(span) and span > 0):
-            return [self.low] if math.isfinite(self.low) else []
+            return [self.low] if math.isfinite(self.low) and self.low == self.high else []
         power = 10.0 ** math.floor(math.log10(span / count))
         step = next((power * nice for nice in (1, 2, 5) if power * nice >= span / count), power * 10)
         first = math.ceil(self.low / step - 1e-9)

@@ -136,8 +136,8 @@ def _table(shown: Sequence[TensorLoss], scope: Scope, opened: set[int]) -> Marku
             Column(title=name)
             for name in (
                 "bits",
-                "alone, dB",
-                "together, dB",
+                "alone",
+                "together",
                 "clipped, %",
                 "scale",
                 "zero",

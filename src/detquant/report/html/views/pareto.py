@@ -16,7 +16,7 @@ from detquant.report.row import AGREEMENT
 from detquant.report.sheets.numbers import megabytes
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 620.0, 340.0, 52.0, 604.0, 26.0, 296.0
-LABELS = 14
+LABELS = 10
 """Points that have their name beside them; of more, the frontier has."""
 NAMED = 6
 """Models that are named in the sentence."""
