@@ -104,7 +104,7 @@ def test_evidence_that_was_changed_anywhere_is_shown_or_refused(report):
             continue
         assert "<script>alert" not in to_html(changed, {}), (path, value)
         shown += 1
-    assert shown > 50
+    assert shown > 20
 
 
 def test_of_yolov8n_it_is_small_enough_with_pictures_that_are_not(report):
