@@ -98,7 +98,7 @@ class Ranked:
 
     def at(self, confidence: float) -> Point:
         """What comes of one threshold."""
-        boxes = int(np.searchsorted(-self.confidence, -np.float64(confidence), side="right"))
+        boxes = int(np.searchsorted(-self.confidence, -np.float32(confidence), side="right"))
         right = int(self.right[boxes - 1]) if boxes else 0
         return Point(
             confidence=float(confidence),
@@ -170,6 +170,8 @@ def thresholds(before: Matches, after: Matches, asked: float, keeps: Keeps = "re
 def shortest_between(low: float, high: float) -> float:
     """The number with the fewest digits after the point between two others; of several the one nearest to the middle.
 
+    It is between them in single precision too, in which scores are compared with it.
+
     Args:
         low: less than ``high``.
         high: a threshold that scores reach is below it.
@@ -177,7 +179,7 @@ def shortest_between(low: float, high: float) -> float:
     middle = (low + high) / 2
     for digits in range(1, 10):
         near = round(middle, digits)
-        if low < near < high:
+        if low < near < high and np.float32(low) < np.float32(near) < np.float32(high):
             return near
     return middle
 
