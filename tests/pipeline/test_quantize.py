@@ -98,7 +98,9 @@ def test_sqnr_is_given_for_tensors_of_the_quantised_part(result):
 
 def test_saved_is_what_was_made(result, tmp_path):
     result.save(tmp_path / "out")
-    assert files_in(tmp_path / "out") == [RECORD, "model.onnx", "report.json", "report.md"]
+    names = [RECORD, "decode.json", "model.onnx", "report.json", "report.md"]
+    pictures = [one.file for one in result.report.evidence.seen]
+    assert files_in(tmp_path / "out") == sorted([*names, *pictures])
     assert (tmp_path / "out/model.onnx").read_bytes() == result.artefact.files["model.onnx"]
     assert json.loads((tmp_path / "out/report.json").read_text())["recipe"] == "w8a8"
 

@@ -118,7 +118,7 @@ def predict(
     from detquant.data import Skip
     from detquant.pipeline.detector import as_detector
     from detquant.pipeline.figures import prediction_figures
-    from detquant.pipeline.predict import image_paths, predictions, require_apart
+    from detquant.pipeline.predict import image_paths, predictions, require_apart, threshold_for
     from detquant.report.drawing import draw
     from detquant.report.files import staged
     from detquant.report.pictures import encode, free_names
@@ -132,17 +132,18 @@ def predict(
     detector = as_detector(model, options)
     skipped, drawn = list[Skip](), list[dict[str, object]]()
     opening = detector.opening(options.threads, options.target)
+    confidence, said = threshold_for(detector, options.confidence)
     with staged(out, filter(None, read)) as put:
-        for one in predictions(detector.family, opening.runner, paths, skipped, options.confidence):
+        for one in predictions(detector.family, opening.runner, paths, skipped, confidence):
             name = names[one.path].pop(0)
             put(name, encode(draw(one.image, one.detections, one.classes), name))
             drawn.append(prediction_figures(one, str(out / name)))
     figures = {
         "model": str(model),
         "target": opening.target,
-        "confidence": options.confidence,
+        "confidence": confidence,
         "images": drawn,
-        "notes": list(opening.notes),
+        "notes": [*opening.notes, *said],
         "skipped": skip_figures(skipped),
     }
     write_figures(json_file, figures, *read)

@@ -20,6 +20,7 @@ from detquant.pipeline.detector import Detector, as_detector
 from detquant.pipeline.doctor import require_sound
 from detquant.pipeline.entries import Entry, float_entries, quantized_entry
 from detquant.pipeline.evaluate import measurable
+from detquant.pipeline.evidence_of import evidence_of
 from detquant.pipeline.job import Job
 from detquant.pipeline.keywords import Keywords
 from detquant.pipeline.options import ChooseOptions
@@ -99,10 +100,21 @@ def choose(
             notes.append(f"{place.name}: {error}")
     if not entries:
         raise TargetError(f"No runtime here runs the model. {' '.join(notes)}")
-    found = compare(entries, detector.family, dataset, limit=options.val_limit, strict=False, progress=options.progress)
+    found = compare(
+        entries,
+        detector.family,
+        dataset,
+        limit=options.val_limit,
+        strict=False,
+        confidence=options.confidence,
+        keeps=options.keeps,
+        progress=options.progress,
+    )
     report = found.report(detector, dataset, options.threads)
+    shown = most_to_see(report.rows, report.measure)
     return replace(
         report,
+        evidence=evidence_of(detector, dataset, found, shown)[0].without_files() if shown else None,
         recipe=wish.name,
         seed=None if isinstance(data, Dataset) else options.seed,
         calibration_images=options.calib,
@@ -144,6 +156,13 @@ def wished(wish: Recipe, place: Target) -> list[Recipe]:
     """The recipes tried at a place: the user's, and `SMALL` where it is of use."""
     besides = place.capability.weight_only and wish.name != SMALL
     return [wish, load_recipe(SMALL)] if besides else [wish]
+
+
+def most_to_see(rows: Sequence[Row], measure: str) -> str | None:
+    """The quantised row that evidence is shown of: the best by the measure of those that are not beaten."""
+    made = [row for row in rows if row.quantization and row.value(measure) is not None]
+    best = [row for row in made if is_best(row, rows, measure)] or made
+    return max(best, key=lambda row: row.value(measure) or 0.0).name if best else None
 
 
 def is_best(row: Row, rows: Sequence[Row], measure: str) -> bool:

@@ -15,11 +15,13 @@ from detquant.pipeline.between import steps_between
 from detquant.pipeline.calibration_images import as_dataset, require_calibration
 from detquant.pipeline.compare import compare
 from detquant.pipeline.decisions import decisions_about, read_decisions
+from detquant.pipeline.decode_file import decode_file
 from detquant.pipeline.detector import Detector, as_detector
 from detquant.pipeline.doctor import require_sound
 from detquant.pipeline.engines import load_engine
 from detquant.pipeline.entries import entry_of, own_file, quantized_entry
 from detquant.pipeline.evaluate import measurable
+from detquant.pipeline.evidence_of import evidence_of
 from detquant.pipeline.job import Job
 from detquant.pipeline.keywords import Keywords
 from detquant.pipeline.losses import Losses, read_losses, require_about
@@ -177,7 +179,16 @@ def quantize(
         quantized = quantized_entry(job, options.threads, engine=options.engine)
     between = steps_between(job, quantized, options.threads)
     entries = [own_file(detector, place, options.threads), *between, replace(quantized, name=QUANTIZED)]
-    found = compare(entries, detector.family, dataset, limit=options.val_limit, progress=options.progress)
+    found = compare(
+        entries,
+        detector.family,
+        dataset,
+        limit=options.val_limit,
+        confidence=options.confidence,
+        keeps=options.keeps,
+        progress=options.progress,
+    )
+    evidence, pictures = evidence_of(detector, dataset, found, QUANTIZED)
     basis = found.report(detector, dataset, options.threads)
     slow = [] if place.untimed else slower_than_float(basis.row(QUANTIZED), options.threads)
     missed = [searched.missed] if searched and searched.missed else []
@@ -191,6 +202,7 @@ def quantize(
         widths=searched.widths if searched else None,
         tried=searched.tried if searched else (),
         warnings=(*missed, *warned, *basis.warnings, *slow),
+        evidence=evidence,
     )
     report = replace(report, warnings=(*useless(report), *report.warnings))
     named = (detector.imported.path, data) if isinstance(data, (str, os.PathLike)) else (detector.imported.path,)
@@ -201,7 +213,7 @@ def quantize(
         inputs=tuple(map(Path, named)),
         recipe=searched.recipe if searched else None,
         missed=searched.missed if searched else None,
-        beside=arrays_of(job, quantized),
+        beside={**arrays_of(job, quantized), **decode_file(detector, found.finished[-1]), **pictures},
     )
 
 

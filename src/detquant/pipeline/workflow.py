@@ -9,14 +9,19 @@ from pathlib import Path
 from detquant.data import Dataset, iter_images
 from detquant.errors import RecipeError
 from detquant.pipeline.calibration_images import require_calibration, require_labels
+from detquant.pipeline.choose import most_to_see
 from detquant.pipeline.compare import compare
 from detquant.pipeline.decisions import decisions_about, read_decisions
+from detquant.pipeline.decode_file import decode_file
 from detquant.pipeline.detector import Detector, load
 from detquant.pipeline.doctor import require_sound
 from detquant.pipeline.entries import Entry, float_entries, own_file, quantized_entry
 from detquant.pipeline.evaluate import measurable
+from detquant.pipeline.evidence_of import evidence_of
 from detquant.pipeline.job import Job
 from detquant.pipeline.options import WorkflowOptions
+from detquant.pipeline.outputs import DECODE
+from detquant.pipeline.outputs import pictures as pictures_of_changes
 from detquant.pipeline.wish import FLOAT_ROWS, integer_place, integer_recipe
 from detquant.pipeline.workflow_inputs import FETCHED, SEEDED, GivenModel, Inputs
 from detquant.recipes import Recipe
@@ -123,6 +128,8 @@ def _planned(workflow: Workflow, wishes: Sequence[Recipe], dataset: Dataset, fol
     precisions = (*place.precisions, *(wish.name for wish in wishes))
     pictures = _picture_names(dataset, workflow.predict).values()
     return [
+        *(f"{folder}/{name}" for name in pictures_of_changes()),
+        *(f"{folder}/{_folder_of(wish.name)}/{DECODE}" for wish in wishes),
         *(f"{folder}/{_folder_of(precision)}/{name}" for precision in precisions for name in place.writes),
         *(f"{folder}/{PREDICTIONS}/{name}" for name in pictures),
     ]
@@ -145,15 +152,26 @@ def _one_model(
         require_labels(detector, dataset, wish)
     entries = _entries(workflow, settings, wishes, detector, folder, dataset)
     found = compare(
-        entries, detector.family, dataset, limit=workflow.images, runs=settings.runs, progress=settings.progress
+        entries,
+        detector.family,
+        dataset,
+        limit=workflow.images,
+        runs=settings.runs,
+        confidence=settings.confidence,
+        keeps=settings.keeps,
+        progress=settings.progress,
     )
+    report = found.report(detector, dataset, settings.threads)
+    shown = most_to_see(report.rows, report.measure)
+    evidence, seen = evidence_of(detector, dataset, found, shown, f"{folder}/") if shown else (None, {})
+    made = [one for one in found.finished if one.entry.quantization]
+    beside = {name: content for one in made for name, content in decode_file(detector, one).items()}
     pictures = {
         f"{folder}/{PREDICTIONS}/{name}": data for name, data in _pictures(detector, entries, dataset, workflow.predict)
     }
     with staged(settings.out, _inputs(settings, given.path)) as put:
-        for name, content in (found.files | pictures).items():
+        for name, content in (found.files | beside | pictures | seen).items():
             put(name, content)
-    report = found.report(detector, dataset, settings.threads)
     only = entries[-1] if len(wishes) == 1 else None
     return replace(
         report,
@@ -164,6 +182,7 @@ def _one_model(
         calibration_images=workflow.calib,
         warnings=(*warned, *report.warnings),
         predictions=tuple(pictures),
+        evidence=evidence,
     )
 
 

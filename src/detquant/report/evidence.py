@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from detquant.evaluation.breakdown import Part
 from detquant.evaluation.changes import SeenImage
@@ -154,8 +154,12 @@ class Evidence:
     """What is known of a quantised model besides its figures; what is not known is empty.
 
     Attributes:
+        row: name of the row that it is about; None where that is the report's own.
         classes: class names, by class_id.
-        seen: images in which most has changed, the most first.
+        seen: images in which most has changed, the most first, each model at its threshold.
+        shown_at: the threshold of the float model and that of the quantised one, at which boxes are shown; empty of
+            classifiers.
+        changed: in how many of the images something has changed; None where nobody has looked.
         thresholds: curves over confidence, and the threshold that is proposed.
         parts: accuracy by class and by size of the object.
         interval: interval of the drop.
@@ -166,8 +170,11 @@ class Evidence:
         provenance: by what it can be made again.
     """
 
+    row: str | None = None
     classes: tuple[str, ...] = ()
     seen: tuple[SeenImage, ...] = ()
+    shown_at: tuple[float, ...] = ()
+    changed: int | None = None
     thresholds: Thresholds | None = None
     parts: tuple[Part, ...] = ()
     interval: Interval | None = None
@@ -176,3 +183,7 @@ class Evidence:
     blocks: tuple[Block, ...] = ()
     profiles: tuple[Profile, ...] = ()
     provenance: Provenance | None = None
+
+    def without_files(self) -> Evidence:
+        """The evidence of a command that writes no files, so that there are no pictures to show."""
+        return replace(self, seen=tuple(replace(one, file=None) for one in self.seen))
