@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from detquant.pipeline.memory import processor_name
+from detquant.pipeline.processor import processor_name
 
 BY = {"classify": "top-1"}
 """The measure of a task where it is not AP."""

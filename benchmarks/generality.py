@@ -25,7 +25,7 @@ from markdown_table import line, markdown
 
 from detquant.data import Dataset, open_dataset
 from detquant.errors import DetquantError
-from detquant.pipeline.memory import processor_name
+from detquant.pipeline.processor import processor_name
 from detquant.pipeline.quantize import QUANTIZED, quantize
 from detquant.report.progress import show_progress
 from detquant.report.report import GUARD

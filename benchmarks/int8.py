@@ -37,7 +37,8 @@ from detquant.graph.running import as_bytes
 from detquant.pipeline.compare import compare
 from detquant.pipeline.detector import load
 from detquant.pipeline.entries import FLOAT, Entry, own_file
-from detquant.pipeline.memory import peak_rss_mb, processor_name
+from detquant.pipeline.memory import peak_rss_mb
+from detquant.pipeline.processor import processor_name
 from detquant.report.row import Row
 from detquant.targets import Artefact, Runner, load_target, target_figures
 from detquant.targets.latency import stopwatch

@@ -23,8 +23,8 @@ from cyclopts import App, Parameter
 from markdown_table import markdown
 
 from detquant.errors import DetquantError, MissingExtra, WorkerError
-from detquant.pipeline.memory import processor_name
 from detquant.pipeline.options import SensitivityOptions
+from detquant.pipeline.processor import processor_name
 from detquant.pipeline.sensitivity import job_of, losing
 from detquant.pipeline.workers import workers as executor_of
 from detquant.spread import processors

@@ -101,7 +101,8 @@ def test_those_of_the_folder_come_first(tmp_path, cache):
     [
         lambda patch: patch.setattr("detquant.pipeline.memory.__version__", "0"),
         lambda patch: patch.setattr("detquant.pipeline.memory._version", lambda _: "0"),
-        lambda patch: patch.setattr("detquant.pipeline.memory._processor", lambda _: "another"),
+        lambda patch: patch.setattr("detquant.pipeline.memory.processor_name", lambda: "another"),
+        lambda patch: patch.setattr("detquant.pipeline.memory.processor_features", lambda: "avx1024"),
         lambda patch: patch.setattr("platform.machine", lambda: "m68k"),
     ],
 )

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -71,8 +72,15 @@ def _in_float(array: npt.NDArray[Any]) -> Array:
 class FittingRunner(OrtRunner):
     """A model in ONNX Runtime that takes feeds as the house has them, whatever its file says."""
 
-    def __init__(self, model: ir.Model | bytes, threads: int = 1, *, optimisation: Optimisation = "all") -> None:
-        super().__init__(model, threads, optimisation=optimisation)
+    def __init__(
+        self,
+        model: ir.Model | bytes,
+        threads: int = 1,
+        *,
+        optimisation: Optimisation = "all",
+        profile: Path | None = None,
+    ) -> None:
+        super().__init__(model, threads, optimisation=optimisation, profile=profile)
         kinds = {one.name: (_NUMPY.get(one.type), one.shape) for one in self._session.get_inputs()}
         self._taken = {name: Taken(dtype, shape) for name, (dtype, shape) in kinds.items() if dtype is not None}
 

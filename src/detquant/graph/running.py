@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import onnx_ir as ir
@@ -60,7 +60,12 @@ def as_bytes(model: ir.Model) -> bytes:
 
 
 def session(
-    model: ir.Model | bytes, *, threads: int = 1, optimisation: Optimisation = "all", keep: Path | None = None
+    model: ir.Model | bytes,
+    *,
+    threads: int = 1,
+    optimisation: Optimisation = "all",
+    keep: Path | None = None,
+    profile: Path | None = None,
 ) -> ort.InferenceSession:
     """Open a model in ONNX Runtime.
 
@@ -69,6 +74,7 @@ def session(
         threads: threads within one operator; operators run one after the other.
         optimisation: how far the runtime may rewrite the graph.
         keep: file to write the rewritten graph to, or None.
+        profile: how the name of the file begins that the time of each operator is written to, or None.
 
     Raises:
         ModelError: the runtime refuses the model.
@@ -82,6 +88,8 @@ def session(
     options.graph_optimization_level = _LEVELS[optimisation]
     if keep is not None:
         options.optimized_model_filepath = str(keep)
+    if profile is not None:
+        options.enable_profiling, options.profile_file_prefix = True, str(profile)
     content = model if isinstance(model, bytes) else as_bytes(model)
     try:
         return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
@@ -107,18 +115,47 @@ def optimised(model: ir.Model | bytes) -> bytes:
 class OrtRunner:
     """A model that is ready to run: feeds in, outputs out, both by name."""
 
-    def __init__(self, model: ir.Model | bytes, threads: int = 1, *, optimisation: Optimisation = "all") -> None:
+    def __init__(
+        self,
+        model: ir.Model | bytes,
+        threads: int = 1,
+        *,
+        optimisation: Optimisation = "all",
+        profile: Path | None = None,
+    ) -> None:
         content = model if isinstance(model, bytes) else as_bytes(model)
         self._made_of = model, threads, optimisation
-        self._session = session(content, threads=threads, optimisation=optimisation)
+        self._session = session(content, threads=threads, optimisation=optimisation, profile=profile)
         self._has_loops = has_loops(content)
         self.input_names: tuple[str, ...] = tuple(value.name for value in self._session.get_inputs())
         self.output_names: tuple[str, ...] = tuple(value.name for value in self._session.get_outputs())
 
     def __reduce__(self) -> tuple[Callable[..., OrtRunner], tuple[type[OrtRunner], bytes, int, Optimisation]]:
         """Travels as the bytes of its model, which another process opens once, however often they come."""
-        model, threads, optimisation = self._made_of
-        return _opened, (type(self), model if isinstance(model, bytes) else as_bytes(model), threads, optimisation)
+        _, threads, optimisation = self._made_of
+        return _opened, (type(self), self.content, threads, optimisation)
+
+    @property
+    def content(self) -> bytes:
+        """The bytes of the model's file."""
+        model = self._made_of[0]
+        return model if isinstance(model, bytes) else as_bytes(model)
+
+    def watched(self, profile: Path) -> Self:
+        """The same model, opened once more with the runtime's profiler.
+
+        Args:
+            profile: how the name of the profiler's file begins.
+
+        Raises:
+            ModelError: the runtime refuses the model.
+        """
+        _, threads, optimisation = self._made_of
+        return type(self)(self.content, threads, optimisation=optimisation, profile=profile)
+
+    def end_profiling(self) -> str:
+        """Ends the profiler; gives the path of its file."""
+        return str(self._session.end_profiling())
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Runs the model once.

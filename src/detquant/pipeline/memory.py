@@ -24,6 +24,7 @@ from typing import Any
 from detquant._version import __version__
 from detquant.errors import OutputError
 from detquant.importers.checkpoint.export_cache import cache_folder
+from detquant.pipeline.processor import processor_features, processor_name
 from detquant.report.together import write_whole
 from detquant.untrusted import parse_json, read_text
 
@@ -63,11 +64,6 @@ class Memory:
         """Where decisions lie, the first that is to be believed first."""
         name, cache = f"{self.key}-{_machine(self.runtime)}.json", cache_folder()
         return [*([self.folder / name] if self.folder else []), *([cache / CACHED / name] if cache else [])]
-
-
-def processor_name() -> str:
-    """The processor's model, as far as the system tells."""
-    return _processor("model name") or platform.processor()
 
 
 @contextmanager
@@ -120,7 +116,7 @@ def _make_room(folder: Path) -> None:
 
 def _machine(runtime: str) -> str:
     """A name for all that a timing depends on besides the model: versions, the processor and what it can do."""
-    features = " ".join(sorted((_processor("flags") or _processor("Features")).split()))
+    features = " ".join(sorted(processor_features().split()))
     facts = (__version__, runtime, _version(runtime), platform.machine(), processor_name(), features)
     return hashlib.sha256("\0".join(facts).encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
@@ -130,15 +126,6 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return ""
-
-
-def _processor(fact: str) -> str:
-    """The description that Linux gives of the first processor."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return ""
-    return next((line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() == fact), "")
 
 
 def peak_rss_mb() -> float:

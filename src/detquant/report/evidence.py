@@ -17,7 +17,7 @@ class TensorLoss:
 
     Attributes:
         name: name of the tensor in the float graph.
-        operator: name of the operator that makes it; for a weight, that reads it.
+        operator: name of the operator that makes it, empty for the image itself; for a weight, of that which reads it.
         kind: "activation" or "weight".
         bits: width of its codes.
         scale: step of the grid; of several, the median.
@@ -28,7 +28,8 @@ class TensorLoss:
         seen_low: smallest number that was seen in calibration, or that the weight has.
         seen_high: largest number, likewise.
         clipped: share of the numbers that lie outside of the grid, per cent; None where it is not known.
-        alone_db: SQNR of the tensor when nothing else is rounded; None where it is not known or exact.
+        alone_db: SQNR of the tensor when nothing else is rounded; where its grid is chosen for what a function makes of
+            it (SiLU's input), that of the function's result; None where it is not known or exact.
         cumulative_db: SQNR of the tensor in the quantised model against the float one; likewise.
         counts: histogram of its numbers in equal bins from ``seen_low`` to ``seen_high``; empty where there is none.
     """
@@ -60,11 +61,14 @@ class Block:
         title: what it is: "Conv 3x3 + SiLU".
         inputs: names of the blocks whose results it reads.
         shape: shape of its result: "1x64x40x40".
-        planned: precision that was planned: "w8a8", "float".
-        executed: precision that the runtime computes it in, as it says: "int8", "float"; None where it does not tell.
+        planned: precision that was planned: "w8a8", "a8" where there is no weight, "w4" where the weight alone is in
+            codes, "float"; empty where who quantised it does not tell.
+        executed: precision that the runtime computes its layer in, as it says: "int8", "float", "bf16"; "mixed" where
+            there is no layer and operators differ; None where it does not tell.
         error_db: SQNR of its result in the quantised model; None where it is not known.
         why_float: why it stayed in float; None where it did not.
         macs: multiply-accumulates.
+        tail: whether it is the decoding behind the network.
     """
 
     name: str
@@ -77,6 +81,7 @@ class Block:
     error_db: float | None = None
     why_float: str | None = None
     macs: int = 0
+    tail: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,12 +93,14 @@ class OperatorTime:
         kind: type of its operator: "QLinearConv".
         precision: what it computes in, as the runtime says; None where it does not tell.
         ms: median time of a run, milliseconds.
+        block: name of the block of the float graph that it is a part of; None where nothing tells.
     """
 
     name: str
     kind: str
     precision: str | None
     ms: float
+    block: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from detquant.errors import OptionError, TargetError, unknown_name
 from detquant.families import Family
 from detquant.importers import OwnFile
 from detquant.numerics import Capability
+from detquant.targets.inside import Timed
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 
@@ -272,6 +273,23 @@ class Target(ABC):
 
     def remarks(self, runner: Runner) -> tuple[str, ...]:
         """Sentences of the runtime itself about an open model of this place."""
+        return ()
+
+    def profile(self, runner: Runner, feed: Arrays, runs: int = 20, seconds: float = 10.0) -> tuple[Timed, ...]:
+        """What an open model computes each operator in, and the time of it, as the runtime itself says.
+
+        The model that is given is left as it is; the times are of one that is opened with a profiler, on as many
+        threads.
+
+        Args:
+            runner: an open model of this place.
+            feed: an image as the family has it.
+            runs: how many runs the medians are of, at most.
+            seconds: time after which no run is begun.
+
+        Returns:
+            Operators of the runtime's own graph, in the order in which they run; empty where it does not tell.
+        """
         return ()
 
     def known_faults(self, qdq: ir.Model) -> str:

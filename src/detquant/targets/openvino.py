@@ -20,7 +20,8 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,9 @@ from detquant.graph.saturation import with_saturation
 from detquant.graph.values import constant, is_op
 from detquant.importers import OwnFile
 from detquant.numerics import USUAL_OPS, Capability, up_to_eight_bits
-from detquant.targets import openvino_metadata
+from detquant.targets import openvino_inside, openvino_metadata
 from detquant.targets._base import Arrays, Artefact, Runner, Target
+from detquant.targets.inside import Timed
 from detquant.targets.openvino_file import OwnIr, as_imported
 
 SIXTEEN = frozenset({16})
@@ -54,7 +56,7 @@ CAPABILITY = Capability(
     pair_saturation=True,
 )
 XML, BIN = "model.xml", "model.bin"
-PRECISION, KERNEL = "runtimePrecision", "primitiveType"
+KERNEL = "primitiveType"
 SIGNED = "Its grids are signed: OpenVINO computes these rightly on processors with AMX alone."
 TILES = {
     "I8": "The processor has AMX, where OpenVINO runs float models in bfloat16 unless told otherwise, about as fast as "
@@ -114,6 +116,11 @@ class OpenVino(Target):
         ends = {kernel[-2:] for kernel in runner.kernels() if "amx" in kernel}
         return (ran, *[said for end, said in TILES.items() if end in ends][-1:])
 
+    def profile(self, runner: Runner, feed: Arrays, runs: int = 20, seconds: float = 10.0) -> tuple[Timed, ...]:
+        """Precision and time of each layer, by the plugin's own graph and counters."""
+        compiled, feeds = (runner.compiled, runner.stored(feed)) if isinstance(runner, OwnIr) else (runner, feed)
+        return compiled.profile(feeds, runs, seconds) if isinstance(compiled, Compiled) else ()
+
     def known_faults(self, qdq: ir.Model) -> str:
         """That grids of activations are signed, where some are."""
         zeros = (constant(node.inputs[2]) for node in qdq.graph if is_op(node, "QuantizeLinear") and node.inputs[2:])
@@ -156,12 +163,17 @@ class OpenVino(Target):
 class Compiled:
     """A model that OpenVINO has compiled.
 
+    Args:
+        compiled: the `openvino.CompiledModel`.
+        names: names of its outputs, in order.
+        again: compiles it once more, with counters of time.
+
     Attributes:
         names: names of its outputs, in order.
     """
 
-    def __init__(self, compiled: Any, names: Sequence[str]) -> None:
-        self._compiled = compiled
+    def __init__(self, compiled: Any, names: Sequence[str], again: Callable[[], Any]) -> None:
+        self._compiled, self._again = compiled, again
         self._request = compiled.create_infer_request()
         self.names = list(names)
         self._taken = {name: _taken(port) for port in compiled.inputs for name in port.get_names()}
@@ -175,12 +187,16 @@ class Compiled:
         results = self._request.infer(dict(self.fit(feeds)), share_inputs=True)
         return in_float({name: np.array(results[place]) for place, name in enumerate(self.names)})
 
+    def profile(self, feeds: Arrays, runs: int, seconds: float) -> tuple[Timed, ...]:
+        """The time of each layer, see `detquant.targets.openvino_inside`."""
+        return openvino_inside.profile(self._again(), self.fit(feeds), runs, seconds)
+
     def precisions(self) -> Mapping[str, Mapping[str, int]]:
         """How many layers of each kind the plugin runs in each precision, as it says itself."""
         found: dict[str, Counter[str]] = {}
         for layer in self._compiled.get_runtime_model().get_ordered_ops():
             facts = layer.get_rt_info()
-            kind, precision = (facts[key].astype(str) for key in ("layerType", PRECISION))
+            kind, precision = (facts[key].astype(str) for key in (openvino_inside.KIND, openvino_inside.PRECISION))
             found.setdefault(kind, Counter())[precision] += 1
         return {kind: dict(counts) for kind, counts in found.items()}
 
@@ -231,13 +247,16 @@ def _read_ir(path: Path) -> Any:
 
 def _compiled(model: Any, threads: int, compute: str) -> Compiled:
     config = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": compute}
-    try:
-        compiled = _openvino().Core().compile_model(model, "CPU", config)
-    except RuntimeError as error:
-        raise TargetError(f"OpenVINO cannot compile the model: {_first_line(error)}.") from error
+
+    def compiled(**more: Any) -> Any:
+        try:
+            return _openvino().Core().compile_model(model, "CPU", {**config, **more})
+        except RuntimeError as error:
+            raise TargetError(f"OpenVINO cannot compile the model: {_first_line(error)}.") from error
+
     # IRs of old converters leave outputs without a name. The compiler gives tensors that it merges all their names.
     names = [one.get_any_name() if one.get_names() else f"output{place}" for place, one in enumerate(model.outputs)]
-    return Compiled(compiled, names)
+    return Compiled(compiled(), names, partial(compiled, PERF_COUNT=True))
 
 
 def _openvino() -> Any:

@@ -81,8 +81,12 @@ class OwnIr:
 
     def run(self, feeds: Arrays) -> dict[str, Array]:
         """Outputs by name for inputs by name, as the graph takes and gives them."""
-        results = self.compiled.run({port.name: port.stored(np.asarray(feeds[name])) for name, port in self._inputs})
+        results = self.compiled.run(self.stored(feeds))
         return {name: port.real(np.asarray(results[port.name]), self._shapes[name]) for name, port in self._outputs}
+
+    def stored(self, feeds: Arrays) -> dict[str, Array]:
+        """Feeds by the names of the file's own inputs, as it takes them."""
+        return {port.name: port.stored(np.asarray(feeds[name])) for name, port in self._inputs}
 
 
 def _port(port: Any, name: str) -> Port:

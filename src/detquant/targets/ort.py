@@ -19,10 +19,12 @@ from detquant.graph.compact import compact
 from detquant.graph.dynamic_quantization import LAYERS, quantize_dynamically
 from detquant.graph.feeding import FittingRunner
 from detquant.graph.four_bit_storage import has_four_bits, with_four_bit_storage
-from detquant.graph.running import optimised
+from detquant.graph.running import OrtRunner, optimised
 from detquant.graph.saturation import with_saturated_codes
 from detquant.numerics import USUAL_OPS, Capability, up_to_eight_bits
-from detquant.targets._base import Arrays, Artefact
+from detquant.targets import ort_inside
+from detquant.targets._base import Arrays, Artefact, Runner
+from detquant.targets.inside import Timed
 from detquant.targets.onnx_file import FILE, OnnxFile
 from detquant.targets.ort_float_layers import said_of_float_layers
 
@@ -68,6 +70,10 @@ class Ort(OnnxFile):
         """Adds nothing; says which layers on codes the runtime runs in float all the same."""
         content = next(iter(artefact.files.values()))
         return artefact, said_of_float_layers(optimised(content)) if b"DequantizeLinear" in content else ()
+
+    def profile(self, runner: Runner, feed: Arrays, runs: int = 20, seconds: float = 10.0) -> tuple[Timed, ...]:
+        """Precision and time of each operator, by the runtime's profiler."""
+        return ort_inside.profile(runner, feed, runs, seconds) if isinstance(runner, OrtRunner) else ()
 
     def open(self, artefact: Artefact, threads: int = 1) -> FittingRunner:
         """A session at full graph optimisation."""
