@@ -171,7 +171,7 @@ def test_quantize_passes_everything_on(square_model, square_data, tmp_path, monk
     assert json.loads(json_file.read_text())["recipe"] == "w8a8"
     assert (Path("squares-w8a8") / "report.json").is_file()
     out = capsys.readouterr().out
-    assert "37.30" in out and "Warning:" in out and "Written to squares-w8a8." in out
+    assert "37.30" in out and "Warning:" in out and "Written to squares-w8a8; look at squares-w8a8/report.html." in out
 
 
 def test_quantize(square_model, square_data, tmp_path, capsys):

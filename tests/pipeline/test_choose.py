@@ -7,6 +7,7 @@ import pytest
 from detquant.cli import main
 from detquant.errors import TargetError
 from detquant.pipeline.choose import is_best
+from detquant.pipeline.saved_runs import report_page
 from detquant.report.row import Row
 from detquant.targets import TARGETS, load_target
 from detquant.targets.opencv import OpenCv
@@ -25,7 +26,10 @@ def test_best_is_what_nothing_beats_in_everything():
 def test_every_runtime_that_is_here(square_model, square_data, tmp_path, capsys):
     figures = tmp_path / "c.json"
     command = ["choose", str(square_model), "--data", str(square_data()), "--calib", "4", "--json", str(figures)]
-    assert main(command) == 0
+    out = tmp_path / "out"
+    assert main([*command, "--out", str(out)]) == 0
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert report_page([out]) == report_page([figures]) == page and "beaten by none" in page
     found = json.loads(figures.read_text())
     here = {name for name in TARGETS if load_target(name).missing() is None and not load_target(name).variant_of}
     assert {one["target"] for one in found["rows"]} == here and found["measure"] == "ap"

@@ -18,6 +18,7 @@ from detquant.pipeline.decisions import read_decisions
 from detquant.pipeline.demo import MODEL, demo
 from detquant.pipeline.detector import load
 from detquant.pipeline.outputs import DECODE, files_of_demo, pictures, recipes_of_demo
+from detquant.pipeline.saved_runs import report_page
 from detquant.report.owned import RECORD
 from detquant.report.remarks import picture_remark
 from detquant.report.side_by_side import HEAD, MARGIN, ZOOM
@@ -118,9 +119,11 @@ def test_saved_is_what_was_made(result, tmp_path):
     names = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()}
     models = {"float.onnx", "naive.onnx", *(f"{name}/{file}" for name in SHOWN for file in ("model.onnx", DECODE))}
     seen = {one.file for one in result.report.evidence.seen}
-    assert names == models | {"comparison.png", "report.json", "report.md", RECORD} | seen
+    assert names == models | {"comparison.png", "report.html", "report.json", "report.md", RECORD} | seen
     assert names <= {*files_of_demo(), RECORD} and {*files_of_demo()} - names <= {*pictures()}
     assert json.loads((tmp_path / "out/report.json").read_text())["rows"] == result.report.figures()["rows"]
+    page = (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    assert report_page([tmp_path / "out"]) == page and len(page) < 3_000_000 and "data:image/png" in page
     decided = read_decisions(tmp_path / "out/report.json")
     assert [one.recipe for one in decided] == SHOWN  # any command takes them
     assert "![" in (tmp_path / "out/report.md").read_text()

@@ -66,7 +66,7 @@ def test_several_runs_and_a_workflow(saved, report, tmp_path):
     (tmp_path / "flow/workflow.json").write_text(to_json(project.figures()), encoding="utf-8")
     page = report_page([*folders, tmp_path / "flow"])
     assert "4 runs side by side" in page
-    assert "flow yolo_n|ano.onnx</h2>" in page and "flow yolo_n|ano-2.onnx</h2>" in page
+    assert "w: yolo_n|ano.onnx</h2>" in page and "w: yolo_n|ano-2.onnx</h2>" in page
 
 
 def test_pictures_of_elsewhere_and_what_is_none_are_not_read(saved, tmp_path):

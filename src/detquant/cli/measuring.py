@@ -45,7 +45,13 @@ def evaluate(
 
 @app.command
 def choose(
-    model: Path, /, *, data: Path, options: Annotated[ChooseOptions, Together] = ChooseOptions(), json_file: Json = None
+    model: Path,
+    /,
+    *,
+    data: Path,
+    options: Annotated[ChooseOptions, Together] = ChooseOptions(),
+    out: Path | None = None,
+    json_file: Json = None,
 ) -> None:
     """Show what to run on this machine: the model in float and quantised on every runtime that is installed.
 
@@ -53,19 +59,29 @@ def choose(
         model: The float model: ONNX, Darknet .cfg, checkpoint, TensorFlow, OpenVINO; or yolov8-pico, resnet-pico.
         data: As for detquant quantize.
         options: See `detquant.pipeline.options`.
+        out: Folder for report.json and report.html; without it nothing is written.
         json_file: Write the figures to this file.
     """
     from detquant.pipeline.choose import choose as run
+    from detquant.pipeline.choose import save_choice
     from detquant.pipeline.keywords import as_keywords
+    from detquant.pipeline.outputs import REPORT, REPORT_PAGE
     from detquant.report.progress import show_progress
     from detquant.report.table import show_choice
 
     read = (model, data, *options.files)
-    check_json(json_file, *read)
+    if out is None:
+        check_json(json_file, *read)
+    else:
+        check_out(out, [REPORT, REPORT_PAGE], json_file, *read)
     with show_progress() as progress:
         report = run(model, data, **as_keywords(options, progress=progress))
+    if out is not None:
+        save_choice(report, out)
     write_figures(json_file, report.figures(), *read)
     show_choice(report)
+    if out is not None:
+        print(f"Written to {out}; look at {out / REPORT_PAGE}.")
 
 
 @app.command

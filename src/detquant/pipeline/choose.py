@@ -24,8 +24,11 @@ from detquant.pipeline.evidence_of import evidence_of
 from detquant.pipeline.job import Job
 from detquant.pipeline.keywords import Keywords
 from detquant.pipeline.options import ChooseOptions
+from detquant.pipeline.outputs import REPORT, REPORT_PAGE
 from detquant.pipeline.wish import FLOAT_ROWS, integer_recipe
 from detquant.recipes import Recipe, load_recipe
+from detquant.report.files import staged, to_json
+from detquant.report.html import to_html
 from detquant.report.report import Report
 from detquant.report.row import Row
 from detquant.targets import TARGETS, Target, load_target
@@ -122,6 +125,17 @@ def choose(
         notes=(*(Note(step="target", sentence=one) for one in notes), *report.notes),
         warnings=(*warned, *report.warnings),
     )
+
+
+def save_choice(report: Report, folder: str | os.PathLike[str]) -> None:
+    """Writes ``report.json`` and ``report.html`` of what `choose` has found: both or none.
+
+    Raises:
+        OutputError: the folder cannot be written, or something that detquant did not write is in the way.
+    """
+    with staged(folder) as put:
+        put(REPORT, to_json(report.figures()))
+        put(REPORT_PAGE, to_html(report, {}))
 
 
 def _places(names: str | Sequence[str]) -> list[Target]:

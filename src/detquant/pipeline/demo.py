@@ -24,10 +24,11 @@ from detquant.pipeline.evaluate import Measured, measurable
 from detquant.pipeline.evidence_of import evidence_of
 from detquant.pipeline.job import Job
 from detquant.pipeline.naive import NAIVE, naive_entry
-from detquant.pipeline.outputs import FLOAT_FILE, PICTURE, REPORT, REPORT_TEXT, recipes_of_demo
+from detquant.pipeline.outputs import FLOAT_FILE, PICTURE, REPORT, REPORT_PAGE, REPORT_TEXT, recipes_of_demo
 from detquant.progress import Progress
 from detquant.recipes import load_recipe
 from detquant.report.files import staged, to_json
+from detquant.report.html import to_html
 from detquant.report.markdown import demo_to_markdown
 from detquant.report.pictures import encode
 from detquant.report.remarks import THRESHOLD_STEP, scores_remark, slower_than_float
@@ -55,7 +56,7 @@ class Demo:
     report: Report
 
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Writes the files, ``report.json`` and ``report.md``: all of them or none.
+        """Writes the files, ``report.json``, ``report.md`` and ``report.html``: all of them or none.
 
         Raises:
             OutputError: the folder cannot be written, or something that detquant did not write is in the way.
@@ -65,6 +66,7 @@ class Demo:
                 put(name, content)
             put(REPORT, to_json(self.report.figures()))
             put(REPORT_TEXT, demo_to_markdown(self.report))
+            put(REPORT_PAGE, to_html(self.report, self.files))
 
 
 def demo(

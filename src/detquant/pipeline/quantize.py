@@ -28,7 +28,7 @@ from detquant.pipeline.losses import Losses, read_losses, require_about
 from detquant.pipeline.memory import FOLDER
 from detquant.pipeline.mixed_precision import require_solver
 from detquant.pipeline.options import QuantizeOptions
-from detquant.pipeline.outputs import RECIPE, REPORT, REPORT_TEXT
+from detquant.pipeline.outputs import RECIPE, REPORT, REPORT_PAGE, REPORT_TEXT
 from detquant.pipeline.sensitivity import require_widths
 from detquant.pipeline.wish import place_for, read_recipe
 from detquant.pipeline.within_budget import Searched, within_budget
@@ -36,6 +36,7 @@ from detquant.pipeline.within_drop import within_drop
 from detquant.recipes import Recipe
 from detquant.recipes.writing import to_toml
 from detquant.report.files import require_writable, staged, to_json
+from detquant.report.html import to_html
 from detquant.report.markdown import to_markdown
 from detquant.report.remarks import slower_than_float, useless
 from detquant.report.report import Report
@@ -88,6 +89,7 @@ class Result:
                 put(name, content)
             put(REPORT, to_json(self.report.figures()))
             put(REPORT_TEXT, to_markdown(self.report))
+            put(REPORT_PAGE, to_html(self.report, self.beside))
             if self.recipe is not None:
                 put(RECIPE, to_toml(self.recipe))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from detquant.errors import ReportError
 from detquant.pipeline.outputs import REPORT, WORKFLOW_REPORT
 from detquant.report.html import Run, kind_of, runs_to_html, wanted
 from detquant.report.pictures import distinct
+from detquant.report.project import Project
 from detquant.report.report import Report
 from detquant.report.saved import project_of, report_of
 from detquant.untrusted import is_file, parse_json, read_bytes, read_text
@@ -42,10 +44,13 @@ def report_page(sources: Sequence[str | os.PathLike[str]]) -> str:
         raise ReportError(
             "There is no run to show: name a folder that detquant quantize, demo or workflow has written."
         )
+    return page_of(runs)
+
+
+def page_of(runs: Sequence[Run]) -> str:
+    """The page of runs: of one under the name of its model, of several under all their titles, each of them once."""
     titles = distinct([run.title for run in runs])
-    named = [
-        Run(title=title, report=run.report, pictures=run.pictures) for title, run in zip(titles, runs, strict=True)
-    ]
+    named = [replace(run, title=title) for title, run in zip(titles, runs, strict=True)]
     return runs_to_html(named, named[0].report.model if len(named) == 1 else ", ".join(titles))
 
 
@@ -62,13 +67,25 @@ def read_runs(source: str | os.PathLike[str]) -> list[Run]:
     figures = _read(file)
     try:
         if "models" in figures:
-            reports = project_of(figures).models
-            titled = [(f"{file.parent.name or file.stem} {one.model}", one) for one in reports]
-        else:
-            titled = [(file.parent.resolve().name if file.name == REPORT else file.stem, report_of(figures))]
+            return runs_of(project_of(figures), file.parent)
+        report = report_of(figures)
     except (ValueError, OverflowError) as error:
         raise ReportError(f"'{file}' is not the report of a run: {error}. {_WHAT}") from error
-    return [Run(title=title, report=one, pictures=dict(_pictures(one, file.parent))) for title, one in titled]
+    title = file.parent.resolve().name if file.name == REPORT else file.stem
+    return [Run(title=title, report=report, pictures=pictures_of(report, file.parent))]
+
+
+def runs_of(project: Project, folder: Path) -> list[Run]:
+    """The reports of a workflow, with the pictures that it has written.
+
+    Args:
+        project: what it found.
+        folder: folder of its results.
+    """
+    return [
+        Run(title=f"{project.name}: {one.model}", report=one, pictures=pictures_of(one, folder))
+        for one in project.models
+    ]
 
 
 _WHAT = "Name a folder that detquant quantize, demo or workflow has written, or the JSON of a run."
@@ -120,9 +137,9 @@ def _require_believable(value: Any) -> None:
             raise ValueError("it has a whole number of more than 64 bits")
 
 
-def _pictures(report: Report, folder: Path) -> Iterator[tuple[str, bytes]]:
+def pictures_of(report: Report, folder: Path) -> dict[str, bytes]:
     """The pictures that a report names, as far as they are pictures, and lie within the folder of the run."""
-    home = folder.resolve()
+    home, found = folder.resolve(), dict[str, bytes]()
     for name in wanted(report)[:MOST_PICTURES]:
         try:
             file = (home / name).resolve()
@@ -135,4 +152,5 @@ def _pictures(report: Report, folder: Path) -> Iterator[tuple[str, bytes]]:
         ):  # it was moved away, or is no name of a file: the page says that it has no picture
             continue
         if kind_of(content):
-            yield name, content
+            found[name] = content
+    return found

@@ -20,8 +20,9 @@ from detquant.pipeline.evaluate import measurable
 from detquant.pipeline.evidence_of import evidence_of
 from detquant.pipeline.job import Job
 from detquant.pipeline.options import WorkflowOptions
-from detquant.pipeline.outputs import DECODE
+from detquant.pipeline.outputs import DECODE, REPORT_PAGE, WORKFLOW_REPORT, WORKFLOW_TEXT
 from detquant.pipeline.outputs import pictures as pictures_of_changes
+from detquant.pipeline.saved_runs import page_of, runs_of
 from detquant.pipeline.wish import FLOAT_ROWS, integer_place, integer_recipe
 from detquant.pipeline.workflow_inputs import FETCHED, SEEDED, GivenModel, Inputs
 from detquant.recipes import Recipe
@@ -35,7 +36,7 @@ from detquant.report.side_by_side import Panel, side_by_side
 from detquant.targets import fitted, load_target, read_by
 
 PREDICTIONS = "predictions"
-REPORT, REPORT_TEXT = "workflow.json", "workflow.md"
+REPORTS = (WORKFLOW_REPORT, WORKFLOW_TEXT, REPORT_PAGE)
 CONFIDENCE = 0.25
 
 
@@ -74,7 +75,7 @@ def run_workflow(workflow: Workflow, settings: Settings) -> Project:
         DetquantError: in a sentence; what was written before stays.
     """
     workflow = settings.overrule(workflow)
-    require_place(settings.out, (REPORT, REPORT_TEXT))
+    require_place(settings.out, REPORTS)
     wishes = _wishes(workflow)
     integer_place(workflow.target)
     if settings.decisions:
@@ -84,7 +85,7 @@ def run_workflow(workflow: Workflow, settings: Settings) -> Project:
     for wish in wishes:
         require_calibration(dataset, wish)
     models = list(inputs.models(settings.models, workflow.models))
-    folders = distinct([one.path.stem for one in models], {FETCHED, SEEDED, REPORT, REPORT_TEXT})
+    folders = distinct([one.path.stem for one in models], {FETCHED, SEEDED, *REPORTS})
     for one, folder in zip(models, folders, strict=True):
         require_place(settings.out, _planned(workflow, wishes, dataset, folder), _inputs(settings, one.path))
     project = Project(
@@ -99,8 +100,9 @@ def run_workflow(workflow: Workflow, settings: Settings) -> Project:
         ),
     )
     with staged(settings.out) as put:
-        put(REPORT, to_json(project.figures()))
-        put(REPORT_TEXT, workflow_to_markdown(project))
+        put(WORKFLOW_REPORT, to_json(project.figures()))
+        put(WORKFLOW_TEXT, workflow_to_markdown(project))
+        put(REPORT_PAGE, page_of(runs_of(project, settings.out)))
     return project
 
 

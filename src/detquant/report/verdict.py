@@ -18,6 +18,7 @@ NOTHING = 0.005
 SHIFT = 0.005
 """Difference of two thresholds from which another one is worth using."""
 
+CHOOSE = "Choose among the models that none beats in accuracy, time and size."
 UNLABELLED = "The images have no labels, so nobody can say which of the two models is right where they differ."
 
 
@@ -35,9 +36,11 @@ class Next:
 
 
 def focus(report: Report) -> Row | None:
-    """The row that a reader is told about: the report's, else the first that detquant quantised; None in a choice."""
-    if report.subject or any(row.best is not None for row in report.rows):
-        return report.subject
+    """The row that a reader is told about: the report's, else that of the evidence, else the first of detquant's."""
+    named = report.evidence.row if report.evidence else None
+    told = report.subject or next((row for row in report.rows if row.name == named), None)
+    if told is not None or _is_choice(report):
+        return told
     ours = (row for row in report.rows[1:] if row.quantization and row.failure is None)
     return next(ours, None)
 
@@ -50,15 +53,15 @@ def drop_of(report: Report, row: Row) -> float | None:
 
 def verdict(report: Report) -> list[str]:
     """Sentences on what quantisation has cost and brought."""
-    row = focus(report)
+    row, chosen = focus(report), list(_choice(report)) if _is_choice(report) else []
     if row is None:
-        return list(_choice(report)) or [_no_subject(report)]
+        return chosen or [_no_subject(report)]
     known = report.evidence or Evidence()
     first = [*_loss(report, row), *_cost(report.reference, row)]
+    said = f"{', '.join(first[:-1])} and {first[-1]}" if len(first) > 1 else "".join(first)
     return [
-        f"{row.title} {' and '.join([', '.join(first[:-1]), first[-1]] if len(first) > 1 else first)}."
-        if first
-        else f"{row.title} was made, and nothing of it was measured.",
+        *chosen,
+        f"{row.title} {said}." if said else f"{row.title} was made, and nothing of it was measured.",
         *([UNLABELLED] if report.measure == AGREEMENT else ()),
         *([resolved(known.interval, report.measure_title)] if known.interval else ()),
         *_usual(report, row, known),
@@ -98,14 +101,18 @@ def judged(drop: float, usual: Usual, interval: Interval | None) -> tuple[str, s
 def to_look_at(report: Report) -> list[Next]:
     """What to look at next, the most urgent first; at least one thing."""
     row = focus(report)
-    found = list(_reasons(report, row, report.evidence or Evidence())) if row else []
+    found = [Next(view="pareto", sentence=CHOOSE)] if row is None or _is_choice(report) else []
+    if row is not None:
+        found += _reasons(report, row, report.evidence or Evidence())
     if found:
         return found
-    if row is None:
-        return [Next(view="pareto", sentence="Choose among the models that none beats in accuracy, time and size.")]
     return [
         Next(view="seen", sentence="Nothing here asks for more: look at what it sees in the images that changed most.")
     ]
+
+
+def _is_choice(report: Report) -> bool:
+    return any(row.best is not None for row in report.rows)
 
 
 def _loss(report: Report, row: Row) -> Iterator[str]:

@@ -99,7 +99,7 @@ def test_what_lies_outside_of_a_grid_is_drawn(report):
     one = replace(tensors(1)[0], low=0.0, high=4.0, seen_low=-1.0, seen_high=4.0)
     found = view(replace(report, evidence=replace(evidence(), tensors=(one,))), "layers")
     [clipped] = found.all("rect", "clipped")
-    assert float(clipped.attributes["width"]) == pytest.approx((360 - 16) / 5, abs=0.1)
+    assert float(clipped.attributes["width"]) == pytest.approx((330 - 16) / 5, abs=0.1)
     assert not view(replace(report, evidence=replace(evidence(), tensors=(replace(one, seen_low=0.0),))), "layers").all(
         "rect", "clipped"
     )

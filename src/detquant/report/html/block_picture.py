@@ -93,7 +93,7 @@ def _arc(skip: Skip, lane: int) -> Markup:
 def _block(one: Block, place: int) -> Markup:
     """A block: what it is, its name, its shape, and its precision or its error."""
     y, middle = _top(place), _top(place) + TALL * 0.68
-    executed = one.executed or f"{one.planned} (planned)"
+    executed = one.executed or (f"{one.planned} (planned)" if one.planned else "not told")
     shades = f"{precision_shade(one.executed or one.planned)} {error_shade(one.error_db)}" + (
         "" if one.executed else " planned"
     )
@@ -113,7 +113,11 @@ def _block(one: Block, place: int) -> Markup:
 
 def _told(one: Block) -> Iterator[str]:
     yield f"{one.title}, {one.name}"
-    yield f"executed in {one.executed}" if one.executed else f"planned in {one.planned}; the runtime does not tell"
+    yield f"executed in {one.executed}" if one.executed else "the runtime does not tell its precision"
+    if one.planned:
+        yield f"planned in {one.planned}"
+    if one.tail:
+        yield "part of the decoding behind the network"
     yield f"SQNR {error_said(one.error_db)}"
     if one.why_float:
         yield f"float because {one.why_float}"

@@ -9,7 +9,7 @@ from detquant.report.html import svg
 from detquant.report.html.markup import Markup, element, joined, number
 from detquant.report.html.scope import Scope
 
-WIDTH, HEIGHT, LEFT, TOP, BASE, GRID = 360.0, 132.0, 8.0, 8.0, 84.0, 96.0
+WIDTH, HEIGHT, LEFT, TOP, BASE, GRID = 330.0, 132.0, 8.0, 8.0, 84.0, 96.0
 """Size, margins, the histogram's base and the grid's middle, in pixels."""
 MOST_STEPS = 64
 """Steps of a grid that can be told apart as lines; a finer one is a band."""

@@ -11,8 +11,8 @@ UNTOLD = "unknown"
 PRECISIONS = (
     ("half", "half precision", re.compile(r"b?f(loat|p)?_?16")),
     ("float", "float", re.compile(r"f(loat|p)?(_?32|_?64)?$|single")),
-    ("integer", "8-bit or wider integers", re.compile(r"u?int|[iu]\d|w[89]|w1\d|qlinear")),
-    ("narrow", "narrower integers", re.compile(r"w[2-7]")),
+    ("integer", "8-bit or wider integers", re.compile(r"u?int(?!4)|[iu][89]|[iu]1\d|[wa][89]|[wa]1\d|qlinear")),
+    ("narrow", "narrower integers", re.compile(r"[wa][2-7]|u?int4|[iu]4")),
 )
 """Class, name and how it is known by what a runtime or a plan calls a precision; the first that fits is taken."""
 
@@ -42,7 +42,7 @@ def error_said(sqnr_db: float | None) -> str:
 
 def precision_keys() -> list[tuple[str, str]]:
     """Entries of a legend of precisions."""
-    return [*((class_, name) for class_, name, _ in PRECISIONS), (UNTOLD, "not told")]
+    return [*((class_, name) for class_, name, _ in PRECISIONS), (UNTOLD, "mixed, or not told")]
 
 
 def error_keys() -> list[tuple[str, str]]:

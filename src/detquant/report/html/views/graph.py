@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -9,7 +10,7 @@ from detquant.report.evidence import Block
 from detquant.report.html.block_picture import block_picture
 from detquant.report.html.markup import Markup, element, joined
 from detquant.report.html.scope import Scope
-from detquant.report.html.shades import error_keys, error_said, error_shade, precision_keys, precision_shade
+from detquant.report.html.shades import UNTOLD, error_keys, error_said, error_shade, precision_keys, precision_shade
 from detquant.report.html.tables import Cell, Column, table
 from detquant.report.html.words import folded, lead, legend, missing, paragraph, plural
 from detquant.report.report import Report
@@ -66,11 +67,19 @@ def _sentence(found: Sequence[Block]) -> str:
     said = ", ".join(f"{count:,} in {name}" for name, count in executed.most_common(4))
     integer = sum(one.macs for one in told if _integer(one.executed))
     share = f" {100 * integer / macs:.1f} % of the multiplications are in integers." if macs else ""
-    other = sum(_integer(one.executed) != _integer(one.planned) for one in told)
+    other = sum(_otherwise(one) for one in told)
     differ = f" {plural(other, 'block')} {'runs' if other == 1 else 'run'} otherwise than planned." if other else ""
     untold = len(found) - len(told)
     rest = f"; it does not tell of {untold:,}" if untold else ""
     return f"Of {plural(len(found), 'block')} the runtime executed {said}{rest}.{share}{differ}"
+
+
+def _otherwise(one: Block) -> bool:
+    """Whether a block runs in floating point where integers were planned, or the other way round."""
+    if not one.planned or precision_shade(one.executed) == UNTOLD:
+        return False
+    planned = _integer(one.planned) and not re.fullmatch(r"w\d+", one.planned)  # weights alone run in floating point
+    return planned != _integer(one.executed)
 
 
 def _integer(precision: str | None) -> bool:
@@ -116,7 +125,7 @@ def _table(shown: Sequence[Block]) -> Markup:
             one.title,
             one.shape,
             one.executed or "not told",
-            one.planned,
+            one.planned or "not told",
             Cell(
                 shown=element("span", error_said(one.error_db), class_=f"shade {error_shade(one.error_db)}"),
                 value=_or_none(one.error_db),

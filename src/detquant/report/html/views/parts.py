@@ -56,9 +56,8 @@ def _sentence(found: Sequence[Part], measure: str) -> str:
         return f"{more.capitalize()}."
     worst = min(known_ones, key=lambda one: _change(one) or 0.0)
     certain = sum(one.high is not None and one.high < 0 for one in known_ones)
-    sure = (
-        f"; {certain} of {len(known_ones)} lose for certain" if any(one.high is not None for one in known_ones) else ""
-    )
+    many = f"{certain:,} of {len(known_ones):,} {'loses' if certain == 1 else 'lose'}" if certain else "none loses"
+    sure = f"; {many} for certain" if any(one.high is not None for one in known_ones) else ""
     change = _change(worst) or 0.0
     if change >= 0:
         return f"None loses {measure}{sure}; {more}."

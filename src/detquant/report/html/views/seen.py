@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from detquant.evaluation.changes import Box, Fate, SeenImage
+from detquant.report.evidence import Evidence
 from detquant.report.html.markup import Markup, element, joined, number
 from detquant.report.html.overlays import FATES, boxes, legend_of_fates, picture
 from detquant.report.html.scope import Scope
@@ -38,10 +39,9 @@ def seen(report: Report, scope: Scope) -> Markup:
         why = "No boxes of single images were kept in this run: runs of detquant quantize keep those that changed most."
         return joined((None if others else missing(why), *others, left))
     shown = images[:MOST]
-    more = f" The first {MOST} of them are shown." if len(images) > MOST else ""
     return joined(
         (
-            lead(_sentence(images) + more),
+            lead(_sentence(images, report)),
             legend_of_fates(),
             element("div", *(_card(one, classes, scope, place) for place, one in enumerate(shown)), class_="cards"),
             left,
@@ -50,16 +50,22 @@ def seen(report: Report, scope: Scope) -> Markup:
     )
 
 
-def _sentence(images: Sequence[SeenImage]) -> str:
+def _sentence(images: Sequence[SeenImage], report: Report) -> str:
     counts = Counter(box.fate for one in images for box in chain(one.before, one.after))
     lost, new = counts[Fate.LOST], counts[Fate.NEW]
     moved, renamed = (
         sum(box.fate is fate for one in images for box in one.after) for fate in (Fate.MOVED, Fate.RENAMED)
     )
+    known = report.evidence or Evidence()
+    changed = (
+        f"Something has changed in {known.changed:,} of {plural(report.images, 'image')}. " if known.changed else ""
+    )
+    at = known.shown_at
+    sure = f" Boxes are those of at least {at[0]:g} for float and {at[1]:.3g} for quantised." if len(at) == 2 else ""
     return (
-        f"In the {plural(len(images), 'image')} that changed most, the quantised model has lost "
+        f"{changed}In the {plural(len(images), 'image')} that changed most, the quantised model has lost "
         f"{plural(lost, 'box', 'boxes')} of the float model's; {new:,} are new, {moved:,} have moved, {renamed:,} have "
-        f"another class. Only what the two models see is compared, so no labels are needed."
+        f"another class.{sure} Only what the two models see is compared, so no labels are needed."
     )
 
 

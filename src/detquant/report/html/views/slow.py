@@ -10,8 +10,9 @@ from detquant.report.html import svg
 from detquant.report.html.markup import Markup, element, joined
 from detquant.report.html.scope import Scope
 from detquant.report.html.tables import Cell, Column, known, table
-from detquant.report.html.words import folded, legend, missing, paragraph, plural
+from detquant.report.html.words import bullets, folded, lead, legend, missing, paragraph, plural
 from detquant.report.report import Report
+from detquant.report.slow import why_slow
 from detquant.report.verdict import focus
 
 KINDS = 8
@@ -81,7 +82,8 @@ def _times(report: Report, scope: Scope) -> Markup:
     kinds = _kinds(by_kind)
     return joined(
         (
-            paragraph(_sentence(profiles, by_kind), class_="lead"),
+            lead(_sentence(profiles, by_kind)),
+            bullets(_reasons_of_time(report, profiles)),
             legend([(f"bar k{place}", kind) for place, kind in enumerate(kinds)]),
             _stacked(profiles, by_kind, kinds, scope),
             _kinds_table(profiles, by_kind),
@@ -118,6 +120,15 @@ def _sentence(profiles: Sequence[Profile], by_kind: Sequence[Mapping[str, float]
         share = f", {100 * times[most] / whole:.0f} % of it in {most}" if whole else ""
         said.append(f"{_named(one)} takes {whole:.2f} ms in its operators{share}")
     return f"{'; '.join(said)}."
+
+
+def _reasons_of_time(report: Report, profiles: Sequence[Profile]) -> Sequence[str]:
+    """Where the quantised model's time goes, and against the float model's; nothing where only one of them is known."""
+    row, blocks = focus(report), report.evidence.blocks if report.evidence else ()
+    named = {one.row: one for one in profiles}
+    if row is None or row.name not in named:
+        return ()
+    return why_slow(named.get(report.reference.name), named[row.name], blocks)
 
 
 def _stacked(
