@@ -16,7 +16,7 @@ from detquant.numerics.arrays import Bools, Doubles, Ints
 Weights = npt.NDArray[np.int32]
 
 RECALLS = np.linspace(0.0, 1.0, 101)
-AT_ONCE = 1 << 21
+AT_ONCE = 1 << 20
 """Numbers of a table that is in memory at a time."""
 
 

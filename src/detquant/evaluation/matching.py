@@ -135,7 +135,8 @@ def _near(truth: Truth, image: Ints, class_id: Ints, xywh: Doubles) -> tuple[Int
     """The detections that overlap an object of their class, and what they are at each size and overlap."""
     starts = np.searchsorted(image, np.arange(len(truth) + 1))
     aside = ~wanted(truth)
-    near, hits, ignored = list[int](), list[Bools](), list[Bools]()
+    shape = (len(AREAS), len(IOUS), 0)
+    near, hits, ignored = [np.zeros(0, np.int64)], [np.zeros(shape, np.bool_)], [np.zeros(shape, np.bool_)]
     for place in range(len(truth)):
         objects = slice(int(truth.starts[place]), int(truth.starts[place + 1]))
         these = slice(int(starts[place]), int(starts[place + 1]))
@@ -143,16 +144,12 @@ def _near(truth: Truth, image: Ints, class_id: Ints, xywh: Doubles) -> tuple[Int
             continue
         overlap = _overlap(xywh[these], truth.xywh[objects], truth.crowd[objects])
         overlap[class_id[these, None] != truth.class_id[None, objects]] = 0.0
-        for row, hit, without in _choices(overlap, truth.crowd[objects], aside[:, objects]):
-            near.append(these.start + row)
-            hits.append(hit)
-            ignored.append(without)
-    shape = (len(AREAS), len(IOUS), 0)
-    return (
-        np.array(near, np.int64),
-        np.stack(hits, axis=-1) if hits else np.zeros(shape, np.bool_),
-        np.stack(ignored, axis=-1) if ignored else np.zeros(shape, np.bool_),
-    )
+        if chosen := list(_choices(overlap, truth.crowd[objects], aside[:, objects])):
+            rows, right, without = zip(*chosen, strict=True)
+            near.append(these.start + np.array(rows))
+            hits.append(np.stack(right, axis=-1))
+            ignored.append(np.stack(without, axis=-1))
+    return np.concatenate(near), np.concatenate(hits, axis=-1), np.concatenate(ignored, axis=-1)
 
 
 def _overlap(found: Doubles, objects: Doubles, crowd: Bools) -> Doubles:

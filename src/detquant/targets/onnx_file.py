@@ -48,9 +48,9 @@ class OnnxFile(Target):
 def with_entries(content: bytes, entries: Mapping[str, str]) -> bytes:
     """An ONNX file with entries in its metadata: the same file and entries, the same bytes."""
     model = onnx.load_from_string(content)
-    kept = {one.key: one.value for one in model.metadata_props if one.key not in entries}
+    words = {one.key: one.value for one in model.metadata_props} | dict(entries)
     del model.metadata_props[:]
-    for key, value in {**kept, **entries}.items():
+    for key, value in words.items():
         model.metadata_props.add(key=key, value=value)
     written: bytes = model.SerializeToString(deterministic=True)
     return written
