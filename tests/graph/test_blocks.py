@@ -63,18 +63,23 @@ def test_what_is_taken_in_and_what_is_not(bias):
     assert [value.name for value in find_blocks(bias.graph)[1].results] == ["e"]
 
 
-def test_every_operator_is_in_one_block_and_blocks_have_no_circle(bias, small_net):
+def test_every_operator_is_in_one_block_behind_those_that_it_reads(bias, small_net):
     for graph in (bias.graph, small_net.graph):
         blocks = find_blocks(graph, find_decode_tail(graph).nodes)
         assert sorted(n.name for block in blocks for n in block.nodes) == sorted(n.name for n in graph)
         owner = {node: place for place, block in enumerate(blocks) for node in block.nodes}
-        reads = {
-            place: {owner[v.producer()] for n in block.nodes for v in n.inputs if v is not None and v.producer()}
-            - {place}
-            for place, block in enumerate(blocks)
-        }
-        left = dict(reads)
-        while left:
-            free = [place for place, needs in left.items() if not needs & left.keys()]
-            assert free
-            left = {place: needs for place, needs in left.items() if place not in free}
+        for place, block in enumerate(blocks):
+            read = {v.producer() for n in block.nodes for v in n.inputs if v is not None and v.producer() is not None}
+            assert all(owner[node] <= place for node in read)
+
+
+def test_decoding_that_begins_between_the_heads_comes_last(build):
+    weights = {name: np.ones((4, 3, 1, 1), np.float32) for name in ("w", "v")}
+    rows = [
+        ("Conv", ["x", "w"], ["a"], {"name": "one"}),
+        ("Sigmoid", ["a"], ["b"], {"name": "decode one"}),
+        ("Conv", ["x", "v"], ["c"], {"name": "other"}),
+        ("Concat", ["b", "c"], ["y"], {"name": "decode all", "axis": 1}),
+    ]
+    graph = prepare(build(rows, {"x": [1, 3, 4, 4]}, {"y": None}, weights)).graph
+    assert names(graph, find_decode_tail(graph).nodes) == [["one"], ["other"], ["decode one", "decode all"]]

@@ -54,7 +54,7 @@ class GraphBlock:
 
 
 def find_blocks(graph: ir.Graph, whole: Collection[ir.Node] = ()) -> list[GraphBlock]:
-    """The blocks of a prepared graph, in the order of their first operators.
+    """The blocks of a prepared graph, each behind those that it reads.
 
     Args:
         graph: sorted; subgraphs are not searched.
@@ -82,7 +82,7 @@ def _collected(
     members: dict[ir.Node, list[ir.Node]] = {}
     for node in graph:
         members.setdefault(first[node], []).append(node)
-    return [
+    blocks = [
         GraphBlock(
             nodes=tuple(nodes),
             activations=tuple(dict.fromkeys(functions[node] for node in nodes if node in functions)),
@@ -90,6 +90,7 @@ def _collected(
         )
         for leader, nodes in members.items()
     ]
+    return sorted(blocks, key=lambda block: block.whole)  # nobody outside reads what is closed
 
 
 def _takes_in(node: ir.Node) -> bool:

@@ -26,11 +26,12 @@ KINDS: Mapping[str, frozenset[str]] = {
     ROUNDING: frozenset(
         {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "FakeQuantize", "Convert", "Cast"}
     ),
-    LAYOUT: frozenset({"ReorderInput", "ReorderOutput", "Reorder", "Transpose"}),
+    LAYOUT: frozenset({"ReorderInput", "ReorderOutput", "Reorder", "Transpose", "TRANSPOSE"}),
     LAYERS: frozenset(
         {"QLinearConv", "QLinearMatMul", "QGemm", "ConvInteger", "MatMulInteger", "DynamicQuantizeMatMul"}
         | {"Conv", "FusedConv", "ConvTranspose", "Gemm", "FusedGemm", "MatMul", "FusedMatMul"}
         | {"Convolution", "GroupConvolution", "Deconvolution", "FullyConnected"}
+        | {"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "BATCH_MATMUL"}
     ),
 }
 """Types of runtimes' operators that round, turn layouts around, and multiply by weights."""

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 PRECISIONS: Mapping[str, str] = {
-    **dict.fromkeys(("f32", "float"), "float"),
+    **dict.fromkeys(("f32", "float", "float32"), "float"),
     **dict.fromkeys(("f16", "float16"), "fp16"),
     **dict.fromkeys(("bf16", "bfloat16"), "bf16"),
-    **dict.fromkeys(("u8", "i8", "uint8", "int8"), "int8"),
+    **dict.fromkeys(("u8", "i8", "uint8", "int8", "int8 on the fly"), "int8"),
     **dict.fromkeys(("u16", "i16", "uint16", "int16"), "int16"),
     **dict.fromkeys(("u4", "i4", "uint4", "int4"), "int4"),
 }
@@ -27,7 +27,7 @@ class Timed:
         name: name of it there.
         kind: type of it there: "QLinearConv".
         precision: what it computes in, see `PRECISIONS`; None where the runtime does not tell.
-        ms: median time of a run, milliseconds; None of what the runtime leaves as it lies, though it is in its graph.
+        ms: median time of a run, milliseconds; None where the runtime does not tell, or leaves it as it lies.
         parts: names of the operators of the artefact that it was made of, where the runtime tells.
     """
 

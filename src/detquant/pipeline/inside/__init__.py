@@ -55,7 +55,7 @@ def inside_of(
     found = Evidence(
         tensors=tensors,
         blocks=block_facts(drawing, quantized, precisions, feeds, threads),
-        profiles=tuple(profile_of(name, one, drawing.names) for name, one in ran.items() if one),
+        profiles=tuple(one for name in ran if (one := profile_of(name, ran[name], drawing.names)).operators),
         provenance=provenance_of(job, quantized, paths, call),
     )
     tick(LOOKING, 3, 3)

@@ -17,8 +17,8 @@ MIXED = "mixed"
 
 
 def timed(entry: Entry, feed: Feed) -> tuple[Timed, ...]:
-    """The operators of an entry's model as its runtime has them; empty where it does not tell."""
-    return entry.place.profile(entry.runner, feed) if entry.runner is not None else ()
+    """The operators of an entry's model as its runtime has them; empty where it does not tell, or another stands in."""
+    return entry.place.profile(entry.runner, feed) if entry.runner is not None and entry.place.runs_here else ()
 
 
 def profile_of(row: str, operators: Sequence[Timed], names: BlockNames) -> Profile:

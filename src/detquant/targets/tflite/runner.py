@@ -17,6 +17,7 @@ from detquant.graph.running import OrtRunner
 from detquant.numerics import INT8, QType, QuantParams, dequantize
 from detquant.numerics.arrays import Array
 from detquant.targets._base import Arrays
+from detquant.targets.inside import Timed
 from detquant.targets.tflite.kernels import INT16
 from detquant.targets.tflite.schema import LAYOUTS, SIGNATURE, read_metadata
 from detquant.targets.tflite.values import codes_of
@@ -80,21 +81,33 @@ class Opened:
         real = dequantize(array.astype(np.int32), self.grids[name]) if name in self.grids else array
         return np.ascontiguousarray(real.transpose(NCHW)) if name in self._turned else real
 
-    def precisions(self) -> Mapping[str, Mapping[str, int]]:
-        """How many operators of each kind write int8, float32, ..., or round floats to int8 as they run."""
-        details = {one["index"]: np.dtype(one["dtype"]).name for one in self._interpreter.get_tensor_details()}
-        found: dict[str, Counter[str]] = {}
+    def operators(self) -> tuple[Timed, ...]:
+        """The operators of the file, each with what it writes, or that it rounds floats to int8 as it runs; untimed."""
+        tensors = {one["index"]: one for one in self._interpreter.get_tensor_details()}
+        found = []
         for one in self._interpreter._get_ops_details():
             if one["op_name"] != DELEGATE:
-                kind = details.get(int(one["outputs"][0]), "float32")
-                weights = details.get(int(one["inputs"][1]), kind) if len(one["inputs"]) > 1 else kind
+                written = tensors.get(int(one["outputs"][0]), {})
+                kind = _element(written)
+                weights = _element(tensors.get(int(one["inputs"][1]), written)) if len(one["inputs"]) > 1 else kind
                 kind = ON_THE_FLY if (kind, weights) == ("float32", "int8") else kind
-                found.setdefault(one["op_name"], Counter())[kind] += 1
+                found.append(Timed(name=str(written.get("name", "")), kind=one["op_name"], precision=kind, ms=None))
+        return tuple(found)
+
+    def precisions(self) -> Mapping[str, Mapping[str, int]]:
+        """How many operators of each kind write int8, float32, ..., or round floats to int8 as they run."""
+        found: dict[str, Counter[str]] = {}
+        for one in self.operators():
+            found.setdefault(one.kind, Counter())[one.precision or ""] += 1
         return {kind: dict(counts) for kind, counts in found.items()}
 
     def delegates(self) -> int:
         """How many parts of the graph a delegate runs."""
         return sum(one["op_name"] == DELEGATE for one in self._interpreter._get_ops_details())
+
+
+def _element(tensor: Mapping[str, Any]) -> str:
+    return np.dtype(tensor["dtype"]).name if tensor else "float32"
 
 
 def _grid(detail: Mapping[str, Any]) -> QuantParams:

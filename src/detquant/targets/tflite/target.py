@@ -7,6 +7,7 @@ metadata entry "detquant" holds what the ONNX file told about itself, as JSON.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
@@ -22,7 +23,8 @@ from detquant.graph.saturation import with_saturation
 from detquant.graph.values import static_shape
 from detquant.importers import OwnFile
 from detquant.importers.tflite.flatbuffer import DAMAGE
-from detquant.targets._base import Artefact, Runner, Target
+from detquant.targets._base import Arrays, Artefact, Runner, Target
+from detquant.targets.inside import Timed, precision_of
 from detquant.targets.own_ports import TO_LAST
 from detquant.targets.tflite.capability import CAPABILITY
 from detquant.targets.tflite.own_file import OwnTfLite
@@ -87,6 +89,11 @@ class TfLite(Target):
         told = (f"{kind} {' '.join(f'{n} {name}' for name, n in found.items())}" for kind, found in kinds.items())
         where = f"XNNPACK ran {parts} part{'s' * (parts != 1)} of the graph" if parts else "no delegate took part"
         return (f"LiteRT {version(self.package)} has: {', '.join(told)}; {where}.",)
+
+    def profile(self, runner: Runner, feed: Arrays, runs: int = 20, seconds: float = 10.0) -> tuple[Timed, ...]:
+        """The precision of each operator as the interpreter has it; nothing is timed."""
+        operators = runner.operators() if isinstance(runner, Opened) else ()
+        return tuple(replace(one, precision=precision_of(one.precision or "")) for one in operators)
 
     def open(self, artefact: Artefact, threads: int = 1) -> Opened:
         """An interpreter with XNNPACK, on this many threads.
