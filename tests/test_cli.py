@@ -218,7 +218,7 @@ def test_demo(tmp_path, monkeypatch, capsys, demo_report):
     assert given == {"images": 7, "calib": 128, "threads": 1, "seed": 3, "work": Path("demo-out")}
     assert json.loads((tmp_path / "d.json").read_text())["model"] == "yolov8-pico"
     out = capsys.readouterr().out
-    for words in ("naive INT8", "detquant w8a8", "demo-out/comparison.png", "detquant quantize MODEL.onnx"):
+    for words in ("naive INT8", "detquant w8a8", "demo-out/report.html", "detquant quantize MODEL.onnx"):
         assert words in out
 
 
