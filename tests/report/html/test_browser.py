@@ -87,6 +87,16 @@ def test_the_slider_divides_the_picture(opened):
     assert slider.get_attribute("aria-valuetext") == "100 % float, 0 % quantised"
     before, after = opened.page.evaluate(PLACES)
     assert before == after  # they lie over each other
+    box = opened.within(".compare .panes").first.bounding_box()
+    height = box["y"] + box["height"] - 20
+    opened.page.mouse.move(box["x"] + box["width"] * 0.5, height)
+    opened.page.mouse.down()
+    opened.page.mouse.move(box["x"] + box["width"] * 0.25, height)
+    opened.page.mouse.up()
+    assert slider.input_value() == "25"
+    opened.page.get_by_role("button", name="Side by side").click()
+    before, after = opened.page.evaluate(PLACES)
+    assert before != after and not slider.is_visible() and opened.page.evaluate(CLIPS) == ["none", "none"]
 
 
 def test_the_curves_are_read_off(opened):

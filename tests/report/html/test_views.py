@@ -67,7 +67,16 @@ def test_thresholds_that_are_the_same_or_cannot_be():
     assert "keep the threshold of 0.25" in sentence(replace(told, proposed=0.25))
     none = replace(told, proposed=None, after_at_proposed=None, by="f1")
     assert sentence(none).endswith("no threshold gives the quantised model the float model's F1.")
+    assert sentence(replace(none, why="it finds nothing")).endswith("F1: it finds nothing.")
     assert len(thinned(told.before * 30)) <= 300
+
+
+def test_where_nothing_has_changed_it_is_said(report):
+    same = replace(report, evidence=replace(evidence(), seen=(), changed=0))
+    assert "Nothing has changed in any of 300 images" in view(same, "seen").said()
+    some = replace(report, evidence=replace(evidence(), changed=45, shown_at=(0.25, 0.2)))
+    said = view(some, "seen").said()
+    assert "Something has changed in 45 of 300 images." in said and "at least 0.25 for float and 0.2 for" in said
 
 
 def test_parts_have_their_intervals(report):

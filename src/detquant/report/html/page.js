@@ -72,7 +72,7 @@
   const scrolls = new ResizeObserver((entries) => {
     for (const { target } of entries) {
       const wide = target.scrollWidth > target.clientWidth + 1 || target.scrollHeight > target.clientHeight + 1;
-      const name = target.querySelector("caption")?.textContent ?? "Table";
+      const name = target.querySelector("caption, title").textContent;
       for (const [key, value] of [["tabindex", "0"], ["role", "region"], ["aria-label", name]]) {
         if (wide) target.setAttribute(key, value);
         else target.removeAttribute(key);
@@ -88,10 +88,33 @@
       compare.style.setProperty("--at", `${slider.value}%`);
       slider.setAttribute("aria-valuetext", `${slider.value} % float, ${100 - slider.value} % quantised`);
     };
-    slider.hidden = false;
     slider.addEventListener("input", move);
-    compare.classList.add("sliding");
+    const panes = compare.querySelector(".panes");
+    const drag = (event) => {
+      if (!event.buttons || !compare.classList.contains("sliding")) return;
+      const { left, width } = panes.getBoundingClientRect();
+      slider.value = (100 * (event.clientX - left)) / width;
+      move();
+    };
+    panes.addEventListener("pointerdown", drag);
+    panes.addEventListener("pointermove", drag);
     move();
+  });
+  all(".cards").forEach((cards) => {
+    const button = document.createElement("button");
+    const show = (apart) => {
+      all(".compare", cards).forEach((compare) => {
+        compare.classList.toggle("sliding", !apart);
+        compare.querySelector(".divide").hidden = apart;
+      });
+      button.setAttribute("aria-pressed", String(apart));
+    };
+    button.type = "button";
+    button.className = "apart";
+    button.textContent = "Side by side";
+    button.addEventListener("click", () => show(button.getAttribute("aria-pressed") !== "true"));
+    cards.before(button);
+    show(false);
   });
 
   // the curves, read off at a confidence

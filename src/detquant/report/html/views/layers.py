@@ -52,7 +52,7 @@ def layers(report: Report, scope: Scope) -> Markup:
             )
             if drawn
             else None,
-            *drawn,
+            *(element("div", chart, class_="wide") for chart in drawn),
             *(paragraph(note, class_="muted") for note in notes if note),
             _table(shown, scope, opened),
         )
@@ -124,7 +124,7 @@ def _bars(shown: Sequence[TensorLoss], kind: str, title: str, scope: Scope) -> M
         *bars,
         svg.polyline(line, "curve cumulative"),
         svg.text((WIDTH - 4, BOTTOM + 18), f"{len(some):,} tensors, from the input to the outputs", anchor="end"),
-        class_="losses",
+        class_="losses broad",
     )
 
 

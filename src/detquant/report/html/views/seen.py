@@ -36,8 +36,7 @@ def seen(report: Report, scope: Scope) -> Markup:
         else None
     )
     if not images:
-        why = "No boxes of single images were kept in this run: runs of detquant quantize keep those that changed most."
-        return joined((None if others else missing(why), *others, left))
+        return joined((None if others else missing(_why_none(report)), *others, left))
     shown = images[:MOST]
     return joined(
         (
@@ -48,6 +47,14 @@ def seen(report: Report, scope: Scope) -> Markup:
             *others,
         )
     )
+
+
+def _why_none(report: Report) -> str:
+    if report.evidence is not None and report.evidence.changed == 0:
+        return (
+            f"Nothing has changed in any of {plural(report.images, 'image')}: both models see the same in all of them."
+        )
+    return "No boxes of single images were kept in this run: runs of detquant quantize keep those that changed most."
 
 
 def _sentence(images: Sequence[SeenImage], report: Report) -> str:

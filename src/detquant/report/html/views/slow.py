@@ -85,7 +85,7 @@ def _times(report: Report, scope: Scope) -> Markup:
             lead(_sentence(profiles, by_kind)),
             bullets(_reasons_of_time(report, profiles)),
             legend([(f"bar k{place}", kind) for place, kind in enumerate(kinds)]),
-            _stacked(profiles, by_kind, kinds, scope),
+            element("div", _stacked(profiles, by_kind, kinds, scope), class_="wide"),
             _kinds_table(profiles, by_kind),
             *(
                 folded(f"{_named(one)}: the {min(TOP, len(one.operators))} operators that take longest", _top(one))
@@ -150,6 +150,7 @@ def _stacked(
         "A bar for each model, its parts the kinds of operators; the numbers are in the table below.",
         *bars,
         svg.axis_below(x, base, svg.short, "ms"),
+        class_="broad",
     )
 
 

@@ -56,7 +56,8 @@ def sentence(told: Thresholds) -> str:
     before, after = (_value(point, told.by) for point in (told.before_at_asked, told.after_at_asked))
     shift = f"At {told.asked:g} the float model has {before:.1f} % {same}, the quantised model {after:.1f} %"
     if told.proposed is None or told.after_at_proposed is None:
-        return f"{shift}; no threshold gives the quantised model the float model's {same}."
+        why = f": {told.why}" if told.why else ""
+        return f"{shift}; no threshold gives the quantised model the float model's {same}{why}."
     there = _value(told.after_at_proposed, told.by)
     if abs(told.proposed - told.asked) < 0.0005:
         return f"{shift}: keep the threshold of {told.asked:g}."
