@@ -160,6 +160,8 @@ def test_quantize_passes_everything_on(square_model, square_data, tmp_path, monk
         "decisions": None,
         "force": False,
         "executor": None,
+        "confidence": 0.25,
+        "keeps": "recall",
         "jobs": None,
         "cluster": None,
         "budget": None,

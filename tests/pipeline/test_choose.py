@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from detquant.cli import main
 from detquant.errors import TargetError
-from detquant.pipeline.choose import is_best
+from detquant.pipeline.choose import choose, is_best, most_to_see
 from detquant.pipeline.saved_runs import report_page
+from detquant.report.remarks import report_remarks
 from detquant.report.row import Row
 from detquant.targets import TARGETS, load_target
 from detquant.targets.opencv import OpenCv
@@ -105,3 +107,19 @@ def test_decisions_about_one_of_the_rows(square_model, square_data, tmp_path, cl
     capsys.readouterr()
     assert main(["choose", *given, "--recipe", "w8a8-symmetric", "--decisions", str(report)]) == 2
     assert "about the recipe 'w8a8', and this one is 'w8a8-symmetric'" in capsys.readouterr().err
+
+
+def test_evidence_is_shown_of_the_best_quantised_row(square_model, square_data):
+    found = choose(square_model, square_data(images=6), targets=["ort"], calib=2, confidence=0.3)
+    evidence = found.evidence
+    best = max((row for row in found.rows if row.quantization), key=lambda row: row.value("ap"))
+    assert found.row(evidence.row).value("ap") == best.value("ap") and evidence.thresholds.asked == 0.3
+    assert all(one.file is None for one in evidence.seen)
+    assert any(one.startswith(f"{evidence.row}: at a threshold of 0.3") for one in report_remarks(found))
+
+
+def test_no_quantised_row_no_evidence(report):
+    made = report.rows[1]
+    assert most_to_see(report.rows, "ap") == made.name
+    assert most_to_see((report.rows[0], replace(made, quantization=None)), "ap") is None
+    assert most_to_see((report.rows[0], replace(made, accuracy=None)), "ap") is None

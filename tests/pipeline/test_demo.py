@@ -130,6 +130,19 @@ def test_saved_is_what_was_made(result, tmp_path):
     assert load(tmp_path / "out/naive.onnx").family.classes == CLASSES  # any command takes it
 
 
+def test_the_evidence_is_about_w8a8_and_each_models_threshold_is_said(result):
+    evidence = result.report.evidence
+    assert evidence.row == SHOWN[0] == "w8a8" and evidence.thresholds.labelled and evidence.classes == CLASSES
+    assert all(one.file in result.files and one.before for one in evidence.seen)
+    said = [note.sentence for note in result.report.notes if note.step == "threshold"]
+    assert [one.partition(":")[0] for one in said] == ["naive INT8", *(f"detquant {name}" for name in SHOWN)]
+    assert all("at a threshold of 0.25 it has" in one for one in said)
+    told = json.loads(result.files[f"w8a8/{DECODE}"])
+    assert told["confidence"]["quantized"] == evidence.thresholds.proposed
+    words = {one.key: one.value for one in onnx.load_from_string(result.files["w8a8/model.onnx"]).metadata_props}
+    assert float(words[THRESHOLD]) == evidence.thresholds.proposed
+
+
 def test_all_or_nothing_is_saved(result, tmp_path):
     (tmp_path / "w8a8").write_text("in the way")
     with pytest.raises(OutputError, match="w8a8"):

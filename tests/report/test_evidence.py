@@ -64,6 +64,10 @@ def test_it_is_read_back_as_it_was_written(report) -> None:
     assert report_of(json.loads(to_json(shown.figures()))) == shown
 
 
+def test_its_figures_are_what_json_gives_back() -> None:
+    assert json.loads(to_json(EVIDENCE.figures())) == EVIDENCE.figures()
+
+
 def _sqnr(report) -> dict[str, float]:
     return dict(report.rows[1].quantization.sqnr_db)
 

@@ -19,7 +19,7 @@ from detquant.families import Detections
 from detquant.numerics.arrays import Doubles
 
 LEVEL = 95.0
-MOST, LEAST = 500, 100
+MOST, LEAST = 400, 100
 """Bounds of the number of resamples."""
 WORK = 4e8
 """Numbers that are cumulated for one model at most; so many take some seconds."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from detquant.evaluation.breakdown import Part
 from detquant.evaluation.changes import SeenImage
@@ -191,6 +192,18 @@ class Evidence:
     profiles: tuple[Profile, ...] = ()
     provenance: Provenance | None = None
 
+    def figures(self) -> dict[str, Any]:
+        """The evidence as plain values, as JSON gives them back."""
+        plain: dict[str, Any] = _with_lists(asdict(self))
+        return plain
+
     def without_files(self) -> Evidence:
         """The evidence of a command that writes no files, so that there are no pictures to show."""
         return replace(self, seen=tuple(replace(one, file=None) for one in self.seen))
+
+
+def _with_lists(value: Any) -> Any:
+    """The value with lists in the place of tuples."""
+    if isinstance(value, dict):
+        return {key: _with_lists(item) for key, item in value.items()}
+    return [_with_lists(item) for item in value] if isinstance(value, (list, tuple)) else value
