@@ -67,6 +67,11 @@ def test_beside_the_float_model(slow):
     assert longer == "These take longer than in float: 'a' (2.00 ms, now 5.50)."
 
 
+def test_layers_of_which_the_float_model_tells_little_are_not_compared(slow):
+    reference = profile(("Conv", "float", 4.0, "b"))
+    assert not any("layers on codes, with" in one for one in why_slow(reference, slow, BLOCKS))
+
+
 def test_many_that_take_longer_are_counted():
     blocks = [block(str(place)) for place in range(5)]
     before = profile(*(("Conv", "float", 1.0, one.name) for one in blocks))

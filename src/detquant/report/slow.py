@@ -19,6 +19,8 @@ LEAST = 5.0
 SHOWN = 3
 LONGER, BY = 1.2, 0.5
 """A block is named that takes so many times as long as in float, and more by this share of the run, per cent."""
+NEARLY_ALL = 0.9
+"""Share of the time of the layers that must be known of the float model, too, for them to be compared."""
 CODES = "int8"
 
 LAYERS, FLOAT, ROUNDING, LAYOUT, DECODING, OTHER = "layers", "float", "rounding", "layout", "decoding", "other"
@@ -104,9 +106,10 @@ def _against(reference: Profile, quantized: Profile, blocks: Sequence[Block]) ->
     """What there is to say beside the float model."""
     tails = {block.name for block in blocks if block.tail}
     before, after = (_by_block(profile) for profile in (reference, quantized))
-    layers = {name for one in quantized.operators if (name := one.block) and _part_of(one, tails) == LAYERS}
-    known = sorted(layers & before.keys())
-    if known:
+    layers = [one for one in quantized.operators if _part_of(one, tails) == LAYERS]
+    known = sorted({one.block for one in layers if one.block is not None and one.block in before})
+    share = sum(one.ms for one in layers if one.block in known) / (sum(one.ms for one in layers) or 1.0)
+    if known and share > NEARLY_ALL:
         then, now = (sum(times[name] for name in known) for times in (before, after))
         yield f"The {len(known)} layers on codes, with what belongs to them, take {now:.2f} ms, in float {then:.2f} ms."
     whole = sum(after.values())

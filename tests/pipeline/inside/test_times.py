@@ -35,6 +35,12 @@ def test_a_layer_speaks_for_its_block(names):
     assert executed(operators, names) == {"first": "int8", "second": "float", "add": "mixed"}
 
 
+def test_a_sum_that_became_a_part_of_a_layer_has_its_precision_and_not_its_time(names):
+    operators = [Timed(name="c", kind="Convolution", precision="int8", ms=1.0, parts=("third", "add"))]
+    assert executed(operators, names) == {"third": "int8", "add": "int8"}
+    assert [one.block for one in profile_of("row", operators, names).operators] == ["third"]
+
+
 def test_rounding_counts_where_there_is_nothing_else(names):
     assert executed([ran("join", "Transpose", "int8"), ran("joined_QuantizeLinear", "Cast", "int8")], names) == {
         "join": "int8"

@@ -49,11 +49,6 @@ class Drawing:
     plan: Plan | None = None
     too_wide: Mapping[str, int] = field(default_factory=dict)
 
-    @property
-    def tail(self) -> frozenset[str]:
-        """Names of the blocks that decode."""
-        return frozenset(block.name for block in self.blocks if block.whole)
-
 
 def drawing_of(job: Job, quantized: Entry) -> Drawing:
     """The graph that was quantised, as blocks; its decoding is one of them where all of it is in float.

@@ -33,7 +33,11 @@ def profile_of(row: str, operators: Sequence[Timed], names: BlockNames) -> Profi
         row=row,
         operators=tuple(
             OperatorTime(
-                name=one.name, kind=one.kind, precision=one.precision, ms=one.ms, block=names.block(one.name, one.parts)
+                name=one.name,
+                kind=one.kind,
+                precision=one.precision,
+                ms=one.ms,
+                block=next(iter(_blocks(one, names)), None),
             )
             for one in operators
             if one.ms is not None
@@ -44,16 +48,22 @@ def profile_of(row: str, operators: Sequence[Timed], names: BlockNames) -> Profi
 def executed(operators: Sequence[Timed], names: BlockNames) -> dict[str, str]:
     """The precision that each block was computed in, by its name: that of its layer, else that of all its operators.
 
+    A sum that a runtime has made a part of a layer has the precision of that.
+
     Args:
         operators: of the quantised model, as its runtime has them.
         names: the blocks of the float graph.
     """
     by_block: dict[str, list[Timed]] = {}
     for one in operators:
-        block = names.block(one.name, one.parts)
-        if block is not None and one.precision is not None and one.precision not in NO_NUMBERS:
-            by_block.setdefault(block, []).append(one)
+        if one.precision is not None and one.precision not in NO_NUMBERS:
+            for block in _blocks(one, names):
+                by_block.setdefault(block, []).append(one)
     return {block: _precision(some) for block, some in by_block.items()}
+
+
+def _blocks(one: Timed, names: BlockNames) -> list[str]:
+    return names.blocks(one.name, one.parts, layer=one.kind in KINDS[LAYERS])
 
 
 def _precision(operators: Sequence[Timed]) -> str:
