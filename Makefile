@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo simulators test test-slow fuzz bench bench-lowbit lint clean
+.PHONY: help browser demo simulators test test-slow fuzz bench bench-lowbit lint clean
 
 help:
 	@echo "make demo | test | test-slow | fuzz | bench | bench-lowbit | lint | clean"
@@ -44,11 +44,24 @@ simulators:
 	  || echo "The RTL is not proven here: as root, apt-get install$$missing g++ make"; \
 	fi
 
+# what opens reports is Debian's Chromium, what looks at them for accessibility is of npm; where either is missing, its
+# tests are skipped and say so
+browser:
+	@command -v chromium >/dev/null || { \
+	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium \
+	  || echo "Reports are not opened in a browser here: as root, apt-get install chromium"; \
+	}
+	@if [ -e tests/report/html/axe/node_modules/axe-core/axe.min.js ]; then :; \
+	elif command -v npm >/dev/null; then npm ci --prefix tests/report/html/axe --silent --no-audit --no-fund \
+	  || echo "axe-core could not be installed: reports are not looked at for accessibility here"; \
+	else echo "Reports are not looked at for accessibility here: npm is missing, which installs axe-core"; \
+	fi
+
 # two processes; more threads within each would only wait for each other
-test: lint simulators
+test: lint simulators browser
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
 
-test-slow: $(VENV)/dev.stamp simulators
+test-slow: $(VENV)/dev.stamp simulators browser
 	$(BIN)/python -m pytest -q -m slow
 
 # the property tests of what reads files, with new examples for some minutes

@@ -160,6 +160,8 @@ def test_quantize_passes_everything_on(square_model, square_data, tmp_path, monk
         "decisions": None,
         "force": False,
         "executor": None,
+        "confidence": 0.25,
+        "keeps": "recall",
         "jobs": None,
         "cluster": None,
         "budget": None,
@@ -171,7 +173,7 @@ def test_quantize_passes_everything_on(square_model, square_data, tmp_path, monk
     assert json.loads(json_file.read_text())["recipe"] == "w8a8"
     assert (Path("squares-w8a8") / "report.json").is_file()
     out = capsys.readouterr().out
-    assert "37.30" in out and "Warning:" in out and "Written to squares-w8a8." in out
+    assert "37.30" in out and "Warning:" in out and "Written to squares-w8a8; look at squares-w8a8/report.html." in out
 
 
 def test_quantize(square_model, square_data, tmp_path, capsys):
@@ -218,7 +220,7 @@ def test_demo(tmp_path, monkeypatch, capsys, demo_report):
     assert given == {"images": 7, "calib": 128, "threads": 1, "seed": 3, "work": Path("demo-out")}
     assert json.loads((tmp_path / "d.json").read_text())["model"] == "yolov8-pico"
     out = capsys.readouterr().out
-    for words in ("naive INT8", "detquant w8a8", "demo-out/comparison.png", "detquant quantize MODEL.onnx"):
+    for words in ("naive INT8", "detquant w8a8", "demo-out/report.html", "detquant quantize MODEL.onnx"):
         assert words in out
 
 

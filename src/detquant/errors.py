@@ -8,6 +8,7 @@
     ├── CalibrationError            no images, activations that are not finite
     ├── TargetError                 a place to run that is unknown or refuses the model
     ├── OutputError                 a result that cannot be written
+    ├── ReportError                 what was named as a run and is none
     ├── OptionError                 an option of a command or a call that is out of its bounds
     ├── WorkerError                 processes or machines that work was spread over, and that were lost
     ├── NotReached                  an aim that no model met; the best one that was found is written
@@ -78,6 +79,10 @@ class TargetError(DetquantError):
 
 class OutputError(DetquantError):
     """A result cannot be written."""
+
+
+class ReportError(DetquantError):
+    """What was named as a run is none."""
 
 
 class OptionError(DetquantError):

@@ -82,7 +82,7 @@ def test_a_model_that_detquant_exported_is_not_written_over_when_it_is_read(refu
     run("export", "yolov8-pico", "--target", "ort", "--out", "out")
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "report.json", "report.md"])
+@pytest.mark.parametrize("name", ["model.onnx", "report.html", "report.json", "report.md"])
 @pytest.mark.parametrize("kind", ["file", "folder", "link"])
 def test_what_is_in_the_way_of_a_quantised_model(refused, name, kind):
     Path("out").mkdir()

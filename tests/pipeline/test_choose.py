@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from detquant.cli import main
 from detquant.errors import TargetError
-from detquant.pipeline.choose import is_best
+from detquant.pipeline.choose import choose, is_best, most_to_see
+from detquant.pipeline.saved_runs import report_page
+from detquant.report.remarks import report_remarks
 from detquant.report.row import Row
 from detquant.targets import TARGETS, load_target
 from detquant.targets.opencv import OpenCv
@@ -25,7 +28,10 @@ def test_best_is_what_nothing_beats_in_everything():
 def test_every_runtime_that_is_here(square_model, square_data, tmp_path, capsys):
     figures = tmp_path / "c.json"
     command = ["choose", str(square_model), "--data", str(square_data()), "--calib", "4", "--json", str(figures)]
-    assert main(command) == 0
+    out = tmp_path / "out"
+    assert main([*command, "--out", str(out)]) == 0
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert report_page([out]) == report_page([figures]) == page and "beaten by none" in page
     found = json.loads(figures.read_text())
     here = {name for name in TARGETS if load_target(name).missing() is None and not load_target(name).variant_of}
     assert {one["target"] for one in found["rows"]} == here and found["measure"] == "ap"
@@ -101,3 +107,19 @@ def test_decisions_about_one_of_the_rows(square_model, square_data, tmp_path, cl
     capsys.readouterr()
     assert main(["choose", *given, "--recipe", "w8a8-symmetric", "--decisions", str(report)]) == 2
     assert "about the recipe 'w8a8', and this one is 'w8a8-symmetric'" in capsys.readouterr().err
+
+
+def test_evidence_is_shown_of_the_best_quantised_row(square_model, square_data):
+    found = choose(square_model, square_data(images=6), targets=["ort"], calib=2, confidence=0.3)
+    evidence = found.evidence
+    best = max((row for row in found.rows if row.quantization), key=lambda row: row.value("ap"))
+    assert found.row(evidence.row).value("ap") == best.value("ap") and evidence.thresholds.asked == 0.3
+    assert all(one.file is None for one in evidence.seen)
+    assert any(one.startswith(f"{evidence.row}: at a threshold of 0.3") for one in report_remarks(found))
+
+
+def test_no_quantised_row_no_evidence(report):
+    made = report.rows[1]
+    assert most_to_see(report.rows, "ap") == made.name
+    assert most_to_see((report.rows[0], replace(made, quantization=None)), "ap") is None
+    assert most_to_see((report.rows[0], replace(made, accuracy=None)), "ap") is None

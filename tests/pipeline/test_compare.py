@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import onnx
 import pytest
 
 from detquant.cli import main
 from detquant.data import open_dataset
 from detquant.errors import TargetError
+from detquant.families import THRESHOLD
 from detquant.pipeline.calibration_images import choose_images, stream
 from detquant.pipeline.compare import compare
 from detquant.pipeline.detector import load
@@ -56,8 +58,20 @@ def test_rows_in_the_order_of_the_entries(setting):
     assert none.failure == "It fails." and none.latency_ms is none.size_bytes is none.accuracy is None
     assert last.ratio == pytest.approx(last.latency_ms / first.latency_ms) and last.value("ap") > 90
     [file] = last.files
-    assert file.size_bytes == last.size_bytes and last.digest == entries[1].artefact.digest()
-    assert last.quantization.calibration.images == 2 and found.files == entries[1].artefact.files
+    assert file.size_bytes == last.size_bytes and last.digest == found.artefact("ort w8a8").digest()
+    assert last.quantization.calibration.images == 2 and list(found.files) == ["model.onnx"]
+
+
+def test_the_threshold_is_in_the_file_and_nothing_else_is_changed(setting):
+    detector, dataset, entries = setting()
+    found = compare(entries, detector.family, dataset, limit=6)
+    chosen = found.thresholds("ort w8a8")
+    before, after = (onnx.load_from_string(one.artefact.files["model.onnx"]) for one in (entries[1], found.finished[1]))
+    assert {one.key: one.value for one in after.metadata_props}[THRESHOLD] == repr(chosen.proposed)
+    del before.metadata_props[:], after.metadata_props[:]
+    assert before == after and found.thresholds("float") is None
+    asked = compare(entries, detector.family, dataset, limit=6, confidence=0.9, keeps="f1").thresholds("ort w8a8")
+    assert (asked.asked, asked.by, asked.labelled) == (0.9, "f1", True)
 
 
 def test_nothing_that_runs(setting):
@@ -97,7 +111,7 @@ def test_what_the_vendors_compiler_made_is_among_the_files(setting, monkeypatch)
     found = compare([entries[0], replace(entries[1], folder="w8a8/")], detector.family, dataset, limit=2)
     first, row = found.rows
     assert [file.name for file in row.files] == ["w8a8/model.onnx", "w8a8/model.blob"] == list(found.files)
-    assert row.size_bytes == entries[1].size_bytes and row.notes[-1].sentence == "Flash it."
+    assert row.size_bytes == row.files[0].size_bytes and row.notes[-1].sentence == "Flash it."
     assert not first.files and not any(note.step == "runtime" for note in first.notes)  # the user's own file
 
 

@@ -13,16 +13,26 @@ import pytest
 from detquant.data.scenes import CLASSES, SIZE
 from detquant.embedded import embedded_model
 from detquant.errors import DatasetError, ModelError, OutputError
+from detquant.families import THRESHOLD
 from detquant.pipeline.decisions import read_decisions
 from detquant.pipeline.demo import MODEL, demo
 from detquant.pipeline.detector import load
-from detquant.pipeline.outputs import files_of_demo, recipes_of_demo
+from detquant.pipeline.outputs import DECODE, files_of_demo, pictures, recipes_of_demo
+from detquant.pipeline.saved_runs import report_page
 from detquant.report.owned import RECORD
 from detquant.report.remarks import picture_remark
 from detquant.report.side_by_side import HEAD, MARGIN, ZOOM
 
 SMALL = {"images": 5, "calib": 3}
 SHOWN = recipes_of_demo()
+
+
+def without_threshold(content):
+    """A model without the entry of its metadata that depends on what it was measured on."""
+    model = onnx.load_from_string(content)
+    kept = {one.key: one.value for one in model.metadata_props if one.key != THRESHOLD}
+    del model.metadata_props[:]
+    return kept, model.SerializeToString(deterministic=True)
 
 
 def alternate(sides, feed, turns):
@@ -107,14 +117,30 @@ def test_progress_has_all_of_it(made):
 def test_saved_is_what_was_made(result, tmp_path):
     result.save(tmp_path / "out")
     names = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()}
-    models = {"float.onnx", "naive.onnx", *(f"{name}/model.onnx" for name in SHOWN)}
-    assert names == models | {"comparison.png", "report.json", "report.md", RECORD}
-    assert names == {*files_of_demo(), RECORD}
+    models = {"float.onnx", "naive.onnx", *(f"{name}/{file}" for name in SHOWN for file in ("model.onnx", DECODE))}
+    seen = {one.file for one in result.report.evidence.seen}
+    assert names == models | {"comparison.png", "report.html", "report.json", "report.md", RECORD} | seen
+    assert names <= {*files_of_demo(), RECORD} and {*files_of_demo()} - names <= {*pictures()}
     assert json.loads((tmp_path / "out/report.json").read_text())["rows"] == result.report.figures()["rows"]
+    page = (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    assert report_page([tmp_path / "out"]) == page and len(page) < 3_000_000 and "data:image/png" in page
     decided = read_decisions(tmp_path / "out/report.json")
     assert [one.recipe for one in decided] == SHOWN  # any command takes them
     assert "![" in (tmp_path / "out/report.md").read_text()
     assert load(tmp_path / "out/naive.onnx").family.classes == CLASSES  # any command takes it
+
+
+def test_the_evidence_is_about_w8a8_and_each_models_threshold_is_said(result):
+    evidence = result.report.evidence
+    assert evidence.row == SHOWN[0] == "w8a8" and evidence.thresholds.labelled and evidence.classes == CLASSES
+    assert all(one.file in result.files and one.before for one in evidence.seen)
+    said = [note.sentence for note in result.report.notes if note.step == "threshold"]
+    assert [one.partition(":")[0] for one in said] == ["naive INT8", *(f"detquant {name}" for name in SHOWN)]
+    assert all("at a threshold of 0.25 it has" in one for one in said)
+    told = json.loads(result.files[f"w8a8/{DECODE}"])
+    assert told["confidence"]["quantized"] == evidence.thresholds.proposed
+    words = {one.key: one.value for one in onnx.load_from_string(result.files["w8a8/model.onnx"]).metadata_props}
+    assert float(words[THRESHOLD]) == evidence.thresholds.proposed
 
 
 def test_all_or_nothing_is_saved(result, tmp_path):
@@ -134,8 +160,10 @@ def test_a_failure_of_onnxruntime_is_its_row_and_the_others_are_the_same(made, m
     assert row["failure"].endswith("ValueError: no.") and row["ap"] is row["file"] is row["size_bytes"] is None
     assert "naive.onnx" not in result.files and list(result.report.figures()["picture"]["found"]) == ["float", "w8a8"]
     assert "w8a8 loses most" in picture_remark(result.report.picture)
-    for name in SHOWN:  # the same seed, the same bytes
-        assert result.files[f"{name}/model.onnx"] == made[0].files[f"{name}/model.onnx"]
+    for name in SHOWN:  # the same seed, the same bytes, but for the threshold that was found on other images
+        assert without_threshold(result.files[f"{name}/model.onnx"]) == without_threshold(
+            made[0].files[f"{name}/model.onnx"]
+        )
 
 
 def test_no_images():

@@ -16,6 +16,7 @@ from detquant.pipeline import quantize as module
 from detquant.pipeline.detector import load
 from detquant.pipeline.memory import FOLDER
 from detquant.pipeline.quantize import quantize
+from detquant.pipeline.saved_runs import report_page
 from detquant.recipes import load_recipe
 from detquant.report.owned import RECORD
 
@@ -98,9 +99,14 @@ def test_sqnr_is_given_for_tensors_of_the_quantised_part(result):
 
 def test_saved_is_what_was_made(result, tmp_path):
     result.save(tmp_path / "out")
-    assert files_in(tmp_path / "out") == [RECORD, "model.onnx", "report.json", "report.md"]
+    names = [RECORD, "decode.json", "model.onnx", "report.html", "report.json", "report.md"]
+    pictures = [one.file for one in result.report.evidence.seen]
+    assert files_in(tmp_path / "out") == sorted([*names, *pictures])
     assert (tmp_path / "out/model.onnx").read_bytes() == result.artefact.files["model.onnx"]
     assert json.loads((tmp_path / "out/report.json").read_text())["recipe"] == "w8a8"
+    page = (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    assert page.count("data:image/jpeg") == len(pictures)
+    assert report_page([tmp_path / "out"]) == page  # made again of what was saved, it is the same
 
 
 def test_saving_replaces_neither_the_model_nor_what_is_not_detquants(square_model, data, tmp_path):

@@ -15,6 +15,7 @@ from detquant.architectures import SEEDED
 from detquant.cli import main
 from detquant.families import COCO_NAMES
 from detquant.pipeline import workflow_inputs as module
+from detquant.pipeline.saved_runs import report_page
 from detquant.report.saved import project_of
 from detquant.targets import Artefact
 from detquant.targets.ort import Ort
@@ -92,6 +93,9 @@ def test_one_command_does_all_of_it(project, tmp_path, capsys):
     text = (out / "workflow.md").read_text()
     assert text.startswith("# squares\n\nWhite squares.") and "| w8a8 |" in text
     assert "squares.onnx on ort: 8 images of instances_val.json" in capsys.readouterr().out
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert page.count("data:image/jpeg") == len(told["predictions"]) + len(told["evidence"]["seen"])
+    assert report_page([out]) == page  # made again of what was saved, it is the same
     names = [path.name for path in out.rglob("*")]
     assert not [name for name in names if name.endswith(".partial")]
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
-from detquant.report.pictures import distinct, encode, free_names
+from detquant.report.pictures import distinct, encode, free_names, small_jpeg
 
 
 def names(folder, *paths):
@@ -40,3 +41,17 @@ def test_encoded_pixels_come_back():
     image = np.random.default_rng(0).integers(0, 256, (4, 5, 3), np.uint8)
     content = np.frombuffer(encode(image, "a.png"), np.uint8)
     np.testing.assert_array_equal(cv2.imdecode(content, cv2.IMREAD_COLOR), image)
+
+
+def test_a_small_picture_has_the_whole_image_in_few_bytes():
+    rng = np.random.default_rng(0)
+    for size in ((1500, 2000), (2000, 100), (30, 40), (1, 3000)):
+        image = rng.integers(0, 256, (*size, 3), np.uint8)
+        content = small_jpeg(image)
+        shown = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+        assert max(shown.shape) <= 640 and content == small_jpeg(image)
+        assert shown.shape[:2] == size or max(shown.shape) == 640
+        assert shown.shape[0] / shown.shape[1] == pytest.approx(size[0] / size[1], rel=0.05) or min(size) == 1
+    noise = small_jpeg(rng.integers(0, 256, (640, 640, 3), np.uint8))
+    plain = small_jpeg(np.full((640, 640, 3), 90, np.uint8))
+    assert len(plain) < 10_000 < len(noise) < 200_000

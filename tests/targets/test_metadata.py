@@ -18,7 +18,7 @@ import pytest
 from detquant.graph import prepare
 from detquant.graph.running import OrtRunner
 from detquant.importers import load_model
-from detquant.targets import load_target
+from detquant.targets import Artefact, load_target
 
 hypothesis = pytest.importorskip("hypothesis")
 st = hypothesis.strategies
@@ -123,3 +123,33 @@ def relu() -> ir.Model:
         g (float[1,3,8,8] x) => (float[1,3,8,8] y) { y = Relu (x) }
     """
     return ir.from_onnx_text(text)
+
+
+@pytest.mark.parametrize("target", ["ort", "ort-qoperator", "opencv", "tensorrt", "openvino"])
+def test_an_entry_that_is_written_afterwards_is_read_back_and_nothing_else_is_changed(target: str) -> None:
+    if target == "openvino" and not find_spec("openvino"):
+        pytest.skip("the extra openvino is not installed")
+    model, place = relu(), load_target(target)
+    model.metadata_props.update({"detquant.family": "yolov8", "a": "1"})
+    before = place.lower(model)
+    after = place.with_metadata(before, {"detquant.confidence": "0.2173", "detquant.family": "yolox"})
+    assert list(after.files) == list(before.files)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in after.files.items():
+            Path(folder, name).write_bytes(content)
+        found = load_model(Path(folder, next(iter(after.files)))).metadata
+    assert found == {"detquant.family": "yolox", "a": "1", "detquant.confidence": "0.2173"}
+    again = place.with_metadata(after, {"detquant.confidence": "0.2173"})
+    assert again.files == after.files  # the same entries, the same bytes
+    assert place.with_metadata(before, {"detquant.family": "yolov8"}).files == before.files
+    if target != "tensorrt":
+        assert all(
+            np.array_equal(place.open(before).run(FEED)[name], array)
+            for name, array in place.open(after).run(FEED).items()
+        )
+
+
+def test_where_a_format_has_no_room_for_it_the_files_are_as_they_were() -> None:
+    place = load_target("oak")
+    artefact = Artefact({"model.onnx": b"x"})
+    assert place.with_metadata(artefact, {"a": "b"}) is artefact

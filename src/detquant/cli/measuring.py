@@ -45,7 +45,13 @@ def evaluate(
 
 @app.command
 def choose(
-    model: Path, /, *, data: Path, options: Annotated[ChooseOptions, Together] = ChooseOptions(), json_file: Json = None
+    model: Path,
+    /,
+    *,
+    data: Path,
+    options: Annotated[ChooseOptions, Together] = ChooseOptions(),
+    out: Path | None = None,
+    json_file: Json = None,
 ) -> None:
     """Show what to run on this machine: the model in float and quantised on every runtime that is installed.
 
@@ -53,19 +59,29 @@ def choose(
         model: The float model: ONNX, Darknet .cfg, checkpoint, TensorFlow, OpenVINO; or yolov8-pico, resnet-pico.
         data: As for detquant quantize.
         options: See `detquant.pipeline.options`.
+        out: Folder for report.json and report.html; without it nothing is written.
         json_file: Write the figures to this file.
     """
     from detquant.pipeline.choose import choose as run
+    from detquant.pipeline.choose import save_choice
     from detquant.pipeline.keywords import as_keywords
+    from detquant.pipeline.outputs import REPORT, REPORT_PAGE
     from detquant.report.progress import show_progress
     from detquant.report.table import show_choice
 
     read = (model, data, *options.files)
-    check_json(json_file, *read)
+    if out is None:
+        check_json(json_file, *read)
+    else:
+        check_out(out, [REPORT, REPORT_PAGE], json_file, *read)
     with show_progress() as progress:
         report = run(model, data, **as_keywords(options, progress=progress))
+    if out is not None:
+        save_choice(report, out)
     write_figures(json_file, report.figures(), *read)
     show_choice(report)
+    if out is not None:
+        print(f"Written to {out}; look at {out / REPORT_PAGE}.")
 
 
 @app.command
@@ -118,7 +134,7 @@ def predict(
     from detquant.data import Skip
     from detquant.pipeline.detector import as_detector
     from detquant.pipeline.figures import prediction_figures
-    from detquant.pipeline.predict import image_paths, predictions, require_apart
+    from detquant.pipeline.predict import image_paths, predictions, require_apart, threshold_for
     from detquant.report.drawing import draw
     from detquant.report.files import staged
     from detquant.report.pictures import encode, free_names
@@ -132,17 +148,18 @@ def predict(
     detector = as_detector(model, options)
     skipped, drawn = list[Skip](), list[dict[str, object]]()
     opening = detector.opening(options.threads, options.target)
+    confidence, said = threshold_for(detector, options.confidence)
     with staged(out, filter(None, read)) as put:
-        for one in predictions(detector.family, opening.runner, paths, skipped, options.confidence):
+        for one in predictions(detector.family, opening.runner, paths, skipped, confidence):
             name = names[one.path].pop(0)
             put(name, encode(draw(one.image, one.detections, one.classes), name))
             drawn.append(prediction_figures(one, str(out / name)))
     figures = {
         "model": str(model),
         "target": opening.target,
-        "confidence": options.confidence,
+        "confidence": confidence,
         "images": drawn,
-        "notes": list(opening.notes),
+        "notes": [*opening.notes, *said],
         "skipped": skip_figures(skipped),
     }
     write_figures(json_file, figures, *read)

@@ -39,7 +39,7 @@ def quantize(
     """
     from detquant.errors import NotReached
     from detquant.pipeline.keywords import as_keywords
-    from detquant.pipeline.outputs import files_of_quantize
+    from detquant.pipeline.outputs import REPORT_PAGE, files_of_quantize
     from detquant.pipeline.quantize import quantize as run
     from detquant.report.progress import show_progress
     from detquant.report.table import show_quantization
@@ -53,7 +53,7 @@ def quantize(
     result.save(folder)
     write_figures(json_file, result.report.figures(), *read)
     show_quantization(result.report)
-    print(f"Written to {folder}.")
+    print(f"Written to {folder}; look at {folder / REPORT_PAGE}.")
     if result.missed:
         raise NotReached(result.missed)
 
@@ -138,7 +138,7 @@ def demo(
         json_file: Write the figures to this file.
     """
     from detquant.pipeline.demo import demo as run
-    from detquant.pipeline.outputs import PICTURE, files_of_demo
+    from detquant.pipeline.outputs import REPORT_PAGE, files_of_demo
     from detquant.report.progress import show_progress
     from detquant.report.table import show_demo
 
@@ -148,7 +148,7 @@ def demo(
     result.save(out)
     write_figures(json_file, result.report.figures())
     show_demo(result.report)
-    print(f"Written to {out}; look at {out / PICTURE}.\n{NEXT}")
+    print(f"Written to {out}; look at {out / REPORT_PAGE}.\n{NEXT}")
 
 
 @app.command
@@ -169,6 +169,7 @@ def workflow(
         json_file: Write the figures to this file.
     """
     from detquant.pipeline.keywords import as_keywords
+    from detquant.pipeline.outputs import REPORT_PAGE
     from detquant.pipeline.workflow import Settings, run_workflow
     from detquant.recipes.workflow import load_workflow
     from detquant.report.progress import show_progress
@@ -181,4 +182,4 @@ def workflow(
         project = run_workflow(found, Settings(out=folder, **as_keywords(options, progress=progress)))
     write_figures(json_file, project.figures(), *read)
     show_workflow(project)
-    print(f"Written to {folder}.")
+    print(f"Written to {folder}; look at {folder / REPORT_PAGE}.")

@@ -1,9 +1,24 @@
-"""What another precision changes of what is seen in an image: boxes that are lost, new, moved, or of another class."""
+"""What another precision changes of what is seen in an image: boxes that are lost, new, moved, or of another class.
+
+No labels are needed: the float model's boxes are what is compared with. The quantised model's most confident box
+chooses first, and takes the free box of its class that it overlaps most, if by half; of those that are left, boxes at
+the same place are of another class.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+import numpy as np
+
+from detquant.evaluation.agreement import IOU, box_iou
+from detquant.families import Detections
+from detquant.numerics.arrays import Floats
+
+MOVED = 0.8
+"""Overlap below which a box of the same class has moved."""
 
 
 class Fate(StrEnum):
@@ -56,3 +71,116 @@ class SeenImage:
     after: tuple[Box, ...]
     objects: int | None
     change: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What has changed in one image.
+
+    Attributes:
+        place: place of the image among all.
+        before: what the float model is sure of.
+        after: what the quantised model is sure of.
+    """
+
+    place: int
+    before: tuple[Box, ...]
+    after: tuple[Box, ...]
+
+    @property
+    def changed(self) -> int:
+        """How many boxes are not as they were, those of both models."""
+        return sum(box.fate != Fate.KEPT for box in (*self.before, *self.after))
+
+    @property
+    def share(self) -> float:
+        """1 - F1 of the two sets of boxes, 0 to 1."""
+        boxes = len(self.before) + len(self.after)
+        alike = sum(box.fate in (Fate.KEPT, Fate.MOVED) for box in (*self.before, *self.after))
+        return 1 - alike / boxes if boxes else 0.0
+
+    @property
+    def _rank(self) -> tuple[int, float, int]:
+        """Boxes that are lost, new or of another class come before those that have moved."""
+        grave = sum(box.fate not in (Fate.KEPT, Fate.MOVED) for box in (*self.before, *self.after))
+        return -grave, -self.changed, self.place
+
+
+def largest_changes(before: Sequence[Detections], after: Sequence[Detections]) -> list[Change]:
+    """The images in which something has changed, those first in which most boxes are lost, new or of another class.
+
+    Args:
+        before: what the float model is sure of, one entry an image.
+        after: what the quantised model is sure of, likewise.
+    """
+    pairs = zip(before, after, strict=True)
+    found = (boxes_of(place, *pair) for place, pair in enumerate(pairs))
+    return sorted((one for one in found if one.changed), key=lambda one: one._rank)
+
+
+def changed_guesses(before: Sequence[Detections], after: Sequence[Detections]) -> list[Change]:
+    """The images that a classifier takes for something else, those first of which the float model was surest.
+
+    Args:
+        before: the float model's guesses, best first, one entry an image.
+        after: the quantised model's, likewise.
+    """
+    found = [
+        Change(place=place, before=_guess(ours), after=_guess(theirs))
+        for place, (ours, theirs) in enumerate(zip(before, after, strict=True))
+        if not np.array_equal(ours.class_id[:1], theirs.class_id[:1])
+    ]
+    return sorted(found, key=lambda one: (-max((box.confidence for box in one.before), default=0.0), one.place))
+
+
+def boxes_of(place: int, before: Detections, after: Detections) -> Change:
+    """The boxes of one image, each with what became of it.
+
+    Args:
+        place: place of the image among all.
+        before: what the float model is sure of.
+        after: what the quantised model is sure of.
+    """
+    overlap = box_iou(after.xyxy, before.xyxy)
+    alike = after.class_id[:, None] == before.class_id[None, :]
+    ours, theirs = [Fate.LOST] * len(before), [Fate.NEW] * len(after)
+    order = np.argsort(-after.confidence, kind="stable").tolist()
+    for row, column, iou in _pairs(np.where(alike, overlap, 0), order):
+        ours[column] = theirs[row] = Fate.KEPT if iou >= MOVED else Fate.MOVED
+    free = np.array([[a is Fate.NEW and b is Fate.LOST for b in ours] for a in theirs], np.bool_)
+    for row, column, _ in _pairs(np.where(free.reshape(overlap.shape), overlap, 0), order):
+        ours[column] = theirs[row] = Fate.RENAMED
+    return Change(place=place, before=_boxes(before, ours), after=_boxes(after, theirs))
+
+
+def _pairs(overlap: Floats, order: Sequence[int]) -> Iterator[tuple[int, int, float]]:
+    """Row, column and overlap of each pair: each row in this order takes the free column that it overlaps most."""
+    if not overlap.size:
+        return
+    for row in order:
+        column = int(overlap[row].argmax())
+        iou = float(overlap[row, column])
+        if iou >= IOU:
+            overlap[:, column] = 0
+            yield row, column, iou
+
+
+def _boxes(found: Detections, fates: Sequence[Fate]) -> tuple[Box, ...]:
+    rows = zip(found.xyxy.tolist(), found.confidence.tolist(), found.class_id.tolist(), fates, strict=True)
+    return tuple(
+        Box(
+            xyxy=tuple(round(one, 2) for one in xyxy),
+            confidence=round(confidence, 4),
+            class_id=class_id,
+            fate=fate,
+        )
+        for xyxy, confidence, class_id, fate in rows
+    )
+
+
+def _guess(found: Detections) -> tuple[Box, ...]:
+    """The first guess, as something that the other model takes for something else."""
+    if not len(found):
+        return ()
+    confidence, class_id = float(found.confidence[0]), int(found.class_id[0])
+    return (Box(xyxy=(), confidence=round(confidence, 4), class_id=class_id, fate=Fate.RENAMED),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from detquant.errors import ModelError, load_named
-from detquant.families._base import CONFIDENCE, Detections, Family
+from detquant.families._base import CONFIDENCE, THRESHOLD, Detections, Family
 from detquant.families.class_names import COCO_NAMES
 from detquant.families.geometry import Geometry
 from detquant.families.reading import written_reading
@@ -17,6 +17,7 @@ __all__ = [
     "CONFIDENCE",
     "FAMILIES",
     "TASKS",
+    "THRESHOLD",
     "Detections",
     "Family",
     "Geometry",

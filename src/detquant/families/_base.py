@@ -24,6 +24,8 @@ from detquant.numerics.arrays import Floats, Ints, Pixels
 
 CONFIDENCE = 0.25
 """Confidence from which a detection is shown to people, and counts where models are compared without labels."""
+THRESHOLD = "detquant.confidence"
+"""Entry of the metadata of a quantised detector: the threshold at which it sees what the float model sees at its."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

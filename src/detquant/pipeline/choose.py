@@ -20,11 +20,15 @@ from detquant.pipeline.detector import Detector, as_detector
 from detquant.pipeline.doctor import require_sound
 from detquant.pipeline.entries import Entry, float_entries, quantized_entry
 from detquant.pipeline.evaluate import measurable
+from detquant.pipeline.evidence_of import evidence_of
 from detquant.pipeline.job import Job
 from detquant.pipeline.keywords import Keywords
 from detquant.pipeline.options import ChooseOptions
+from detquant.pipeline.outputs import REPORT, REPORT_PAGE
 from detquant.pipeline.wish import FLOAT_ROWS, integer_recipe
 from detquant.recipes import Recipe, load_recipe
+from detquant.report.files import staged, to_json
+from detquant.report.html import to_html
 from detquant.report.report import Report
 from detquant.report.row import Row
 from detquant.targets import TARGETS, Target, load_target
@@ -99,10 +103,21 @@ def choose(
             notes.append(f"{place.name}: {error}")
     if not entries:
         raise TargetError(f"No runtime here runs the model. {' '.join(notes)}")
-    found = compare(entries, detector.family, dataset, limit=options.val_limit, strict=False, progress=options.progress)
+    found = compare(
+        entries,
+        detector.family,
+        dataset,
+        limit=options.val_limit,
+        strict=False,
+        confidence=options.confidence,
+        keeps=options.keeps,
+        progress=options.progress,
+    )
     report = found.report(detector, dataset, options.threads)
+    shown = most_to_see(report.rows, report.measure)
     return replace(
         report,
+        evidence=evidence_of(detector, dataset, found, shown)[0].without_files() if shown else None,
         recipe=wish.name,
         seed=None if isinstance(data, Dataset) else options.seed,
         calibration_images=options.calib,
@@ -110,6 +125,17 @@ def choose(
         notes=(*(Note(step="target", sentence=one) for one in notes), *report.notes),
         warnings=(*warned, *report.warnings),
     )
+
+
+def save_choice(report: Report, folder: str | os.PathLike[str]) -> None:
+    """Writes ``report.json`` and ``report.html`` of what `choose` has found: both or none.
+
+    Raises:
+        OutputError: the folder cannot be written, or something that detquant did not write is in the way.
+    """
+    with staged(folder) as put:
+        put(REPORT, to_json(report.figures()))
+        put(REPORT_PAGE, to_html(report, {}))
 
 
 def _places(names: str | Sequence[str]) -> list[Target]:
@@ -144,6 +170,13 @@ def wished(wish: Recipe, place: Target) -> list[Recipe]:
     """The recipes tried at a place: the user's, and `SMALL` where it is of use."""
     besides = place.capability.weight_only and wish.name != SMALL
     return [wish, load_recipe(SMALL)] if besides else [wish]
+
+
+def most_to_see(rows: Sequence[Row], measure: str) -> str | None:
+    """The quantised row that evidence is shown of: the best by the measure of those that are not beaten."""
+    made = [row for row in rows if row.quantization and row.value(measure) is not None]
+    best = [row for row in made if is_best(row, rows, measure)] or made
+    return max(best, key=lambda row: row.value(measure) or 0.0).name if best else None
 
 
 def is_best(row: Row, rows: Sequence[Row], measure: str) -> bool:

@@ -15,13 +15,15 @@ from detquant.calibration import Note
 from detquant.data import Dataset, iter_images
 from detquant.errors import TargetError
 from detquant.evaluation.agreement import agreed
-from detquant.families import Family
+from detquant.evaluation.thresholds import Keeps, Thresholds
+from detquant.families import CONFIDENCE, THRESHOLD, Family
 from detquant.families.reading import reading_text
 from detquant.numerics.arrays import Array
 from detquant.pipeline.as_planned import require_as_planned
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.entries import Entry
-from detquant.pipeline.evaluate import Measured, Side, run_over
+from detquant.pipeline.evaluate import Measured, Side, measurable, run_over
+from detquant.pipeline.judge import Judge
 from detquant.progress import Progress
 from detquant.report.report import RUNTIME, Report
 from detquant.report.row import File, Row
@@ -42,11 +44,13 @@ class Finished:
         entry: the entry that was measured.
         artefact: the artefact made for it, finished; None where the user's own file ran, or nothing could.
         told: by the compiler, a sentence each.
+        thresholds: the threshold of a quantised detector, which its files say where their format can; None of others.
     """
 
     entry: Entry
     artefact: Artefact | None
     told: tuple[str, ...] = ()
+    thresholds: Thresholds | None = None
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -64,17 +68,23 @@ class Comparison:
         rows: the figures of each of them.
         measured: sides by the names of all that ran.
         refused: why entries were left out, a sentence each, by name.
+        judge: holds what detectors found to the objects; None of classifiers.
     """
 
     finished: tuple[Finished, ...]
     rows: tuple[Row, ...]
     measured: Measured
     refused: Mapping[str, str]
+    judge: Judge | None = None
 
     @property
     def files(self) -> dict[str, bytes]:
         """All files to be written: contents by path within the run's folder."""
         return {name: content for one in self.finished for name, content in one.files.items()}
+
+    def thresholds(self, name: str) -> Thresholds | None:
+        """The threshold of a quantised detector, by the name of its row; None of others."""
+        return next((one.thresholds for one in self.finished if one.entry.name == name), None)
 
     def artefact(self, name: str) -> Artefact:
         """The artefact that was made and finished, by the name of the row.
@@ -122,9 +132,13 @@ def compare(
     limit: int | None = None,
     runs: int | None = None,
     strict: bool = True,
+    confidence: float = CONFIDENCE,
+    keeps: Keeps = "recall",
     progress: Progress | None = None,
 ) -> Comparison:
     """Shows the same images to all entries in turn, refuses those that miss their plan, and finishes the others.
+
+    What is quantised is given the threshold at which it sees what the float model sees at its own.
 
     Args:
         entries: the first that runs is what the others are compared with: a float one.
@@ -133,6 +147,8 @@ def compare(
         limit: the first so many only.
         runs: how often each is timed apart from the measurement of accuracy; None: while that goes on.
         strict: whether an entry that misses its plan ends it all; else it is left out, and a note says why.
+        confidence: threshold of the float model.
+        keeps: what the quantised models' thresholds keep of what it sees there.
         progress: called with (what, done, total).
 
     Raises:
@@ -143,17 +159,19 @@ def compare(
     if not runners:
         failures = "; ".join(f"{one.name}: {one.failure}" for one in entries)
         raise TargetError(f"There is no model to measure. {failures}".strip())
+    dataset, reference = measurable(family, dataset, limit), next(iter(runners))
     measured = run_over(family, runners, dataset, limit=limit, progress=progress)
+    judge = Judge.of(measured, dataset, reference, confidence, keeps) if family.task == "detect" else None
     refused: dict[str, str] = {}
     for entry in entries:
         try:
-            _require_as_planned(entry, next(iter(runners)), measured, family, dataset, limit, progress)
+            _require_as_planned(entry, reference, measured, family, dataset, limit, progress)
         except TargetError as error:
             if strict:
                 raise
             refused[entry.name] = str(error)
     image = _shown(family, dataset, limit, next(iter(measured.sides.values())))
-    finished = tuple(_finished(one, family, image) for one in entries if one.name not in refused)
+    finished = tuple(_finished(one, family, image, judge) for one in entries if one.name not in refused)
     latency = {name: side.inference_ms for name, side in measured.sides.items()}
     if runs is not None:
         latency = {name: one.median_ms for name, one in compare_latency(runners, image, runs).items()}
@@ -162,6 +180,7 @@ def compare(
         rows=tuple(_rows(finished, family.task, measured, latency)),
         measured=measured,
         refused=refused,
+        judge=judge,
     )
 
 
@@ -187,11 +206,16 @@ def _shown(family: Family, dataset: Dataset, limit: int | None, side: Side) -> d
     return {family.input_name: family.preprocess(pixels)[0]}
 
 
-def _finished(entry: Entry, family: Family, image: Mapping[str, Array]) -> Finished:
+def _finished(entry: Entry, family: Family, image: Mapping[str, Array], judge: Judge | None) -> Finished:
     if entry.artefact is None:
         return Finished(entry=entry, artefact=None)
-    artefact, told = entry.place.finish(entry.artefact, family, image)
-    return Finished(entry=entry, artefact=artefact, told=told)
+    found = judge.thresholds(entry.name) if judge and entry.quantization and entry.runner else None
+    written = entry.artefact
+    if found is not None and found.proposed is not None:
+        written = entry.place.with_metadata(written, {THRESHOLD: repr(found.proposed)})
+        entry = replace(entry, artefact=written, size_bytes=written.size_bytes)
+    artefact, told = entry.place.finish(written, family, image)
+    return Finished(entry=entry, artefact=artefact, told=told, thresholds=found)
 
 
 def _rows(finished: Sequence[Finished], task: str, measured: Measured, latency: Mapping[str, float]) -> Iterator[Row]:

@@ -16,19 +16,22 @@ from detquant.data import Dataset, open_scenes, read_image
 from detquant.embedded import embedded_model
 from detquant.evaluation.agreement import Agreement
 from detquant.evaluation.most_degraded_image import known_objects, most_degraded_image, score
-from detquant.pipeline.compare import compare
+from detquant.pipeline.compare import Comparison, Finished, compare
+from detquant.pipeline.decode_file import decode_file
 from detquant.pipeline.detector import Detector, load
 from detquant.pipeline.entries import FLOAT, Entry, own_file, quantized_entry
 from detquant.pipeline.evaluate import Measured, measurable
+from detquant.pipeline.evidence_of import evidence_of
 from detquant.pipeline.job import Job
 from detquant.pipeline.naive import NAIVE, naive_entry
-from detquant.pipeline.outputs import FLOAT_FILE, PICTURE, REPORT, REPORT_TEXT, recipes_of_demo
+from detquant.pipeline.outputs import FLOAT_FILE, PICTURE, REPORT, REPORT_PAGE, REPORT_TEXT, recipes_of_demo
 from detquant.progress import Progress
 from detquant.recipes import load_recipe
 from detquant.report.files import staged, to_json
+from detquant.report.html import to_html
 from detquant.report.markdown import demo_to_markdown
 from detquant.report.pictures import encode
-from detquant.report.remarks import slower_than_float
+from detquant.report.remarks import THRESHOLD_STEP, scores_remark, slower_than_float
 from detquant.report.report import Picture, Report
 from detquant.report.row import Row
 from detquant.report.sheets import integer_share
@@ -53,7 +56,7 @@ class Demo:
     report: Report
 
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Writes the files, ``report.json`` and ``report.md``: all of them or none.
+        """Writes the files, ``report.json``, ``report.md`` and ``report.html``: all of them or none.
 
         Raises:
             OutputError: the folder cannot be written, or something that detquant did not write is in the way.
@@ -63,6 +66,7 @@ class Demo:
                 put(name, content)
             put(REPORT, to_json(self.report.figures()))
             put(REPORT_TEXT, demo_to_markdown(self.report))
+            put(REPORT_PAGE, to_html(self.report, self.files))
 
 
 def demo(
@@ -98,17 +102,25 @@ def demo(
     shown = [basis.row(name) for name in (FLOAT, NAIVE, recipes_of_demo()[0])]
     picture, scene = draw(detector, dataset, shown, found.measured)
     ours = [row for row in basis.rows if row.quantization]
+    evidence, pictures = evidence_of(detector, dataset, found, recipes_of_demo()[0])
+    beside = {name: content for one in found.finished for name, content in _decoding(detector, one).items()}
     report = replace(
         basis,
         model=MODEL,
         seed=seed,
         calibration_images=calib,
-        notes=tuple(said_of_each(basis.rows)),
+        notes=(*said_of_each(basis.rows), *said_of_scores(found)),
         warnings=(*basis.warnings, *(f"{row.name}: {one}" for row in ours for one in slower_than_float(row, threads))),
         picture=scene,
+        evidence=evidence,
         versions={**basis.versions, "onnxruntime": onnxruntime.__version__},
     )
-    return Demo(files={**found.files, PICTURE: encode(picture, PICTURE)}, report=report)
+    return Demo(files={**found.files, **beside, PICTURE: encode(picture, PICTURE), **pictures}, report=report)
+
+
+def _decoding(detector: Detector, one: Finished) -> dict[str, bytes]:
+    """What is beside the files of those that detquant has quantised."""
+    return decode_file(detector, one) if one.entry.quantization else {}
 
 
 def made(
@@ -154,6 +166,16 @@ def said_of_each(rows: Iterable[Row]) -> Iterator[Note]:
             yield Note(step="plan", sentence=f"{row.title}: {integer_share(row.quantization.share)}.")
         for note in row.notes:
             yield replace(note, sentence=f"{row.title}: {note.sentence}")
+
+
+def said_of_scores(found: Comparison) -> Iterator[Note]:
+    """What the naive model and the others do at the float model's threshold."""
+    if found.judge is None:
+        return
+    for one in found.finished:
+        if one.entry.quantization or (one.entry.name == NAIVE and one.entry.runner is not None):
+            sentence = scores_remark(found.judge.thresholds(one.entry.name))
+            yield Note(step=THRESHOLD_STEP, sentence=f"{one.entry.title}: {sentence}")
 
 
 def draw(

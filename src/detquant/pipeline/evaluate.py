@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from detquant.data import Dataset, Skip, fit_task, iter_images, open_dataset
 from detquant.errors import DatasetError
+from detquant.evaluation.found import Found
 from detquant.evaluation.scorers import Score, Scorer, figures, make_scorer
 from detquant.families import Detections, Family, Geometry
 from detquant.pipeline.detector import Detector, as_detector
@@ -53,12 +54,14 @@ class Side:
         inference_ms: median time in the runtime.
         decode_ms: median time from raw outputs to boxes, at validation's confidence of 0.001.
         confident: what `Family.confident_detections` keeps, one entry an image.
+        found: everything that was found, also what it is hardly sure of; None of a classifier.
     """
 
     accuracy: Score | None
     inference_ms: float
     decode_ms: float
     confident: tuple[Detections, ...]
+    found: Found | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,7 @@ class Measured:
         sides: by the names of the runners.
         preprocess_ms: median time from pixels to network input.
         images: how many were measured.
+        paths: paths of these images, in the order of what was found in them.
         skipped: images that could not be read, here or when the data set was opened.
         notes: what is to be known of the data.
         warnings: what the figures may be wrong for.
@@ -80,6 +84,7 @@ class Measured:
     skipped: tuple[Skip, ...]
     notes: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    paths: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +223,7 @@ def run_over(
     skipped: list[Skip] = []
     tallies = {name: _Tally(family, read_by(runner, family), runner, dataset) for name, runner in runners.items()}
     preprocess: list[float] = []
+    measured: list[Path] = []
     for done, image in enumerate(ahead(_prepared(family, paths, skipped)), start=1):
         if done == 1:  # the runtime allocates on its first run
             for runner in runners.values():
@@ -225,6 +231,7 @@ def run_over(
         for name in in_turn(list(tallies), done):
             tallies[name].show(image)
         preprocess.append(image.seconds)
+        measured.append(image.path)
         if progress:
             progress("evaluating", done + len(skipped), len(paths))
     return Measured(
@@ -234,6 +241,7 @@ def run_over(
         skipped=(*dataset.skipped, *skipped),
         notes=dataset.notes,
         warnings=dataset.warnings,
+        paths=tuple(measured),
     )
 
 
@@ -293,6 +301,7 @@ class _Tally:
     inference: list[float] = field(default_factory=list)
     decode: list[float] = field(default_factory=list)
     confident: list[Detections] = field(default_factory=list)
+    found: list[Detections] = field(default_factory=list)
     scorer: Scorer | None = None
 
     def __post_init__(self) -> None:
@@ -305,6 +314,8 @@ class _Tally:
         found, seconds = stopwatch(partial(self.reader.decode, outputs, image.geometry))
         self.decode.append(seconds)
         self.confident.append(self.reader.confident_detections(found))
+        if self.family.task == "detect":
+            self.found.append(found)
         if self.scorer:
             self.scorer.add(self.dataset.image_ids[image.path], found)
 
@@ -314,6 +325,7 @@ class _Tally:
             inference_ms=median(self.inference) * 1e3,
             decode_ms=median(self.decode) * 1e3,
             confident=tuple(self.confident),
+            found=Found.of(self.found) if self.family.task == "detect" else None,
         )
 
 

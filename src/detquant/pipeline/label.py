@@ -7,6 +7,7 @@ import json
 import onnx_ir as ir
 
 from detquant._version import __version__
+from detquant.families import THRESHOLD
 from detquant.families.class_names import SUPPOSED
 from detquant.families.fed import form_entry
 from detquant.pipeline.detector import Detector
@@ -16,7 +17,10 @@ from detquant.report.plain import plain
 def label(qdq: ir.Model, detector: Detector, recipe: str, target: str) -> None:
     """Writes family, classes, image size and recipe into the file, beside the exporter's own metadata."""
     family = detector.family
-    qdq.metadata_props.update(detector.imported.metadata)
+    told = detector.imported.metadata
+    qdq.metadata_props.update(told)
+    if told.get("detquant.recipe") != recipe:  # the threshold of other roundings
+        qdq.metadata_props.pop(THRESHOLD, None)
     qdq.metadata_props.update(
         {
             "detquant.version": __version__,

@@ -162,6 +162,20 @@ class JobOptions(ModelOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ThresholdOptions(Options):
+    """What a detector's threshold of confidence is to be.
+
+    Attributes:
+        confidence: The float model's threshold, for which the quantised model's is found.
+        keeps: What the quantised model has at its threshold as the float model at its own: recall, or f1. Where nothing
+            is labelled: as many boxes, or those that agree best.
+    """
+
+    confidence: Confidence = 0.25
+    keeps: Literal["recall", "f1"] = "recall"
+
+
+@dataclass(frozen=True, kw_only=True)
 class SpreadOptions(Options):
     """Where the parts of a search run; the result does not depend on it.
 
@@ -218,7 +232,7 @@ class MixedPrecisionOptions(SensitivityOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class QuantizeOptions(JobOptions, SpreadOptions, HardwareOptions, MakerOptions, RecipeOptions):
+class QuantizeOptions(ThresholdOptions, JobOptions, SpreadOptions, HardwareOptions, MakerOptions, RecipeOptions):
     """How `detquant.quantize` quantises.
 
     Attributes:
@@ -261,7 +275,7 @@ class QuantizeOptions(JobOptions, SpreadOptions, HardwareOptions, MakerOptions, 
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChooseOptions(JobOptions, RecipeOptions):
+class ChooseOptions(ThresholdOptions, JobOptions, RecipeOptions):
     """How `detquant.choose` tries the places.
 
     Attributes:
@@ -323,11 +337,12 @@ class PredictOptions(RunOptions):
     """How `detquant.predict` looks.
 
     Attributes:
-        confidence: Objects score more than this.
+        confidence: Objects score more than this; by default what a quantised model's file says, or the decode.json
+            beside it, else 0.25.
         skipped: A list to which a `detquant.data.Skip` is added for each image that cannot be read.
     """
 
-    confidence: Confidence = 0.25
+    confidence: Confidence | None = None
     skipped: Annotated[Skips | None, IN_PYTHON] = None
 
 
@@ -343,7 +358,7 @@ class ExportOptions(ModelOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WorkflowOptions(Options):
+class WorkflowOptions(ThresholdOptions):
     """How a workflow is run, and what is taken instead of what it says.
 
     Attributes:

@@ -7,7 +7,14 @@ from detquant.recipes import builtin_recipes
 from detquant.targets import load_target
 from detquant.targets.onnx_file import FILE
 
-REPORT, REPORT_TEXT = "report.json", "report.md"
+REPORT, REPORT_TEXT, REPORT_PAGE = "report.json", "report.md", "report.html"
+REPORTS = (REPORT, REPORT_TEXT, REPORT_PAGE)
+WORKFLOW_REPORT, WORKFLOW_TEXT = "workflow.json", "workflow.md"
+DECODE = "decode.json"
+"""What a program needs to know to read a model's outputs, beside its files."""
+PICTURES = "pictures/"
+"""Folder of the images in which most has changed."""
+MOST_PICTURES = 12
 RECIPE, LOSSES = "recipe.toml", "sensitivity.json"
 """Files of searches for widths."""
 FLOAT_FILE, NAIVE_FILE, PICTURE = "float.onnx", "naive.onnx", "comparison.png"
@@ -28,13 +35,18 @@ def files_of_quantize(target: str, *, searches: bool = False) -> tuple[str, ...]
     """
     place = load_target(target)
     beside = FILES if place.shows_steps else ()
-    return (*place.writes, *beside, REPORT, REPORT_TEXT, *([RECIPE] if searches else []))
+    return (*place.writes, *beside, DECODE, *pictures(), *REPORTS, *([RECIPE] if searches else []))
 
 
 def files_of_demo() -> tuple[str, ...]:
     """Names of all files that the demo writes."""
-    made = (file_of_recipe(recipe) for recipe in recipes_of_demo())
-    return (FLOAT_FILE, NAIVE_FILE, *made, PICTURE, REPORT, REPORT_TEXT)
+    made = (name for recipe in recipes_of_demo() for name in (file_of_recipe(recipe), f"{recipe}/{DECODE}"))
+    return (FLOAT_FILE, NAIVE_FILE, *made, PICTURE, *pictures(), *REPORTS)
+
+
+def pictures() -> tuple[str, ...]:
+    """Names of the pictures of images in which something has changed, as many as there can be."""
+    return tuple(f"{PICTURES}{place:02d}.jpg" for place in range(MOST_PICTURES))
 
 
 def recipes_of_demo() -> list[str]:

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from detquant.data import Skip, iter_images, open_dataset
 from detquant.data.class_folders import validation_folder
 from detquant.errors import OutputError
-from detquant.families import Detections, Family
+from detquant.families import CONFIDENCE, Detections, Family
+from detquant.pipeline.decode_file import threshold_of
 from detquant.pipeline.detector import Detector, as_detector
 from detquant.pipeline.keywords import Keywords
 from detquant.pipeline.options import PredictOptions
@@ -74,7 +75,20 @@ def predict(
     several = [images] if isinstance(images, (str, os.PathLike)) else images
     skipped = [] if options.skipped is None else options.skipped
     paths, opening = image_paths([Path(one) for one in several]), detector.opening(options.threads, options.target)
-    return predictions(detector.family, opening.runner, paths, skipped, options.confidence)
+    confidence, _ = threshold_for(detector, options.confidence)
+    return predictions(detector.family, opening.runner, paths, skipped, confidence)
+
+
+def threshold_for(detector: Detector, given: float | None) -> tuple[float, list[str]]:
+    """The threshold at which a model looks: the user's, else the one that was found for it; and what to say of that.
+
+    Raises:
+        ModelError: the file's own is none.
+    """
+    if given is not None or detector.family.task != "detect":
+        return CONFIDENCE if given is None else given, []
+    confidence, said = threshold_of(detector)
+    return confidence, [said] if said else []
 
 
 def predictions(

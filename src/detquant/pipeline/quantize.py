@@ -15,18 +15,20 @@ from detquant.pipeline.between import steps_between
 from detquant.pipeline.calibration_images import as_dataset, require_calibration
 from detquant.pipeline.compare import compare
 from detquant.pipeline.decisions import decisions_about, read_decisions
+from detquant.pipeline.decode_file import decode_file
 from detquant.pipeline.detector import Detector, as_detector
 from detquant.pipeline.doctor import require_sound
 from detquant.pipeline.engines import load_engine
 from detquant.pipeline.entries import entry_of, own_file, quantized_entry
 from detquant.pipeline.evaluate import measurable
+from detquant.pipeline.evidence_of import evidence_of
 from detquant.pipeline.job import Job
 from detquant.pipeline.keywords import Keywords
 from detquant.pipeline.losses import Losses, read_losses, require_about
 from detquant.pipeline.memory import FOLDER
 from detquant.pipeline.mixed_precision import require_solver
 from detquant.pipeline.options import QuantizeOptions
-from detquant.pipeline.outputs import RECIPE, REPORT, REPORT_TEXT
+from detquant.pipeline.outputs import RECIPE, REPORT, REPORT_PAGE, REPORT_TEXT
 from detquant.pipeline.sensitivity import require_widths
 from detquant.pipeline.wish import place_for, read_recipe
 from detquant.pipeline.within_budget import Searched, within_budget
@@ -34,6 +36,7 @@ from detquant.pipeline.within_drop import within_drop
 from detquant.recipes import Recipe
 from detquant.recipes.writing import to_toml
 from detquant.report.files import require_writable, staged, to_json
+from detquant.report.html import to_html
 from detquant.report.markdown import to_markdown
 from detquant.report.remarks import slower_than_float, useless
 from detquant.report.report import Report
@@ -87,6 +90,7 @@ class Result:
                 put(name, content)
             put(REPORT, to_json(self.report.figures()))
             put(REPORT_TEXT, to_markdown(self.report))
+            put(REPORT_PAGE, to_html(self.report, self.beside))
             if self.recipe is not None:
                 put(RECIPE, to_toml(self.recipe))
 
@@ -178,7 +182,16 @@ def quantize(
         quantized = quantized_entry(job, options.threads, engine=options.engine)
     between = steps_between(job, quantized, options.threads)
     entries = [own_file(detector, place, options.threads), *between, replace(quantized, name=QUANTIZED)]
-    found = compare(entries, detector.family, dataset, limit=options.val_limit, progress=options.progress)
+    found = compare(
+        entries,
+        detector.family,
+        dataset,
+        limit=options.val_limit,
+        confidence=options.confidence,
+        keeps=options.keeps,
+        progress=options.progress,
+    )
+    evidence, pictures = evidence_of(detector, dataset, found, QUANTIZED)
     basis = found.report(detector, dataset, options.threads)
     slow = [] if place.untimed else slower_than_float(basis.row(QUANTIZED), options.threads)
     missed = [searched.missed] if searched and searched.missed else []
@@ -192,6 +205,7 @@ def quantize(
         widths=searched.widths if searched else None,
         tried=searched.tried if searched else (),
         warnings=(*missed, *warned, *basis.warnings, *slow),
+        evidence=evidence,
     )
     report = replace(report, warnings=(*useless(report), *report.warnings))
     named = (detector.imported.path, data) if isinstance(data, (str, os.PathLike)) else (detector.imported.path,)
@@ -202,7 +216,7 @@ def quantize(
         inputs=tuple(map(Path, named)),
         recipe=searched.recipe if searched else None,
         missed=searched.missed if searched else None,
-        beside=arrays_of(job, quantized),
+        beside={**arrays_of(job, quantized), **decode_file(detector, found.finished[-1]), **pictures},
     )
 
 

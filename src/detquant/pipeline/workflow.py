@@ -9,14 +9,20 @@ from pathlib import Path
 from detquant.data import Dataset, iter_images
 from detquant.errors import RecipeError
 from detquant.pipeline.calibration_images import require_calibration, require_labels
+from detquant.pipeline.choose import most_to_see
 from detquant.pipeline.compare import compare
 from detquant.pipeline.decisions import decisions_about, read_decisions
+from detquant.pipeline.decode_file import decode_file
 from detquant.pipeline.detector import Detector, load
 from detquant.pipeline.doctor import require_sound
 from detquant.pipeline.entries import Entry, float_entries, own_file, quantized_entry
 from detquant.pipeline.evaluate import measurable
+from detquant.pipeline.evidence_of import evidence_of
 from detquant.pipeline.job import Job
 from detquant.pipeline.options import WorkflowOptions
+from detquant.pipeline.outputs import DECODE, REPORT_PAGE, WORKFLOW_REPORT, WORKFLOW_TEXT
+from detquant.pipeline.outputs import pictures as pictures_of_changes
+from detquant.pipeline.saved_runs import page_of, runs_of
 from detquant.pipeline.wish import FLOAT_ROWS, integer_place, integer_recipe
 from detquant.pipeline.workflow_inputs import FETCHED, SEEDED, GivenModel, Inputs
 from detquant.recipes import Recipe
@@ -30,7 +36,7 @@ from detquant.report.side_by_side import Panel, side_by_side
 from detquant.targets import fitted, load_target, read_by
 
 PREDICTIONS = "predictions"
-REPORT, REPORT_TEXT = "workflow.json", "workflow.md"
+REPORTS = (WORKFLOW_REPORT, WORKFLOW_TEXT, REPORT_PAGE)
 CONFIDENCE = 0.25
 
 
@@ -69,7 +75,7 @@ def run_workflow(workflow: Workflow, settings: Settings) -> Project:
         DetquantError: in a sentence; what was written before stays.
     """
     workflow = settings.overrule(workflow)
-    require_place(settings.out, (REPORT, REPORT_TEXT))
+    require_place(settings.out, REPORTS)
     wishes = _wishes(workflow)
     integer_place(workflow.target)
     if settings.decisions:
@@ -79,7 +85,7 @@ def run_workflow(workflow: Workflow, settings: Settings) -> Project:
     for wish in wishes:
         require_calibration(dataset, wish)
     models = list(inputs.models(settings.models, workflow.models))
-    folders = distinct([one.path.stem for one in models], {FETCHED, SEEDED, REPORT, REPORT_TEXT})
+    folders = distinct([one.path.stem for one in models], {FETCHED, SEEDED, *REPORTS})
     for one, folder in zip(models, folders, strict=True):
         require_place(settings.out, _planned(workflow, wishes, dataset, folder), _inputs(settings, one.path))
     project = Project(
@@ -94,8 +100,9 @@ def run_workflow(workflow: Workflow, settings: Settings) -> Project:
         ),
     )
     with staged(settings.out) as put:
-        put(REPORT, to_json(project.figures()))
-        put(REPORT_TEXT, workflow_to_markdown(project))
+        put(WORKFLOW_REPORT, to_json(project.figures()))
+        put(WORKFLOW_TEXT, workflow_to_markdown(project))
+        put(REPORT_PAGE, page_of(runs_of(project, settings.out)))
     return project
 
 
@@ -123,6 +130,8 @@ def _planned(workflow: Workflow, wishes: Sequence[Recipe], dataset: Dataset, fol
     precisions = (*place.precisions, *(wish.name for wish in wishes))
     pictures = _picture_names(dataset, workflow.predict).values()
     return [
+        *(f"{folder}/{name}" for name in pictures_of_changes()),
+        *(f"{folder}/{_folder_of(wish.name)}/{DECODE}" for wish in wishes),
         *(f"{folder}/{_folder_of(precision)}/{name}" for precision in precisions for name in place.writes),
         *(f"{folder}/{PREDICTIONS}/{name}" for name in pictures),
     ]
@@ -145,15 +154,26 @@ def _one_model(
         require_labels(detector, dataset, wish)
     entries = _entries(workflow, settings, wishes, detector, folder, dataset)
     found = compare(
-        entries, detector.family, dataset, limit=workflow.images, runs=settings.runs, progress=settings.progress
+        entries,
+        detector.family,
+        dataset,
+        limit=workflow.images,
+        runs=settings.runs,
+        confidence=settings.confidence,
+        keeps=settings.keeps,
+        progress=settings.progress,
     )
+    report = found.report(detector, dataset, settings.threads)
+    shown = most_to_see(report.rows, report.measure)
+    evidence, seen = evidence_of(detector, dataset, found, shown, f"{folder}/") if shown else (None, {})
+    made = [one for one in found.finished if one.entry.quantization]
+    beside = {name: content for one in made for name, content in decode_file(detector, one).items()}
     pictures = {
         f"{folder}/{PREDICTIONS}/{name}": data for name, data in _pictures(detector, entries, dataset, workflow.predict)
     }
     with staged(settings.out, _inputs(settings, given.path)) as put:
-        for name, content in (found.files | pictures).items():
+        for name, content in (found.files | beside | pictures | seen).items():
             put(name, content)
-    report = found.report(detector, dataset, settings.threads)
     only = entries[-1] if len(wishes) == 1 else None
     return replace(
         report,
@@ -164,6 +184,7 @@ def _one_model(
         calibration_images=workflow.calib,
         warnings=(*warned, *report.warnings),
         predictions=tuple(pictures),
+        evidence=evidence,
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from detquant.evaluation.breakdown import Part
 from detquant.evaluation.changes import SeenImage
@@ -161,8 +162,12 @@ class Evidence:
     """What is known of a quantised model besides its figures; what is not known is empty.
 
     Attributes:
+        row: name of the row that it is about; None where that is the report's own.
         classes: class names, by class_id.
-        seen: images in which most has changed, the most first.
+        seen: images in which most has changed, the most first, each model at its threshold.
+        shown_at: the threshold of the float model and that of the quantised one, at which boxes are shown; empty of
+            classifiers.
+        changed: in how many of the images something has changed; None where nobody has looked.
         thresholds: curves over confidence, and the threshold that is proposed.
         parts: accuracy by class and by size of the object.
         interval: interval of the drop.
@@ -173,8 +178,11 @@ class Evidence:
         provenance: by what it can be made again.
     """
 
+    row: str | None = None
     classes: tuple[str, ...] = ()
     seen: tuple[SeenImage, ...] = ()
+    shown_at: tuple[float, ...] = ()
+    changed: int | None = None
     thresholds: Thresholds | None = None
     parts: tuple[Part, ...] = ()
     interval: Interval | None = None
@@ -183,3 +191,19 @@ class Evidence:
     blocks: tuple[Block, ...] = ()
     profiles: tuple[Profile, ...] = ()
     provenance: Provenance | None = None
+
+    def figures(self) -> dict[str, Any]:
+        """The evidence as plain values, as JSON gives them back."""
+        plain: dict[str, Any] = _with_lists(asdict(self))
+        return plain
+
+    def without_files(self) -> Evidence:
+        """The evidence of a command that writes no files, so that there are no pictures to show."""
+        return replace(self, seen=tuple(replace(one, file=None) for one in self.seen))
+
+
+def _with_lists(value: Any) -> Any:
+    """The value with lists in the place of tuples."""
+    if isinstance(value, dict):
+        return {key: _with_lists(item) for key, item in value.items()}
+    return [_with_lists(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -8,7 +8,7 @@ Everything else stays, and is named in the refusal: a file of the user's, one th
 what this run reads. The record is written before the files that it names and knows the old content of each beside the
 new one, so a run that is killed between two files leaves nothing that the next one would not know.
 
-A single file of figures (`--json`) needs no record: it says itself which detquant wrote it.
+A single file of figures (`--json`), or a page, needs no record: it says itself which detquant wrote it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,8 +133,22 @@ def require_free(
             raise OutputError(f"'{path}' {why}.")
 
 
-def require_free_file(path: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]] = ()) -> None:
-    """Refuses a file of figures that is there, unless it is empty or detquant wrote it as such.
+def is_figures(path: Path) -> bool:
+    """Whether a file is one of figures that detquant wrote."""
+    return MARK in _read_object(path)
+
+
+def require_free_file(
+    path: str | os.PathLike[str],
+    inputs: Iterable[str | os.PathLike[str]] = (),
+    is_ours: Callable[[Path], bool] = is_figures,
+) -> None:
+    """Refuses a single file that is there, unless it is empty or detquant wrote it as such.
+
+    Args:
+        path: path of the file.
+        inputs: files that are read.
+        is_ours: whether detquant wrote a file that is there.
 
     Raises:
         OutputError: it is in the way.
@@ -143,7 +157,7 @@ def require_free_file(path: str | os.PathLike[str], inputs: Iterable[str | os.Pa
     if is_stream(file):
         return
     if any(_same(file, one) for one in _there(inputs)):
-        raise OutputError(f"'{file}' is read by this run, and the figures would take its place: {move}.")
+        raise OutputError(f"'{file}' is read by this run, and the result would take its place: {move}.")
     try:
         found = os.lstat(file)
     except (FileNotFoundError, NotADirectoryError):
@@ -152,7 +166,7 @@ def require_free_file(path: str | os.PathLike[str], inputs: Iterable[str | os.Pa
         raise OutputError(f"Cannot write '{file}': it is {_kind(found.st_mode)}. Name a file.")
     if file.name in Record.of(file.parent).files:
         raise OutputError(f"'{file}' belongs to the results of an earlier run: {move}.")
-    if found.st_size and MARK not in _read_object(file):
+    if found.st_size and not is_ours(file):
         raise OutputError(f"'{file}' is there already and was not written by detquant: {move}.")
 
 

@@ -12,6 +12,12 @@ import numpy.typing as npt
 from detquant.errors import OutputError
 from detquant.report.plain import plain
 
+LONGEST = 640
+"""Pixels of the longer side of a picture that a report shows."""
+MOST_BYTES = 100_000
+"""Bytes of such a picture, of which a report has a dozen, and must stay small enough to be sent."""
+QUALITIES = (85, 70, 55, 40, 25)
+
 
 def free_names(paths: Sequence[Path], folder: Path) -> dict[Path, list[str]]:
     """Names of the pictures that are made from images: their own, or one with a number where that is not free.
@@ -50,6 +56,26 @@ def distinct(names: Sequence[str], taken: Collection[str] = ()) -> list[str]:
         used.add(free)
         given.append(free)
     return given
+
+
+def small_jpeg(image: npt.NDArray[np.uint8], longest: int = LONGEST, most_bytes: int = MOST_BYTES) -> bytes:
+    """An image as a small JPEG file, of less quality where it would be larger than asked for.
+
+    Args:
+        image: uint8 [height, width, 3], BGR.
+        longest: pixels of the longer side at most; smaller images stay as large as they are.
+        most_bytes: bytes that the file should not exceed.
+    """
+    share = min(1.0, longest / max(image.shape[:2]))
+    size = tuple(max(1, round(side * share)) for side in image.shape[1::-1])
+    shown = image if share == 1 else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    content = b""
+    for quality in QUALITIES:
+        _, written = cv2.imencode(".jpg", shown, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        content = bytes(written.tobytes())
+        if len(content) <= most_bytes:
+            break
+    return content
 
 
 def encode(image: npt.NDArray[np.uint8], name: str) -> bytes:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from detquant.evaluation.thresholds import Thresholds
+from detquant.report.evidence import Evidence
 from detquant.report.report import GUARD, RUNTIME, Picture, Report, other_notes, sentences, skip_figures
 from detquant.report.row import AGREEMENT, Row
 from detquant.report.sheets import integer_share, threads
@@ -36,7 +38,8 @@ def remarks(row: Row) -> list[str]:
 
 def report_remarks(report: Report) -> list[str]:
     """Remarks on the row that a report is about, and on the comparison."""
-    return [*(remarks(report.subject) if report.subject else ()), *sentences(report.notes)]
+    own = remarks(report.subject) if report.subject else ()
+    return [*own, *evidence_remarks(report), *sentences(report.notes)]
 
 
 def workflow_remarks(report: Report) -> list[str]:
@@ -44,7 +47,8 @@ def workflow_remarks(report: Report) -> list[str]:
     if report.subject:
         return report_remarks(report)
     made = [row for row in report.rows if row.quantization]
-    return [*(f"{row.precision}: {one}" for row in made for one in remarks(row)), *sentences(report.notes)]
+    by_row = [f"{row.precision}: {one}" for row in made for one in remarks(row)]
+    return [*by_row, *evidence_remarks(report), *sentences(report.notes)]
 
 
 def report_warnings(report: Report) -> list[str]:
@@ -84,6 +88,68 @@ def useless(report: Report) -> list[str]:
         return []
     what = "detections" if report.measure == AGREEMENT else "accuracy"
     return [USELESS.format(kept=100 * after / before, what=what, before=before, after=after)]
+
+
+def scores_remark(found: Thresholds) -> str:
+    """What a model does at the float model's threshold, and the threshold at which it sees the same."""
+    here, there = found.before_at_asked, found.after_at_asked
+    stood = "of the objects" if found.labelled else "of the float model's boxes"
+    begin = f"at a threshold of {found.asked:g} it has {there.boxes} boxes and finds {there.recall:.1f} % {stood}"
+    float_side = f"the float model {here.boxes} and {here.recall:.1f} %"
+    if found.after_at_proposed is None:
+        return f"{begin}, {float_side}; no threshold of its own makes good for it: {found.why}."
+    same, then = SAME[found.labelled, found.by], found.after_at_proposed
+    return f"{begin}, {float_side}; {same} at {then.confidence:g} ({then.boxes} boxes, {then.recall:.1f} %)."
+
+
+SAME = {
+    (True, "recall"): "it has the same recall",
+    (True, "f1"): "it has the same F1",
+    (False, "recall"): "it has as many boxes",
+    (False, "f1"): "it agrees best",
+}
+"""What a threshold of its own gives a quantised model, by whether objects are known and what it keeps."""
+
+
+def interval_remark(found: Evidence, measure: str) -> list[str]:
+    """How far the drop would be another with other images, and what such models usually lose; none where unknown."""
+    between, usual = found.interval, found.usual
+    if between is None:
+        return []
+    said = (
+        f"The drop of {between.drop:.2f} {measure} is between {between.low:.2f} and {between.high:.2f} with other such "
+        f"images ({between.level:g} % of {between.resamples} resamples of {between.images} images)"
+    )
+    if between.holds_zero:
+        said = f"{said}, so these images do not tell it from none"
+    if usual is not None:
+        ends = f"{usual.low:.2f}" if usual.low == usual.high else f"{usual.low:.2f} to {usual.high:.2f}"
+        said = f"{said}; {ends} is usual ({usual.what}: {usual.source})"
+    return [f"{said}."]
+
+
+def evidence_remarks(report: Report) -> list[str]:
+    """On the interval of the drop, and on the threshold; by the name of the row where the report is about several."""
+    found = report.evidence
+    if found is None:
+        return []
+    scores = scores_remark(found.thresholds) if found.thresholds else None
+    told = [one for one in report.notes if one.step == THRESHOLD_STEP]
+    said = [*interval_remark(found, report.measure_title), *([_upper(scores)] if scores and not told else [])]
+    named = report.subject is None and found.row is not None
+    return [f"{report.row(found.row).name}: {_lower(one)}" for one in said] if named and found.row else said
+
+
+THRESHOLD_STEP = "threshold"
+"""Step of the notes on the thresholds of several models."""
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def picture_remark(picture: Picture) -> str:

@@ -169,7 +169,7 @@ class Report:
             "predictions": list(self.predictions),
             "widths": self.widths.figures() if self.widths else None,
             "tried": [one.figures() for one in self.tried],
-            "evidence": asdict(self.evidence) if self.evidence else None,
+            "evidence": self.evidence.figures() if self.evidence else None,
             **{f"{name}_version": version for name, version in self.versions.items()},
         }
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from detquant.evaluation.scorers import MEASURES
+from detquant.evaluation.thresholds import KEEPS
 from detquant.report.plain_values import of_plain
 from detquant.report.project import Project
 from detquant.report.report import Report
@@ -27,7 +28,7 @@ def report_of(figures: object) -> Report:
     Raises:
         ValueError: they are not; a sentence without its full stop.
     """
-    return of_plain(Report, _report(figures), "the report")
+    return _looked_at(of_plain(Report, _report(figures), "the report"))
 
 
 def project_of(figures: object) -> Project:
@@ -38,7 +39,18 @@ def project_of(figures: object) -> Project:
     """
     given = _object(figures)
     models = [_report(one) for one in _list(given.get("models"))]
-    return of_plain(Project, {**given, "name": given.get("workflow"), "models": models}, "the report")
+    found = of_plain(Project, {**given, "name": given.get("workflow"), "models": models}, "the report")
+    for report in found.models:
+        _looked_at(report)
+    return found
+
+
+def _looked_at(report: Report) -> Report:
+    """The report, whose words that stand for a choice are of those that there are."""
+    told = report.evidence.thresholds if report.evidence else None
+    if told is not None and told.by not in KEEPS:
+        raise ValueError(f"its thresholds keep {told.by[:40]!r} and not one of {', '.join(KEEPS)}")
+    return report
 
 
 def _report(figures: object) -> dict[str, Any]:

@@ -259,6 +259,18 @@ class Target(ABC):
         """
         return artefact, ()
 
+    def with_metadata(self, artefact: Artefact, entries: Mapping[str, str]) -> Artefact:
+        """The artefact with entries in its own metadata, which take the place of those of their names.
+
+        Args:
+            artefact: artefact of `lower` or `lower_float`.
+            entries: text by key.
+
+        Returns:
+            The artefact as it is where its format has no metadata that could be written afterwards.
+        """
+        return artefact
+
     def remarks(self, runner: Runner) -> tuple[str, ...]:
         """Sentences of the runtime itself about an open model of this place."""
         return ()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import onnx
 import onnx_ir as ir
 
 from detquant.graph.expectation import expectation_as_ratio
@@ -36,3 +39,18 @@ class OnnxFile(Target):
         """
         self.require(precision)
         return self.lower(to_half(model) if precision == "fp16" else model)
+
+    def with_metadata(self, artefact: Artefact, entries: Mapping[str, str]) -> Artefact:
+        """The file with these entries among its `metadata_props`."""
+        return Artefact({**artefact.files, FILE: with_entries(artefact.files[FILE], entries)}, artefact.beside)
+
+
+def with_entries(content: bytes, entries: Mapping[str, str]) -> bytes:
+    """An ONNX file with entries in its metadata: the same file and entries, the same bytes."""
+    model = onnx.load_from_string(content)
+    words = {one.key: one.value for one in model.metadata_props} | dict(entries)
+    del model.metadata_props[:]
+    for key, value in words.items():
+        model.metadata_props.add(key=key, value=value)
+    written: bytes = model.SerializeToString(deterministic=True)
+    return written

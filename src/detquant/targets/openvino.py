@@ -96,6 +96,15 @@ class OpenVino(Target):
         self.require(precision)
         return save(read(model), fp16=precision == "fp16")
 
+    def with_metadata(self, artefact: Artefact, entries: Mapping[str, str]) -> Artefact:
+        """The IR with these entries in its `rt_info`, where the file's other metadata are."""
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in artefact.files.items():
+                Path(folder, name).write_bytes(content)
+            model = _read_ir(Path(folder, XML))
+            openvino_metadata.add(model, entries)
+            return save(model)
+
     def remarks(self, runner: Runner) -> tuple[str, ...]:
         """Which precision the layers ran in, as the plugin says itself; where it has AMX, what is faster."""
         if not isinstance(runner, Compiled):

@@ -20,7 +20,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from detquant.importers.openvino.metadata import OTHERS
+from detquant.importers.openvino.metadata import OF_ONNX, OTHERS
 
 _KEY = ".".join(OTHERS)
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -51,6 +51,18 @@ def write(model: Any, metadata: Mapping[str, str]) -> None:
             model.set_rt_info(text, key.split("."))
     if others:
         model.set_rt_info(json.dumps(others, sort_keys=True), OTHERS)
+
+
+def add(model: Any, entries: Mapping[str, str]) -> None:
+    """Adds entries of detquant itself to an IR that was written before, where the converter would have put them.
+
+    Args:
+        model: an `openvino.Model`; the entries are added to it.
+        entries: text that XML can hold, by key.
+    """
+    for key, text in entries.items():
+        model.set_rt_info(text, [OF_ONNX, key])
+    write(model, entries)
 
 
 def _others(metadata: Mapping[str, str]) -> dict[str, str]:

@@ -13,6 +13,8 @@ computes the same grids; its latency there says nothing about a GPU, so nothing 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import onnx_ir as ir
 
@@ -22,6 +24,7 @@ from detquant.graph.running import OrtRunner, as_bytes
 from detquant.graph.values import constant, is_op, new_initializer, used_names
 from detquant.numerics import USUAL_OPS, Capability, eight_bits
 from detquant.targets._base import Artefact, Runner, Target
+from detquant.targets.onnx_file import with_entries
 
 CAPABILITY = Capability(
     name="tensorrt",
@@ -57,6 +60,10 @@ class TensorRt(Target):
             if is_op(node, "QuantizeLinear", "DequantizeLinear"):
                 _check(node)
         return Artefact({FILE: as_bytes(model)})
+
+    def with_metadata(self, artefact: Artefact, entries: Mapping[str, str]) -> Artefact:
+        """The file with these entries among its `metadata_props`."""
+        return Artefact({FILE: with_entries(artefact.files[FILE], entries)})
 
     def open(self, artefact: Artefact, threads: int = 1) -> OrtRunner:
         """The same graph, opened in ONNX Runtime."""

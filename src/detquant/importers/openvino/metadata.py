@@ -29,7 +29,8 @@ _INFO = "model_info"
 _LABELS = [_INFO, "labels"]
 _NUMBER = re.compile(r"-?\d{1,9}(?:\.\d{1,9})?")
 _LONGEST = 200
-_OF_ONNX = "framework"
+OF_ONNX = "framework"
+"""Name in an IR of the tree of an ONNX file's metadata."""
 OTHERS = ["detquant", "metadata"]
 """Path in an IR of detquant's to the entries that XML cannot hold."""
 
@@ -105,9 +106,9 @@ def _triple(text: str, otherwise: float) -> Triple | None:
 
 def _of_onnx(model: Any) -> dict[str, str]:
     """The metadata_props of the ONNX file that an IR was converted from."""
-    if not model.has_rt_info(_OF_ONNX):
+    if not model.has_rt_info(OF_ONNX):
         return {}
-    tree = model.get_rt_info(_OF_ONNX).value
+    tree = model.get_rt_info(OF_ONNX).value
     if not isinstance(tree, dict):
         return {}
     texts = {str(key): getattr(entry, "value", entry) for key, entry in tree.items()}
