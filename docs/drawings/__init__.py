@@ -1,1 +1,1 @@
-"""The pictures of the concepts: what detquant makes of the embedded detector.  cd docs \&\& python -m drawings"""
+"""The pictures of the concepts, of what detquant makes of the embedded detector:  python -m drawings  (in docs)."""
