@@ -24,11 +24,12 @@ project_copyright = "the authors of detquant. Apache-2.0"
 version = release = detquant.__version__
 language = "en"
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "cyclopts.ext.sphinx", "detquant_docs"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "detquant_docs"]
 exclude_patterns = ["_build", "_ext", "play", "**.ipynb_checkpoints"]
 
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
 myst_heading_anchors = 3
+smartquotes_action = "qe"  # two hyphens begin an option
 nb_execution_mode = "off"  # what a notebook shows is what it has shown when it was run
 nb_ipywidgets_js = {}  # they would be loaded from elsewhere
 

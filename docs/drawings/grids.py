@@ -49,7 +49,7 @@ def symmetric() -> Drawing:
     """What a SiLU gives, and the codes of both kinds of grid below it."""
     values = seen(ACTIVATION).ravel()
     low, high = float(values.min()), float(values.max())
-    drawing = Drawing(740, 270, "A histogram of a SiLU's output with an asymmetric and a symmetric grid below it")
+    drawing = Drawing(740, 285, "A histogram of a SiLU's output with an asymmetric and a symmetric grid below it")
     axis = Axis(-high * 1.02, high * 1.02)
     counts, _ = np.histogram(values, 160, (low, high))
     histogram(drawing, axis, counts, low, high, 150, 120)
@@ -57,11 +57,12 @@ def symmetric() -> Drawing:
     for number, (name, (narrow, wide, colour)) in enumerate(kinds.items()):
         shown = grid_from_range(low, high, QuantSpec(qtype=narrow, symmetric=name == "symmetric"))
         real = grid_from_range(low, high, QuantSpec(qtype=wide, symmetric=name == "symmetric"))
-        grid_ticks(drawing, axis, [value for _, value in _codes(shown)], 178 + 34 * number, colour, 16)
+        base = 172 + 46 * number
+        grid_ticks(drawing, axis, [value for _, value in _codes(shown)], base, colour, 16)
         used = len(np.unique(fake_quantize(values, real)))
-        said = f"{name}: of 256 codes {used} are used here, {sqnr_db(values, fake_quantize(values, real)):.1f} dB"
-        drawing.words(40, 178 + 34 * number - 4, said, colour=colour)
-    axis.draw(drawing, 232, sorted({round(one) for one in np.linspace(-high, high, 7)}))
+        decibels = sqnr_db(values, fake_quantize(values, real))
+        drawing.words(40, base + 17, f"{name}: at 8 bits {used} of 256 codes occur, {decibels:.1f} dB", colour=colour)
+    axis.draw(drawing, 254, sorted({round(one) for one in np.linspace(-high, high, 7)}))
     drawing.words(
         40, 22, f"{ACTIVATION}: from {low:.2f} to {high:.2f}; strokes are the codes at 4 bits", colour="muted"
     )

@@ -20,10 +20,8 @@ def static() -> Drawing:
     """The range that each estimator gives a tensor."""
     found = calibrated().statistics
     low, high = found.bounds(TENSOR)
-    drawing, axis = (
-        Drawing(740, 345, "A histogram of an activation, and the ranges that estimators give it"),
-        Axis(low, high),
-    )
+    drawing = Drawing(740, 345, "A histogram of an activation, and the ranges that estimators give it")
+    axis = Axis(low, high, 250)
     counts = found.histograms[TENSOR].reshape(-1, 16).sum(axis=1)
     histogram(drawing, axis, counts.tolist(), low, high, 130, 100)
     spec = QuantSpec(qtype=UINT8, symmetric=False)
@@ -31,11 +29,13 @@ def static() -> Drawing:
     view = TensorView(extremes=extremes, histogram=found.histograms[TENSOR], spec=spec)
     for number, (name, observer) in enumerate(OBSERVERS.items()):
         first, last = (float(np.clip(end, low, high)) for end in observer.range(view))
-        base = 152 + 22 * number
-        drawing.line(axis(first), base, axis(last), base, "a", 5)
-        drawing.words(40, base - 5, f"{name}: {first:.2f} to {last:.2f}", size=12)
+        base = 156 + 22 * number
+        drawing.line(axis(first), base, axis(last), base, "a", 6)
+        drawing.words(20, base + 4, f"{name}: {first:.2f} to {last:.2f}")
     axis.draw(drawing, 312, np.linspace(low, high, 7).tolist(), "{:.1f}")
-    drawing.words(40, 20, f"{TENSOR} on {found.images} calibration scenes; heights are roots of counts", colour="muted")
+    drawing.words(
+        250, 20, f"{TENSOR} on {found.images} calibration scenes; heights are roots of counts", colour="muted"
+    )
     return drawing
 
 
@@ -73,7 +73,8 @@ def silu() -> Drawing:
 
     inputs = np.linspace(-6, 3.0, 181)
     curve = inputs / (1 + np.exp(-inputs))
-    bottom = float(curve.min())
+    finely = np.linspace(-2, 0, 20001)
+    bottom = float((finely / (1 + np.exp(-finely))).min())
     grid = grid_from_range(bottom, high, QuantSpec(qtype=UINT8, symmetric=False))
     four = grid_from_range(bottom, high, QuantSpec(qtype=QType(4, signed=False), symmetric=False))
     for code in range(16):
@@ -84,7 +85,7 @@ def silu() -> Drawing:
     below = values[values < 0]
     spent = len(np.unique(quantize(below, grid)))
     drawing.words(70, 24, "silu(x) = x · sigmoid(x); grey: what codes of 4 bits stand for", colour="muted")
-    drawing.words(70, 40, f"its least value is {bottom:.3f}", colour="a")
+    drawing.words(70, 40, f"its least value is {bottom:.4f}", colour="a")
     counts, _ = np.histogram(values, 120, (bottom, high))
     line = Axis(bottom, high, 60, 690)
     histogram(drawing, line, counts.tolist(), bottom, high, 285, 55)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import onnx
 import pytest
-from told import Command, commands
+from told import Command, blocks, commands
 
 import detquant
 from detquant.cli import main
@@ -28,9 +28,6 @@ LIMITS = {
     "predict": {},
 }
 """Options that are added, or put in place of what a page says: so each command takes seconds."""
-
-QUICK = ("docs/start.md",)
-"""Pages whose commands are typed in the normal set, those that name files of the user's: on a small detector."""
 
 NOT_TYPED = {
     "fetch": "goes to the network",
@@ -92,8 +89,9 @@ def desk(tmp_path, monkeypatch, square_proto, square_data) -> Path:
 
 
 def test_three_commands_from_a_model_to_its_pictures_in_float_and_int8(desk, capsys):
-    three = [one for one in TYPED if one.page == "docs/start.md" and "yolov8n.onnx" in one.words][:2]
-    three += [one for one in TYPED if one.page == "docs/start.md" and "int8/model.onnx" in one.words][:1]
+    [three] = [block for block in blocks() if block.page == "README.md" and "photos/" in block.text]
+    assert three.text in {block.text for block in blocks() if block.page == "docs/start.md"}
+    three = [one for one in TYPED if one.where == str(three)]
     assert [one.words[1] for one in three] == ["quantize", "predict", "predict"]
     for command in three:
         assert main(limited(command.words[1:])) == 0, str(command)

@@ -11,12 +11,13 @@ from typing import Any
 from sphinx.application import Sphinx
 
 from detquant_docs.beside import put_in
-from detquant_docs.directives import CodeTable, FamilyFacts, Notebooks, Picture, Play
+from detquant_docs.directives import CodeTable, Commands, FamilyFacts, Notebooks, Picture, Play
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Adds the directives."""
     app.add_directive("code-table", CodeTable)
+    app.add_directive("commands", Commands)
     app.add_directive("family", FamilyFacts)
     app.add_directive("picture", Picture)
     app.add_directive("play", Play)

@@ -8,6 +8,7 @@ from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 
+from detquant_docs.commands import commands
 from detquant_docs.families import family_facts
 from detquant_docs.tables import TABLES
 
@@ -77,8 +78,8 @@ class Play(SphinxDirective):
         self.env.note_dependency(str(path))
         text = path.read_text(encoding="utf-8")
         data = path.with_suffix(".json")
+        self.env.note_dependency(str(data))
         if data.is_file():
-            self.env.note_dependency(str(data))
             text = text.replace("{{data}}", data.read_text(encoding="utf-8").strip().replace("</", "<\\/"))
         return [nodes.raw("", text, format="html")]
 
@@ -94,3 +95,19 @@ class Notebooks(_Markdown):
         if not found:
             return ["It is not in this checkout."]
         return ["```{toctree}", *(f"notebooks/{path.stem}" for path in found), "```"]
+
+
+class Commands(_Markdown):
+    """All commands, a section each."""
+
+    required_arguments = 0
+
+    def lines(self) -> list[str]:
+        """The sections."""
+        return commands()
+
+    def run(self) -> list[nodes.Node]:
+        """The sections, as those of the page itself."""
+        parent = nodes.Element()
+        self.state.nested_parse(StringList(self.lines(), self.name), self.content_offset, parent, match_titles=True)
+        return parent.children
