@@ -65,6 +65,7 @@ def scene(scenes: Dataset, place: int, objects: Detections) -> Mapping[str, Any]
     image = read_image(scenes.validation[place])
     coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes()
     return {
+        "scene": scenes.validation[place].as_posix(),
         "image": "data:image/jpeg;base64," + base64.b64encode(coded).decode(),
         "size": [image.shape[1], image.shape[0]],
         "images": IMAGES,

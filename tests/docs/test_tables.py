@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pytest
 from detquant_docs.beside import PAGES as ELSEWHERE
 from detquant_docs.beside import of_the_site
+from detquant_docs.commands import commands
 from detquant_docs.families import family_facts
 from detquant_docs.tables import PAGES, TABLES
 from told import ROOT, pages
 
+import detquant
 from detquant.algorithms import ALGORITHMS
 from detquant.calibration import OBSERVERS
+from detquant.cli import app
 from detquant.families import FAMILIES, load_family
 from detquant.importers import IMPORTERS
 from detquant.recipes import builtin_recipes
@@ -48,6 +53,15 @@ def test_a_table_has_all_of_the_codes(name):
     assert [one for one in OF_CODE[name] if f"`{one}`" not in text] == []
 
 
+@pytest.mark.parametrize("name", [name for name in app if not name.startswith("-")])
+def test_a_command_is_told_with_all_its_options(name, capsys):
+    text = "\n".join(commands())
+    section = text.partition(f"## {name}\n")[2].partition("\n## ")[0]
+    app([name, "--help"], exit_on_error=False, result_action="return_value")
+    options = set(re.findall(r"^│ \*? *(--[a-z-]+)", capsys.readouterr().out, re.MULTILINE))
+    assert options and options == set(re.findall(r"^\| `(--[a-z-]+)`", section, re.MULTILINE))
+
+
 def test_each_table_is_shown():
     told = {found for page in pages() for found in re.findall(r"\{code-table\} ([a-z]+)", page.read_text())}
     assert told == TABLES.keys()
@@ -74,6 +88,18 @@ def test_each_picture_is_there_and_loads_nothing():
     for path in [*(DOCS / "pictures").glob("*.svg"), *(DOCS / "play").glob("*")]:
         text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
         assert not re.search(r"https?:|url\(|@import|\bfetch\(|XMLHttpRequest", text), path.name
+
+
+def test_the_boxes_to_play_with_are_what_the_detector_finds():
+    told = json.loads((DOCS / "play/boxes.json").read_text(encoding="utf-8"))
+    assert [one["name"] for one in told["views"]] == [*(f"w{bits}a8" for bits in range(2, 9)), "float"]
+    [image] = [path for path in detquant.open_dataset("scenes").validation if path.as_posix() == told["scene"]]
+    [found] = detquant.predict("yolov8-pico", [image], confidence=0.05)
+    there = np.array(told["views"][-1]["found"])
+    np.testing.assert_allclose(there[:, :4], found.detections.xyxy, atol=0.06)
+    assert there[:, 4].tolist() == found.detections.class_id.tolist()
+    few, float_ = told["views"][0], told["views"][-1]
+    assert few["ap"] < float_["ap"] and few["found"] != float_["found"]
 
 
 def test_links_of_readme_and_contributing_lead_somewhere():

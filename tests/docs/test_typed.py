@@ -40,6 +40,7 @@ NOT_TYPED = {
     "prune30-w8a8": "its own tests run it, on a network that it prunes in seconds",
     "cluster16-w8a8": "its own tests run it",
     "yolov8n.pt": "needs a checkpoint of Ultralytics",
+    "model.onnx": "is a file of any family; tests/families have one of each",
     "naive.onnx": "needs a file that another tool made",
     "yolo.onnx": "needs a file that is fed wrongly; tests/pipeline/doctor make such",
     "hw": "is the folder of a checkpoint of Ultralytics",
