@@ -18,6 +18,7 @@ from told import Block, blocks, pages
 import detquant
 from detquant.data import export_scenes
 from detquant.families import Detections
+from detquant.numerics import QuantSpec
 from detquant.pipeline.job import Job
 from detquant.targets import load_target
 
@@ -94,6 +95,16 @@ def shapes(tmp_path_factory) -> Path:
     return folder
 
 
+def quick(recipe: detquant.Recipe) -> detquant.Recipe:
+    """The recipe without steps, with ranges from end to end."""
+
+    def plain(spec: object) -> object:
+        return replace(spec, observer="minmax") if isinstance(spec, QuantSpec) else spec
+
+    rules = (replace(one, weight=plain(one.weight), activation=plain(one.activation)) for one in recipe.rules)
+    return replace(recipe, steps=(), rules=tuple(rules))
+
+
 @pytest.fixture(scope="module")
 def quantised(shapes) -> Iterator[Mapping[str, Path]]:
     """Makes what `detquant quantize yolov8-pico --target NAME` writes, by 8-bit rules without steps: in seconds."""
@@ -101,9 +112,9 @@ def quantised(shapes) -> Iterator[Mapping[str, Path]]:
 
     class Made(dict[str, Path]):
         def __missing__(self, target: str) -> Path:
-            wish = replace(detquant.load_recipe("w8" if target == "opencv" else "w8a8"), steps=())
+            wish = quick(detquant.load_recipe("w8" if target == "opencv" else "w8a8"))
             place = load_target(target)
-            job = Job(detector=detector, dataset=data, recipe=wish, target=place, calib=8)
+            job = Job(detector=detector, dataset=data, recipe=wish, target=place, calib=4)
             folder = shapes / NAMES.get(target, f"pico-{target}")
             folder.mkdir()
             for name, content in place.lower(job.run().model.qdq()).files.items():

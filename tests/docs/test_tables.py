@@ -58,8 +58,8 @@ def test_a_command_is_told_with_all_its_options(name, capsys):
     text = "\n".join(commands())
     section = text.partition(f"## {name}\n")[2].partition("\n## ")[0]
     app([name, "--help"], exit_on_error=False, result_action="return_value")
-    options = set(re.findall(r"^│ \*? *(--[a-z-]+)", capsys.readouterr().out, re.MULTILINE))
-    assert options and options == set(re.findall(r"^\| `(--[a-z-]+)`", section, re.MULTILINE))
+    options = set(re.findall(r"^│ \*? *(--[a-z0-9-]+)", capsys.readouterr().out, re.MULTILINE))
+    assert options and options == set(re.findall(r"^\| `(--[a-z0-9-]+)`", section, re.MULTILINE))
 
 
 def test_each_table_is_shown():
