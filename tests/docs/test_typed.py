@@ -15,7 +15,7 @@ from detquant.cli import main
 from detquant.data import export_scenes
 
 LIMITS = {
-    "quantize": {"--calib": "2", "--val-limit": "2"},
+    "quantize": {"--calib": "4", "--val-limit": "2"},
     "evaluate": {"--val-limit": "2"},
     "choose": {"--calib": "2", "--val-limit": "2"},
     "benchmark": {"--runs": "1"},
@@ -78,7 +78,7 @@ def is_embedded(command: Command) -> bool:
 @pytest.fixture
 def desk(tmp_path, monkeypatch, square_proto, square_data) -> Path:
     """A folder in which the files lie that the pages name: a small detector, photographs, labels."""
-    data = square_data(images=3)
+    data = square_data(images=4)
     place = tmp_path / "desk"
     shutil.copytree(data.parent, place)
     for name in ("yolov8n.onnx", "yolox_nano.onnx"):
@@ -97,7 +97,7 @@ def test_three_commands_from_a_model_to_its_pictures_in_float_and_int8(desk, cap
     for command in three:
         assert main(limited(command.words[1:])) == 0, str(command)
     pictures = [sorted(path.name for path in (desk / f"seen-in-{one}").glob("*.png")) for one in ("float", "int8")]
-    assert pictures[0] == pictures[1] == ["v0.png", "v1.png", "v2.png"]
+    assert pictures[0] == pictures[1] == [f"v{number}.png" for number in range(4)]
     names = detquant.load("int8/model.onnx").family.classes
     for one in detquant.predict("int8/model.onnx", ["photos/v0.png"]):
         assert [names[number] for number in one.detections.class_id] == ["person", "person"]
