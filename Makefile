@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help browser demo simulators test test-slow fuzz bench bench-lowbit lint clean
+.PHONY: help browser demo simulators test test-slow fuzz bench bench-lowbit docs lint clean
 
 help:
-	@echo "make demo | test | test-slow | fuzz | bench | bench-lowbit | lint | clean"
+	@echo "make demo | test | test-slow | fuzz | bench | bench-lowbit | docs | lint | clean"
 
 $(VENV): $(VENV)/core.stamp
 
@@ -23,7 +23,7 @@ $(VENV)/core.stamp: $(VENV)/python.stamp pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/python.stamp pyproject.toml constraints.txt
-	$(PIP_INSTALL) -e '.[dev,torch,openvino,tflite,tensorflow,bench,search,cluster]'
+	$(PIP_INSTALL) -e '.[dev,docs,torch,openvino,tflite,tensorflow,bench,search,cluster]'
 	@touch $@ $(VENV)/core.stamp
 
 # the core alone: no torch, no vendor toolchain, no files but its own
@@ -80,6 +80,14 @@ bench: $(VENV)/bench.stamp
 bench-lowbit: $(VENV)/bench.stamp
 	$(BIN)/python benchmarks/lowbit.py $(BENCH)
 
+# to be read offline, from docs/_build/html/index.html; a warning is an error
+$(VENV)/docs.stamp: $(VENV)/python.stamp pyproject.toml constraints.txt
+	$(PIP_INSTALL) -e '.[docs]'
+	@touch $@ $(VENV)/core.stamp
+
+docs: $(VENV)/docs.stamp
+	$(BIN)/python -m sphinx -W --keep-going -n -q -b html docs docs/_build/html
+
 clean:
-	rm -rf $(VENV) build dist demo-out .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist demo-out docs/_build docs/notebooks .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,185 @@
+"""The site as it is built: without a warning, without anything from elsewhere, and it works from disk."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+import pytest
+from told import ROOT
+
+from detquant.numerics import QType, QuantSpec, dequantize, grid_from_range, quantize
+
+NEEDED = ("sphinx", "myst_nb", "pydata_sphinx_theme")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+LOADS = {
+    "script": "src",
+    "img": "src",
+    "iframe": "src",
+    "source": "src",
+    "link": "href",
+    "object": "data",
+    "embed": "src",
+}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    """The site, built as `make docs` does it."""
+    if missing := [name for name in NEEDED if not find_spec(name)]:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    out = tmp_path_factory.mktemp("site")
+    options = re.search(r"-m sphinx (.*) docs docs/_build/html", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    assert options and "-W" in options[1] and "-n" in options[1]
+    command = [sys.executable, "-m", "sphinx", *options[1].split(), "-d", str(out / "trees"), "docs", str(out / "html")]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0 and not run.stderr.strip(), run.stderr
+    return out / "html"
+
+
+class Parts(HTMLParser):
+    """What a page loads, where it leads, and the places in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.links: list[str] = []
+        self.places: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        self.places |= {given["id"]} if "id" in given else set()
+        if tag in LOADS and LOADS[tag] in given:
+            self.loads.append(given[LOADS[tag]])
+        if tag == "a" and "href" in given:
+            self.links.append(given["href"])
+
+
+def parts(page: Path) -> Parts:
+    found = Parts()
+    found.feed(page.read_text(encoding="utf-8"))
+    return found
+
+
+def test_nothing_is_loaded_from_elsewhere(site):
+    pages = sorted(site.rglob("*.html"))
+    assert len(pages) > 60
+    for page in pages:
+        away = [one for one in parts(page).loads if re.match(r"(https?:)?//", one)]
+        assert not away, f"{page.name} loads {away}"
+    for sheet in site.rglob("*.css"):
+        text = sheet.read_text(encoding="utf-8")
+        assert not re.search(r"(@import|url\()\s*['\"]?(https?:)?//", text), sheet.name
+
+
+def test_each_link_within_leads_to_a_place(site):
+    known = {page.resolve(): parts(page) for page in site.rglob("*.html")}
+    for page, found in known.items():
+        for link in found.links:
+            at = urlsplit(link)
+            if at.scheme or at.netloc:
+                continue
+            target = (page.parent / unquote(at.path)).resolve() if at.path else page
+            assert target.is_file(), f"{page.name}: {link}"
+            if at.fragment and target in known:
+                assert unquote(at.fragment) in known[target].places, f"{page.name}: {link}"
+
+
+def test_no_page_is_left_out_of_the_menu(site):
+    menu = {path.relative_to(site).as_posix() for path in site.rglob("*.html")}
+    assert {"start.html", "decide.html", "frameworks.html", "help/no-boxes.html", "reference/api.html"} <= menu
+    index = (site / "searchindex.js").read_text(encoding="utf-8")
+    for word in ("runtimes/openvino", "concepts/silu", "families/rt-detr"):
+        assert f'"{word}"' in index
+    api = (site / "reference/api.html").read_text(encoding="utf-8")
+    assert 'id="detquant.quantize"' in api and "Examples" in api
+    options = (site / "reference/commands.html").read_text(encoding="utf-8")
+    assert "--max-drop" in options and "--simulator" in options
+
+
+# ---------------------------------------------------------------- in a browser, from disk, without a network
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium without a window."""
+    if CHROMIUM is None or not find_spec("playwright"):
+        pytest.skip("needs Chromium, and playwright to drive it")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser, site) -> Iterator[Any]:
+    """A page without a network; it must complain of nothing."""
+    context = browser.new_context(offline=True)
+    opened, wrong, asked = context.new_page(), [], []
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    opened.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    opened.on("request", lambda one: asked.append(one.url) if one.url.startswith("http") else None)
+    yield opened
+    context.close()
+    assert not wrong and not asked
+
+
+def test_the_number_line_counts_as_detquant_does(page, site):
+    page.goto((site / "concepts/scale.html").as_uri())
+    numbers = np.linspace(-7, 7, 57, dtype=np.float32)
+    for low, high, symmetric in ((-1, 1, False), (-1, 1, True), (0, 6, False), (-0.2785, 4, False), (-3, 0.5, True)):
+        for bits in (2, 3, 4, 8):
+            grid = grid_from_range(low, high, QuantSpec(qtype=QType(bits, signed=symmetric), symmetric=symmetric))
+            codes = quantize(numbers, grid)
+            there = page.evaluate(
+                """([low, high, symmetric, bits, numbers]) => {
+                    const line = window.dqNumberLine, grid = line.fromRange(low, high, symmetric, bits);
+                    const codes = numbers.map((one) => line.encode(one, grid));
+                    const real = codes.map((one) => line.decode(one, grid));
+                    return {scale: grid.scale, zero: grid.zero, codes, real};
+                }""",
+                [low, high, symmetric, bits, numbers.tolist()],
+            )
+            assert there["scale"] == float(grid.scale) and there["zero"] == int(grid.zero_point)
+            assert there["codes"] == codes.tolist() and there["real"] == dequantize(codes, grid).tolist()
+
+
+def test_the_number_line_moves(page, site):
+    page.goto((site / "concepts/scale.html").as_uri())
+    page.click("text=-1..1 symmetric")
+    page.fill("#dq-line input[name=bits]", "8")
+    assert page.text_content("#dq-line output[name=scale-said]") == "0.007874"
+    page.fill("#dq-line input[name=number]", "7")
+    assert "the code 127" in page.text_content("#dq-line .dq-said")
+    assert "clipped" in page.text_content("#dq-line .dq-said")
+
+
+def test_fewer_bits_show_other_boxes(page, site):
+    page.goto((site / "concepts/bits.html").as_uri())
+    said = []
+    for place in ("0", "7"):
+        page.fill("#dq-boxes input[name=view]", place)
+        said.append(page.text_content("#dq-boxes .dq-said"))
+    assert said[0].startswith("2 bits: ") and said[1].startswith("float, 32 bits: ") and said[0][7:] != said[1][15:]
+    page.fill("#dq-boxes input[name=least]", "0.95")
+    assert page.locator("#dq-boxes rect.dq-right").count() < 3
+
+
+def test_the_search_works_from_disk(browser, site):
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    page.goto((site / "search.html").as_uri() + "?q=zero+point")
+    page.wait_for_selector("#search-results li a", timeout=10_000)
+    assert page.locator("#search-results li a").count() > 2
+    context.close()
