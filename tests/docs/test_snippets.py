@@ -37,7 +37,7 @@ NOT_RUN = {
 """Pages whose blocks are looked at, and not run."""
 ELSEWHERE = {"docs/python.md": "tests/test_public_api.py"}
 """Pages that are run by another test."""
-SLOW = {"docs/report.md", "docs/start.md"}
+SLOW = {"docs/reading-the-report.md", "docs/start.md"}
 """Pages whose blocks quantise by whole recipes."""
 
 RUNTIMES = {

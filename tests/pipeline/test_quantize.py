@@ -97,9 +97,19 @@ def test_sqnr_is_given_for_tensors_of_the_quantised_part(result):
     assert min(table.values()) > 15
 
 
+def test_its_inside_is_shown(result):
+    evidence, decided = result.report.evidence, result.report.subject.quantization
+    assert {one.kind for one in evidence.tensors} == {"activation", "weight"}
+    assert {one.name for one in evidence.tensors} >= set(decided.sqnr_db)
+    assert {one.executed for one in evidence.blocks if one.macs} >= {"int8"}
+    assert [one.row for one in evidence.profiles] == ["float", "quantized"]
+    assert evidence.provenance.processor and len(evidence.provenance.calibration) == decided.calibration.images
+
+
 def test_saved_is_what_was_made(result, tmp_path):
     result.save(tmp_path / "out")
-    names = [RECORD, "decode.json", "model.onnx", "report.html", "report.json", "report.md"]
+    explored = ["model_explorer.json", "model_explorer_precision.json"]
+    names = [RECORD, "decode.json", "model.onnx", *explored, "report.html", "report.json", "report.md"]
     pictures = [one.file for one in result.report.evidence.seen]
     assert files_in(tmp_path / "out") == sorted([*names, *pictures])
     assert (tmp_path / "out/model.onnx").read_bytes() == result.artefact.files["model.onnx"]

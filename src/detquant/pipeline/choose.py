@@ -114,10 +114,12 @@ def choose(
         progress=options.progress,
     )
     report = found.report(detector, dataset, options.threads)
-    shown = most_to_see(report.rows, report.measure)
+    shown, evidence = most_to_see(report.rows, report.measure), None
+    if shown:
+        evidence, _ = evidence_of(detector, dataset, found, shown, call="detquant.choose", threads=options.threads)
     return replace(
         report,
-        evidence=evidence_of(detector, dataset, found, shown)[0].without_files() if shown else None,
+        evidence=evidence.without_files() if evidence else None,
         recipe=wish.name,
         seed=None if isinstance(data, Dataset) else options.seed,
         calibration_images=options.calib,

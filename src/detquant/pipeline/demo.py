@@ -102,7 +102,9 @@ def demo(
     shown = [basis.row(name) for name in (FLOAT, NAIVE, recipes_of_demo()[0])]
     picture, scene = draw(detector, dataset, shown, found.measured)
     ours = [row for row in basis.rows if row.quantization]
-    evidence, pictures = evidence_of(detector, dataset, found, recipes_of_demo()[0])
+    evidence, pictures = evidence_of(
+        detector, dataset, found, recipes_of_demo()[0], call="detquant demo", threads=threads
+    )
     beside = {name: content for one in found.finished for name, content in _decoding(detector, one).items()}
     report = replace(
         basis,

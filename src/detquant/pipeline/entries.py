@@ -42,6 +42,7 @@ class Entry:
         notes: on how it was made.
         skipped: calibration images that could not be read.
         failure: why it cannot be run, a sentence; None where it can.
+        job: how it was made; None where it was not, or by nobody who tells.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Entry:
     notes: tuple[Note, ...] = ()
     skipped: tuple[Skip, ...] = ()
     failure: str | None = None
+    job: Job | None = None
 
 
 def own_file(detector: Detector, place: Target, threads: int) -> Entry:
@@ -134,6 +136,7 @@ def entry_of(made: Product, job: Job, threads: int) -> Entry:
         quantization=made.quantization,
         notes=(*before, *ends, *runtime, *made.notes, *size),
         skipped=made.skipped,
+        job=job,
     )
 
 

@@ -1,4 +1,4 @@
-"""What a report shows of one model besides its figures: what it sees, at which threshold, and what it has lost."""
+"""What a report shows of one model besides its figures: what it sees, at which threshold, what is lost, and where."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ from detquant.evaluation.resampling import (
 from detquant.evaluation.scorers import headline
 from detquant.pipeline.compare import Comparison
 from detquant.pipeline.detector import Detector
+from detquant.pipeline.entries import Entry
 from detquant.pipeline.evaluate import measurable
+from detquant.pipeline.inside import inside_of
 from detquant.pipeline.judge import Judge
 from detquant.pipeline.outputs import MOST_PICTURES, PICTURES
 from detquant.report.evidence import Evidence
@@ -37,8 +39,17 @@ FEWER = 5
 Shown = tuple[Evidence, dict[str, bytes]]
 
 
-def evidence_of(detector: Detector, dataset: Dataset, found: Comparison, name: str, folder: str = "") -> Shown:
-    """The evidence on one model of a comparison, against the first.
+def evidence_of(
+    detector: Detector,
+    dataset: Dataset,
+    found: Comparison,
+    name: str,
+    folder: str = "",
+    *,
+    call: str = "detquant",
+    threads: int = 1,
+) -> Shown:
+    """The evidence on one model of a comparison, against the first; its times beside a float model's of its place.
 
     Args:
         detector: the float model.
@@ -46,6 +57,8 @@ def evidence_of(detector: Detector, dataset: Dataset, found: Comparison, name: s
         found: the comparison.
         name: name of the model's row.
         folder: folder of its pictures within the run's folder, with a slash at its end.
+        call: the function that was called, for where no command line was.
+        threads: number of threads of the runtimes.
 
     Returns:
         The evidence, and the pictures of the images in it by path within the run's folder.
@@ -70,7 +83,29 @@ def evidence_of(detector: Detector, dataset: Dataset, found: Comparison, name: s
         [objects.count(one.place) if objects is not None else None for one in changes[:MOST_PICTURES]],
         folder,
     )
-    return replace(evidence, seen=tuple(seen), changed=len(changes)), pictures
+    return _with_inside(replace(evidence, seen=tuple(seen), changed=len(changes)), found, name, threads, call), pictures
+
+
+def _with_inside(evidence: Evidence, found: Comparison, name: str, threads: int, call: str) -> Evidence:
+    """The evidence with what is known of the inside of the model; as it is where nobody tells how it was made."""
+    ran = [one.entry for one in found.finished if one.entry.runner is not None]
+    subject = next((entry for entry in ran if entry.name == name), None)
+    if subject is None or subject.job is None:
+        return evidence
+    inside = inside_of(subject.job, subject, _float_beside(subject, ran), threads, call=call)
+    return replace(
+        evidence,
+        tensors=inside.tensors,
+        blocks=inside.blocks,
+        profiles=inside.profiles,
+        provenance=inside.provenance,
+    )
+
+
+def _float_beside(subject: Entry, ran: Sequence[Entry]) -> Entry:
+    """The first float model on the same place; where that takes none, the first of all."""
+    beside = (one for one in ran if one.quantization is None and one.place.name == subject.place.name)
+    return next(beside, ran[0])
 
 
 def _drop(found: Comparison, name: str, measure: str) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from detquant.pipeline.arrays import FILES
 from detquant.recipes import builtin_recipes
+from detquant.report.model_explorer import ERROR_FILE, PRECISION_FILE
 from detquant.targets import load_target
 from detquant.targets.onnx_file import FILE
 
@@ -35,7 +36,8 @@ def files_of_quantize(target: str, *, searches: bool = False) -> tuple[str, ...]
     """
     place = load_target(target)
     beside = FILES if place.shows_steps else ()
-    return (*place.writes, *beside, DECODE, *pictures(), *REPORTS, *([RECIPE] if searches else []))
+    more = (DECODE, ERROR_FILE, PRECISION_FILE, *pictures(), *REPORTS)
+    return (*place.writes, *beside, *more, *([RECIPE] if searches else []))
 
 
 def files_of_demo() -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from detquant.pipeline.engines import load_engine
 from detquant.pipeline.entries import entry_of, own_file, quantized_entry
 from detquant.pipeline.evaluate import measurable
 from detquant.pipeline.evidence_of import evidence_of
+from detquant.pipeline.inside.node_data import node_data
 from detquant.pipeline.job import Job
 from detquant.pipeline.keywords import Keywords
 from detquant.pipeline.losses import Losses, read_losses, require_about
@@ -191,7 +192,9 @@ def quantize(
         keeps=options.keeps,
         progress=options.progress,
     )
-    evidence, pictures = evidence_of(detector, dataset, found, QUANTIZED)
+    evidence, pictures = evidence_of(
+        detector, dataset, found, QUANTIZED, call="detquant.quantize", threads=options.threads
+    )
     basis = found.report(detector, dataset, options.threads)
     slow = [] if place.untimed else slower_than_float(basis.row(QUANTIZED), options.threads)
     missed = [searched.missed] if searched and searched.missed else []
@@ -209,14 +212,20 @@ def quantize(
     )
     report = replace(report, warnings=(*useless(report), *report.warnings))
     named = (detector.imported.path, data) if isinstance(data, (str, os.PathLike)) else (detector.imported.path,)
+    artefact = found.artefact(QUANTIZED)
     return Result(
-        artefact=found.artefact(QUANTIZED),
+        artefact=artefact,
         report=report,
         model=quantized.model,
         inputs=tuple(map(Path, named)),
         recipe=searched.recipe if searched else None,
         missed=searched.missed if searched else None,
-        beside={**arrays_of(job, quantized), **decode_file(detector, found.finished[-1]), **pictures},
+        beside={
+            **arrays_of(job, quantized),
+            **decode_file(detector, found.finished[-1]),
+            **node_data(evidence, artefact),
+            **pictures,
+        },
     )
 
 

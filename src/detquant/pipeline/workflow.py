@@ -165,7 +165,19 @@ def _one_model(
     )
     report = found.report(detector, dataset, settings.threads)
     shown = most_to_see(report.rows, report.measure)
-    evidence, seen = evidence_of(detector, dataset, found, shown, f"{folder}/") if shown else (None, {})
+    evidence, seen = (
+        evidence_of(
+            detector,
+            dataset,
+            found,
+            shown,
+            call="detquant workflow",
+            threads=settings.threads,
+            folder=f"{folder}/",
+        )
+        if shown
+        else (None, {})
+    )
     made = [one for one in found.finished if one.entry.quantization]
     beside = {name: content for one in made for name, content in decode_file(detector, one).items()}
     pictures = {
