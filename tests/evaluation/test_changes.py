@@ -55,16 +55,19 @@ def test_the_largest_change_is_first_and_images_without_one_are_left_out() -> No
     far = (50, 50, 70, 70, 0.9, 1)
     before = [rows(SQUARE), rows(SQUARE, far), rows(SQUARE), rows(SQUARE)]
     after = [rows(SQUARE), rows(), rows((0, 0, 20, 14, 0.9, 1)), rows((0, 0, 20, 20, 0.9, 3))]
-    found = largest_changes(before, after)
-    assert [one.place for one in found] == [1, 3, 2]
+    found, changed = largest_changes(before, after)
+    assert [one.place for one in found] == [1, 3, 2] and changed == 3
+    assert largest_changes(before * 9, after * 9, most=2)[0] == largest_changes(before * 9, after * 9, most=99)[0][:2]
+    assert largest_changes(before * 9, after * 9, most=2)[1] == 27
     assert [one.changed for one in found] == [2, 2, 2]
 
 
 def test_guesses_that_are_others_the_surest_first() -> None:
     before = [rows((0, 0, 9, 9, 0.6, 1)), rows((0, 0, 9, 9, 0.9, 1)), rows((0, 0, 9, 9, 0.8, 2))]
     after = [rows((0, 0, 9, 9, 0.5, 0)), rows((0, 0, 9, 9, 0.3, 2)), rows((0, 0, 9, 9, 0.8, 2))]
-    found = changed_guesses(before, after)
-    assert [one.place for one in found] == [1, 0]
+    found, changed = changed_guesses(before, after)
+    assert [one.place for one in found] == [1, 0] and changed == 2
+    assert changed_guesses(before, after, most=1) == (found[:1], 2)
     [ours], [theirs] = found[0].before, found[0].after
     assert (ours.class_id, theirs.class_id, ours.xyxy, ours.fate) == (1, 2, (), Fate.RENAMED)
-    assert found[0].share == 1 and not changed_guesses(before, before)
+    assert found[0].share == 1 and changed_guesses(before, before) == ([], 0)

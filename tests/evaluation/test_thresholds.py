@@ -143,6 +143,14 @@ def test_what_can_be_a_threshold() -> None:
     assert not any(map(is_threshold, (True, -0.1, 1.1, float("nan"), "0.2", None)))
 
 
+def test_where_the_users_threshold_takes_the_same_boxes_it_is_kept() -> None:
+    truth, found = pair(seed=8)
+    coarse = matched(truth, with_scores(found, np.round(found.confidence * 12) / 16))  # 0.1875, 0.25, 0.3125
+    assert thresholds(coarse, coarse, 0.26).proposed == 0.26
+    on_it = thresholds(coarse, coarse, 0.25)  # where "more than" and "at least" differ
+    assert on_it.proposed is not None and 0.1875 < on_it.proposed < 0.25
+
+
 def test_the_types_are_small() -> None:
     truth, found = pair()
     result = thresholds(matched(truth, found), matched(truth, found), ASKED)

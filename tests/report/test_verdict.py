@@ -57,6 +57,10 @@ def test_whether_the_images_resolve_it(low, high, said):
     assert resolved(interval(low, high), "AP").startswith(f"300 images {said}")
 
 
+def test_images_in_which_nothing_differs():
+    assert resolved(interval(-0.0, 0.0), "AP") == "300 images show no difference in 95 % of their resamples."
+
+
 def test_300_images_do_not_resolve_three_tenths():
     assert "Differences below about 0.50 are told apart by more images only." in resolved(interval(-0.2, 0.8), "AP")
 

@@ -21,6 +21,10 @@ MOVED = 0.8
 """Overlap below which a box of the same class has moved."""
 
 
+MOST = 12
+"""Images that are kept."""
+
+
 class Fate(StrEnum):
     """What became of a box."""
 
@@ -106,31 +110,48 @@ class Change:
         return -grave, -self.changed, self.place
 
 
-def largest_changes(before: Sequence[Detections], after: Sequence[Detections]) -> list[Change]:
+def largest_changes(
+    before: Sequence[Detections], after: Sequence[Detections], most: int = MOST
+) -> tuple[list[Change], int]:
     """The images in which something has changed, those first in which most boxes are lost, new or of another class.
 
     Args:
         before: what the float model is sure of, one entry an image.
         after: what the quantised model is sure of, likewise.
+        most: how many are kept at most; there may be thousands, with their boxes.
+
+    Returns:
+        These, and in how many images something has changed.
     """
-    pairs = zip(before, after, strict=True)
-    found = (boxes_of(place, *pair) for place, pair in enumerate(pairs))
-    return sorted((one for one in found if one.changed), key=lambda one: one._rank)
+    kept, changed = list[Change](), 0
+    for place, pair in enumerate(zip(before, after, strict=True)):
+        if (one := boxes_of(place, *pair)).changed:
+            kept, changed = [*kept, one], changed + 1
+            if len(kept) > 2 * most:
+                kept = sorted(kept, key=lambda one: one._rank)[:most]
+    return sorted(kept, key=lambda one: one._rank)[:most], changed
 
 
-def changed_guesses(before: Sequence[Detections], after: Sequence[Detections]) -> list[Change]:
+def changed_guesses(
+    before: Sequence[Detections], after: Sequence[Detections], most: int = MOST
+) -> tuple[list[Change], int]:
     """The images that a classifier takes for something else, those first of which the float model was surest.
 
     Args:
         before: the float model's guesses, best first, one entry an image.
         after: the quantised model's, likewise.
+        most: how many are kept at most.
+
+    Returns:
+        These, and how many there are in all.
     """
     found = [
         Change(place=place, before=_guess(ours), after=_guess(theirs))
         for place, (ours, theirs) in enumerate(zip(before, after, strict=True))
         if not np.array_equal(ours.class_id[:1], theirs.class_id[:1])
     ]
-    return sorted(found, key=lambda one: (-max((box.confidence for box in one.before), default=0.0), one.place))
+    found.sort(key=lambda one: (-max((box.confidence for box in one.before), default=0.0), one.place))
+    return found[:most], len(found)
 
 
 def boxes_of(place: int, before: Detections, after: Detections) -> Change:

@@ -121,6 +121,11 @@ class Ranked:
         """The last box of each score, the highest first: a threshold takes all boxes of a score or none."""
         return np.asarray(np.flatnonzero(np.diff(self.confidence, append=-np.inf)))
 
+    def splits_alike(self, one: float, other: float) -> bool:
+        """Whether two thresholds take the same boxes, and no score is equal to the first."""
+        same = self.at(one).boxes == self.at(other).boxes
+        return same and not bool((self.confidence == np.float32(one)).any())
+
     def below(self, box: int) -> float:
         """A threshold that this box and those before it reach, and none of a lower score."""
         lower = self.confidence[box + 1 :]
@@ -153,6 +158,8 @@ def thresholds(before: Matches, after: Matches, asked: float, keeps: Keeps = "re
         proposed, why = _as_many(theirs, here) if keeps == "recall" else _best_f1(theirs, here)
     else:
         proposed, why = _same_recall(theirs, here) if keeps == "recall" else _same_f1(theirs, here)
+    if proposed is not None and theirs.splits_alike(asked, proposed):
+        proposed = float(asked)
     return Thresholds(
         labelled=before.truth.known,
         asked=asked,

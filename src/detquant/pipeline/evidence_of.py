@@ -78,12 +78,12 @@ def evidence_of(
         evidence, changes = _of_classifier(basis, found, dataset, name, drop)
     objects = found.judge.truth if found.judge is not None and found.judge.truth.known else None
     seen, pictures = _seen(
-        changes[:MOST_PICTURES],
+        changes,
         found.measured.paths,
-        [objects.count(one.place) if objects is not None else None for one in changes[:MOST_PICTURES]],
+        [objects.count(one.place) if objects is not None else None for one in changes],
         folder,
     )
-    return _with_inside(replace(evidence, seen=tuple(seen), changed=len(changes)), found, name, threads, call), pictures
+    return _with_inside(replace(evidence, seen=tuple(seen)), found, name, threads, call), pictures
 
 
 def _with_inside(evidence: Evidence, found: Comparison, name: str, threads: int, call: str) -> Evidence:
@@ -119,8 +119,9 @@ def _of_detector(basis: Evidence, judge: Judge, name: str, drop: float | None) -
     """Thresholds, and boxes at these; where objects are known, parts and an interval too."""
     chosen = judge.thresholds(name)
     at = chosen.asked, chosen.asked if chosen.proposed is None else chosen.proposed
-    changes = largest_changes(judge.found(judge.reference).above(at[0]), judge.found(name).above(at[1]))
-    evidence = replace(basis, thresholds=chosen, shown_at=at)
+    sure = judge.found(judge.reference).above(at[0]), judge.found(name).above(at[1])
+    changes, changed = largest_changes(*sure, MOST_PICTURES)
+    evidence = replace(basis, thresholds=chosen, shown_at=at, changed=changed)
     if drop is None:
         return evidence, changes
     before, after = judge.matches(judge.reference), judge.matches(name)
@@ -140,7 +141,8 @@ def _of_classifier(
     """Guesses that are others; where classes are known, parts and an interval too. A first guess has no threshold."""
     first = next(iter(found.measured.sides))
     before, after = (found.measured.sides[one].confident for one in (first, name))
-    changes = changed_guesses(before, after)
+    changes, changed = changed_guesses(before, after, MOST_PICTURES)
+    basis = replace(basis, changed=changed)
     if drop is None or dataset.labels is None:
         return basis, changes
     labels = [dataset.labels[dataset.image_ids[path] - 1] for path in found.measured.paths]

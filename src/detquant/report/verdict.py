@@ -70,6 +70,8 @@ def verdict(report: Report) -> list[str]:
 
 def resolved(interval: Interval, measure: str) -> str:
     """Whether the images tell the loss from none, and how small a difference they tell."""
+    if max(abs(interval.low), abs(interval.high)) < NOTHING:
+        return f"{interval.images:,} images show no difference in {interval.level:g} % of their resamples."
     between = (
         f"a gain of {-interval.low:.2f} and a loss of {interval.high:.2f}"
         if interval.low < 0 <= interval.high

@@ -87,6 +87,12 @@ def test_parts_have_their_intervals(report):
     assert "loses most: -2.16 AP on 862 objects; 3 of 5 lose for certain" in found.said()
 
 
+def test_parts_of_a_classifier(report):
+    images = replace(report, task="classify", evidence=evidence())
+    said = view(images, "parts").said()
+    assert "45 more images taken for another class in all" in said and "wrong, quantised" in said
+
+
 def test_layers_are_bars_and_rows_that_open(report):
     found = view(full(report), "layers")
     rows = table(found, "Tensors in the order")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from detquant.evaluation.breakdown import Part
 from detquant.report.html.markup import Markup, element, joined
@@ -16,6 +17,23 @@ from detquant.report.report import Report
 MOST = 1000
 WIDTH, HEIGHT = 150.0, 18.0
 KINDS = (("size", "By size of the object", "sizes"), ("class", "By class", "classes"))
+LEAST = (-0.5, 0.5)
+"""Changes that the pictures reach at least, points: tenths are to look small."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What is counted, and how it is missed."""
+
+    things: str
+    missed: str
+    said: str
+
+
+OF_TASK = {
+    "detect": Words(things="objects", missed="missed", said="{} objects missed"),
+    "classify": Words(things="images", missed="wrong", said="{} images taken for another class"),
+}
 WHY = "No accuracy of single classes was kept in this run: it takes labelled images."
 
 
@@ -25,15 +43,16 @@ def parts(report: Report, scope: Scope) -> Markup:
     if not found:
         return missing(WHY)
     scale = Scale(
-        *spread([end for one in found for end in (_change(one), one.low, one.high)], zero=True, margin=0.05),
+        *spread([*LEAST, *(end for one in found for end in (_change(one), one.low, one.high))], margin=0.05),
         4,
         WIDTH - 4,
     )
-    made: list[Markup | None] = [lead(_sentence(found, report.measure_title))]
+    words = OF_TASK.get(report.task, OF_TASK["detect"])
+    made: list[Markup | None] = [lead(_sentence(found, report.measure_title, words))]
     for kind, title, several in KINDS:
         some = [one for one in found if one.kind == kind]
         if some:
-            made.append(_table(some[:MOST], title, several, report.measure_title, scale))
+            made.append(_table(some[:MOST], title, several, report.measure_title, words, scale))
             made.append(
                 paragraph(f"The first {MOST:,} of {len(some):,}.", class_="muted") if len(some) > MOST else None
             )
@@ -45,13 +64,13 @@ def parts(report: Report, scope: Scope) -> Markup:
     return joined(made)
 
 
-def _sentence(found: Sequence[Part], measure: str) -> str:
+def _sentence(found: Sequence[Part], measure: str, words: Words) -> str:
     known_ones = [one for one in found if one.kind == "class" and _change(one) is not None] or [
         one for one in found if _change(one) is not None
     ]
     missed = sum(one.missed_after - one.missed_before for one in found if one.kind == "class")
-    words = "more" if missed > 0 else "fewer"
-    more = f"{abs(missed):,} {words} objects missed in all" if missed else "as many objects missed as before"
+    count = f"{abs(missed):,} {'more' if missed > 0 else 'fewer'}" if missed else "as many"
+    more = f"{words.said.format(count)} {'in all' if missed else 'as before'}"
     if not known_ones:
         return f"{more.capitalize()}."
     worst = min(known_ones, key=lambda one: _change(one) or 0.0)
@@ -61,15 +80,15 @@ def _sentence(found: Sequence[Part], measure: str) -> str:
     change = _change(worst) or 0.0
     if change >= 0:
         return f"None loses {measure}{sure}; {more}."
-    return f"'{worst.name}' loses most: {change:+.2f} {measure} on {worst.objects:,} objects{sure}; {more}."
+    return f"'{worst.name}' loses most: {change:+.2f} {measure} on {worst.objects:,} {words.things}{sure}; {more}."
 
 
-def _table(some: Sequence[Part], title: str, several: str, measure: str, scale: Scale) -> Markup:
+def _table(some: Sequence[Part], title: str, several: str, measure: str, words: Words, scale: Scale) -> Markup:
     columns = [
         Column(title=several, numeric=False),
-        *(Column(title=name) for name in ("objects", f"{measure}, float", f"{measure}, quantised", "change")),
+        *(Column(title=name) for name in (words.things, f"{measure}, float", f"{measure}, quantised", "change")),
         Column(title="", numeric=False, class_="spark"),
-        *(Column(title=name) for name in ("from", "to", "missed, float", "missed, quantised")),
+        *(Column(title=name) for name in ("from", "to", f"{words.missed}, float", f"{words.missed}, quantised")),
     ]
     rows: list[list[Cell | str]] = [
         [

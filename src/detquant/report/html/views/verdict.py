@@ -15,7 +15,7 @@ from detquant.report.report import Report
 from detquant.report.row import Row
 from detquant.report.sheets import Sheet
 from detquant.report.sheets.numbers import megabytes, milliseconds, times
-from detquant.report.verdict import Next, drop_of, focus, judged, to_look_at
+from detquant.report.verdict import NOTHING, Next, drop_of, focus, judged, to_look_at
 from detquant.report.verdict import verdict as sentences
 
 OPENED = 4
@@ -85,15 +85,17 @@ def _tiles(report: Report, row: Row) -> Iterator[Markup]:
     if drop is not None and values[0] is not None and values[1] is not None:
         usual = judged(drop, known.usual, known.interval) if known.usual else None
         tag = (usual[0], JUDGEMENTS[usual[0]]) if usual else None
-        yield _tile(report.measure_title, f"{values[1]:.2f}", f"{-drop:+.2f} from {values[0]:.2f}", tag)
+        yield _tile(report.measure_title, f"{values[1]:.2f}", f"{_signed(-drop)} from {values[0]:.2f}", tag)
     elif values[1] is not None:
         yield _tile("agreement", f"{values[1]:.2f} %", "with the float model", None)
     if known.interval:
         low, high = -known.interval.high, -known.interval.low
-        solved = ("less", "resolved") if not low <= 0 <= high else ("unclear", "not resolved")
+        same = max(abs(low), abs(high)) < NOTHING
+        solved = ("less", "no difference") if same else ("unclear", "not resolved")
+        solved = solved if low <= 0 <= high else ("less", "resolved")
         yield _tile(
             "change lies in",
-            f"{low:+.2f}…{high:+.2f}",
+            f"{_signed(low)}…{_signed(high)}",
             f"{known.interval.level:g} %, {plural(known.interval.images, 'image')}",
             solved,
         )
@@ -108,6 +110,10 @@ def _tiles(report: Report, row: Row) -> Iterator[Markup]:
     told = known.thresholds
     if told and told.proposed is not None:
         yield _tile("threshold", f"{told.proposed:.3f}", f"for {told.asked:g} of the float model", None)
+
+
+def _signed(value: float) -> str:
+    return f"{round(value, 2) + 0.0:+.2f}"  # no -0.00
 
 
 def _tile(name: str, value: str, said: str, tag: tuple[str, str] | None) -> Markup:
