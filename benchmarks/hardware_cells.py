@@ -48,6 +48,10 @@ KINDS: Mapping[str, str] = {
     "DSP": r"MULT\w+|SB_MAC16|DSP48E1",
     "BRAM": r"DP16KD|PDPW16KD|SB_RAM\w+|RAMB\w+",
 }
+BITS: Mapping[str, int] = {
+    "DP16KD": 18432, "PDPW16KD": 18432, "SB_RAM40_4K": 4096, "RAMB18E1": 18432, "RAMB36E1": 36864,
+}  # fmt: skip
+"""Of a block RAM."""
 PARTS: Mapping[str, tuple[str, str | None]] = {
     "engine": ("dq_engine", None),
     "head": ("dq_detector", "dq_engine"),
@@ -55,7 +59,8 @@ PARTS: Mapping[str, tuple[str, str | None]] = {
 }
 """The module of a part, and the one in it that is a box."""
 ROWS = (
-    *(f"engine/{family}/{size}" for family in SYNTH for size in (4, 8)),
+    *("engine/ecp5/4", "engine/ecp5/8", "engine/ecp5/16"),
+    *(f"engine/{family}/{size}" for family in ("ice40", "xilinx") for size in (4, 8)),
     *(f"{part}/{family}/4" for part in ("head", "wrapper") for family in SYNTH),
 )
 HEAD = HeadSizes(levels=3, bins=16, places=1024, kept=300, size=7, class_=7)
@@ -100,6 +105,13 @@ class Row:
         array = Array(icp=self.size, ocp=self.size, lanes=min(self.size, 8))
         return Engine(array=array, address=20, log_tiles=9, head=HEAD)
 
+    @property
+    def memory(self) -> int:
+        """Bits of the engine's weights and tables, which block RAMs hold; 0 of other parts."""
+        one, array = self.engine, self.engine.array
+        weights = (1 << one.log_tiles) * array.icp * array.ocp * one.weight
+        return weights + array.lanes * 2 * (1 << one.log_entries) * 8 if self.part == "engine" else 0
+
     def script(self, folder: Path) -> str:
         """The commands of yosys; the sources lie in a folder."""
         top, box = PARTS[self.part]
@@ -135,6 +147,19 @@ def cells(said: str) -> tuple[str, ...]:
     return tuple(f"{number:,}" for number in (int(total[1]) - boxes, *kinds))
 
 
+def require_memory(said: str, wanted: int) -> None:
+    """Refuses a netlist whose block RAMs cannot hold what they must: yosys has removed what is no longer read.
+
+    Raises:
+        TargetError: they hold less.
+    """
+    held = sum(BITS.get(name, 0) * int(count) for name, count in re.findall(r"^ +(\S+) +(\d+)$", said, re.MULTILINE))
+    if held < wanted:
+        raise TargetError(
+            f"yosys has removed the weights and the array: {held:,} of {wanted:,} bits of memory are left"
+        )
+
+
 def synthesised(row: Row, seconds: int, megabytes: int) -> tuple[str, ...]:
     """The figures of a row.
 
@@ -157,7 +182,9 @@ def synthesised(row: Row, seconds: int, megabytes: int) -> tuple[str, ...]:
         used = re.search(r"CPU: user ([\d.]+)s.* MEM: ([\d.]+) MB peak", said)
         if used is None:
             raise TargetError("yosys did not say what it took.")
-        return *cells((folder / "cells").read_text()), *(f"{float(one):.0f}" for one in used.groups())
+        counted = (folder / "cells").read_text()
+        require_memory(counted, row.memory)
+        return *cells(counted), *(f"{float(one):.0f}" for one in used.groups())
 
 
 def why_none(done: subprocess.CompletedProcess[str], seconds: int, megabytes: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from hardware_cells import HEADER, ROWS, Row, cells, synthesised
+from hardware_cells import HEADER, ROWS, Row, cells, require_memory, synthesised
 
 from detquant.errors import DetquantError
 
@@ -27,6 +27,13 @@ def test_cells_are_counted_by_kind_and_boxes_are_none():
     assert cells(SAID) == ("26,062", "13,234", "182", "1,550", "5,847", "37", "8")
     with pytest.raises(DetquantError, match="no number of cells"):
         cells("nothing")
+
+
+def test_a_netlist_without_its_weights_is_refused():
+    assert Row.of("head/ecp5/4").memory == 0
+    require_memory(SAID, Row.of("ecp5/4").memory)
+    with pytest.raises(DetquantError, match="has removed the weights and the array: 73,728 of 131,072 bits"):
+        require_memory(" RAMB18E1     4\n DSP48E1    21\n", Row.of("xilinx/4").memory)
 
 
 def test_rows_have_names():

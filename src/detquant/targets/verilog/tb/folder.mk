@@ -60,9 +60,9 @@ lint:
 	verilator --lint-only -Wall --top-module dq_detector -GHEAD=0 $(CORE)
 	verilator --lint-only -Wall --top-module dq_detector -GHEAD=1 $(CORE)
 
-# cells of an array, `make yosys FAMILY=xilinx SIZE=4`, some minutes; what is left out at the end of yosys' script only
-# gives names to cells
-FAMILY ?= xilinx
+# cells of an array, `make yosys FAMILY=ecp5 SIZE=4`, some minutes; what is left out at the end of yosys' script only
+# gives names to cells. Yosys 0.23 loses the array for xilinx: look at DSP48E1 and RAMB
+FAMILY ?= ecp5
 SIZE ?= 4
 ifeq ($(filter $(FAMILY),ecp5 ice40 xilinx),)
 $(error FAMILY is '$(FAMILY)': expected ecp5, ice40 or xilinx)
