@@ -27,7 +27,7 @@ PAGES = sorted({block.page for block in PYTHON})
 
 NOT_RUN = {
     "CONTRIBUTING.md": "a form to fill in",
-    "README.md": "names files of the user's: those of the page Start, which run by `test_start.py`, are the same",
+    "README.md": "names files of the user's: the command of the same meaning is typed by `test_typed.py`",
     "docs/hardware-registers.md": "needs a board, and PYNQ",
     "docs/runtimes/edgetpu.md": "needs an Edge TPU",
     "docs/runtimes/oak.md": "needs a camera, and depthai",
