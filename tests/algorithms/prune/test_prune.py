@@ -193,7 +193,7 @@ def test_training_afterwards_comes_near_to_the_network_that_was_given(net, calib
         assert len(left.places) == shapes[0][left.axis] and left.places.max() < shapes[1][left.axis]
     assert keep_more_float(pruned, {"last": "x"}, context).original is pruned.original
     start = take_steps(pruned, [build_algorithm("refit", {})], context)
-    found = take_steps(start, [build_algorithm("finetune", {"steps": 60})], context)
+    found = take_steps(start, [build_algorithm("finetune", {"steps": 120})], context)
     feeds = images(36, SHAPE)[24:]
     wanted = outputs(qm.reference, feeds)
     far, near = (np.square(outputs(one.qdq(), feeds) - wanted).mean() for one in (start, found))
