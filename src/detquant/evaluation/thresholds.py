@@ -137,6 +137,8 @@ class Ranked:
 def thresholds(before: Matches, after: Matches, asked: float, keeps: Keeps = "recall") -> Thresholds:
     """Curves of a float model and of a quantised one, and the threshold of the latter for the same recall, or F1.
 
+    Where the float model's threshold does no worse than any other, it stays.
+
     Where nobody has labelled the images, the float model's boxes at ``asked`` stand for the objects. It finds all of
     these by definition, and no other model does; so the threshold is the one that gives as many boxes, or for F1 the
     one at which the two models agree best.
@@ -148,11 +150,13 @@ def thresholds(before: Matches, after: Matches, asked: float, keeps: Keeps = "re
         keeps: what is to be the same.
     """
     ours, theirs = Ranked.of(before), Ranked.of(after)
-    here = ours.at(asked)
+    here, there = ours.at(asked), theirs.at(asked)
     if not before.truth.known:
         proposed, why = _as_many(theirs, here) if keeps == "recall" else _best_f1(theirs, here)
     else:
         proposed, why = _same_recall(theirs, here) if keeps == "recall" else _same_f1(theirs, here)
+    if proposed is not None and _does_as_well(there, theirs.at(proposed), here, keeps, before.truth.known):
+        proposed = asked
     return Thresholds(
         labelled=before.truth.known,
         asked=asked,
@@ -161,7 +165,7 @@ def thresholds(before: Matches, after: Matches, asked: float, keeps: Keeps = "re
         before=tuple(ours.curve()),
         after=tuple(theirs.curve()),
         before_at_asked=here,
-        after_at_asked=theirs.at(asked),
+        after_at_asked=there,
         after_at_proposed=None if proposed is None else theirs.at(proposed),
         why=why,
     )
@@ -248,6 +252,17 @@ def _best_f1(ranked: Ranked, here: Point) -> tuple[float | None, str | None]:
     if not f1.max(initial=0.0):
         return None, NEVER_F1.format(most=0.0, f1=here.f1, asked=here.confidence)
     return ranked.below(int(levels[np.argmax(f1)])), None
+
+
+def _does_as_well(asked: Point, proposed: Point, here: Point, keeps: Keeps, known: bool) -> bool:
+    """Whether a model at the float model's own threshold is no farther from it than at another."""
+    if keeps == "f1" and not known:
+        return asked.f1 >= proposed.f1 - 1e-9
+    if keeps == "f1" and asked.f1 < here.f1 - 1e-9:
+        return False
+    if not known:
+        return abs(asked.boxes - here.boxes) <= abs(proposed.boxes - here.boxes)
+    return abs(asked.recall - here.recall) <= abs(proposed.recall - here.recall) + 1e-9
 
 
 def is_threshold(value: object) -> bool:
