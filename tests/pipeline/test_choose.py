@@ -110,10 +110,10 @@ def test_decisions_about_one_of_the_rows(square_model, square_data, tmp_path, cl
 
 
 def test_the_page_of_a_choice_has_its_pictures(square_model, square_data, tmp_path, monkeypatch):
-    """Whatever has changed: a threshold at which the two models differ is made up."""
+    """Every box is made to have moved, so that there is something to show."""
     data, out = square_data(images=6), tmp_path / "out"
     model = str(square_model)
-    monkeypatch.setattr("detquant.evaluation.changes.MOVED", 1.0)
+    monkeypatch.setattr("detquant.evaluation.changes.MOVED", 1.1)
     given = ["choose", model, "--data", str(data), "--targets", "ort", "--calib", "2", "--out", str(out)]
     assert main(given) == 0
     seen = json.loads((out / "report.json").read_text())["evidence"]["seen"]
