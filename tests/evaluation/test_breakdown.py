@@ -24,8 +24,8 @@ def two(seed: int = 2, images: int = 40) -> tuple[Matches, Matches]:
 
 
 def test_the_class_that_is_lost_stands_out() -> None:
-    before, after = two()
-    drawn = draws(40, 50)
+    before, after = two(images=80)
+    drawn = draws(80, 50)
     parts = list(by_class(before, after, NAMES, 0.25, changes_of_classes(before, after, CLASSES, drawn)))
     assert [part.name for part in parts] == ["a", "b", "c"]  # d has no object
     lost, *others = parts
@@ -45,6 +45,17 @@ def test_objects_by_size() -> None:
     for part in parts:
         assert part.kind == "size" and part.before is not None and part.after is not None
         assert part.after < part.before and part.missed_after > part.missed_before
+
+
+def test_a_class_of_few_images_has_no_interval() -> None:
+    known, found = thrown(80, 2)
+    there = sorted({one["image_id"] for one in known["annotations"] if one["category_id"] == 0})[:5]
+    for one in known["annotations"]:
+        one["iscrowd"] |= one["category_id"] == 0 and one["image_id"] not in there
+    one = match(Truth.of(known, [each["id"] for each in known["images"]]), Found.of(found))
+    parts = list(by_class(one, one, NAMES, 0.25, changes_of_classes(one, one, CLASSES, draws(80, 20))))
+    assert parts[0].objects and parts[0].low is parts[0].high is None
+    assert parts[1].low is not None and parts[1].high is not None
 
 
 def test_few_images_are_not_resampled() -> None:

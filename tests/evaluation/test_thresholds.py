@@ -56,6 +56,17 @@ def test_the_same_model_keeps_its_threshold() -> None:
     assert [one.confidence for one in result.before] == sorted({one.confidence for one in result.before})
 
 
+@pytest.mark.parametrize("keeps", ["recall", "f1"])
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_threshold_that_does_as_well_stays(keeps: str, labelled: bool) -> None:
+    truth, found = pair(seed=8, images=6)
+    truth = truth if labelled else Truth.supposed(found, ASKED)
+    barely = with_scores(found, np.where(found.confidence > 0.26, found.confidence * 0.999, found.confidence))
+    for made in (found, barely):
+        result = thresholds(matched(truth, found), matched(truth, made), ASKED, keeps)  # type: ignore[arg-type]
+        assert result.proposed == ASKED and result.after_at_proposed == result.after_at_asked
+
+
 def test_no_score_is_equal_to_the_threshold_and_both_ways_of_counting_agree() -> None:
     for seed in range(5):
         truth, found = pair(seed)

@@ -91,7 +91,7 @@ def test_sentences_on_the_drop_and_on_the_threshold(report) -> None:
     first, second = evidence_remarks(shown)
     assert first == (
         "The drop of 0.40 AP is between -0.11 and 0.95 with other such images (95 % of 500 resamples of 300 images), "
-        "so these images do not tell it from none; 0.00 to 0.55 is usual (YOLOv8n: docs/results.md)."
+        "so these images do not tell it from none; a drop of 0.00 to 0.55 is usual (YOLOv8n: docs/results.md)."
     )
     assert second == (
         "At a threshold of 0.25 it has 180 boxes and finds 41.5 % of the objects, the float model 300 and 62.0 %; it "

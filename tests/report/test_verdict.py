@@ -51,6 +51,8 @@ def test_the_first_sentence(report):
         ),
         (0.1, 0.7, "resolve this: it lies between losses of 0.10 and 0.70 AP"),
         (-0.7, -0.1, "resolve this: it lies between gains of 0.10 and 0.70 AP"),
+        (-0.0, 0.7, "do not resolve this: it lies between nothing and a loss of 0.70 AP"),
+        (-0.0, 0.0, "show no difference: it is less than 0.01 AP in 95 % of 1,000 resamples of them."),
     ],
 )
 def test_whether_the_images_resolve_it(low, high, said):
@@ -58,7 +60,9 @@ def test_whether_the_images_resolve_it(low, high, said):
 
 
 def test_images_in_which_nothing_differs():
-    assert resolved(interval(-0.0, 0.0), "AP") == "300 images show no difference in 95 % of their resamples."
+    assert resolved(interval(-0.0, 0.0), "AP") == (
+        "300 images show no difference: it is less than 0.01 AP in 95 % of 1,000 resamples of them."
+    )
 
 
 def test_300_images_do_not_resolve_three_tenths():
@@ -70,7 +74,7 @@ def test_300_images_do_not_resolve_three_tenths():
     [
         (0.5, None, "normal"),
         (0.1, None, "less"),
-        (1.5, None, "more"),
+        (1.5, None, "unclear"),
         (1.5, (0.5, 2.5), "unclear"),
         (1.5, (1.0, 2.0), "more"),
     ],
@@ -86,15 +90,60 @@ def test_what_is_usual_is_told_with_its_source(report):
     )
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (-0.24, 0.44, "between a gain of 0.24 and a loss of 0.44 points is usual"),
+        (-0.11, -0.06, "0.06 to 0.11 points are usually gained"),
+        (2.03, 2.03, "2.03 points were lost"),
+    ],
+)
+def test_no_loss_has_a_sign(report, low, high, said):
+    given = replace(report, evidence=Evidence(usual=replace(USUAL, low=low, high=high)))
+    assert f"Is that normal? {USUAL.what}: {said}; " in verdict(given)[1]
+
+
+def test_where_the_float_model_finds_nothing_no_loss_is_normal(report):
+    first = replace(report.rows[0], accuracy={**report.rows[0].accuracy, "ap": 0.0})
+    nothing = with_ap(replace(report, rows=(first, report.rows[1]), evidence=Evidence(usual=USUAL)), 0.0)
+    assert not any("Is that normal" in one for one in verdict(nothing))
+
+
+def test_few_images_are_called_few(report):
+    given = replace(report, images=6, evidence=Evidence(row=report.rows[1].name))
+    assert "6 images cannot tell a loss from chance: from 30 images on, an interval is given." in verdict(given)
+    assert not any("from chance" in one for one in verdict(replace(given, images=300)))
+
+
+def test_times_are_not_told_of_places_that_do_not_run_here(report):
+    row = replace(report.rows[1], target="verilog", latency_ms=400.0, ratio=5.0)
+    given = replace(report, target="verilog", rows=(report.rows[0], row))
+    first, *others = verdict(given)
+    assert "ms" not in first and "times as" not in first and "25 % of the size" in first
+    assert any(one.startswith("The times are not those of the place: the engine's time") for one in others)
+    assert "slow" not in [one.view for one in to_look_at(given)]
+
+
+def test_a_choice_is_told_beside_the_float_model_of_its_own_place(report):
+    made = chosen(report)
+    own = replace(made.rows[0], target="ncnn", latency_ms=500.0, name="ncnn fp32", quantization=None)
+    row = replace(report.rows[1], target="ncnn", precision="w8a8", name="t", latency_ms=250.0, best=True)
+    given = replace(made, rows=(*made.rows, own, row), evidence=replace(evidence(), row="t"))
+    said = next(one for one in verdict(given) if one.startswith("ncnn w8a8 "))
+    assert "is 2.00 times as fast (500.00 ms before, 250.00 ms now)" in said
+
+
 def test_what_to_look_at_next(report):
     keys = [one.view for one in to_look_at(full(report))]
     assert keys == ["parts", "threshold", "seen", None]
     [only] = to_look_at(report)
     assert only.view == "seen" and only.sentence.startswith("Nothing here asks for more")
     broken = with_ap(replace(report, evidence=Evidence(usual=USUAL)), 3.0, ratio=1.3)
-    assert [one.view for one in to_look_at(broken)] == ["layers", "slow"]
+    assert [one.view for one in to_look_at(broken)] == ["layers", "slow", None]
     more = with_ap(replace(report, evidence=Evidence(usual=USUAL)), 35.0)
-    assert [one.view for one in to_look_at(more)] == ["layers"]
+    assert to_look_at(more)[0].sentence.startswith("More is lost than is usual, on too few images to be certain")
+    sure = replace(more, evidence=Evidence(usual=USUAL, interval=interval(1.5, 3.1)))
+    assert [one.view for one in to_look_at(sure)] == ["layers"]
     same = replace(evidence().thresholds, proposed=0.252)
     assert "threshold" not in [one.view for one in to_look_at(replace(report, evidence=Evidence(thresholds=same)))]
 

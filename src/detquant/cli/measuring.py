@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -59,13 +60,11 @@ def choose(
         model: The float model: ONNX, Darknet .cfg, checkpoint, TensorFlow, OpenVINO; or yolov8-pico, resnet-pico.
         data: As for detquant quantize.
         options: See `detquant.pipeline.options`.
-        out: Folder for report.json and report.html; without it nothing is written.
+        out: Folder for report.json, report.html and its pictures; without it nothing is written.
         json_file: Write the figures to this file.
     """
-    from detquant.pipeline.choose import choose as run
-    from detquant.pipeline.choose import save_choice
-    from detquant.pipeline.keywords import as_keywords
-    from detquant.pipeline.outputs import REPORT, REPORT_PAGE
+    from detquant.pipeline.choose import choice, save_choice
+    from detquant.pipeline.outputs import REPORT, REPORT_PAGE, pictures
     from detquant.report.progress import show_progress
     from detquant.report.table import show_choice
 
@@ -73,11 +72,11 @@ def choose(
     if out is None:
         check_json(json_file, *read)
     else:
-        check_out(out, [REPORT, REPORT_PAGE], json_file, *read)
+        check_out(out, [REPORT, REPORT_PAGE, *pictures()], json_file, *read)
     with show_progress() as progress:
-        report = run(model, data, **as_keywords(options, progress=progress))
+        report, shown = choice(model, data, replace(options, progress=progress))
     if out is not None:
-        save_choice(report, out)
+        save_choice(report, shown, out)
     write_figures(json_file, report.figures(), *read)
     show_choice(report)
     if out is not None:

@@ -25,7 +25,8 @@ class Part:
         after: the quantised model's, likewise.
         missed_before: objects without a box of the float model at its threshold (of a classifier: wrong guesses).
         missed_after: likewise of the quantised model at the same threshold.
-        low: lower end of the interval of the change (after - before), points; None where it was not resampled.
+        low: lower end of the interval of the change (after - before), points; None where it was not resampled, since
+            too few images have such an object: drawn again and again, one image is the same every time.
         high: upper end, likewise.
     """
 
@@ -52,12 +53,12 @@ def by_class(
         confidence: threshold by which objects are missed.
         changes: the change of each class with each draw of images, [draws, classes], points.
     """
-    owners = before.truth.class_id[before.asked()]
+    owners, images = before.truth.class_id[before.asked()], before.truth.image[before.asked()]
     counts = np.bincount(owners, minlength=len(classes))
     precision = [average_precision(one, len(classes))[0] for one in (before, after)]
     missed = [counts - _found(one, confidence, ALL, len(classes)) for one in (before, after)]
     for class_id in np.flatnonzero(counts).tolist():
-        low, high = _ends(changes[:, class_id], len(before.truth))
+        low, high = _ends(changes[:, class_id], len(np.unique(images[owners == class_id])))
         yield Part(
             kind="class",
             name=classes[class_id],
@@ -88,7 +89,7 @@ def by_size(before: Matches, after: Matches, classes: int, confidence: float, dr
         precision = [mean_of_classes(average_precision(one, classes, None, area))[0] for one in (before, after)]
         found = [int(_found(one, confidence, area, classes).sum()) for one in (before, after)]
         changes = mean_of_classes(changes_of_classes(before, after, classes, drawn, area))
-        low, high = _ends(changes, len(before.truth))
+        low, high = _ends(changes, len(np.unique(before.truth.image[before.asked(area)])))
         yield Part(
             kind="size",
             name=name,

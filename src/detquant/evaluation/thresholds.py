@@ -121,10 +121,9 @@ class Ranked:
         """The last box of each score, the highest first: a threshold takes all boxes of a score or none."""
         return np.asarray(np.flatnonzero(np.diff(self.confidence, append=-np.inf)))
 
-    def splits_alike(self, one: float, other: float) -> bool:
-        """Whether two thresholds take the same boxes, and no score is equal to the first."""
-        same = self.at(one).boxes == self.at(other).boxes
-        return same and not bool((self.confidence == np.float32(one)).any())
+    def has(self, confidence: float) -> bool:
+        """Whether a box has this very score: there "more than" and "at least" differ, and decoders say either."""
+        return bool((self.confidence == np.float32(confidence)).any())
 
     def below(self, box: int) -> float:
         """A threshold that this box and those before it reach, and none of a lower score."""
@@ -142,6 +141,8 @@ class Ranked:
 def thresholds(before: Matches, after: Matches, asked: float, keeps: Keeps = "recall") -> Thresholds:
     """Curves of a float model and of a quantised one, and the threshold of the latter for the same recall, or F1.
 
+    Where the float model's threshold does no worse than any other, it stays.
+
     Where nobody has labelled the images, the float model's boxes at ``asked`` stand for the objects. It finds all of
     these by definition, and no other model does; so the threshold is the one that gives as many boxes, or for F1 the
     one at which the two models agree best.
@@ -153,13 +154,14 @@ def thresholds(before: Matches, after: Matches, asked: float, keeps: Keeps = "re
         keeps: what is to be the same.
     """
     ours, theirs = Ranked.of(before), Ranked.of(after)
-    here = ours.at(asked)
+    here, there = ours.at(asked), theirs.at(asked)
     if not before.truth.known:
         proposed, why = _as_many(theirs, here) if keeps == "recall" else _best_f1(theirs, here)
     else:
         proposed, why = _same_recall(theirs, here) if keeps == "recall" else _same_f1(theirs, here)
-    if proposed is not None and theirs.splits_alike(asked, proposed):
-        proposed = float(asked)
+    stays = proposed is not None and _does_as_well(there, theirs.at(proposed), here, keeps, before.truth.known)
+    if stays and not theirs.has(asked):
+        proposed = asked
     return Thresholds(
         labelled=before.truth.known,
         asked=asked,
@@ -168,7 +170,7 @@ def thresholds(before: Matches, after: Matches, asked: float, keeps: Keeps = "re
         before=tuple(ours.curve()),
         after=tuple(theirs.curve()),
         before_at_asked=here,
-        after_at_asked=theirs.at(asked),
+        after_at_asked=there,
         after_at_proposed=None if proposed is None else theirs.at(proposed),
         why=why,
     )
@@ -255,6 +257,17 @@ def _best_f1(ranked: Ranked, here: Point) -> tuple[float | None, str | None]:
     if not f1.max(initial=0.0):
         return None, NEVER_F1.format(most=0.0, f1=here.f1, asked=here.confidence)
     return ranked.below(int(levels[np.argmax(f1)])), None
+
+
+def _does_as_well(asked: Point, proposed: Point, here: Point, keeps: Keeps, known: bool) -> bool:
+    """Whether a model at the float model's own threshold is no farther from it than at another."""
+    if keeps == "f1" and not known:
+        return asked.f1 >= proposed.f1 - 1e-9
+    if keeps == "f1" and asked.f1 < here.f1 - 1e-9:
+        return False
+    if not known:
+        return abs(asked.boxes - here.boxes) <= abs(proposed.boxes - here.boxes)
+    return abs(asked.recall - here.recall) <= abs(proposed.recall - here.recall) + 1e-9
 
 
 def is_threshold(value: object) -> bool:

@@ -7,7 +7,7 @@ latency and size, and better in one of them (Pareto).
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from detquant.calibration import Note
@@ -67,6 +67,14 @@ def choose(
         >>> any(row.best for row in report.rows)
         True
     """
+    report, _ = choice(model, data, options)
+    return replace(report, evidence=report.evidence.without_files() if report.evidence else None)
+
+
+def choice(
+    model: str | os.PathLike[str] | Detector, data: str | os.PathLike[str] | Dataset, options: ChooseOptions
+) -> tuple[Report, dict[str, bytes]]:
+    """What `choose` finds, with the pictures that its page shows, by path within the folder of the results."""
     wish, places = integer_recipe(options.recipe, FLOAT_ROWS), _places(options.targets)
     detector = as_detector(model, options)
     given = _given(options.decisions, detector, wish, places) if options.decisions is not None else ()
@@ -114,12 +122,14 @@ def choose(
         progress=options.progress,
     )
     report = found.report(detector, dataset, options.threads)
-    shown, evidence = most_to_see(report.rows, report.measure), None
+    shown, evidence, pictures = most_to_see(report.rows, report.measure), None, dict[str, bytes]()
     if shown:
-        evidence, _ = evidence_of(detector, dataset, found, shown, call="detquant.choose", threads=options.threads)
-    return replace(
+        evidence, pictures = evidence_of(
+            detector, dataset, found, shown, call="detquant.choose", threads=options.threads
+        )
+    whole = replace(
         report,
-        evidence=evidence.without_files() if evidence else None,
+        evidence=evidence,
         recipe=wish.name,
         seed=None if isinstance(data, Dataset) else options.seed,
         calibration_images=options.calib,
@@ -127,17 +137,20 @@ def choose(
         notes=(*(Note(step="target", sentence=one) for one in notes), *report.notes),
         warnings=(*warned, *report.warnings),
     )
+    return whole, pictures
 
 
-def save_choice(report: Report, folder: str | os.PathLike[str]) -> None:
-    """Writes ``report.json`` and ``report.html`` of what `choose` has found: both or none.
+def save_choice(report: Report, pictures: Mapping[str, bytes], folder: str | os.PathLike[str]) -> None:
+    """Writes ``report.json``, ``report.html`` and the pictures of what `choice` has found: all or none.
 
     Raises:
         OutputError: the folder cannot be written, or something that detquant did not write is in the way.
     """
     with staged(folder) as put:
         put(REPORT, to_json(report.figures()))
-        put(REPORT_PAGE, to_html(report, {}))
+        put(REPORT_PAGE, to_html(report, pictures))
+        for name, content in pictures.items():
+            put(name, content)
 
 
 def _places(names: str | Sequence[str]) -> list[Target]:
@@ -175,10 +188,10 @@ def wished(wish: Recipe, place: Target) -> list[Recipe]:
 
 
 def most_to_see(rows: Sequence[Row], measure: str) -> str | None:
-    """The quantised row that evidence is shown of: the best by the measure of those that are not beaten."""
+    """The quantised row that evidence is shown of: the fastest of those that are not beaten."""
     made = [row for row in rows if row.quantization and row.value(measure) is not None]
     best = [row for row in made if is_best(row, rows, measure)] or made
-    return max(best, key=lambda row: row.value(measure) or 0.0).name if best else None
+    return min(best, key=lambda row: (row.latency_ms is None, row.latency_ms or 0.0)).name if best else None
 
 
 def is_best(row: Row, rows: Sequence[Row], measure: str) -> bool:

@@ -98,6 +98,8 @@ def scores_remark(found: Thresholds) -> str:
     float_side = f"the float model {here.boxes} and {here.recall:.1f} %"
     if found.after_at_proposed is None:
         return f"{begin}, {float_side}; no threshold of its own makes good for it: {found.why}."
+    if found.proposed == found.asked:
+        return f"{begin}, {float_side}: the threshold stays."
     same, then = SAME[found.labelled, found.by], found.after_at_proposed
     return f"{begin}, {float_side}; {same} at {then.confidence:g} ({then.boxes} boxes, {then.recall:.1f} %)."
 
@@ -116,15 +118,19 @@ def interval_remark(found: Evidence, measure: str) -> list[str]:
     between, usual = found.interval, found.usual
     if between is None:
         return []
+    ends = between.low, between.high
+    what, drop, low, high = (
+        ("gain", -between.drop, -ends[1], -ends[0]) if between.drop < 0 else ("drop", between.drop, *ends)
+    )
     said = (
-        f"The drop of {between.drop:.2f} {measure} is between {between.low:.2f} and {between.high:.2f} with other such "
-        f"images ({between.level:g} % of {between.resamples} resamples of {between.images} images)"
+        f"The {what} of {drop:z.2f} {measure} is between {low:z.2f} and {high:z.2f} with other such images "
+        f"({between.level:g} % of {between.resamples} resamples of {between.images} images)"
     )
     if between.holds_zero:
         said = f"{said}, so these images do not tell it from none"
     if usual is not None:
-        ends = f"{usual.low:.2f}" if usual.low == usual.high else f"{usual.low:.2f} to {usual.high:.2f}"
-        said = f"{said}; {ends} is usual ({usual.what}: {usual.source})"
+        lost = f"{usual.low:.2f}" if usual.low == usual.high else f"{usual.low:.2f} to {usual.high:.2f}"
+        said = f"{said}; a drop of {lost} is usual ({usual.what}: {usual.source})"
     return [f"{said}."]
 
 

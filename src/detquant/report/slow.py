@@ -38,7 +38,7 @@ KINDS: Mapping[str, frozenset[str]] = {
 }
 """Types of runtimes' operators that round, turn layouts around, and multiply by weights."""
 SAID = {
-    LAYERS: "{share:.0f}% in the {count} layers on codes",
+    LAYERS: "{share:.0f}% in {layers} on codes",
     FLOAT: "{share:.0f}% in operators in floating point ({kinds})",
     ROUNDING: "{share:.0f}% in rounding and back ({kinds})",
     LAYOUT: "{share:.0f}% in turning layouts around ({kinds})",
@@ -94,7 +94,7 @@ def why_slow(reference: Profile | None, quantized: Profile, blocks: Sequence[Blo
     if not whole:
         return ()
     told = [
-        SAID[part.what].format(share=part.share, count=part.operators, kinds=", ".join(part.kinds))
+        SAID[part.what].format(share=part.share, layers=_layers(part.operators), kinds=", ".join(part.kinds))
         for part in parts
         if part.share >= LEAST
     ]
@@ -111,7 +111,9 @@ def _against(reference: Profile, quantized: Profile, blocks: Sequence[Block]) ->
     share = sum(one.ms for one in layers if one.block in known) / (sum(one.ms for one in layers) or 1.0)
     if known and share > NEARLY_ALL:
         then, now = (sum(times[name] for name in known) for times in (before, after))
-        yield f"The {len(known)} layers on codes, with what belongs to them, take {now:.2f} ms, in float {then:.2f} ms."
+        told = f"{_layers(len(known))} on codes, with what belongs to {'it' if len(known) == 1 else 'them'}"
+        take = "takes" if len(known) == 1 else "take"
+        yield f"{told.capitalize()}, {take} {now:.2f} ms, in float {then:.2f} ms."
     whole = sum(after.values())
     longer = {
         name: ms - before[name]
@@ -152,6 +154,10 @@ def _part(what: str, some: Sequence[OperatorTime], whole: float) -> Part:
     ms = sum(times.values())
     kinds = sorted(times, key=lambda kind: (-times[kind], kind))[:SHOWN]
     return Part(what=what, share=100 * ms / whole if whole else 0.0, ms=ms, operators=len(some), kinds=tuple(kinds))
+
+
+def _layers(count: int) -> str:
+    return "the 1 layer" if count == 1 else f"the {count} layers"
 
 
 def _joined(words: Sequence[str]) -> str:

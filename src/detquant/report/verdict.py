@@ -6,19 +6,29 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from detquant.evaluation.changes import Fate
-from detquant.evaluation.resampling import Interval
+from detquant.evaluation.resampling import FEW, Interval
 from detquant.report.evidence import Evidence, Usual
 from detquant.report.remarks import useless
 from detquant.report.report import Report
 from detquant.report.row import AGREEMENT, Row
 from detquant.report.sheets.numbers import megabytes, milliseconds
+from detquant.targets import TARGETS, load_target
 
 NOTHING = 0.005
 """Points below which nothing is lost: no table shows them."""
+SAME = {
+    (True, "recall"): "as much recall",
+    (True, "f1"): "as high an F1",
+    (False, "recall"): "as many boxes",
+    (False, "f1"): "the best agreement",
+}
+"""What a threshold of its own gives a quantised model, by whether objects are known and what it keeps."""
 SHIFT = 0.005
 """Difference of two thresholds from which another one is worth using."""
 
 CHOOSE = "Choose among the models that none beats in accuracy, time and size."
+TOO_FEW = "{images} cannot tell a loss from chance: from {least} images on, an interval is given."
+UNTIMED = "The times are not those of the place: {why}."
 UNLABELLED = "The images have no labels, so nobody can say which of the two models is right where they differ."
 
 
@@ -51,35 +61,47 @@ def drop_of(report: Report, row: Row) -> float | None:
     return None if report.measure == AGREEMENT or before is None or after is None else before - after
 
 
+def float_beside(report: Report, row: Row) -> Row:
+    """The float model that a row's time and size stand beside: that of its own place, where several are measured."""
+    if not _is_choice(report):
+        return report.reference
+    own = (one for one in report.rows if one.target == row.target and not one.quantization and one.latency_ms)
+    return next(own, report.reference)
+
+
+def untimed_at(target: str | None) -> str | None:
+    """Why times that were measured say nothing about this place; None where they do, or nobody knows the place."""
+    return load_target(target).untimed if target in TARGETS else None
+
+
 def verdict(report: Report) -> list[str]:
     """Sentences on what quantisation has cost and brought."""
     row, chosen = focus(report), list(_choice(report)) if _is_choice(report) else []
     if row is None:
         return chosen or [_no_subject(report)]
-    known = report.evidence or Evidence()
-    first = [*_loss(report, row), *_cost(report.reference, row)]
+    known, name = report.evidence or Evidence(), f"{row.target} {row.precision}" if chosen else row.title
+    first = [*_loss(report, row), *_cost(float_beside(report, row), row)]
     said = f"{', '.join(first[:-1])} and {first[-1]}" if len(first) > 1 else "".join(first)
     return [
         *chosen,
-        f"{row.title} {said}." if said else f"{row.title} was made, and nothing of it was measured.",
+        f"{name} {said}." if said else f"{name} was made, and nothing of it was measured.",
         *([UNLABELLED] if report.measure == AGREEMENT else ()),
         *([resolved(known.interval, report.measure_title)] if known.interval else ()),
+        *([TOO_FEW.format(images=_images(report), least=FEW)] if _too_few(report, row, known) else ()),
+        *([UNTIMED.format(why=untimed)] if row.latency_ms and (untimed := untimed_at(row.target)) else ()),
         *_usual(report, row, known),
     ]
 
 
 def resolved(interval: Interval, measure: str) -> str:
     """Whether the images tell the loss from none, and how small a difference they tell."""
-    if max(abs(interval.low), abs(interval.high)) < NOTHING:
-        return f"{interval.images:,} images show no difference in {interval.level:g} % of their resamples."
-    between = (
-        f"a gain of {-interval.low:.2f} and a loss of {interval.high:.2f}"
-        if interval.low < 0 <= interval.high
-        else f"gains of {-interval.high:.2f} and {-interval.low:.2f}"
-        if interval.high < 0
-        else f"losses of {interval.low:.2f} and {interval.high:.2f}"
-    )
+    if max(-interval.low, interval.high) < NOTHING:
+        return (
+            f"{interval.images:,} images show no difference: it is less than 0.01 {measure} in {interval.level:g} % of "
+            f"{interval.resamples:,} resamples of them."
+        )
     half = (interval.high - interval.low) / 2
+    between = _between(interval.low, interval.high)
     rest = f"between {between} {measure} in {interval.level:g} % of {interval.resamples:,} resamples of them"
     if interval.low <= 0 <= interval.high:
         return (
@@ -89,13 +111,27 @@ def resolved(interval: Interval, measure: str) -> str:
     return f"{interval.images:,} images resolve this: it lies {rest}, and differences above about {half:.2f} show."
 
 
+def _between(low: float, high: float) -> str:
+    """The ends of an interval of drops, in words."""
+    if low >= NOTHING:
+        return f"losses of {low:.2f} and {high:.2f}"
+    if high <= -NOTHING:
+        return f"gains of {-high:.2f} and {-low:.2f}"
+    return " and ".join(
+        "nothing" if abs(one) < NOTHING else f"a loss of {one:.2f}" if one > 0 else f"a gain of {-one:.2f}"
+        for one in (low, high)
+    )
+
+
 def judged(drop: float, usual: Usual, interval: Interval | None) -> tuple[str, str]:
     """Whether a loss is what such models usually lose: "normal", "less", "more" or "unclear", and the words for it."""
     if drop < usual.low - NOTHING:
         return "less", "this is less"
     if drop <= usual.high + NOTHING:
         return "normal", "this is normal"
-    if interval and interval.low <= usual.high:
+    if interval is None:
+        return "unclear", "this is more, but on too few images to be certain"
+    if interval.low <= usual.high:
         return "unclear", "this is more, but the interval reaches what is usual"
     return "more", "this is more than is usual"
 
@@ -135,21 +171,38 @@ def _loss(report: Report, row: Row) -> Iterator[str]:
 
 def _usual(report: Report, row: Row, known: Evidence) -> Iterator[str]:
     drop, usual = drop_of(report, row), known.usual
-    if usual is None or drop is None:
+    if usual is None or drop is None or not report.reference.value(report.measure):
         return
     _, words = judged(drop, usual, known.interval)
-    lost = f"{usual.low:g} to {usual.high:g} points are usually lost"
-    yield f"Is that normal? {usual.what}: {lost}; {words}. Source: {usual.source}"
+    yield f"Is that normal? {usual.what}: {_usually(usual)}; {words}. Source: {usual.source}"
+
+
+def _usually(usual: Usual) -> str:
+    """What is usually lost, or gained, in words."""
+    low, high = usual.low, usual.high
+    if low >= 0:
+        return f"{high:g} points were lost" if low == high else f"{low:g} to {high:g} points are usually lost"
+    if high <= 0:
+        return f"{-high:g} to {-low:g} points are usually gained"
+    return f"between a gain of {-low:g} and a loss of {high:g} points is usual"
+
+
+def _images(report: Report) -> str:
+    return "1 image" if report.images == 1 else f"{report.images:,} images"
+
+
+def _too_few(report: Report, row: Row, known: Evidence) -> bool:
+    """Whether a loss was measured, and on so few images that it has no interval."""
+    return known.row == row.name and drop_of(report, row) is not None and known.interval is None and report.images < FEW
 
 
 def _cost(before: Row, after: Row) -> Iterator[str]:
     """Time and size, likewise."""
-    if before.latency_ms and after.latency_ms:
+    if before.latency_ms and after.latency_ms and not untimed_at(after.target):
         ratio = after.latency_ms / before.latency_ms
         told = f"{milliseconds(before.latency_ms)} before, {milliseconds(after.latency_ms)} now"
-        yield (
-            f"is {1 / ratio:.2f} times as fast ({told})" if ratio <= 1 else f"takes {ratio:.2f} times as long ({told})"
-        )
+        fast, slow = f"is {1 / ratio:.2f} times as fast", f"takes {ratio:.2f} times as long"
+        yield f"{fast if ratio <= 1 else slow} ({told})"
     if before.size_bytes and after.size_bytes:
         share = 100 * after.size_bytes / before.size_bytes
         told = f"{megabytes(before.size_bytes)} before, {megabytes(after.size_bytes)} now"
@@ -202,12 +255,15 @@ def _reasons(report: Report, row: Row, known: Evidence) -> Iterator[Next]:
         )
     told = known.thresholds
     if told and told.proposed is not None and abs(told.proposed - told.asked) >= SHIFT:
-        same = "recall" if told.by == "recall" else "F1"
+        same = SAME[told.labelled, told.by]
         yield Next(
             view="threshold",
-            sentence=f"Confidences have shifted: for as much {same}, use {told.proposed:.3f} and not {told.asked:g}.",
+            sentence=f"Confidences have shifted: for {same}, use {told.proposed:g} and not {told.asked:g}.",
         )
-    if row.ratio is not None and row.ratio > 1:
+    beside = float_beside(report, row)
+    own = row.latency_ms and beside.latency_ms and beside is not report.reference
+    ratio = (row.latency_ms or 0.0) / (beside.latency_ms or 1.0) if own else row.ratio
+    if ratio is not None and ratio > 1 and not untimed_at(row.target):
         yield Next(view="slow", sentence="It is slower than the float model: see in which operators the time goes.")
     lost = sum(box.fate is Fate.LOST for seen in known.seen for box in seen.before)
     if lost:
@@ -215,6 +271,8 @@ def _reasons(report: Report, row: Row, known: Evidence) -> Iterator[Next]:
         yield Next(
             view="seen", sentence=f"{boxes} lost in the images that changed most: see whether they matter to you."
         )
+    if drop is not None and known.usual and known.interval is None and drop > known.usual.high + NOTHING:
+        yield Next(view=None, sentence="More is lost than is usual, on too few images to be certain: measure on more.")
     interval = known.interval
     if interval and interval.low <= 0 <= interval.high and (drop or 0) > NOTHING:
         yield Next(view=None, sentence="Measure on more images where so small a loss matters.")

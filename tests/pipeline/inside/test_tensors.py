@@ -107,6 +107,14 @@ def test_what_a_function_flattens_is_no_error(quantised, images):
     assert found.alone_db == pytest.approx(sqnr_db(*silu), abs=0.5)
 
 
+def test_scores_that_nobody_is_shown_cost_nothing():
+    """A head that is sure of nothing has logits far below those that are represented."""
+    low = np.float32([-30.0, -22.0, -9.0])
+    assert module._decibels(low, np.full_like(low, -7.0), module._sigmoid) is None
+    shown = module._decibels(np.float32([2.0, -30.0]), np.float32([2.1, -7.0]), module._sigmoid)
+    assert shown is not None and 30 < shown < 45
+
+
 def test_a_weight_against_the_float_one(quantised, images):
     model = quantised()
     [node] = [one for one in model.reference.graph if one.name == "third"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from full_report import QUOTED, blocks, evidence, full, pictures, tensors, thresholds
+from full_report import QUOTED, blocks, evidence, full, parts, pictures, tensors, thresholds
 from page_reader import read
 
 from detquant.evaluation.changes import Fate
@@ -55,10 +55,10 @@ def test_a_classifiers_guesses(report):
 
 def test_the_threshold_is_told(report):
     found = view(full(report), "threshold")
-    assert "Use 0.200 for the quantised model: there it has 82.0 %." in found.said()
+    assert "Use 0.2 for the quantised model: there it has 82.0 %." in found.said()
     assert len(found.all("polyline", "float")) == len(found.all("polyline", "quantised")) == 3
     assert len(found.all("line", "proposed")) == len(found.all("line", "asked")) == 3
-    assert [row[1] for row in table(found, "What comes of the thresholds")] == ["0.250", "0.250", "0.200"]
+    assert [row[1] for row in table(found, "What comes of the thresholds")] == ["0.25", "0.25", "0.2"]
     assert 10 <= len(table(found, "Precision, recall and F1")) <= 21
 
 
@@ -69,6 +69,51 @@ def test_thresholds_that_are_the_same_or_cannot_be():
     assert sentence(none).endswith("no threshold gives the quantised model the float model's F1.")
     assert sentence(replace(none, why="it finds nothing")).endswith("F1: it finds nothing.")
     assert len(thinned(told.before * 30)) <= 300
+    assert "Use 0.00031 for" in sentence(replace(told, proposed=0.00031))
+
+
+def test_without_labels_a_threshold_is_told_by_boxes_and_not_by_recall():
+    told = replace(thresholds(), labelled=False)
+    before, after, there = (
+        replace(one, boxes=boxes)
+        for one, boxes in ((told.before_at_asked, 20), (told.after_at_asked, 1), (told.after_at_proposed, 20))
+    )
+    told = replace(told, before_at_asked=before, after_at_asked=after, after_at_proposed=there)
+    assert sentence(told) == (
+        "At 0.25 the float model has 20 boxes, the quantised model 1 box. Use 0.2 for the quantised model: there it "
+        "has 20 boxes."
+    )
+    assert "agree by an F1 of" in sentence(replace(told, by="f1"))
+    none = replace(told, proposed=None, after_at_proposed=None, why="it has 3")
+    assert sentence(none).endswith("no threshold gives the quantised model as many boxes: it has 3.")
+
+
+def test_figures_of_one_thing_are_in_the_singular(report):
+    one = replace(parts()[3], name="bus", objects=1, before=70.0, after=60.0, missed_before=0, missed_after=1)
+    given = replace(report, images=1, evidence=replace(evidence(), parts=(replace(one, low=None, high=None),)))
+    said = view(given, "parts").said()
+    assert "'bus' loses most: -10.00 AP on 1 object; 1 object more missed in all." in said
+    assert "There is no interval of what fewer than 30 images have." in said
+    classified = view(replace(given, task="classify"), "parts").said()
+    assert "on 1 image; 1 image more taken for something else in all." in classified and "wrong, float" in classified
+    assert ", 1 image of " in to_html(given, {}).split("</header>")[0]
+
+
+def test_float_that_nobody_has_a_reason_for_is_not_passed_over(report):
+    made = tuple(replace(one, executed="float", why_float=None) for one in blocks())
+    given = replace(evidence(), blocks=made)
+    rows = (report.rows[0], replace(report.rows[1], quantization=None))
+    said = view(replace(report, rows=rows, evidence=given), "slow").said()
+    assert "30 blocks of the graph in floating point, and no reason for it was kept" in said
+    assert "No operator is known to have stayed in float" not in said
+
+
+def test_half_precision_that_is_widened_runs_otherwise_than_planned(report):
+    made = tuple(replace(one, planned="fp16", executed="fp16" if at else "float") for at, one in enumerate(blocks()))
+    assert (
+        "1 block runs otherwise than planned."
+        in view(replace(report, evidence=replace(evidence(), blocks=made)), "graph").said()
+    )
 
 
 def test_where_nothing_has_changed_it_is_said(report):
@@ -90,7 +135,7 @@ def test_parts_have_their_intervals(report):
 def test_parts_of_a_classifier(report):
     images = replace(report, task="classify", evidence=evidence())
     said = view(images, "parts").said()
-    assert "45 more images taken for another class in all" in said and "wrong, quantised" in said
+    assert "45 images more taken for something else in all" in said and "wrong, quantised" in said
 
 
 def test_layers_are_bars_and_rows_that_open(report):

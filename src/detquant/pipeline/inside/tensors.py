@@ -21,7 +21,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from detquant.calibration import Feed, QuantModel
-from detquant.calibration.preactivation import FUNCTIONS, Function
+from detquant.calibration.preactivation import FUNCTIONS, LOGIT, Function
 from detquant.graph.running import OrtRunner
 from detquant.graph.taps import with_taps_only
 from detquant.graph.traits import weight_of
@@ -144,7 +144,8 @@ def _read_by(model: QuantModel, name: str) -> Function:
 
 
 def _sigmoid(x: Floats) -> Floats:
-    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(x, -80, None))), np.float32)
+    """The sigmoid; all scores that nobody is shown are the same, so that rounding these costs nothing."""
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(x, LOGIT, None))), np.float32)
 
 
 def _from_images(

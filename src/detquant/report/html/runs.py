@@ -11,7 +11,7 @@ from detquant.report.html.pictures import ROOM, data_uris
 from detquant.report.html.scope import Scope
 from detquant.report.html.views import VIEWS
 from detquant.report.html.views.together import together
-from detquant.report.html.words import paragraph
+from detquant.report.html.words import paragraph, plural
 from detquant.report.report import Report
 from detquant.report.sheets import threads
 
@@ -130,4 +130,4 @@ def _views(report: Report, scope: Scope) -> Iterator[Markup]:
 def _subtitle(report: Report) -> str:
     where = f" on {report.target}" if report.target else ""
     how = f"{report.recipe}{where}, " if report.recipe else f"{where.strip()}, " if where else ""
-    return f"{how}{report.images:,} images of {report.data}, {threads(report.threads)}, family {report.family}"
+    return f"{how}{plural(report.images, 'image')} of {report.data}, {threads(report.threads)}, family {report.family}"

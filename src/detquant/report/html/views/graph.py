@@ -75,9 +75,11 @@ def _sentence(found: Sequence[Block]) -> str:
 
 
 def _otherwise(one: Block) -> bool:
-    """Whether a block runs in floating point where integers were planned, or the other way round."""
+    """Whether a block runs in floating point where integers were planned, the other way round, or wider than half."""
     if not one.planned or precision_shade(one.executed) == UNTOLD:
         return False
+    if precision_shade(one.planned) == "half":
+        return precision_shade(one.executed) != "half"  # a runtime without half precision widens it
     planned = _integer(one.planned) and not re.fullmatch(r"w\d+", one.planned)  # weights alone run in floating point
     return planned != _integer(one.executed)
 

@@ -12,7 +12,7 @@ from detquant.report.html.markup import Markup, element, joined
 from detquant.report.html.scope import Scope
 from detquant.report.html.shades import error_keys, error_said, error_shade
 from detquant.report.html.tables import Cell, Column, known, table
-from detquant.report.html.words import facts, folded, lead, legend, missing, paragraph
+from detquant.report.html.words import facts, folded, lead, legend, missing, paragraph, plural
 from detquant.report.report import Report
 
 MOST = 1000
@@ -37,7 +37,8 @@ def layers(report: Report, scope: Scope) -> Markup:
     without = sum(bool(one.counts) for one in shown) - len(opened)
     notes = [
         f"The first {MOST:,} of {len(found):,} tensors are shown." if len(found) > MOST else None,
-        f"{without:,} tensors with the highest SQNR are without their histogram, to keep the page small."
+        f"{plural(without, 'tensor')} with the highest SQNR {'is' if without == 1 else 'are'} without histogram, to "
+        f"keep the page small."
         if without > 0
         else None,
     ]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from detquant.evaluation.breakdown import Part
+from detquant.evaluation.resampling import FEW
 from detquant.report.html.markup import Markup, element, joined
 from detquant.report.html.scope import Scope
 from detquant.report.html.svg import Scale, line, point, spread
 from detquant.report.html.tables import Cell, Column, known, table
-from detquant.report.html.words import lead, missing, paragraph
+from detquant.report.html.words import lead, missing, paragraph, plural
 from detquant.report.report import Report
 
 MOST = 1000
@@ -19,21 +19,10 @@ WIDTH, HEIGHT = 150.0, 18.0
 KINDS = (("size", "By size of the object", "sizes"), ("class", "By class", "classes"))
 LEAST = (-0.5, 0.5)
 """Changes that the pictures reach at least, points: tenths are to look small."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
-    """What is counted, and how it is missed."""
-
-    things: str
-    missed: str
-    said: str
-
-
-OF_TASK = {
-    "detect": Words(things="objects", missed="missed", said="{} objects missed"),
-    "classify": Words(things="images", missed="wrong", said="{} images taken for another class"),
-}
+THINGS = {True: ("object", "missed"), False: ("image", "taken for something else")}
+"""What is counted of detectors and of classifiers, and what becomes of it."""
+HOW = "Bars are the interval of the change from resampling the images; those that do not cross the line are certain."
+TOO_FEW = "There is no interval of what fewer than {least} images have."
 WHY = "No accuracy of single classes was kept in this run: it takes labelled images."
 
 
@@ -47,30 +36,29 @@ def parts(report: Report, scope: Scope) -> Markup:
         4,
         WIDTH - 4,
     )
-    words = OF_TASK.get(report.task, OF_TASK["detect"])
-    made: list[Markup | None] = [lead(_sentence(found, report.measure_title, words))]
+    made: list[Markup | None] = [lead(_sentence(found, report.measure_title, report.task))]
     for kind, title, several in KINDS:
         some = [one for one in found if one.kind == kind]
         if some:
-            made.append(_table(some[:MOST], title, several, report.measure_title, words, scale))
+            made.append(_table(some[:MOST], title, several, report, scale))
             made.append(
                 paragraph(f"The first {MOST:,} of {len(some):,}.", class_="muted") if len(some) > MOST else None
             )
-    bounded = any(one.low is not None for one in found)
-    how = (
-        "Bars are the interval of the change from resampling the images; those that do not cross the line are certain."
-    )
-    made.append(paragraph(how, class_="muted") if bounded else None)
+    bounded = [one.low is not None for one in found]
+    how = [HOW] if any(bounded) else []
+    how += [] if all(bounded) else [TOO_FEW.format(least=FEW)]
+    made.append(paragraph(" ".join(how), class_="muted"))
     return joined(made)
 
 
-def _sentence(found: Sequence[Part], measure: str, words: Words) -> str:
+def _sentence(found: Sequence[Part], measure: str, task: str) -> str:
+    thing, lost = THINGS[task == "detect"]
     known_ones = [one for one in found if one.kind == "class" and _change(one) is not None] or [
         one for one in found if _change(one) is not None
     ]
     missed = sum(one.missed_after - one.missed_before for one in found if one.kind == "class")
-    count = f"{abs(missed):,} {'more' if missed > 0 else 'fewer'}" if missed else "as many"
-    more = f"{words.said.format(count)} {'in all' if missed else 'as before'}"
+    words = "more" if missed > 0 else "fewer"
+    more = f"{plural(abs(missed), thing)} {words} {lost} in all" if missed else f"as many {thing}s {lost} as before"
     if not known_ones:
         return f"{more.capitalize()}."
     worst = min(known_ones, key=lambda one: _change(one) or 0.0)
@@ -80,15 +68,17 @@ def _sentence(found: Sequence[Part], measure: str, words: Words) -> str:
     change = _change(worst) or 0.0
     if change >= 0:
         return f"None loses {measure}{sure}; {more}."
-    return f"'{worst.name}' loses most: {change:+.2f} {measure} on {worst.objects:,} {words.things}{sure}; {more}."
+    return f"'{worst.name}' loses most: {change:+.2f} {measure} on {plural(worst.objects, thing)}{sure}; {more}."
 
 
-def _table(some: Sequence[Part], title: str, several: str, measure: str, words: Words, scale: Scale) -> Markup:
+def _table(some: Sequence[Part], title: str, several: str, report: Report, scale: Scale) -> Markup:
+    measure, detects = report.measure_title, report.task == "detect"
+    thing, wrong = f"{THINGS[detects][0]}s", "missed" if detects else "wrong"
     columns = [
         Column(title=several, numeric=False),
-        *(Column(title=name) for name in (words.things, f"{measure}, float", f"{measure}, quantised", "change")),
+        *(Column(title=name) for name in (thing, f"{measure}, float", f"{measure}, quantised", "change")),
         Column(title="", numeric=False, class_="spark"),
-        *(Column(title=name) for name in ("from", "to", f"{words.missed}, float", f"{words.missed}, quantised")),
+        *(Column(title=name) for name in ("from", "to", f"{wrong}, float", f"{wrong}, quantised")),
     ]
     rows: list[list[Cell | str]] = [
         [
@@ -96,10 +86,10 @@ def _table(some: Sequence[Part], title: str, several: str, measure: str, words: 
             Cell(shown=f"{one.objects:,}", value=one.objects),
             known(one.before, ".2f"),
             known(one.after, ".2f"),
-            known(_change(one), "+.2f"),
+            known(_change(one), "+z.2f"),
             Cell(shown=_interval(one, scale), value=None),
-            known(one.low, "+.2f"),
-            known(one.high, "+.2f"),
+            known(one.low, "+z.2f"),
+            known(one.high, "+z.2f"),
             Cell(shown=f"{one.missed_before:,}", value=one.missed_before),
             Cell(shown=f"{one.missed_after:,}", value=one.missed_after),
         ]

@@ -51,9 +51,8 @@ def seen(report: Report, scope: Scope) -> Markup:
 
 def _why_none(report: Report) -> str:
     if report.evidence is not None and report.evidence.changed == 0:
-        return (
-            f"Nothing has changed in any of {plural(report.images, 'image')}: both models see the same in all of them."
-        )
+        where = "the only image" if report.images == 1 else f"any of {report.images:,} images"
+        return f"Nothing has changed in {where}: both models see the same there."
     return "No boxes of single images were kept in this run: runs of detquant quantize keep those that changed most."
 
 
@@ -68,11 +67,11 @@ def _sentence(images: Sequence[SeenImage], report: Report) -> str:
         f"Something has changed in {known.changed:,} of {plural(report.images, 'image')}. " if known.changed else ""
     )
     at = known.shown_at
-    sure = f" Boxes are those of at least {at[0]:g} for float and {at[1]:.3g} for quantised." if len(at) == 2 else ""
+    sure = f" Boxes are those of at least {at[0]:g} for float and {at[1]:g} for quantised." if len(at) == 2 else ""
     return (
         f"{changed}In the {plural(len(images), 'image')} that changed most, the quantised model has lost "
-        f"{plural(lost, 'box', 'boxes')} of the float model's; {new:,} are new, {moved:,} have moved, {renamed:,} have "
-        f"another class.{sure} Only what the two models see is compared, so no labels are needed."
+        f"{plural(lost, 'box', 'boxes')} of the float model's; new are {new:,}, moved {moved:,}, of another class "
+        f"{renamed:,}.{sure} Only what the two models see is compared, so no labels are needed."
     )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from detquant.report.evidence import Profile
 from detquant.report.html import svg
 from detquant.report.html.markup import Markup, element, joined
 from detquant.report.html.scope import Scope
+from detquant.report.html.shades import precision_shade
 from detquant.report.html.tables import Cell, Column, known, table
 from detquant.report.html.words import bullets, folded, lead, legend, missing, paragraph, plural
 from detquant.report.report import Report
@@ -27,6 +29,10 @@ UNTOLD = (
     "No times by operator were kept in this run: onnxruntime and OpenVINO measure them where they run the model, other "
     "runtimes do not tell."
 )
+NO_REASONS = (
+    "{blocks} of the graph in floating point, and no reason for it was kept: reasons are known of models that detquant "
+    "itself put on integers."
+)
 ALL_INTEGER = "No operator is known to have stayed in float."
 
 
@@ -41,7 +47,8 @@ def _reasons(report: Report) -> Markup:
     """Operators by the reason for which they stayed float."""
     reasons = why_float(report)
     if not reasons:
-        return missing(ALL_INTEGER)
+        count = sum(_floats(one.executed or one.planned) for one in (report.evidence.blocks if report.evidence else ()))
+        return missing(NO_REASONS.format(blocks=plural(count, "block")) if count else ALL_INTEGER)
     macs = {name: one.macs for one in (report.evidence.blocks if report.evidence else ()) for name in one.operators[:1]}
     whole = sum(macs.values())
     rows: list[list[Cell | str]] = []
@@ -62,6 +69,10 @@ def _reasons(report: Report) -> Markup:
     return table("Operators that stayed in float, by reason", columns, rows)
 
 
+def _floats(precision: str) -> bool:
+    return precision_shade(precision) in ("float", "half")
+
+
 def why_float(report: Report) -> Mapping[str, list[str]]:
     """Names of operators by the reason for which they are float."""
     row, reasons = focus(report), defaultdict[str, list[str]](list)
@@ -75,15 +86,17 @@ def why_float(report: Report) -> Mapping[str, list[str]]:
 
 
 def _times(report: Report, scope: Scope) -> Markup:
-    profiles = [one for one in (report.evidence.profiles if report.evidence else ()) if one.operators]
-    if not profiles:
+    kept = [one for one in (report.evidence.profiles if report.evidence else ()) if one.operators]
+    if not kept:
         return missing(UNTOLD)
+    titles = {row.name: row.title for row in report.rows}
+    profiles = [replace(one, row=titles.get(one.row, one.row)) for one in kept]
     by_kind = [_by_kind(one) for one in profiles]
     kinds = _kinds(by_kind)
     return joined(
         (
             lead(_sentence(profiles, by_kind)),
-            bullets(_reasons_of_time(report, profiles)),
+            bullets(_reasons_of_time(report, kept)),
             legend([(f"bar k{place}", kind) for place, kind in enumerate(kinds)]),
             element("div", _stacked(profiles, by_kind, kinds, scope), class_="wide"),
             _kinds_table(profiles, by_kind),

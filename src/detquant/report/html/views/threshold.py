@@ -11,7 +11,7 @@ from detquant.report.html import svg
 from detquant.report.html.markup import Markup, element, joined
 from detquant.report.html.scope import Scope
 from detquant.report.html.tables import Cell, Column, known, table
-from detquant.report.html.words import folded, lead, legend, missing, paragraph
+from detquant.report.html.words import folded, lead, legend, missing, paragraph, plural
 from detquant.report.report import Report
 
 CURVES = (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1"))
@@ -52,16 +52,20 @@ def threshold(report: Report, scope: Scope) -> Markup:
 
 def sentence(told: Thresholds) -> str:
     """What to use, in a sentence."""
-    same = "recall" if told.by == "recall" else "F1"
-    before, after = (_value(point, told.by) for point in (told.before_at_asked, told.after_at_asked))
-    shift = f"At {told.asked:g} the float model has {before:.1f} % {same}, the quantised model {after:.1f} %"
+    before, after = (_value(point, told) for point in (told.before_at_asked, told.after_at_asked))
+    shift = f"At {told.asked:g} the float model has {before}{_WHAT[told.by]}, the quantised model {after}"
+    if not told.labelled:
+        shift = {
+            "recall": f"At {told.asked:g} the float model has {before}, the quantised model {after}",
+            "f1": f"At {told.asked:g} the boxes of both models agree by an F1 of {after}",
+        }[told.by]
     if told.proposed is None or told.after_at_proposed is None:
         why = f": {told.why}" if told.why else ""
-        return f"{shift}; no threshold gives the quantised model the float model's {same}{why}."
-    there = _value(told.after_at_proposed, told.by)
-    if abs(told.proposed - told.asked) < 0.0005:
+        return f"{shift}; no threshold gives the quantised model {_SAME[told.labelled, told.by]}{why}."
+    there = _value(told.after_at_proposed, told)
+    if told.proposed == told.asked:
         return f"{shift}: keep the threshold of {told.asked:g}."
-    return f"{shift}. Use {told.proposed:.3f} for the quantised model: there it has {there:.1f} %."
+    return f"{shift}. Use {told.proposed:g} for the quantised model: there it has {there}."
 
 
 def thinned(points: Sequence[Point]) -> list[Point]:
@@ -71,8 +75,21 @@ def thinned(points: Sequence[Point]) -> list[Point]:
     return good[::step]
 
 
-def _value(point: Point, by: str) -> float:
-    return point.recall if by == "recall" else point.f1
+_WHAT = {"recall": " recall", "f1": " F1"}
+_SAME = {
+    (True, "recall"): "the float model's recall",
+    (True, "f1"): "the float model's F1",
+    (False, "recall"): "as many boxes",
+    (False, "f1"): "boxes of the float model's",
+}
+"""What a threshold is to give, by whether objects are known and what it keeps."""
+
+
+def _value(point: Point, told: Thresholds) -> str:
+    """What a threshold is chosen by: recall or F1; where no objects are known, the number of boxes for recall."""
+    if told.by == "f1":
+        return f"{point.f1:.1f} %"
+    return f"{point.recall:.1f} %" if told.labelled else plural(point.boxes, "box", "boxes")
 
 
 def _basis(told: Thresholds) -> str:
@@ -84,7 +101,7 @@ def _basis(told: Thresholds) -> str:
 def _lines(told: Thresholds) -> Iterator[tuple[str, str]]:
     yield "line asked", f"{told.asked:g}, asked for"
     if told.proposed is not None:
-        yield "line proposed", f"{told.proposed:.3f}, proposed for the quantised model"
+        yield "line proposed", f"{told.proposed:g}, proposed for the quantised model"
 
 
 def _curve(
@@ -142,7 +159,7 @@ def _at_thresholds(told: Thresholds) -> Markup:
 
 def _cells(point: Point) -> list[Cell | str]:
     return [
-        known(point.confidence, ".3f"),
+        known(point.confidence, "g"),
         *(known(value, ".2f") for value in (point.precision, point.recall, point.f1)),
     ]
 

@@ -31,11 +31,16 @@ def together(runs: Sequence[Named]) -> Markup:
         lead(f"{plural(len(runs), 'run')}, each model against the float model of its own run."),
         _caution(runs),
         _table(runs),
-        _chart(runs, scope, measures.pop()) if len(measures) == 1 else None,
+        _chart(runs, scope, measures.pop()) if _comparable(runs) else None,
         id="together",
         class_="view together",
         aria_labelledby=scope.id("heading"),
     )
+
+
+def _comparable(runs: Sequence[Named]) -> bool:
+    """Whether figures of these runs may stand in one chart: by one measure, of one float model, on the same images."""
+    return len({(one.measure, one.model_sha256, one.data, one.images) for _, _, one in runs}) == 1
 
 
 def _caution(runs: Sequence[Named]) -> Markup | None:
@@ -85,9 +90,9 @@ def _row(title: str, target: str, report: Report, row: Row) -> list[Cell | str]:
         Cell(shown=element("a", title, href=f"#{target}"), value=title),
         row.title if row.failure is None else f"{row.title}: {row.failure}",
         row.target,
-        f"{report.images:,} images of {report.data}",
+        f"{plural(report.images, 'image')} of {report.data}",
         Cell(shown="–" if value is None else f"{value:.2f} {report.measure_title}", value=value),
-        known(change, "+.2f"),
+        known(change, "+z.2f"),
         known(row.latency_ms, ".2f"),
         known(row.ratio, ".2f"),
         Cell(shown="–" if row.size_bytes is None else megabytes(row.size_bytes), value=row.size_bytes),

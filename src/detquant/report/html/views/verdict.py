@@ -15,7 +15,7 @@ from detquant.report.report import Report
 from detquant.report.row import Row
 from detquant.report.sheets import Sheet
 from detquant.report.sheets.numbers import megabytes, milliseconds, times
-from detquant.report.verdict import NOTHING, Next, drop_of, focus, judged, to_look_at
+from detquant.report.verdict import NOTHING, Next, drop_of, float_beside, focus, judged, to_look_at, untimed_at
 from detquant.report.verdict import verdict as sentences
 
 OPENED = 4
@@ -83,23 +83,23 @@ def _tiles(report: Report, row: Row) -> Iterator[Markup]:
     drop = drop_of(report, row)
     known = report.evidence or Evidence()
     if drop is not None and values[0] is not None and values[1] is not None:
-        usual = judged(drop, known.usual, known.interval) if known.usual else None
+        usual = judged(drop, known.usual, known.interval) if known.usual and values[0] else None
         tag = (usual[0], JUDGEMENTS[usual[0]]) if usual else None
-        yield _tile(report.measure_title, f"{values[1]:.2f}", f"{_signed(-drop)} from {values[0]:.2f}", tag)
+        yield _tile(report.measure_title, f"{values[1]:.2f}", f"{-drop:+z.2f} from {values[0]:.2f}", tag)
     elif values[1] is not None:
         yield _tile("agreement", f"{values[1]:.2f} %", "with the float model", None)
     if known.interval:
         low, high = -known.interval.high, -known.interval.low
-        same = max(abs(low), abs(high)) < NOTHING
-        solved = ("less", "no difference") if same else ("unclear", "not resolved")
-        solved = solved if low <= 0 <= high else ("less", "resolved")
+        solved = ("less", "resolved") if not low <= 0 <= high else ("unclear", "not resolved")
+        solved = ("normal", "no difference") if max(-low, high) < NOTHING else solved
         yield _tile(
             "change lies in",
-            f"{_signed(low)}…{_signed(high)}",
+            f"{low:+z.2f}…{high:+z.2f}",
             f"{known.interval.level:g} %, {plural(known.interval.images, 'image')}",
             solved,
         )
-    if before.latency_ms and row.latency_ms:
+    before = float_beside(report, row)
+    if before.latency_ms and row.latency_ms and not untimed_at(row.target):
         fast = ("less", "faster") if row.latency_ms < before.latency_ms else ("more", "slower")
         said = f"{milliseconds(before.latency_ms)} → {milliseconds(row.latency_ms)}"
         yield _tile("time of float", times(row.latency_ms, before.latency_ms), said, fast)
@@ -109,11 +109,7 @@ def _tiles(report: Report, row: Row) -> Iterator[Markup]:
         yield _tile("size of float", times(row.size_bytes, before.size_bytes), said, None)
     told = known.thresholds
     if told and told.proposed is not None:
-        yield _tile("threshold", f"{told.proposed:.3f}", f"for {told.asked:g} of the float model", None)
-
-
-def _signed(value: float) -> str:
-    return f"{round(value, 2) + 0.0:+.2f}"  # no -0.00
+        yield _tile("threshold", f"{told.proposed:g}", f"for {told.asked:g} of the float model", None)
 
 
 def _tile(name: str, value: str, said: str, tag: tuple[str, str] | None) -> Markup:
