@@ -112,6 +112,11 @@ class Row:
         weights = (1 << one.log_tiles) * array.icp * array.ocp * one.weight
         return weights + array.lanes * 2 * (1 << one.log_entries) * 8 if self.part == "engine" else 0
 
+    @property
+    def multipliers(self) -> int:
+        """Least multipliers of the FPGA that the engine takes, those of its array; 0 of other parts and of ice40's."""
+        return self.size**2 if self.part == "engine" and self.family != "ice40" else 0
+
     def script(self, folder: Path) -> str:
         """The commands of yosys; the sources lie in a folder."""
         top, box = PARTS[self.part]
@@ -147,16 +152,19 @@ def cells(said: str) -> tuple[str, ...]:
     return tuple(f"{number:,}" for number in (int(total[1]) - boxes, *kinds))
 
 
-def require_memory(said: str, wanted: int) -> None:
-    """Refuses a netlist whose block RAMs cannot hold what they must: yosys has removed what is no longer read.
+def require_array(said: str, row: Row) -> None:
+    """Refuses a netlist that cannot hold what it must: yosys has removed what it takes for unread.
 
     Raises:
-        TargetError: they hold less.
+        TargetError: its block RAMs hold less than weights and tables, or its multipliers are fewer than the array's.
     """
-    held = sum(BITS.get(name, 0) * int(count) for name, count in re.findall(r"^ +(\S+) +(\d+)$", said, re.MULTILINE))
-    if held < wanted:
+    counts = [(name, int(count)) for name, count in re.findall(r"^ +(\S+) +(\d+)$", said, re.MULTILINE)]
+    held = sum(BITS.get(name, 0) * count for name, count in counts)
+    multipliers = sum(count for name, count in counts if re.fullmatch(KINDS["DSP"], name))
+    if held < row.memory or multipliers < row.multipliers:
         raise TargetError(
-            f"yosys has removed the weights and the array: {held:,} of {wanted:,} bits of memory are left"
+            f"yosys has removed weights or array: {held:,} of {row.memory:,} bits of memory and "
+            f"{multipliers} of {row.multipliers} multipliers are left"
         )
 
 
@@ -183,7 +191,7 @@ def synthesised(row: Row, seconds: int, megabytes: int) -> tuple[str, ...]:
         if used is None:
             raise TargetError("yosys did not say what it took.")
         counted = (folder / "cells").read_text()
-        require_memory(counted, row.memory)
+        require_array(counted, row)
         return *cells(counted), *(f"{float(one):.0f}" for one in used.groups())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from hardware_cells import HEADER, ROWS, Row, cells, require_memory, synthesised
+from hardware_cells import HEADER, ROWS, Row, cells, require_array, synthesised
 
 from detquant.errors import DetquantError
 
@@ -29,11 +29,16 @@ def test_cells_are_counted_by_kind_and_boxes_are_none():
         cells("nothing")
 
 
-def test_a_netlist_without_its_weights_is_refused():
-    assert Row.of("head/ecp5/4").memory == 0
-    require_memory(SAID, Row.of("ecp5/4").memory)
-    with pytest.raises(DetquantError, match="has removed the weights and the array: 73,728 of 131,072 bits"):
-        require_memory(" RAMB18E1     4\n DSP48E1    21\n", Row.of("xilinx/4").memory)
+def test_a_netlist_without_its_weights_or_multipliers_is_refused():
+    assert Row.of("head/ecp5/4").memory == Row.of("head/ecp5/4").multipliers == 0
+    require_array(SAID, Row.of("ecp5/4"))
+    require_array("", Row.of("head/ecp5/4"))
+    for said, left in {
+        " RAMB18E1     4\n DSP48E1    21\n": "73,728 of 131,072 bits of memory and 21 of 16 multipliers are left",
+        " RAMB36E1     4\n DSP48E1    15\n": "147,456 of 131,072 bits of memory and 15 of 16 multipliers are left",
+    }.items():
+        with pytest.raises(DetquantError, match=f"has removed weights or array: {left}"):
+            require_array(said, Row.of("xilinx/4"))
 
 
 def test_rows_have_names():
@@ -65,7 +70,7 @@ def test_limits_are_kept():
 
 @needs_yosys
 @pytest.mark.slow
-@pytest.mark.parametrize("part", ["engine", "head", "wrapper"])
-def test_a_row_has_all_its_figures(part):
-    row = synthesised(Row.of(f"{part}/ecp5/4"), 600, 4000)
+@pytest.mark.parametrize("name", ["engine/ecp5/4", "engine/xilinx/4", "head/ecp5/4", "wrapper/ecp5/4"])
+def test_a_row_has_all_its_figures(name):
+    row = synthesised(Row.of(name), 600, 4000)
     assert len(row) == len(HEADER) - 3 and all(int(one.replace(",", "")) > 0 for one in row[:2])

@@ -67,7 +67,7 @@ MUTANTS = {
         "$signed(weights[WEIGHT*(o*ICP+i)+:WEIGHT])",
         "$signed({1'b0, weights[WEIGHT*(o*ICP+i)+:WEIGHT]})",
     ),
-    "the adder tree leaves out a product": ("dq_mac.sv", " + nodes[FROM+4*i+3]", ""),
+    "the adder tree leaves out a product": ("dq_mac.sv", " + terms[4*i+3]", ""),
     "tiles are used for one place only": ("dq_tiles.sv", "take_last && !take_end ? tile : after", "after"),
     "a full ring is written to": (
         "dq_tiles.sv",

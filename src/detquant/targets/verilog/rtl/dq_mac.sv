@@ -24,9 +24,8 @@ module dq_mac #(
   localparam int STAGES = (LEVELS + 1) / 2;  // of the tree, of four inputs each; the last may have two
   localparam int PRODUCT = 8 + WEIGHT;
   localparam int SUM = PRODUCT + LEVELS;
-  localparam int NODES = 2 * ICP;
-  // Where the sum of all lies among the nodes: behind ICP products, ICP / 4 sums of four, ...
-  localparam int ROOT = STAGES == 0 ? 0 : (ICP >> (2 * (STAGES - 1))) * (((1 << (2 * STAGES)) - 1) / 3);
+  // Where the sum of all lies among the nodes: behind ICP / 4 sums of four, ICP / 16, ...
+  localparam int ROOT = STAGES == 0 ? 0 : (ICP >> (2 * (STAGES - 1))) * (((1 << (2 * STAGES)) - 1) / 3) - ICP;
 
   logic [ICP*8-1:0] x;
   logic [STAGES+1:0] valids, firsts, lasts, finishes;
@@ -43,30 +42,43 @@ module dq_mac #(
   genvar o, s, i;
   generate
     for (o = 0; o < OCP; o = o + 1) begin : outputs
-      logic signed [SUM-1:0] nodes[0:NODES-1];
+      // Registers just as wide as a product: they become the multipliers' own. Yosys 0.23 takes wider ones for that as
+      // well, and has then left the bits that repeat the sign without a value, and with them the sums.
+      logic signed [PRODUCT-1:0] leaves[0:ICP-1];
+      logic signed [SUM-1:0] nodes[0:ROOT];
       logic signed [ACCUMULATOR-1:0] total;
 
       for (i = 0; i < ICP; i = i + 1) begin : products
         always_ff @(posedge clk) begin
-          if (valids[0]) nodes[i] <= $signed(x[8*i+:8]) * $signed(weights[WEIGHT*(o*ICP+i)+:WEIGHT]);
+          if (valids[0]) leaves[i] <= $signed(x[8*i+:8]) * $signed(weights[WEIGHT*(o*ICP+i)+:WEIGHT]);
         end
       end
 
       for (s = 1; s <= STAGES; s = s + 1) begin : stages
         localparam int INPUTS = ICP >> (2 * (s - 1));
-        localparam int FROM = s == 1 ? 0 : 4 * INPUTS * (((1 << (2 * s - 2)) - 1) / 3);
+        localparam int FROM = 4 * INPUTS * (((1 << (2 * s - 2)) - 1) / 3) - ICP;  // of the nodes; leaves are before them
         localparam int TO = FROM + INPUTS;
+        logic signed [SUM-1:0] terms[0:INPUTS-1];
+        for (i = 0; i < INPUTS; i = i + 1) begin : inputs
+          if (s == 1) begin : of_leaves
+            assign terms[i] = SUM'(leaves[i]);
+          end else begin : of_nodes
+            assign terms[i] = nodes[FROM+i];
+          end
+        end
         if (INPUTS >= 4) begin : by_four
           for (i = 0; i < INPUTS / 4; i = i + 1) begin : sums_of_four
             always_ff @(posedge clk) begin
-              if (valids[s]) begin
-                nodes[TO+i] <= nodes[FROM+4*i] + nodes[FROM+4*i+1] + nodes[FROM+4*i+2] + nodes[FROM+4*i+3];
-              end
+              if (valids[s]) nodes[TO+i] <= terms[4*i] + terms[4*i+1] + terms[4*i+2] + terms[4*i+3];
             end
           end
         end else begin : by_two
-          always_ff @(posedge clk) if (valids[s]) nodes[TO] <= nodes[FROM] + nodes[FROM+1];
+          always_ff @(posedge clk) if (valids[s]) nodes[TO] <= terms[0] + terms[1];
         end
+      end
+
+      if (STAGES == 0) begin : one_product
+        assign nodes[ROOT] = SUM'(leaves[0]);
       end
 
       always_ff @(posedge clk) begin

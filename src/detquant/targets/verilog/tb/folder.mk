@@ -61,7 +61,7 @@ lint:
 	verilator --lint-only -Wall --top-module dq_detector -GHEAD=1 $(CORE)
 
 # cells of an array, `make yosys FAMILY=ecp5 SIZE=4`, some minutes; what is left out at the end of yosys' script only
-# gives names to cells. Yosys 0.23 loses the array for xilinx: look at DSP48E1 and RAMB
+# gives names to cells
 FAMILY ?= ecp5
 SIZE ?= 4
 ifeq ($(filter $(FAMILY),ecp5 ice40 xilinx),)
