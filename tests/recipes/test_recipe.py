@@ -205,7 +205,7 @@ def test_a_rule_may_speak_of_places_and_sizes(small_net, recipe):
 
 def test_the_recipe_in_the_docs_can_be_read(tmp_path):
     page = Path(__file__).parents[2] / "docs/recipes.md"
-    [written] = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    written, *_ = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     (tmp_path / "mine.toml").write_text(written, encoding="utf-8")
     found = detquant.plan("yolov8-pico", recipe=tmp_path / "mine.toml", target="ort")
     assert {spec.qtype.bits for spec in found.weights.values()} == {4, 8}

@@ -102,7 +102,7 @@ def test_nothing_of_another_network_stays_in_the_folder(result, tmp_path):
     for one in (result, other):
         one.save(tmp_path)
         found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
-        assert found - set(one.artefact.files) - set(one.beside) == {".detquant.json", "report.json", "report.md"}
+        assert found - set(one.artefact.files) - set(one.beside) == {".detquant.json", *REPORTS}
     weights = {path for path in found if path.startswith("mem/weights")}
     assert weights == {"mem/weights_b4.bin", "mem/weights_b4.mem"} and "mem/weights_b8.bin" in result.artefact.files
 
