@@ -12,6 +12,7 @@ import pytest
 
 import detquant
 from detquant.errors import OptionError, TargetError
+from detquant.pipeline.outputs import REPORTS
 from detquant.targets.verilog.target import NETWORK, NO_SUPPRESSION, Verilog, parse_array
 
 RECIPE = replace(detquant.load_recipe("w8a8"), steps=())
