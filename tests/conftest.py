@@ -22,6 +22,7 @@ from detquant.families import COCO_NAMES
 from detquant.graph import prepare
 from detquant.importers.openvino import reading
 from detquant.recipes import Stage
+from detquant.report.evidence import Evidence
 from detquant.report.quantization import Calibration, IntegerShare, Quantization
 from detquant.report.report import Picture, Report
 from detquant.report.row import File, Row
@@ -417,3 +418,22 @@ def pytest_runtest_makereport(item, call):
 
 def _encodable(text):
     return text.encode(errors="backslashreplace").decode()
+
+
+SHOWN_INSIDE = (
+    "test_quantize",
+    "test_demo",
+    "test_inside",
+    "test_choose",
+    "test_round_trips",
+    "test_saved_runs",
+    "test_target",
+)
+"""Modules whose quantised models are looked into; elsewhere that takes longer than all that is tested."""
+
+
+@pytest.fixture(autouse=True)
+def _seen_from_outside(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spares tests of other things the profiles and the tensors of each model that they quantise on the way."""
+    if request.module.__name__.rpartition(".")[2] not in SHOWN_INSIDE:
+        monkeypatch.setattr("detquant.pipeline.evidence_of.inside_of", lambda *_, **__: Evidence())

@@ -103,10 +103,14 @@ def test_three_commands_from_a_model_to_its_pictures_in_float_and_int8(desk, cap
         assert [names[number] for number in one.detections.class_id] == ["person", "person"]
 
 
+AS_THEY_ARE = {"plan", "inspect", "export", "report", "zoo", "recipes", "targets"}
+"""Commands that take no images, or few."""
+
+
 def test_what_is_not_typed_has_a_reason_that_still_holds():
     words = {word for one in WHOLE for word in (one.page, *one.words)}
     assert NOT_TYPED.keys() <= words
-    assert LIMITS.keys() >= {one.words[1] for one in TYPED} - {"plan", "inspect", "export", "zoo", "recipes", "targets"}
+    assert LIMITS.keys() >= {one.words[1] for one in TYPED} - AS_THEY_ARE
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,11 @@ Put = Callable[[str, "bytes | str"], None]
 
 @contextmanager
 def staged(
-    folder: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]] = (), *, whole: bool = False
+    folder: str | os.PathLike[str],
+    inputs: Iterable[str | os.PathLike[str]] = (),
+    *,
+    whole: bool = False,
+    alone: Collection[str] = (),
 ) -> Iterator[Put]:
     """Writes results into a folder, all of them or none.
 
@@ -35,6 +39,7 @@ def staged(
         folder: is made if it is not there.
         inputs: files that this run reads, which no result replaces.
         whole: whether each folder within it is one thing: what detquant wrote into one earlier, and not now, goes.
+        alone: names of folders within it of which this is so, even where nothing is written into them now.
 
     Yields:
         A function that takes a file name, perhaps with folders before it, and its content; the file appears when
@@ -55,9 +60,9 @@ def staged(
         if digests:
             require_free(where, digests, inputs)
             record = Record.of(where)
-            if whole:
-                for path in record.left_over(digests, inputs):
-                    batch.remove(path)
+            folders = {*alone, *(name.partition("/")[0] for name in digests if whole and "/" in name)}
+            for path in record.left_over(digests, folders, inputs):
+                batch.remove(path)
             _commit(batch, record, digests)
 
 

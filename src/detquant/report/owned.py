@@ -17,7 +17,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,15 +79,17 @@ class Record:
             return f"is there already and was not written by detquant: {_MOVE}"
         return "" if _sha256(path) in known else f"was changed since detquant wrote it: {_MOVE}"
 
-    def left_over(self, names: Iterable[str], inputs: Iterable[str | os.PathLike[str]] = ()) -> list[Path]:
-        """Files of an earlier run in the folders within the folder that are written into now, and not written now.
+    def left_over(
+        self, names: Iterable[str], folders: Collection[str], inputs: Iterable[str | os.PathLike[str]] = ()
+    ) -> list[Path]:
+        """Files of an earlier run in some folders within the folder that are not written now.
 
         Args:
             names: names of the results, relative to the folder.
+            folders: names of these folders.
             inputs: files that are read; they stay.
         """
         new, read, root = set(names), _there(inputs), self.folder.resolve()
-        folders = {name.partition("/")[0] for name in new if "/" in name}
         found = []
         for name in self.files:
             path = root / name
