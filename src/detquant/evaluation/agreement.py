@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -142,16 +142,31 @@ def _area(xyxy: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.asarray(size[:, 0] * size[:, 1], np.float32)
 
 
+def pairs(
+    overlap: npt.NDArray[np.float32], confidence: npt.NDArray[np.float32], iou: float = IOU
+) -> Iterator[tuple[int, int, float]]:
+    """Which boxes of two models belong together: each takes the free one that it overlaps most, the surest first.
+
+    Args:
+        overlap: IoU [candidates, references], 0 where two are none; columns that are taken become 0.
+        confidence: of the candidates, [candidates].
+        iou: a pair overlaps at least this much.
+
+    Yields:
+        Row, column and IoU of each pair.
+    """
+    if not overlap.shape[1]:
+        return
+    for row in np.argsort(-confidence, kind="stable").tolist():
+        column = int(overlap[row].argmax())
+        common = overlap[row, column]
+        if common >= iou:
+            overlap[:, column] = 0
+            yield row, column, float(common)
+
+
 def _match(reference: Detections, candidate: Detections, iou: float) -> list[float]:
-    """IoU of each pair; a candidate takes the free reference box of its class that it overlaps most."""
+    """IoU of each pair of boxes of one class."""
     overlap = box_iou(candidate.xyxy, reference.xyxy)
     overlap[candidate.class_id[:, None] != reference.class_id[None, :]] = 0
-    pairs = []
-    for row in np.argsort(-candidate.confidence, kind="stable"):
-        if not overlap.shape[1]:
-            break
-        column = int(overlap[row].argmax())
-        if overlap[row, column] >= iou:
-            pairs.append(float(overlap[row, column]))
-            overlap[:, column] = 0
-    return pairs
+    return [common for *_, common in pairs(overlap, candidate.confidence, iou)]

@@ -7,15 +7,14 @@ the same place are of another class.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 
-from detquant.evaluation.agreement import IOU, box_iou
+from detquant.evaluation.agreement import box_iou, pairs
 from detquant.families import Detections
-from detquant.numerics.arrays import Floats
 
 MOVED = 0.8
 """Overlap below which a box of the same class has moved."""
@@ -165,25 +164,12 @@ def boxes_of(place: int, before: Detections, after: Detections) -> Change:
     overlap = box_iou(after.xyxy, before.xyxy)
     alike = after.class_id[:, None] == before.class_id[None, :]
     ours, theirs = [Fate.LOST] * len(before), [Fate.NEW] * len(after)
-    order = np.argsort(-after.confidence, kind="stable").tolist()
-    for row, column, iou in _pairs(np.where(alike, overlap, 0), order):
+    for row, column, iou in pairs(np.where(alike, overlap, 0), after.confidence):
         ours[column] = theirs[row] = Fate.KEPT if iou >= MOVED else Fate.MOVED
     free = np.array([[a is Fate.NEW and b is Fate.LOST for b in ours] for a in theirs], np.bool_)
-    for row, column, _ in _pairs(np.where(free.reshape(overlap.shape), overlap, 0), order):
+    for row, column, _ in pairs(np.where(free.reshape(overlap.shape), overlap, 0), after.confidence):
         ours[column] = theirs[row] = Fate.RENAMED
     return Change(place=place, before=_boxes(before, ours), after=_boxes(after, theirs))
-
-
-def _pairs(overlap: Floats, order: Sequence[int]) -> Iterator[tuple[int, int, float]]:
-    """Row, column and overlap of each pair: each row in this order takes the free column that it overlaps most."""
-    if not overlap.size:
-        return
-    for row in order:
-        column = int(overlap[row].argmax())
-        iou = float(overlap[row, column])
-        if iou >= IOU:
-            overlap[:, column] = 0
-            yield row, column, iou
 
 
 def _boxes(found: Detections, fates: Sequence[Fate]) -> tuple[Box, ...]:

@@ -14,7 +14,7 @@ from detquant.calibration import Note
 from detquant.data import Dataset
 from detquant.errors import DetquantError, TargetError
 from detquant.pipeline.calibration_images import as_dataset, require_calibration, require_labels
-from detquant.pipeline.compare import compare
+from detquant.pipeline.compare import Comparison, compare
 from detquant.pipeline.decisions import Decisions, decisions_about, read_decisions
 from detquant.pipeline.detector import Detector, as_detector
 from detquant.pipeline.doctor import require_sound
@@ -27,6 +27,7 @@ from detquant.pipeline.options import ChooseOptions
 from detquant.pipeline.outputs import REPORT, REPORT_PAGE
 from detquant.pipeline.wish import FLOAT_ROWS, integer_recipe
 from detquant.recipes import Recipe, load_recipe
+from detquant.report.evidence import Evidence
 from detquant.report.files import staged, to_json
 from detquant.report.html import to_html
 from detquant.report.report import Report
@@ -122,11 +123,9 @@ def choice(
         progress=options.progress,
     )
     report = found.report(detector, dataset, options.threads)
-    shown, evidence, pictures = most_to_see(report.rows, report.measure), None, dict[str, bytes]()
-    if shown:
-        evidence, pictures = evidence_of(
-            detector, dataset, found, shown, call="detquant.choose", threads=options.threads
-        )
+    evidence, pictures = evidence_of_best(
+        detector, dataset, found, report, call="detquant.choose", threads=options.threads
+    )
     whole = replace(
         report,
         evidence=evidence,
@@ -192,6 +191,33 @@ def most_to_see(rows: Sequence[Row], measure: str) -> str | None:
     made = [row for row in rows if row.quantization and row.value(measure) is not None]
     best = [row for row in made if is_best(row, rows, measure)] or made
     return min(best, key=lambda row: (row.latency_ms is None, row.latency_ms or 0.0)).name if best else None
+
+
+def evidence_of_best(
+    detector: Detector,
+    dataset: Dataset,
+    found: Comparison,
+    report: Report,
+    folder: str = "",
+    *,
+    call: str,
+    threads: int,
+) -> tuple[Evidence | None, dict[str, bytes]]:
+    """The evidence on the row that `most_to_see` names, and its pictures; nothing where there is none.
+
+    Args:
+        detector: the float model.
+        dataset: the data set that they were measured on.
+        found: the comparison.
+        report: the report of it.
+        folder: folder of the pictures within the run's folder, with a slash at its end.
+        call: the function that was called, for where no command line was.
+        threads: number of threads of the runtimes.
+    """
+    shown = most_to_see(report.rows, report.measure)
+    if shown is None:
+        return None, {}
+    return evidence_of(detector, dataset, found, shown, folder, call=call, threads=threads)
 
 
 def is_best(row: Row, rows: Sequence[Row], measure: str) -> bool:

@@ -20,6 +20,7 @@ from detquant.pipeline.detector import Detector
 from detquant.pipeline.outputs import DECODE
 from detquant.report.files import to_json
 from detquant.report.owned import MARK
+from detquant.report.row import File
 from detquant.targets import read_by
 from detquant.untrusted import parse_json, read_text
 
@@ -68,10 +69,7 @@ def decode_file(detector: Detector, one: Finished) -> dict[str, bytes]:
         "nms_iou": family.nms_iou,
         "max_detections": family.max_detections,
         "confidence": {"float": found.asked, "quantized": found.proposed, "keeps": found.by} if found else None,
-        "files": [
-            {"file": name, "sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
-            for name, content in one.artefact.files.items()
-        ],
+        "files": [File.of(name, content).figures() for name, content in one.artefact.files.items()],
         "digest": one.artefact.digest(),
     }
     return {entry.folder + DECODE: to_json(content).encode()}

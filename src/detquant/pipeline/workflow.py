@@ -9,7 +9,7 @@ from pathlib import Path
 from detquant.data import Dataset, iter_images
 from detquant.errors import RecipeError
 from detquant.pipeline.calibration_images import require_calibration, require_labels
-from detquant.pipeline.choose import most_to_see
+from detquant.pipeline.choose import evidence_of_best
 from detquant.pipeline.compare import compare
 from detquant.pipeline.decisions import decisions_about, read_decisions
 from detquant.pipeline.decode_file import decode_file
@@ -17,7 +17,6 @@ from detquant.pipeline.detector import Detector, load
 from detquant.pipeline.doctor import require_sound
 from detquant.pipeline.entries import Entry, float_entries, own_file, quantized_entry
 from detquant.pipeline.evaluate import measurable
-from detquant.pipeline.evidence_of import evidence_of
 from detquant.pipeline.job import Job
 from detquant.pipeline.options import WorkflowOptions
 from detquant.pipeline.outputs import DECODE, REPORT_PAGE, WORKFLOW_REPORT, WORKFLOW_TEXT
@@ -164,19 +163,8 @@ def _one_model(
         progress=settings.progress,
     )
     report = found.report(detector, dataset, settings.threads)
-    shown = most_to_see(report.rows, report.measure)
-    evidence, seen = (
-        evidence_of(
-            detector,
-            dataset,
-            found,
-            shown,
-            call="detquant workflow",
-            threads=settings.threads,
-            folder=f"{folder}/",
-        )
-        if shown
-        else (None, {})
+    evidence, seen = evidence_of_best(
+        detector, dataset, found, report, f"{folder}/", call="detquant workflow", threads=settings.threads
     )
     made = [one for one in found.finished if one.entry.quantization]
     beside = {name: content for one in made for name, content in decode_file(detector, one).items()}

@@ -14,7 +14,7 @@ from typing import Any
 
 from detquant._version import __version__
 from detquant.errors import OutputError
-from detquant.report.owned import MARK, RECORD, Record, is_stream, require_free, require_free_file
+from detquant.report.owned import MARK, RECORD, Record, is_figures, is_stream, require_free, require_free_file
 from detquant.report.plain import plain
 from detquant.report.together import Batch, cannot_write, together, write_whole
 
@@ -96,6 +96,15 @@ def write_json(
     """
     file, text = Path(path), to_json({MARK: __version__, **content})
     require_free_file(file, inputs)
+    write_alone(file, text)
+
+
+def write_alone(file: Path, text: str) -> None:
+    """Writes one file of detquant's own that stands by itself, whole or not at all; or into a stream.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
     if is_stream(file):
         try:
             file.write_text(text, encoding="utf-8")
@@ -132,12 +141,17 @@ def require_writable(folder: str | os.PathLike[str]) -> None:
         raise OutputError(cannot_write(wanted, error)) from error
 
 
-def require_writable_file(path: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]] = ()) -> None:
-    """Refuses a file of figures that could not be written, or that is not detquant's to replace.
+def require_writable_file(
+    path: str | os.PathLike[str],
+    inputs: Iterable[str | os.PathLike[str]] = (),
+    is_ours: Callable[[Path], bool] = is_figures,
+) -> None:
+    """Refuses a single file that could not be written, or that is not detquant's to replace.
 
     Args:
         path: path of the file.
         inputs: files that this run reads, which it does not replace.
+        is_ours: whether detquant wrote a file that is there.
 
     Raises:
         OutputError: it is a folder, its folder cannot be written, or it is not detquant's to replace.
@@ -145,7 +159,7 @@ def require_writable_file(path: str | os.PathLike[str], inputs: Iterable[str | o
     file = Path(path)
     if file.is_dir():
         raise OutputError(f"Cannot write '{file}': it is a folder. Name a file.")
-    require_free_file(file, inputs)
+    require_free_file(file, inputs, is_ours)
     if not is_stream(file):
         require_writable(file.parent)
 

@@ -7,11 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from detquant.errors import OutputError
-from detquant.report.files import require_writable, staged
+from detquant.report.files import require_place, require_writable_file, staged, write_alone
 from detquant.report.html.page import START
-from detquant.report.owned import Record, is_stream, require_free, require_free_file
+from detquant.report.owned import Record
 from detquant.report.plain import plain
-from detquant.report.together import cannot_write, write_whole
 from detquant.untrusted import read_start
 
 _MOST = 2**30
@@ -29,16 +28,12 @@ def require_writable_page(path: str | os.PathLike[str], inputs: Iterable[str | o
         OutputError: it is a folder, its folder cannot be written, or it is not detquant's to replace.
     """
     file = Path(path)
-    if file.is_dir():
-        raise OutputError(f"Cannot write '{file}': it is a folder. Name a file.")
-    if _is_recorded(file):
-        require_free(file.parent, [file.name], inputs)
-        if os.path.lexists(file) and not is_page(file):
-            raise OutputError(f"'{file}' is another result of that run: name another one.")
-    else:
-        require_free_file(file, inputs, is_page)
-    if not is_stream(file):
-        require_writable(file.parent)
+    if file.is_dir() or not _is_recorded(file):
+        require_writable_file(file, inputs, is_page)
+        return
+    require_place(file.parent, [file.name], inputs)
+    if os.path.lexists(file) and not is_page(file):
+        raise OutputError(f"'{file}' is another result of that run: name another one.")
 
 
 def write_page(path: str | os.PathLike[str], page: str, inputs: Iterable[str | os.PathLike[str]] = ()) -> None:
@@ -52,15 +47,8 @@ def write_page(path: str | os.PathLike[str], page: str, inputs: Iterable[str | o
     if _is_recorded(file):
         with staged(file.parent, read) as put:
             put(file.name, page)
-    elif is_stream(file):
-        try:
-            file.write_text(plain(page), encoding="utf-8")
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise OutputError(cannot_write(file, error)) from error
     else:
-        write_whole(file, plain(page).encode())
+        write_alone(file, plain(page))
 
 
 def is_page(path: Path) -> bool:
