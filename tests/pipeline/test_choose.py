@@ -7,7 +7,7 @@ import pytest
 
 from detquant.cli import main
 from detquant.errors import TargetError
-from detquant.pipeline.choose import choose, is_best, most_to_see
+from detquant.pipeline.choose import choose, is_best, most_to_see, save_choice
 from detquant.pipeline.saved_runs import report_page
 from detquant.report.remarks import report_remarks
 from detquant.report.row import Row
@@ -130,6 +130,13 @@ def test_evidence_is_shown_of_the_fastest_quantised_row_that_none_beats(square_m
     assert evidence.row == min(best, key=lambda row: row.latency_ms).name and evidence.thresholds.asked == 0.3
     assert all(one.file is None for one in evidence.seen)
     assert any(one.startswith(f"{evidence.row}: at a threshold of 0.3") for one in report_remarks(found))
+
+
+def test_pictures_of_an_earlier_choice_do_not_stay(report, tmp_path):
+    save_choice(report, {"pictures/00.jpg": b"earlier"}, tmp_path)
+    assert (tmp_path / "pictures/00.jpg").exists()
+    save_choice(report, {}, tmp_path)
+    assert not (tmp_path / "pictures/00.jpg").exists() and (tmp_path / "report.html").exists()
 
 
 def test_no_quantised_row_no_evidence(report):

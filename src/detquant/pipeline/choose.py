@@ -24,7 +24,7 @@ from detquant.pipeline.evidence_of import evidence_of
 from detquant.pipeline.job import Job
 from detquant.pipeline.keywords import Keywords
 from detquant.pipeline.options import ChooseOptions
-from detquant.pipeline.outputs import REPORT, REPORT_PAGE
+from detquant.pipeline.outputs import PICTURE_FOLDER, REPORT, REPORT_PAGE
 from detquant.pipeline.wish import FLOAT_ROWS, integer_recipe
 from detquant.recipes import Recipe, load_recipe
 from detquant.report.evidence import Evidence
@@ -145,7 +145,7 @@ def save_choice(report: Report, pictures: Mapping[str, bytes], folder: str | os.
     Raises:
         OutputError: the folder cannot be written, or something that detquant did not write is in the way.
     """
-    with staged(folder) as put:
+    with staged(folder, alone={PICTURE_FOLDER}) as put:
         put(REPORT, to_json(report.figures()))
         put(REPORT_PAGE, to_html(report, pictures))
         for name, content in pictures.items():

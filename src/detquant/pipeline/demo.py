@@ -24,7 +24,15 @@ from detquant.pipeline.evaluate import Measured, measurable
 from detquant.pipeline.evidence_of import evidence_of
 from detquant.pipeline.job import Job
 from detquant.pipeline.naive import NAIVE, naive_entry
-from detquant.pipeline.outputs import FLOAT_FILE, PICTURE, PICTURES, REPORT, REPORT_PAGE, REPORT_TEXT, recipes_of_demo
+from detquant.pipeline.outputs import (
+    FLOAT_FILE,
+    PICTURE,
+    PICTURE_FOLDER,
+    REPORT,
+    REPORT_PAGE,
+    REPORT_TEXT,
+    recipes_of_demo,
+)
 from detquant.progress import Progress
 from detquant.recipes import load_recipe
 from detquant.report.files import staged, to_json
@@ -61,7 +69,7 @@ class Demo:
         Raises:
             OutputError: the folder cannot be written, or something that detquant did not write is in the way.
         """
-        with staged(folder, alone={PICTURES.rstrip("/")}) as put:
+        with staged(folder, alone={PICTURE_FOLDER}) as put:
             for name, content in self.files.items():
                 put(name, content)
             put(REPORT, to_json(self.report.figures()))

@@ -13,8 +13,9 @@ REPORTS = (REPORT, REPORT_TEXT, REPORT_PAGE)
 WORKFLOW_REPORT, WORKFLOW_TEXT = "workflow.json", "workflow.md"
 DECODE = "decode.json"
 """What a program needs to know to read a model's outputs, beside its files."""
-PICTURES = "pictures/"
+PICTURE_FOLDER = "pictures"
 """Folder of the images in which most has changed."""
+PICTURES = f"{PICTURE_FOLDER}/"
 MOST_PICTURES = 12
 RECIPE, LOSSES = "recipe.toml", "sensitivity.json"
 """Files of searches for widths."""

@@ -29,7 +29,7 @@ from detquant.pipeline.losses import Losses, read_losses, require_about
 from detquant.pipeline.memory import FOLDER
 from detquant.pipeline.mixed_precision import require_solver
 from detquant.pipeline.options import QuantizeOptions
-from detquant.pipeline.outputs import PICTURES, RECIPE, REPORT, REPORT_PAGE, REPORT_TEXT
+from detquant.pipeline.outputs import PICTURE_FOLDER, RECIPE, REPORT, REPORT_PAGE, REPORT_TEXT
 from detquant.pipeline.sensitivity import require_widths
 from detquant.pipeline.wish import place_for, read_recipe
 from detquant.pipeline.within_budget import Searched, within_budget
@@ -86,7 +86,7 @@ class Result:
         Raises:
             OutputError: the folder cannot be written, or something that detquant did not write is in the way.
         """
-        with staged(folder, self.inputs, whole=True, alone={PICTURES.rstrip("/")}) as put:
+        with staged(folder, self.inputs, whole=True, alone={PICTURE_FOLDER}) as put:
             for name, content in {**self.artefact.files, **self.beside}.items():
                 put(name, content)
             put(REPORT, to_json(self.report.figures()))
