@@ -23,7 +23,7 @@ $(VENV)/core.stamp: $(VENV)/python.stamp pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/python.stamp pyproject.toml constraints.txt
-	$(PIP_INSTALL) -e '.[dev,docs,torch,openvino,tflite,tensorflow,bench,search,cluster]'
+	$(PIP_INSTALL) -e '.[dev,docs,torch,openvino,tflite,ethosu,ncnn,tensorflow,bench,search,cluster]'
 	@touch $@ $(VENV)/core.stamp
 
 # the core alone: no torch, no vendor toolchain, no files but its own
