@@ -42,6 +42,11 @@ BATCH = 4
 
 NOTHING = 1.0
 """AP50 below which a detector finds nothing."""
+NO_OBJECT = "{images} labelled object, so there is no AP to measure: give labels, or images that have some."
+ONLY_CROWDS = (
+    "{images} labelled object that is no crowd (iscrowd 1), and AP is of single objects: there is none to measure. "
+    "Give images with objects that are labelled one by one."
+)
 FINDS_NOTHING = "The model finds nothing: it may be fed or read wrongly, which detquant doctor tells."
 
 
@@ -250,18 +255,23 @@ def measurable(family: Family, dataset: Dataset, limit: int | None = None) -> Da
 
     Raises:
         DatasetError: the data are for another task, the classes are not the model's, or no image to be measured has
-            a labelled object.
+            a labelled object that is no crowd.
     """
     dataset = fit_task(dataset, family.task, _paired_classes(family, dataset), supposed=family.names_supposed)
     if dataset.ground_truth is None:
         return dataset
     paths, ids = dataset.validation[:limit], dataset.image_ids
     measured = {ids[path] for path in paths}
-    if not any(one["image_id"] in measured for one in dataset.ground_truth["annotations"]):
-        raise DatasetError(
-            f"None of the {len(paths)} validation images has a labelled object, so there is no AP to measure."
-        )
+    objects = [one for one in dataset.ground_truth["annotations"] if one["image_id"] in measured]
+    if not objects:
+        raise DatasetError(NO_OBJECT.format(images=_several(len(paths))))
+    if all(one.get("iscrowd") for one in objects):
+        raise DatasetError(ONLY_CROWDS.format(images=_several(len(paths))))
     return dataset
+
+
+def _several(images: int) -> str:
+    return "The one validation image has no" if images == 1 else f"None of the {images:,} validation images has a"
 
 
 def _paired_classes(family: Family, dataset: Dataset) -> tuple[str, ...]:
