@@ -18,12 +18,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from detquant.importers.ncnn.files import FLOAT, HALF, INT8, LIST, MAGIC
 from detquant.numerics.arrays import Array
 
-MAGIC = 7767517
-LIST = -23300
-FLOAT, HALF, INT8 = 0, 0x01306B47, 0x000D4B38
-"""Tags of weights in the file."""
 LONGEST = 200
 """Most characters of a name: ncnn keeps 255."""
 FEATMASK = 31

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import platform
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -21,6 +21,8 @@ import onnx_ir as ir
 from detquant.errors import MissingExtra, TargetError
 from detquant.graph import find_decode_tail, prepare
 from detquant.graph.saturation import with_saturation
+from detquant.importers import OwnFile
+from detquant.importers.ncnn.files import split_metadata, with_metadata
 from detquant.targets._base import Arrays, Artefact, Runner, Target
 from detquant.targets.inside import Timed, precision_of
 from detquant.targets.ncnn.capability import CAPABILITY
@@ -60,7 +62,7 @@ class Ncnn(Target):
         """
         model = with_unrounded_reads(prepare(with_saturation(qdq)))
         param, weights = lower(model)
-        return Artefact({PARAM: param, BIN: weights})
+        return Artefact({PARAM: param, BIN: with_metadata(weights, qdq.metadata_props)})
 
     def lower_float(self, model: ir.Model, precision: str) -> Artefact:
         """The files of a float graph; fp16 stores weights in half the bytes, and lets the processor compute in it.
@@ -75,7 +77,12 @@ class Ncnn(Target):
             param, weights = lower(ready, half=True, precise=find_decode_tail(ready.graph).nodes)
         else:
             param, weights = lower(ready)
-        return Artefact({PARAM: param, BIN: weights})
+        return Artefact({PARAM: param, BIN: with_metadata(weights, model.metadata_props)})
+
+    def with_metadata(self, artefact: Artefact, entries: Mapping[str, str]) -> Artefact:
+        """The files with these entries among those that lie behind the weights of ``model.bin``."""
+        weights, known = split_metadata(artefact.files[BIN])
+        return Artefact({**artefact.files, BIN: with_metadata(weights, known | dict(entries))}, artefact.beside)
 
     def remarks(self, runner: Runner) -> tuple[str, ...]:
         """How many layers compute in int8 and in float, and that times are not those of Arm."""
@@ -96,6 +103,13 @@ class Ncnn(Target):
         return tuple(
             Timed(name=one.name, kind=one.kind, precision=precision_of(one.precision or ""), ms=None) for one in found
         )
+
+    def open_own(self, own: OwnFile, graph: ir.Model, threads: int = 1) -> Runner | None:
+        """Files that detquant wrote, as they are."""
+        if own.target != self.name:
+            return None
+        files = {PARAM: own.path.read_bytes(), BIN: own.path.with_suffix(".bin").read_bytes()}
+        return self.open(Artefact(files), threads)
 
     def open(self, artefact: Artefact, threads: int = 1) -> Opened:
         """The model in ncnn, on this many threads.

@@ -58,7 +58,7 @@ def elu(site: Site) -> None:
 def prelu(site: Site) -> None:
     """Lowers PRelu to PReLU with one slope, or one for each channel of a map."""
     slopes, shape = site.constant(1), site.shape()
-    if slopes is None or (slopes.size > 1 and (len(shape) < 3 or wide(slopes.shape, shape)[0] != slopes.size)):
+    if slopes is None or (slopes.size > 1 and (len(shape) != 4 or wide(slopes.shape, shape)[0] != slopes.size)):
         raise site.unsupported("has slopes that are computed, or more than one for each channel")
     flat = np.asarray(slopes, np.float32).reshape(-1)
     site.add("PReLU", [site.read()], [site.result()], {0: flat.size}, bare(flat))

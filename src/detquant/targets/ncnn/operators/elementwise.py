@@ -89,7 +89,7 @@ def batch_normalization(site: Site) -> None:
     """Lowers BatchNormalization that no convolution takes in to Scale."""
     given = [site.constant(place) for place in (1, 2, 3, 4)]
     known = [np.asarray(one, np.float64) for one in given if one is not None]
-    if len(known) < 4 or len(site.shape()) < 3:
+    if len(known) < 4 or len(site.shape()) != 4:
         raise site.unsupported("has statistics that are computed, or reads no map")
     scale, shift, mean, variance = known
     factor = scale / np.sqrt(variance + site.attributes.get_float("epsilon", 1e-5))

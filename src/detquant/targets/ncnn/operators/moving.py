@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
+from detquant.importers.ncnn.layers import NAMES, ORDERS
 from detquant.targets.ncnn.layout import drops_first, moving
 from detquant.targets.ncnn.site import Site
 
 FLOATS = (1, 10, 11)
 """ONNX's numbers of float32, float16 and float64."""
-NAMES = {2: "hw", 3: "chw", 4: "cdhw"}
-ORDERS = {
-    2: "wh hw",
-    3: "whc hwc wch cwh hcw chw",
-    4: "whdc hwdc wdhc dwhc hdwc dhwc whcd hwcd wchd cwhd hcwd chwd "
-    "wdch dwch wcdh cwdh dcwh cdwh hdcw dhcw hcdw chdw dchw cdhw",
-}
-"""Permute's numbers, in order: which axis becomes the innermost one, the next, ..., by the number of axes."""
 PADS = {"constant": 0, "edge": 1, "reflect": 2}
 
 
