@@ -137,6 +137,8 @@ def written(small_net, tmp_path) -> Path:
         (" 6=216", " 6=217", "which its channels do not divide"),
         (" 6=216", " 6=216000", "ends .* bytes too early"),
         ("Input x 0 1 x 0=16", "Input x 0 1 x 0=-1", "has the shape"),
+        (" 5=1 ", " 5=0 ", "parameter 5=0, which is 1 here"),
+        (" 31=7", " 17=1 31=7", "parameter 17, which detquant does not write"),
         ("Swish ", "Swish a b", "no ncnn model that detquant can read"),
     ],
 )

@@ -16,7 +16,7 @@ from detquant.importers._base import LARGEST, ImportedModel, OwnFile
 from detquant.importers.digest import digest
 from detquant.importers.ncnn.files import split_metadata
 from detquant.importers.ncnn.graph import Graph
-from detquant.importers.ncnn.layers import LAYERS
+from detquant.importers.ncnn.layers import FIXED, LAYERS
 from detquant.importers.ncnn.lines import Line, Weights, read_lines
 from detquant.untrusted import read_bytes
 
@@ -81,6 +81,7 @@ def _graph(lines: list[Line], content: bytes) -> onnx.ModelProto:
         if set(line.outputs) & set(graph.blobs):
             raise ValueError(f"the layer '{line.name}' makes a blob that there is already")
         LAYERS[line.kind](graph, line)
+        line.require(FIXED.get(line.kind, {}))
     if graph.weights.left:
         raise ValueError(f"its .bin has {graph.weights.left} bytes that no layer reads")
     return graph.finish()

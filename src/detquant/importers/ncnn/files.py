@@ -16,6 +16,8 @@ MAGIC = 7767517
 LIST = -23300
 FLOAT, HALF, INT8 = 0, 0x01306B47, 0x000D4B38
 """Tags of weights."""
+FEATMASK = 31
+"""The parameter of every layer that says what it is not to use."""
 MARK = b"detquant"
 _LENGTH = 8
 

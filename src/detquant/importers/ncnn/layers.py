@@ -174,12 +174,16 @@ def _pooling(graph: Graph, line: Line) -> None:
         whole = graph.add(f"Global{kind}", [graph.take(line)], line)
         graph.give(line, graph.add("Flatten", [whole], line, axis=1), axes=1)
         return
+    if line.number(5) != 1:
+        raise ValueError(f"'{line.name}' pads in a way that detquant does not write")
     words = {
         "kernel_shape": [line.number(11), line.number(1)],
         "strides": [line.number(12), line.number(2)],
         "pads": [line.number(13), line.number(3), line.number(15), line.number(14)],
-        **({"count_include_pad": line.number(6)} if kind == "AveragePool" else {}),
+        "count_include_pad": line.number(6),
     }
+    if kind == "MaxPool":
+        del words["count_include_pad"]
     graph.give(line, graph.add(kind, [graph.take(line)], line, **words))
 
 
@@ -189,14 +193,27 @@ def _reduction(graph: Graph, line: Line) -> None:
 
 
 def _interp(graph: Graph, line: Line) -> None:
-    sizes = graph.ints(line, [line.number(3), line.number(4)])
+    sizes, aligned = graph.ints(line, [line.number(3), line.number(4)]), line.number(6)
     if line.number(0) == 1:
         words = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
     else:
-        how = "align_corners" if line.number(6) else "half_pixel"
+        how = "align_corners" if aligned else "half_pixel"
         words = {"mode": "linear", "coordinate_transformation_mode": how}
     graph.give(line, graph.add("Resize", [graph.take(line), "", "", sizes], line, axes=[2, 3], **words))
 
+
+FIXED: dict[str, dict[int, int]] = {
+    "Convolution": {5: 1},
+    "ConvolutionDepthWise": {5: 1},
+    "Deconvolution": {5: 1},
+    "DeconvolutionDepthWise": {5: 1},
+    "InnerProduct": {1: 1},
+    "MemoryData": {21: 0},
+    "Reduction": {1: 0, 4: 1, 5: 1},
+    "Scale": {1: 1},
+    "Softmax": {1: 1},
+}
+"""Parameters that are the same in all layers of a kind; others that nothing here reads are refused."""
 
 LAYERS: dict[str, Read] = {
     "BinaryOp": _binary,

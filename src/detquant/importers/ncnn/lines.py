@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from detquant.importers.ncnn.files import FLOAT, HALF, INT8, LIST, MAGIC
+from detquant.importers.ncnn.files import FEATMASK, FLOAT, HALF, INT8, LIST, MAGIC
 from detquant.numerics.arrays import Array, Floats
 
 MOST_LAYERS = 100_000
@@ -24,21 +24,35 @@ class Line:
     inputs: Sequence[str]
     outputs: Sequence[str]
     parameters: Mapping[int, str] = field(default_factory=dict)
+    _read: set[int] = field(default_factory=set)
 
     def number(self, key: int, default: int = 0) -> int:
         """A parameter that is a whole number."""
+        self._read.add(key)
         return int(self.parameters.get(key, default))
 
     def real(self, key: int, default: float = 0.0) -> float:
         """A parameter that is a real number."""
+        self._read.add(key)
         return float(self.parameters.get(key, default))
 
     def numbers(self, key: int) -> list[float]:
         """A parameter that is a list."""
+        self._read.add(key)
         count, *found = self.parameters[key].split(",")
         if int(count) != len(found):
             raise ValueError(f"'{self.name}' has a list of {count} that has {len(found)}")
         return [float(one) for one in found]
+
+    def require(self, fixed: Mapping[int, int]) -> None:
+        """Refuses a layer with parameters other than those that have been read, and these, of these values."""
+        self._read.add(FEATMASK)
+        for key, value in fixed.items():
+            if self.number(key) != value:
+                raise ValueError(f"'{self.name}' has the parameter {key}={self.number(key)}, which is {value} here")
+        unknown = set(self.parameters) - self._read
+        if unknown:
+            raise ValueError(f"'{self.name}' has the parameter {min(unknown)}, which detquant does not write")
 
     def shape(self) -> list[int]:
         """Its parameters as the shape of a blob, outermost axis first."""

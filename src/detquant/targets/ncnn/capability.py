@@ -2,7 +2,8 @@
 
 * Convolution, ConvolutionDepthWise and InnerProduct multiply int8 by int8. Weights have a scale for each output
   channel, their input has one for all of it, and no grid has a zero point.
-* They read float and round it themselves, half away from zero, to codes from -127 to 127; -128 is never made.
+* They read float and round it themselves, half away from zero, to codes from -127 to 127; -128 is never made, so two
+  products fit the 16 bits in which Arm adds them, whatever the weights.
 * They write float: nothing has a grid but what such a layer reads. Where nobody but another Convolution reads a result,
   its codes are written at once (``int8_scale_term`` 101 and 102), as the other would have rounded them.
 * All else computes in float, Deconvolution too.

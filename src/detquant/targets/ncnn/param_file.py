@@ -18,13 +18,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from detquant.importers.ncnn.files import FLOAT, HALF, INT8, LIST, MAGIC
+from detquant.importers.ncnn.files import FEATMASK, FLOAT, HALF, INT8, LIST, MAGIC
 from detquant.numerics.arrays import Array
 
 LONGEST = 200
 """Most characters of a name: ncnn keeps 255."""
-FEATMASK = 31
-"""The parameter of every layer that says what it is not to use."""
 
 Number = int | float
 Parameters = Mapping[int, Number | Sequence[Number]]

@@ -10,9 +10,10 @@ import onnx_ir as ir
 from detquant.errors import UnsupportedOperator
 from detquant.graph.grids import constant_of, source_of
 from detquant.graph.values import static_shape
+from detquant.importers.ncnn.files import FEATMASK
 from detquant.numerics.arrays import Array
 from detquant.targets.ncnn.layout import MOST_AXES, Shape, stored
-from detquant.targets.ncnn.param_file import FEATMASK, Blob, Parameters, ParamFile, tagged
+from detquant.targets.ncnn.param_file import Blob, Parameters, ParamFile, tagged
 
 FULL = 0b111
 """The bits of a layer's mask that leave out 16-bit arithmetic and storage, so that it computes in float32 anywhere."""
