@@ -17,7 +17,8 @@ from detquant.targets.ncnn.layout import moving, stored, stored_axis, wide
         ((1,), (1,)),
         ((4, 2), (4, 2)),
         ((), (1,)),
-        ((1, 1), (1,)),
+        ((2, 1, 3, 4, 5), (2, 3, 4, 5)),
+        ((1, 2, 1, 4, 5), (2, 1, 4, 5)),
     ],
 )
 def test_stored(shape, blob):
@@ -27,6 +28,7 @@ def test_stored(shape, blob):
 def test_axes_of_a_blob():
     assert [stored_axis((1, 3, 8, 8), axis) for axis in (1, -1, 0)] == [0, 2, -1]
     assert [stored_axis((3, 8), axis) for axis in (0, -1)] == [0, 1]
+    assert [stored_axis((2, 1, 3, 4, 5), axis) for axis in range(5)] == [0, -1, 1, 2, 3]
 
 
 def test_what_is_broadcast_has_as_many_axes():

@@ -176,6 +176,30 @@ CASES = {
         ],
         {"s": ints(1, 2, 2, 8, 7), "back": ints(1, 4, 8, 7)},
     ),
+    "halves of channels, taken apart": (
+        [
+            ("Reshape", ["x", "s"], ["r"], {}),
+            ("Transpose", ["r"], ["t"], {"perm": [1, 0, 2]}),
+            ("Reshape", ["t", "five"], ["f"], {}),
+            ("Gather", ["f", "first"], ["a"], {}),
+            ("Gather", ["f", "second"], ["b"], {}),
+            ("Sub", ["a", "b"], ["y"], {}),
+        ],
+        {
+            "s": ints(2, 2, 56),
+            "five": ints(2, 1, 2, 8, 7),
+            "first": np.array(0),
+            "second": np.array(1),
+        },
+    ),
+    "Split to single ones": (
+        [
+            ("Reshape", ["x", "s"], ["r"], {}),
+            ("Split", ["r"], ["a", "b"], {"axis": 0, "num_outputs": 2}),
+            ("Mul", ["a", "b"], ["y"], {}),
+        ],
+        {"s": ints(2, 2, 56)},
+    ),
     "ReduceMean": ([("ReduceMean", ["x", "a"], ["y"], {"keepdims": 0})], {"a": ints(1)}),
     "ReduceMax": ([("ReduceMax", ["x", "a"], ["y"], {})], {"a": ints(2, 3)}),
     "ReduceSum of all": ([("ReduceSum", ["x"], ["s"], {"keepdims": 0}), ("Sub", ["x", "s"], ["y"], {})], {}),

@@ -18,7 +18,7 @@ from detquant.errors import UnsupportedOperator
 from detquant.graph.values import is_op
 from detquant.targets.ncnn.fusing import fusions
 from detquant.targets.ncnn.integer import written_codes
-from detquant.targets.ncnn.layout import drops_first, stored
+from detquant.targets.ncnn.layout import dropped, stored
 from detquant.targets.ncnn.operators import composite, operator
 from detquant.targets.ncnn.param_file import LONGEST, Blob, ParamFile
 from detquant.targets.ncnn.site import Site
@@ -85,7 +85,7 @@ def _end(value: ir.Value, what: str) -> str:
             f"The model's {what} '{name}' has a name that ncnn cannot read: give it one without spaces, of at most "
             f"{LONGEST} letters and digits."
         )
-    if not drops_first(shape):
+    if dropped(shape) != (0,):
         raise UnsupportedOperator(
             f"The model's {what} '{name}' has the shape {list(shape)}, and ncnn takes one image at a time: export the "
             f"model with a batch of 1 as the first axis."

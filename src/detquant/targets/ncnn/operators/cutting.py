@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from math import prod
 
-from detquant.targets.ncnn.layout import Shape, drops_first, stored_axis
+from detquant.targets.ncnn.layout import Shape, stored, stored_axis
 from detquant.targets.ncnn.param_file import Blob
 from detquant.targets.ncnn.site import Site
 
@@ -43,8 +43,9 @@ def split(site: Site) -> None:
     sizes = [site.out_shape(k)[axis] for k in range(len(outs))]
     place = stored_axis(shape, axis)
     x = site.read()
-    plain = not drops_first(shape) and axis == 0 and 1 in sizes
-    if place >= 0 and not plain and all(out.uses() or out.is_graph_output() for out in outs):
+    parts = [(*x.shape[:place], size, *x.shape[place + 1 :]) for size in sizes]
+    same = all(stored(site.out_shape(k)) == part for k, part in enumerate(parts))
+    if place >= 0 and same and all(out.uses() or out.is_graph_output() for out in outs):
         site.add("Slice", [x], [site.result(k) for k in range(len(outs))], {0: tuple(sizes), 1: place})
         return
     start = 0

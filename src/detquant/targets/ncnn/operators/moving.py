@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detquant.importers.ncnn.layers import NAMES, ORDERS
-from detquant.targets.ncnn.layout import drops_first, moving
+from detquant.targets.ncnn.layout import dropped, moving
 from detquant.targets.ncnn.site import Site
 
 FLOATS = (1, 10, 11)
@@ -34,7 +34,7 @@ def transpose(site: Site) -> None:
     shape = site.shape()
     perm = [int(axis) for axis in site.attributes.get_ints("perm", tuple(reversed(range(len(shape)))))]
     x = site.read()
-    if drops_first(shape) and perm[0] == 0 and 3 <= len(shape) <= 5:
+    if dropped(shape) == (0,) and perm[0] == 0 and 3 <= len(shape) <= 5:
         _permute(site, [axis - 1 for axis in perm[1:]])
         return
     inner, order = moving(shape, perm)
@@ -70,10 +70,11 @@ def pad(site: Site) -> None:
     known = site.constant(2)
     number = 0.0 if known is None else float(known.reshape(()))
     x = site.read()
-    inner = [sides.get(axis, (0, 0)) for axis in range(drops_first(shape), rank)]
+    gone = dropped(shape)
+    inner = [sides.get(axis, (0, 0)) for axis in range(rank) if axis not in gone]
     if mode not in PADS or min(given, default=0) < 0 or (site.has(2) and known is None):
         raise site.unsupported(f"pads in the way of '{mode}', by less than nothing or with a number that is computed")
-    if len(inner) > 3 or (drops_first(shape) and sides.get(0, (0, 0)) != (0, 0)):
+    if len(inner) > 3 or any(any(sides.get(axis, (0, 0))) for axis in gone):
         raise site.unsupported("pads more than three axes, or the batch")
     if mode != "constant" and len(inner) == 3 and any(inner[0]):
         raise site.unsupported(f"pads channels in the way of '{mode}'")
