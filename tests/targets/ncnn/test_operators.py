@@ -10,6 +10,7 @@ import pytest
 from detquant.errors import UnsupportedOperator
 from detquant.graph import prepare
 from detquant.graph.running import OrtRunner
+from detquant.importers import load_model
 from detquant.targets import load_target
 
 pytest.importorskip("ncnn", reason="the extra ncnn is not installed")
@@ -242,6 +243,18 @@ def test_the_same_numbers(build, case):
     expected = OrtRunner(model).run(feed)["y"]
     runner = TARGET.open(TARGET.lower_float(model, "fp32"))
     found = runner.run(feed)["y"]
+    assert found.shape == expected.shape
+    assert np.allclose(found, expected, rtol=1e-5, atol=1e-5 * max(1.0, np.abs(expected).max()))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_written_is_read_again(build, tmp_path, case):
+    rows, weights = CASES[case]
+    model = prepare(build(rows, {"x": [1, 4, 8, 7]}, {"y": None}, weights))
+    for name, content in TARGET.lower_float(model, "fp32").files.items():
+        (tmp_path / name).write_bytes(content)
+    again, feed = prepare(load_model(tmp_path / "model.param").model), {"x": 2 * draw(1, 4, 8, 7)}
+    expected, found = (OrtRunner(one).run(feed)["y"] for one in (model, again))
     assert found.shape == expected.shape
     assert np.allclose(found, expected, rtol=1e-5, atol=1e-5 * max(1.0, np.abs(expected).max()))
 
