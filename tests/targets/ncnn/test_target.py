@@ -6,9 +6,10 @@ import given_codes
 import numpy as np
 import pytest
 
-from detquant.errors import MissingExtra, RecipeError, TargetError, UnsupportedOperator
+from detquant.errors import MissingExtra, ModelError, RecipeError, TargetError, UnsupportedOperator
 from detquant.graph import prepare
 from detquant.graph.running import OrtRunner
+from detquant.importers import load_model
 from detquant.importers.ncnn.files import split_metadata
 from detquant.numerics import sqnr_db
 from detquant.recipes import load_recipe, plan
@@ -130,3 +131,20 @@ def test_outputs_that_are_others_or_inputs_are_copied(build):
     assert found.keys() == expected.keys()
     for name, array in expected.items():
         np.testing.assert_allclose(found[name], array, atol=1e-6)
+
+
+def test_a_file_whose_layers_do_not_fit_together_does_not_reach_ncnn(build, tmp_path):
+    """ncnn would read beyond the end of a map."""
+    weights = {"w": np.ones((4, 4, 3, 3), np.float32)}
+    model = prepare(build([("Conv", ["x", "w"], ["y"], {})], {"x": [1, 4, 8, 8]}, {"y": None}, weights))
+    for name, content in TARGET.lower_float(model, "fp32").files.items():
+        (tmp_path / name).write_bytes(content)
+    sound = load_model(tmp_path / "model.param")
+    assert (
+        TARGET.open_own(sound.own, prepare(sound.model)).run({"x": np.ones((1, 4, 8, 8), np.float32)})["y"].max() == 36
+    )
+    text = (tmp_path / "model.param").read_text()
+    (tmp_path / "model.param").write_text(text.replace(" 1=3 ", " 1=1 "))  # so there are 12 input channels
+    with pytest.raises(ModelError, match="Conv"):
+        changed = load_model(tmp_path / "model.param")
+        TARGET.open_own(changed.own, prepare(changed.model))

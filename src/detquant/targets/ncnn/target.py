@@ -16,11 +16,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 
 from detquant.errors import MissingExtra, TargetError
 from detquant.graph import find_decode_tail, prepare
+from detquant.graph.running import OrtRunner
 from detquant.graph.saturation import with_saturation
+from detquant.graph.values import static_shape
 from detquant.importers import OwnFile
 from detquant.importers.ncnn.files import split_metadata, with_metadata
 from detquant.targets._base import Arrays, Artefact, Runner, Target
@@ -105,9 +108,18 @@ class Ncnn(Target):
         )
 
     def open_own(self, own: OwnFile, graph: ir.Model, threads: int = 1) -> Runner | None:
-        """Files that detquant wrote, as they are."""
+        """Files that detquant wrote, as they are.
+
+        ncnn takes it that what a layer reads is as its parameters say, and a file may have been changed since: ONNX
+        Runtime, which looks, runs the same layers first, once.
+
+        Raises:
+            ModelError: they do not fit together.
+        """
         if own.target != self.name:
             return None
+        zeros = {value.name or "": np.zeros(static_shape(value) or (), np.float32) for value in graph.graph.inputs}
+        OrtRunner(graph, threads, optimisation="none").run(zeros)
         files = {PARAM: own.path.read_bytes(), BIN: own.path.with_suffix(".bin").read_bytes()}
         return self.open(Artefact(files), threads)
 
