@@ -27,8 +27,13 @@ class YOLOv8(BoxRows):
     @classmethod
     def find_rows(cls, signature: Signature) -> Way | None:
         """Rows come last, unless something tells that rows which come first have no objectness."""
-        for rows, values, turned in reversed(rows_of_cells(signature, cls.strides)):
+        for rows, values, turned in cls.ways(signature):
             objectness = tells_objectness(signature, values)
             if objectness is False or (not turned and objectness is None):
                 return rows, values, turned
         return None
+
+    @classmethod
+    def ways(cls, signature: Signature) -> list[Way]:
+        """The ways in which the shape can be read, the usual one first."""
+        return rows_of_cells(signature, cls.strides)[::-1]
