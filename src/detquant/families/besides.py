@@ -66,7 +66,7 @@ class Besides:
     def behind(self, outputs: Outputs) -> npt.NDArray[Any]:
         """The last values of the rows, [rows, values]."""
         part = self._part(outputs, slice(-self.values, None) if self.values else slice(0, 0))[0]
-        return part if self.turned else part.T
+        return np.asarray(part if self.turned else part.T)
 
     def _part(self, outputs: Outputs, which: slice) -> npt.NDArray[Any]:
         array = np.asarray(outputs[self.output])

@@ -2,8 +2,8 @@
 
 - ``efficient-nms``: how many were found [1, 1], boxes [1, n, 4], scores [1, n], classes [1, n]. TensorRT's plug-in
   EfficientNMS has this form, and so have the exporters that write it: YOLOv7 (``--end2end``), YOLOv6, Gold-YOLO,
-  MMYOLO, PaddleYOLO. TensorFlow's detectors have it too (`ssd_postprocessed`), with boxes in parts of the input; those that are
-  told apart by the names of the outputs, or by their values.
+  MMYOLO, PaddleYOLO. TensorFlow's detectors have it too (`ssd_postprocessed`), with boxes in parts of the input: the
+  names of the outputs or their values tell which it is.
 - ``dets-labels``: boxes and scores [1, n, 5], classes [1, n], as MMDeploy writes RTMDet and all else of MMDetection.
 """
 

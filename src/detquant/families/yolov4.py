@@ -6,11 +6,12 @@ For an anchor of p_w x p_h pixels at column c_x and row c_y of a map with a stri
     y = s (a sigmoid(t_y) - (a - 1) / 2 + c_y)      h = p_h exp(t_h)
     score[k] = sigmoid(t_object) sigmoid(t_k)
 
-with a = scale_x_y; where a head's sizes are "squared", w = p_w (2 sigmoid(t_w))^2 and h alike, as of Darknet's new_coords
-and YOLOv5; where its numbers are chances, the sigmoids are in the graph already (Redmon & Farhadi, YOLOv3, 2018, section 2.1; Bochkovskiy et al., YOLOv4, 2020, section 3.4,
-"eliminate grid sensitivity"; Darknet's `forward_yolo_layer` and `get_yolo_box`). Anchors, strides and a stand in
-the file's metadata, see `yolo_heads`. Without such an entry, three maps with the channels last are read as Keras' are,
-see `yolov4_keras`, and others where the family is said and the anchors are told, see `anchors`.
+with a = scale_x_y (Redmon & Farhadi, YOLOv3, 2018, section 2.1; Bochkovskiy et al., YOLOv4, 2020, section 3.4,
+"eliminate grid sensitivity"; Darknet's `forward_yolo_layer` and `get_yolo_box`). Where a head's sizes are "squared", as
+with Darknet's new_coords and in YOLOv5, w = p_w (2 sigmoid(t_w))^2, and h alike; where its numbers are chances, the
+sigmoids are in the graph already. Anchors, strides and a stand in the file's metadata, see `yolo_heads`. Without such
+an entry, three maps with the channels last are read as Keras' are, see `yolov4_keras`, and others where the family is
+said and the anchors are told, see `anchors`.
 
 Validation follows Darknet's `validate_detector`: scores above 0.001, NMS by an IoU of 0.6, the image stretched to
 the input unless the cfg says letter_box=1.
@@ -96,7 +97,7 @@ class YOLOv4(Family):
         """Scores [cells, classes], objectness times class; cells by head, anchor, row and column."""
         maps = [self._chances(self._by_anchor(outputs, head)[:, 4:], head) for head in self.layout.heads]
         chance = np.concatenate([_cells(one) for one in maps])
-        return chance[:, :1] * chance[:, 1:]
+        return np.asarray(chance[:, :1] * chance[:, 1:])
 
     def boxes(self, outputs: Outputs) -> Floats:
         """Boxes [cells, 4] as xyxy in pixels of the network input, cells as in `scores`."""
@@ -121,7 +122,7 @@ class YOLOv4(Family):
     def _chances(self, values: Floats, head: YoloHead) -> Floats:
         """Values 0 to 1, as the words say, else as the head does."""
         done = self.told["scores"] == "chances" if "scores" in self.told else head.chances
-        return values if done else sigmoid(values)
+        return np.asarray(values if done else sigmoid(values))
 
     def _by_anchor(self, outputs: Outputs, head: YoloHead) -> Floats:
         """One map as an array [anchors, 5 + classes, rows, columns]."""
