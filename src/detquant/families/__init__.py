@@ -40,15 +40,15 @@ FAMILIES = {
     "nanodet-plus": "detquant.families.nanodet_plus:NanoDetPlus",
     "end-to-end": "detquant.families.end_to_end:EndToEnd",
     "efficient-nms": "detquant.families.found_apart:EfficientNMS",
-    "dets-labels": "detquant.families.found_apart:DetsLabels",
-    "ppyoloe": "detquant.families.boxes_scores:PPYOLOE",
-    "damo-yolo": "detquant.families.boxes_scores:DAMOYOLO",
     "rt-detr": "detquant.families.rt_detr:RTDETR",
     "yolov4": "detquant.families.yolov4:YOLOv4",
     "ssd-raw": "detquant.families.ssd_raw:SSDRaw",
     "ssd-mobilenet": "detquant.families.ssd_mobilenet:SSDMobileNet",
     "ssd-postprocessed": "detquant.families.ssd_postprocessed:SSDPostprocessed",
     "ssd300": "detquant.families.ssd300:SSD300",
+    "dets-labels": "detquant.families.found_apart:DetsLabels",
+    "ppyoloe": "detquant.families.boxes_scores:PPYOLOE",
+    "damo-yolo": "detquant.families.boxes_scores:DAMOYOLO",
     "classifier": "detquant.families.classifier:Classifier",
 }
 

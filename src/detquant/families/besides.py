@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from detquant.errors import ModelError
 from detquant.families.class_names import read_literal
 from detquant.families.grid import count_cells
 from detquant.families.signature import Outputs, Shape, Signature, is_dynamic
@@ -37,6 +38,11 @@ MOST_FOUND = 1000
 END_TO_END = 6
 _PROTOTYPES_FINER = (2, 4, 8)
 """Strides that prototypes may have."""
+_LACKING = {
+    SEGMENT: "no output [1, n, height / 4, width / 4] of prototypes stands beside rows with n coefficients: export the "
+    "model again, or its detector",
+    POSE: "not how many key points it has: the entry 'kpt_shape', such as [17, 3], is missing, so export it again",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,9 +88,16 @@ class Besides:
 
 
 def apart(signature: Signature) -> tuple[Signature, Besides | None]:
-    """The signature of the detector that is in a model, and what else is in it; None where that is nothing."""
+    """The signature of the detector that is in a model, and what else is in it; None where that is nothing.
+
+    Raises:
+        ModelError: the metadata says that there are masks or key points, and they are not found.
+    """
     found = find_besides(signature)
+    task = signature.metadata.get("task")
     if found is None:
+        if task in _LACKING:
+            raise ModelError(f"The model's metadata says that its task is '{task}', but {_LACKING[task]}.")
         return signature, None
     rows, values = _sizes(signature.outputs[found.output], turned=found.turned)
     kept = values - found.values
@@ -131,7 +144,7 @@ def _behind_scores(signature: Signature, name: str, values: int, *, turned: bool
         return points[0] * points[1], f"{points[0]} key points for each box"
     if task == ROTATED and values == END_TO_END + 1:
         return 1, "the angle of each box"
-    count = _beyond_scores(signature, name, turned=turned) if not task else 0
+    count = _beyond_scores(signature, name, turned=turned) if task in ("", POSE) else 0
     return count, f"{count} numbers behind the scores of each box, which are key points, it seems"
 
 

@@ -149,7 +149,7 @@ def are_rows(signature: Signature) -> bool:
         return False
     [shape] = signature.outputs.values()
     if len(shape) == 2:
-        return shape[1] == OF_BATCHES and _few(shape[0])
+        return shape[1] == OF_BATCHES and not isinstance(shape[0], (int, np.integer))  # [1, 7] is a vector
     return len(shape) == 3 and shape[0] == 1 and shape[2] == VALUES and _few(shape[1])
 
 
