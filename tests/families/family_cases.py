@@ -136,6 +136,12 @@ def write_ppyoloe(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, sc
     outputs["boxes"][0, cell], outputs["scores"][0, k, cell] = box, score
 
 
+def corners_and_scores(scores: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """What a network gives for noise: a box around each cell, for an SSD of this size has as many anchors as cells."""
+    place, stride = cells(HEIGHT, WIDTH, (8, 16, 32))
+    return {"boxes": np.hstack([place * stride, (place + 1) * stride])[None], "scores": np.full(scores, 0.1)}
+
+
 def write_damo_yolo(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
     outputs["boxes"][0, cell], outputs["scores"][0, cell, k] = box, score
 
@@ -254,8 +260,16 @@ CASES = {
         metadata=NAMES,
     ),
     "dets-labels": Case(outputs={"dets": (1, 30, 5), "labels": (1, 30)}, write=write_dets_labels, metadata=NAMES),
-    "ppyoloe": Case(outputs={"boxes": (1, CELLS, 4), "scores": (1, CLASSES, CELLS)}, write=write_ppyoloe),
-    "damo-yolo": Case(outputs={"boxes": (1, CELLS, 4), "scores": (1, CELLS, CLASSES)}, write=write_damo_yolo),
+    "ppyoloe": Case(
+        outputs={"boxes": (1, CELLS, 4), "scores": (1, CLASSES, CELLS)},
+        write=write_ppyoloe,
+        sample=lambda: corners_and_scores((1, CLASSES, CELLS)),
+    ),
+    "damo-yolo": Case(
+        outputs={"boxes": (1, CELLS, 4), "scores": (1, CELLS, CLASSES)},
+        write=write_damo_yolo,
+        sample=lambda: corners_and_scores((1, CELLS, CLASSES)),
+    ),
     "end-to-end": Case(outputs={"out": (1, 30, 6)}, write=write_end_to_end, metadata=NAMES),
     "rt-detr": Case(outputs={"out": (1, 40, 4 + CLASSES)}, write=write_rt_detr, metadata=NAMES),
     "nanodet": Case(outputs=nanodet_outputs(8, 16, 32), write=write_nanodet),

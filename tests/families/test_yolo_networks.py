@@ -13,10 +13,11 @@ import pytest
 import detquant
 from detquant.graph import find_decode_tail
 from detquant.pipeline.detector import Detector
+from detquant.pipeline.quantize import Result
 
 sys.path.append(str(Path(__file__).parent / "yolo_networks"))
 
-from table import NETWORKS  # noqa: E402 (once its folder is known)
+from table import NETWORKS
 
 SIDE = 96
 PLAIN_RECIPE = """
@@ -30,8 +31,8 @@ weight = { qtype = "int8", granularity = "per_axis" }
 activation = { qtype = "uint8", symmetric = false }
 """
 """A recipe that searches for nothing: what it makes of a network is there in a second."""
-NEAR = 50.0
-"""F1 in per cent with the float model's own detections; noise is found on noise, and many scores lie at the threshold."""
+NEAR = 0.5
+"""F1 with the float model's own detections; on noise many scores lie at the threshold."""
 
 
 @pytest.fixture(scope="session")
@@ -59,24 +60,31 @@ def detector(name: str, tmp_path: Path) -> Detector:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_it_is_known_inspected_measured_and_quantized(
-    detector: Detector, name: str, noise: Path, plain_recipe: Path
-) -> None:
+def test_it_is_known_inspected_and_measured(detector: Detector, name: str, noise: Path, plain_recipe: Path) -> None:
     family = detector.family
     assert (family.name, family.num_classes) == (NETWORKS[name].family, 5)
-    assert all(node.op_type != "Conv" or "head" not in (node.name or "") for node in detector.model.graph)
     tail = find_decode_tail(detector.model.graph)
-    assert {node.op_type for node in tail.head_convs} == {"Conv"} and len(tail.head_convs) % 3 <= 1
+    assert {node.op_type for node in tail.head_convs} == {"Conv"} and len(tail.head_convs) >= 3
     found = detquant.inspect(detector, recipe=plain_recipe)
     assert found["family"] == family.name and found["int8"]["macs_percent"] > 60
     assert detquant.evaluate(detector, noise).objects > 0
-    report = detquant.quantize(detector, noise, recipe=plain_recipe, target="ort")
-    assert report.figures()["quantized"]["agreement"]["f1"] > NEAR
+
+
+ONE_OF_EACH_HEAD = ("yolov5 raw", "yolov7 end2end", "yolov8-obb", "yolo26", "rtmdet")
+
+
+@pytest.mark.parametrize("name", ONE_OF_EACH_HEAD)
+def test_it_is_quantized(detector: Detector, noise: Path, plain_recipe: Path) -> None:
+    agree(detquant.quantize(detector, noise, recipe=plain_recipe))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("target", ["ort", "openvino"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_default_recipe_goes_through(detector: Detector, target: str, noise: Path) -> None:
-    report = detquant.quantize(detector, noise, target=target)
-    assert report.figures()["quantized"]["agreement"]["f1"] > NEAR
+    agree(detquant.quantize(detector, noise, target=target))
+
+
+def agree(result: Result) -> None:
+    agreement = result.report.subject.agreement
+    assert agreement is not None and agreement.f1 >= NEAR

@@ -24,6 +24,7 @@ __all__ = [
     "Geometry",
     "Inside",
     "Signature",
+    "also_fitting",
     "find_family",
     "load_family",
 ]
@@ -111,6 +112,19 @@ def find_family(signature: Signature, name: str = "auto", classes: tuple[str, ..
         f"{height}x{width}. Nearest: {'; '.join(f'{one.name}: {one.expected(height, width)}' for one in near)}. "
         f"{advice(signature)}"
     )
+
+
+def also_fitting(signature: Signature, taken: str) -> dict[str, str]:
+    """The other families whose outputs have the same shapes, and what would tell them.
+
+    Args:
+        signature: signature of the model.
+        taken: name of the family that it was taken for.
+    """
+    others = [load_family(name) for name in FAMILIES if name != taken]
+    blind = replace(apart(signature)[0], joined={}, sample=None)
+    said = {family: replace(blind, metadata={"detquant.family": family.name}) for family in others}
+    return {family.name: family.mark for family in others if family.matches(said[family]) is not None}
 
 
 def _found(

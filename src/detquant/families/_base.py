@@ -94,6 +94,7 @@ class Family(ABC):
         takes: kinds of words that it heeds, of `detquant.families.reading.WORDS`.
         output_count: how many outputs its models have, as a rule.
         has_anchors: whether its boxes are of anchors that a user may have to tell.
+        mark: what tells it from families whose outputs have the same shapes, as a clause.
         ranked: whether the rows are what was found, best first: the same object may be in another row of another run.
     """
 
@@ -104,6 +105,7 @@ class Family(ABC):
     output_count: ClassVar[int] = 1
     ranked: ClassVar[bool] = False
     has_anchors: ClassVar[bool] = False
+    mark: ClassVar[str] = "whose outputs are others, or whose file says so"
     told: Reading = MappingProxyType({})
     untold: Form | None = None
     nms_iou: float

@@ -15,10 +15,12 @@ import numpy as np
 
 from detquant.families.box_rows import BOX, BoxRows, Way
 from detquant.families.class_names import written_names
+from detquant.families.decoded_boxes import holds_corners
 from detquant.families.grid import count_cells
 from detquant.families.input_form import WholeImage
 from detquant.families.reading import Reading
 from detquant.families.signature import Outputs, Signature, is_dynamic
+from detquant.families.ssd_anchors import count_grid_anchors
 from detquant.numerics.arrays import Floats
 
 
@@ -55,8 +57,11 @@ class BoxesScores(BoxRows):
         found = find_pair(signature, cls.strides)
         if found is None:
             return None
-        _, _, cells, classes, first = found
+        boxes, _, cells, classes, first = found
         said = signature.metadata.get("detquant.family") == cls.name
+        _, height, width = signature.image_input()
+        if not said and cells == count_grid_anchors(height, width) and not holds_corners(signature, boxes):
+            return None  # an SSD's, rather
         ambiguous = cells == classes
         return (cells, BOX + classes, True) if first == cls.classes_first or ambiguous or said else None
 

@@ -42,6 +42,7 @@ class EndToEnd(Family):
     """
 
     name = "end-to-end"
+    mark = "whose last values are numbers of classes"
     nms_iou = 1.0  # no IoU is above 1
     max_detections = 300
     form = WholeImage(rgb=True, resize="letterbox", std=(255.0,) * 3)

@@ -16,8 +16,7 @@ from detquant.families.end_to_end import MOST_ROWS, EndToEnd
 from detquant.families.input_form import WholeImage
 from detquant.families.nanodet import MEAN_BGR, STD_BGR
 from detquant.families.signature import Outputs, Shape, Signature
-from detquant.families.ssd_postprocessed import Roles, find_roles
-from detquant.families.told_by_values import LARGEST_PART
+from detquant.families.ssd_postprocessed import Roles, are_in_pixels, find_roles
 from detquant.numerics.arrays import Floats
 
 _DETS, _LABELS = 5, 2
@@ -27,6 +26,7 @@ class EfficientNMS(EndToEnd):
     """RGB 0-1, centred letterbox; their number, boxes as x1 y1 x2 y2 in input pixels, scores and classes apart."""
 
     name = "efficient-nms"
+    mark = "whose boxes are in pixels, or whose outputs are called num_dets and det_boxes"
     output_count = 4
     roles: Roles
 
@@ -58,17 +58,6 @@ class EfficientNMS(EndToEnd):
         found = np.arange(scores.size) < np.nan_to_num(count).max(initial=0)
         score = np.where(found, scores.reshape(-1), 0)
         return np.concatenate([boxes.reshape(-1, 4), score[:, None], classes.reshape(-1, 1)], axis=1)
-
-
-def are_in_pixels(signature: Signature) -> bool:
-    """Whether four outputs of what was found hold boxes in pixels: by how they are called, else by their values."""
-    roles = find_roles(signature.outputs)
-    if roles is None:
-        return False
-    if "num_dets" in signature.outputs or roles.boxes == "det_boxes":
-        return True
-    values = signature.values()
-    return bool(values) and float(np.nan_to_num(values[roles.boxes]).max(initial=0)) > LARGEST_PART
 
 
 class DetsLabels(EndToEnd):

@@ -18,8 +18,9 @@ def nearest_families(signature: Signature, families: Sequence[type[Family]]) -> 
     """The families whose models have the most similar outputs, the nearest first; ties in the order given."""
     count, dims = len(signature.outputs), {len(shape) for shape in signature.outputs.values()}
 
-    def distance(family: type[Family]) -> tuple[int, bool]:
-        return abs(family.output_count - count), (family.task == "classify") != (dims == {2})
+    def distance(family: type[Family]) -> tuple[int, bool, bool]:
+        rare = getattr(family, "rotated", False)
+        return abs(family.output_count - count), (family.task == "classify") != (dims == {2}), rare
 
     return sorted(families, key=distance)[:SHOWN]
 

@@ -33,6 +33,7 @@ class YOLOv5Maps(YOLOv4):
     """
 
     name = "yolov5-maps"
+    mark = "whose cells have several anchors each"
     nms_iou = 0.6
     form = WholeImage(rgb=True, resize="letterbox", std=(255.0,) * 3)
     letterboxed: ClassVar[WholeImage] = form

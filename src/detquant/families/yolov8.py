@@ -16,6 +16,7 @@ class YOLOv8(BoxRows):
     nms_iou = 0.7
     max_detections = 300
     form = WholeImage(rgb=True, resize="letterbox", std=(255.0,) * 3)
+    mark = "whose rows hold no objectness"
     # The graph decodes its boxes, so strides only serve to know the family: heads from P3, P2 and to P6.
     strides = ((8, 16, 32), (4, 8, 16, 32), (8, 16, 32, 64))
 

@@ -26,6 +26,7 @@ class YOLOv8Maps(Family):
     """RGB 0-1, centred letterbox; per stride [1, 5 + classes, rows, columns]: distances, best score, class scores."""
 
     name = "yolov8-maps"
+    mark = "whose fifth channel is the largest of the scores behind it"
     output_count = len(STRIDES)
     nms_iou = YOLOv8.nms_iou
     max_detections = YOLOv8.max_detections

@@ -28,6 +28,7 @@ class YOLOv8OBB(YOLOv8):
     """RGB 0-1, centred letterbox; [1, 5 + classes, cells] or turned: cx cy w h in input pixels, class scores, angle."""
 
     name = "yolov8-obb"
+    mark = "whose last value is an angle"
     rotated = True
 
     @classmethod

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 OPSET = 17
 GAINS = {"silu": 1.7, "relu": 1.4, "leaky": 1.4, "mish": 1.6, "hswish": 1.6, "sigmoid": 1.0, None: 1.0}
 """By what weights are larger than for a linear layer, so that signals neither fade nor grow."""
-SPREAD = {"class": (-4.0, 2.0), "object": (0.0, 2.0), "box": (0.0, 1.0), "side": (2.0, 0.5), "plain": (0.0, 1.0)}
+SPREAD = {"class": (-3.0, 2.0), "object": (0.0, 2.0), "box": (0.0, 1.0), "side": (2.0, 0.5), "plain": (0.0, 1.0)}
 """Mean and deviation that outputs of the last convolutions have on noise, by kind: a few objects are found then."""
 
 Map = str
@@ -172,7 +172,8 @@ class Net:
         """Scales and shifts what the last convolutions give on noise."""
         ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name, _, _ in self.heads]
         session = ort.InferenceSession(self._proto(ends).SerializeToString(), providers=["CPUExecutionProvider"])
-        image = np.random.default_rng(1).uniform(0, 1, (1, 3, self.side, self.side)).astype("f4")
+        coarse = np.random.default_rng(1).uniform(0, 1, (1, 3, 12, 12)).astype("f4")
+        image = coarse.repeat(-(-self.side // 12), 2).repeat(-(-self.side // 12), 3)[:, :, : self.side, : self.side]
         for (_, weight, kind), found in zip(self.heads, session.run(None, {"images": image}), strict=True):
             mean, deviation = SPREAD[kind]
             gain = deviation / max(float(found.std()), 1e-6)

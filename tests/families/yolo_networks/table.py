@@ -64,7 +64,7 @@ NETWORKS = {
     ),
     "yolov4-csp": Network(trunk=CSP, head=heads.decoded_anchors, family="yolov5"),
     "yolor": Network(trunk=CSP, head=partial(heads.decoded_anchors, implicit=True), family="yolov5"),
-    "yolov6": Network(trunk=V6, head=heads.yolov6, family="yolov6", options={"reads": ""}),
+    "yolov6": Network(trunk=V6, head=heads.yolov6, family="yolov6"),
     "yolov6 end2end": Network(trunk=V6, head=heads.efficient_nms, family="efficient-nms"),
     "yolov8": Network(trunk=V8, head=heads.yolov8, family="yolov8"),
     "yolov8 nms": Network(trunk=V8, head=heads.padded_nms, family="end-to-end"),
