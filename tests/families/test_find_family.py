@@ -7,7 +7,7 @@ import json
 import pytest
 
 from detquant.errors import ModelError
-from detquant.families import COCO_NAMES, FAMILIES, Signature, find_family, load_family
+from detquant.families import COCO_NAMES, FAMILIES, Signature, also_fitting, find_family, load_family
 
 MOST = max(FAMILIES, key=lambda name: load_family(name).output_count)
 """The family of the most outputs."""
@@ -176,6 +176,35 @@ def test_a_refusal_is_short_and_true(outputs: dict, nearest: str, words: str) ->
 def test_what_tells_a_classifier(count: int, side: int, metadata: dict, ends: dict) -> None:
     signature = Signature({"i": (1, 3, side, side)}, {"o": (1, count)}, metadata, ends)
     assert find_family(signature)[0].name == "classifier"
+
+
+@pytest.mark.parametrize(
+    ("outputs", "metadata", "taken", "others"),
+    [
+        ({"o": (1, 8400, 85)}, {}, "yolox", {"yolov6", "yolov8-obb"}),
+        ({"o": (1, 300, 6)}, {}, "end-to-end", {"rt-detr"}),
+        (
+            {f"m{n}": (1, 255, n, n) for n in (80, 40, 20)},
+            {"detquant.anchors": "yolov5"},
+            "yolov5-maps",
+            {"yolov8-maps"},
+        ),
+        (
+            {"boxes": (1, 100, 4), "scores": (1, 100), "classes": (1, 100), "n": (1, 1)},
+            {},
+            "ssd-postprocessed",
+            {"efficient-nms"},
+        ),
+        ({"boxes": (1, 8400, 4), "scores": (1, 80, 8400)}, {}, "ppyoloe", {"damo-yolo"}),
+    ],
+)
+def test_others_that_the_shapes_fit_are_told_with_what_would_tell_them(
+    outputs: dict, metadata: dict, taken: str, others: set
+) -> None:
+    signature = Signature(IMAGE, outputs, metadata)
+    assert find_family(signature)[0].name == taken
+    told = also_fitting(signature, taken)
+    assert told.keys() == others and all(mark.startswith("whose ") for mark in told.values())
 
 
 def test_one_vector_alone_is_no_classifier() -> None:

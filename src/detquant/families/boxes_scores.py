@@ -84,6 +84,7 @@ class PPYOLOE(BoxesScores):
     """RGB 0-1, stretched (PP-YOLOE+; PP-YOLOE itself normalises as ImageNet's); boxes [1, cells, 4], scores turned."""
 
     name = "ppyoloe"
+    mark = "whose scores are [1, classes, cells]"
     nms_iou = 0.7
     max_detections = 300
     form = WholeImage(rgb=True, resize="stretch", std=(255.0,) * 3)
@@ -99,6 +100,7 @@ class DAMOYOLO(BoxesScores):
     """RGB 0-255, letterbox top left on black; boxes [1, cells, 4] and scores [1, cells, classes]."""
 
     name = "damo-yolo"
+    mark = "whose scores are [1, cells, classes]"
     nms_iou = 0.7
     max_detections = 300
     form = WholeImage(rgb=True, resize="letterbox-top-left-0")

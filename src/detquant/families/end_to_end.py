@@ -74,7 +74,7 @@ class EndToEnd(Family):
         """The number of classes that the metadata names, else COCO's; None if the shapes are not this family's."""
         if not are_rows(signature):
             return None
-        said = signature.metadata.get("detquant.family") == cls.name
+        said = signature.metadata.get("detquant.family") == cls.name or signature.metadata.get("task") == ROTATED
         named = written_names(signature.metadata)
         if not said and (holds := holds_classes(signature)) is not True:
             two = named is not None and len(named) == VALUES - BOX

@@ -43,6 +43,7 @@ def c3k2(net: Net, x: Map, c: int, n: int = 1, *, shortcut: bool = True) -> Map:
 def attention(net: Net, x: Map, heads: int = 2, areas: int = 1) -> Map:
     """Self-attention over the cells of a map, positions by a depthwise convolution (YOLOv10, YOLO12)."""
     c, height, width = net.sizes[x]
+    areas = areas if height * width % areas == 0 else 1  # the coarsest map is one area in YOLO12 too
     cells, key, value = height * width, c // heads // 2, c // heads
     qkv = net.conv(x, heads * (2 * key + value), act=None)
     flat = net.reshape(qkv, areas, heads, 2 * key + value, cells // areas)

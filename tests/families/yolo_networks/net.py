@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 OPSET = 17
 GAINS = {"silu": 1.7, "relu": 1.4, "leaky": 1.4, "mish": 1.6, "hswish": 1.6, "sigmoid": 1.0, None: 1.0}
 """By what weights are larger than for a linear layer, so that signals neither fade nor grow."""
-SPREAD = {"class": (-3.0, 2.0), "object": (0.0, 2.0), "box": (0.0, 1.0), "side": (2.0, 0.5), "plain": (0.0, 1.0)}
+SPREAD = {"class": (-2.0, 2.0), "object": (0.0, 2.0), "box": (0.0, 1.0), "side": (2.0, 0.5), "plain": (0.0, 1.0)}
 """Mean and deviation that outputs of the last convolutions have on noise, by kind: a few objects are found then."""
 
 Map = str
