@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from detquant.errors import ModelError, load_named
 from detquant.families._base import CONFIDENCE, THRESHOLD, Detections, Family
+from detquant.families.besides import Besides, apart
 from detquant.families.class_names import COCO_NAMES
 from detquant.families.geometry import Geometry
 from detquant.families.reading import written_reading
@@ -23,12 +24,15 @@ __all__ = [
     "Geometry",
     "Inside",
     "Signature",
+    "also_fitting",
     "find_family",
     "load_family",
 ]
 
 FAMILIES = {
+    "yolov8-obb": "detquant.families.yolov8_obb:YOLOv8OBB",
     "yolov8": "detquant.families.yolov8:YOLOv8",
+    "yolov5-maps": "detquant.families.yolov5_maps:YOLOv5Maps",
     "yolov8-maps": "detquant.families.yolov8_maps:YOLOv8Maps",
     "yolov6": "detquant.families.yolov6:YOLOv6",
     "yolox": "detquant.families.yolox:YOLOX",
@@ -36,19 +40,24 @@ FAMILIES = {
     "nanodet": "detquant.families.nanodet:NanoDet",
     "nanodet-plus": "detquant.families.nanodet_plus:NanoDetPlus",
     "end-to-end": "detquant.families.end_to_end:EndToEnd",
+    "efficient-nms": "detquant.families.found_apart:EfficientNMS",
     "rt-detr": "detquant.families.rt_detr:RTDETR",
     "yolov4": "detquant.families.yolov4:YOLOv4",
     "ssd-raw": "detquant.families.ssd_raw:SSDRaw",
     "ssd-mobilenet": "detquant.families.ssd_mobilenet:SSDMobileNet",
     "ssd-postprocessed": "detquant.families.ssd_postprocessed:SSDPostprocessed",
     "ssd300": "detquant.families.ssd300:SSD300",
+    "dets-labels": "detquant.families.found_apart:DetsLabels",
+    "ppyoloe": "detquant.families.boxes_scores:PPYOLOE",
+    "damo-yolo": "detquant.families.boxes_scores:DAMOYOLO",
     "classifier": "detquant.families.classifier:Classifier",
 }
 
 KINDS = {"ssd": ("ssd-raw", "ssd-mobilenet", "ssd-postprocessed", "ssd300")}
 """Names that stand for several families: the one whose shapes fit is meant."""
 
-TASKS = ("detect", "classify")
+TASKS = ("detect", "classify", "segment", "pose", "obb")
+"""Tasks that a file's metadata may name; of the last three the boxes are scored."""
 
 
 def load_family(name: str) -> type[Family]:
@@ -81,19 +90,21 @@ def find_family(signature: Signature, name: str = "auto", classes: tuple[str, ..
     wanted = load_family(named) if named and named not in KINDS else None
     _refuse_other_kinds(signature)
     _, height, width = signature.image_input()
-    _refuse_dynamic_outputs(signature)
+    signature, besides = apart(signature)
     if wanted is not None:
         signature = replace(signature, metadata={**signature.metadata, "detquant.family": wanted.name})
         reason = wanted.matches(signature)
         if reason is None:
+            _refuse_dynamic_outputs(signature)
             raise ModelError(_wrong_family(signature, wanted, height, width))
         if name == "auto":
             reason = f"The file tells its family. {reason}"
-        return _as_told(wanted, signature, classes), reason
+        return _found(wanted, signature, classes, besides, reason)
     for family in map(load_family, candidates):
         reason = family.matches(signature)
         if reason is not None:
-            return _as_told(family, signature, classes), reason
+            return _found(family, signature, classes, besides, reason)
+    _refuse_dynamic_outputs(signature)
     none = f"no family {name}" if name in KINDS else "no known family"
     near = nearest_families(signature, [load_family(key) for key in candidates])
     raise ModelError(
@@ -101,6 +112,28 @@ def find_family(signature: Signature, name: str = "auto", classes: tuple[str, ..
         f"{height}x{width}. Nearest: {'; '.join(f'{one.name}: {one.expected(height, width)}' for one in near)}. "
         f"{advice(signature)}"
     )
+
+
+def also_fitting(signature: Signature, taken: str) -> dict[str, str]:
+    """The other families whose outputs have the same shapes, and what would tell them.
+
+    Args:
+        signature: signature of the model.
+        taken: name of the family that it was taken for.
+    """
+    others = [load_family(name) for name in FAMILIES if name != taken]
+    blind = replace(apart(signature)[0], joined={}, sample=None)
+    said = {family: replace(blind, metadata={"detquant.family": family.name}) for family in others}
+    return {family.name: family.mark for family in others if family.matches(said[family]) is not None}
+
+
+def _found(
+    family: type[Family], signature: Signature, classes: tuple[str, ...] | None, besides: Besides | None, reason: str
+) -> tuple[Family, str]:
+    """The family as its metadata tells, which leaves out what is not scored, and why it is that one."""
+    made = _as_told(family, signature, classes)
+    made.besides = besides
+    return made, f"{reason} {besides.sentence}" if besides else reason
 
 
 def _as_told(family: type[Family], signature: Signature, classes: tuple[str, ...] | None) -> Family:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detquant.errors import ModelError
+from detquant.families.besides import Besides
 from detquant.families.class_names import are_supposed, class_names
 from detquant.families.fed import fed_form, said, written_form
 from detquant.families.geometry import Geometry
@@ -83,6 +84,7 @@ class Family(ABC):
         input_key: entry of the metadata that tells the form of what goes into a file; None where there is none.
         adapted: whether that is another than the family's, since the graph does a part of it by itself.
         fed: a sentence on what the graph does to its image, and what it is fed; None where it does nothing.
+        besides: what the model gives beside boxes and scores, which is not scored; None where that is nothing.
         classes: class names, by class_id; COCO's for want of any, where `names_supposed`.
         input_name: name of the image input.
         height: height of the network input, pixels.
@@ -91,6 +93,8 @@ class Family(ABC):
         untold: the form of the input without them; None where none were told.
         takes: kinds of words that it heeds, of `detquant.families.reading.WORDS`.
         output_count: how many outputs its models have, as a rule.
+        has_anchors: whether its boxes are of anchors that a user may have to tell.
+        mark: what tells it from families whose outputs have the same shapes, as a clause.
         ranked: whether the rows are what was found, best first: the same object may be in another row of another run.
     """
 
@@ -100,6 +104,8 @@ class Family(ABC):
     takes: ClassVar[tuple[str, ...]] = (*INPUT_KINDS, "classes")
     output_count: ClassVar[int] = 1
     ranked: ClassVar[bool] = False
+    has_anchors: ClassVar[bool] = False
+    mark: ClassVar[str] = "whose outputs are others, or whose file says so"
     told: Reading = MappingProxyType({})
     untold: Form | None = None
     nms_iou: float
@@ -108,6 +114,7 @@ class Family(ABC):
     adapted: bool = False
     fed: str | None = None
     names_supposed: bool = False
+    besides: Besides | None = None
 
     def __init__(self, *, input_name: str, height: int, width: int, classes: tuple[str, ...]) -> None:
         self.input_name = input_name
@@ -263,6 +270,13 @@ class Family(ABC):
             float32 [1, 3, self.height, self.width], and how the image was mapped.
         """
         return self.form(image, self.height, self.width)
+
+    def scored_output(self, outputs: Outputs) -> npt.NDArray[Any]:
+        """The one output that holds boxes and scores, without what stands behind them."""
+        if self.besides is not None:
+            return self.besides.scored(outputs)
+        [output] = outputs.values()
+        return np.asarray(output)
 
     @abstractmethod
     def scores(self, outputs: Outputs) -> Floats:

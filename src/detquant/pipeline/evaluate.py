@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from detquant.data import Dataset, Skip, fit_task, iter_images, open_dataset
 from detquant.errors import DatasetError
+from detquant.evaluation.besides import BesidesLoss
 from detquant.evaluation.found import Found
 from detquant.evaluation.scorers import Score, Scorer, figures, make_scorer
 from detquant.families import Detections, Family, Geometry
@@ -226,6 +227,7 @@ def run_over(
     dataset = measurable(family, dataset, limit)
     paths = dataset.validation[:limit]
     skipped: list[Skip] = []
+    losses = {name: BesidesLoss(family) for name in [*runners][1:] if family.besides}
     tallies = {name: _Tally(family, read_by(runner, family), runner, dataset) for name, runner in runners.items()}
     preprocess: list[float] = []
     measured: list[Path] = []
@@ -235,6 +237,10 @@ def run_over(
                 runner.run(fitted(runner, {family.input_name: image.tensor}))
         for name in in_turn(list(tallies), done):
             tallies[name].show(image)
+        first, *_ = tallies.values()
+        for name, loss in losses.items():
+            if tallies[name].reader.besides:
+                loss.add(first.outputs, tallies[name].outputs)
         preprocess.append(image.seconds)
         measured.append(image.path)
         if progress:
@@ -244,10 +250,18 @@ def run_over(
         preprocess_ms=median(preprocess) * 1e3,
         images=len(preprocess),
         skipped=(*dataset.skipped, *skipped),
-        notes=dataset.notes,
+        notes=(*dataset.notes, *_said_of_besides(losses)),
         warnings=dataset.warnings,
         paths=tuple(measured),
     )
+
+
+def _said_of_besides(losses: Mapping[str, BesidesLoss]) -> Iterator[str]:
+    """A sentence for each model on what it gives beside boxes and scores."""
+    for name, loss in losses.items():
+        told = ", ".join(f"{what} {decibels:.1f} dB" for what, decibels in loss.decibels().items())
+        if told:
+            yield f"What '{name}' gives beside boxes and scores, as SQNR against the float model: {told}."
 
 
 def measurable(family: Family, dataset: Dataset, limit: int | None = None) -> Dataset:
@@ -302,6 +316,7 @@ class _Tally:
     Attributes:
         family: feeds it.
         reader: reads what it gives.
+        outputs: raw outputs for the last image.
     """
 
     family: Family
@@ -313,6 +328,7 @@ class _Tally:
     confident: list[Detections] = field(default_factory=list)
     found: list[Detections] = field(default_factory=list)
     scorer: Scorer | None = None
+    outputs: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.scorer = make_scorer(self.dataset, self.family.classes)
@@ -320,6 +336,7 @@ class _Tally:
     def show(self, image: _Image) -> None:
         feeds = fitted(self.runner, {self.family.input_name: image.tensor})
         outputs, seconds = stopwatch(partial(self.runner.run, feeds))
+        self.outputs = outputs
         self.inference.append(seconds)
         found, seconds = stopwatch(partial(self.reader.decode, outputs, image.geometry))
         self.decode.append(seconds)
