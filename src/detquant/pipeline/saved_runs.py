@@ -15,6 +15,7 @@ from detquant.report.pictures import distinct
 from detquant.report.project import Project
 from detquant.report.report import Report
 from detquant.report.saved import project_of, report_of
+from detquant.report.shortening import shortened
 from detquant.untrusted import is_file, parse_json, read_bytes, read_text
 
 MOST_FIGURES = 64 * 2**20
@@ -23,6 +24,8 @@ MOST_PICTURE = 4 * 2**20
 """Bytes of a picture that is read; one that is larger has no place on a page anyway."""
 MOST_PICTURES = 64
 """Pictures of a report that are read."""
+MOST_RUNS = 24
+"""Runs that stand side by side on a page."""
 LARGEST = 2**63
 """Whole numbers from which a file is not believed: no size, count or product of a network comes near."""
 
@@ -39,11 +42,15 @@ def report_page(sources: Sequence[str | os.PathLike[str]]) -> str:
     Raises:
         ReportError: one of them is no run, in a sentence.
     """
+    if len(sources) > MOST_RUNS:
+        raise ReportError(f"{len(sources)} runs are too many for one page: name {MOST_RUNS} of them at most.")
     runs = [run for source in sources for run in read_runs(source)]
     if not runs:
         raise ReportError(
             "There is no run to show: name a folder that detquant quantize, demo or workflow has written."
         )
+    if len(runs) > MOST_RUNS:
+        raise ReportError(f"These are {len(runs)} runs, too many for one page: name fewer than {MOST_RUNS}.")
     return page_of(runs)
 
 
@@ -121,7 +128,7 @@ def _read(file: Path) -> dict[str, Any]:
         raise ReportError(f"'{file}' is not the report of a run: {error}. {_WHAT}") from error
     if not isinstance(figures, dict):
         raise ReportError(f"'{file}' is not the report of a run: it is no JSON object. {_WHAT}")
-    return figures
+    return shortened(figures)
 
 
 def _require_believable(value: Any) -> None:

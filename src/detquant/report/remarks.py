@@ -145,8 +145,8 @@ def evidence_remarks(report: Report) -> list[str]:
     scores = scores_remark(found.thresholds) if found.thresholds else None
     told = [one for one in report.notes if one.step == THRESHOLD_STEP]
     said = [*interval_remark(found, report.measure_title), *([_upper(scores)] if scores and not told else [])]
-    named = report.subject is None and found.row is not None
-    return [f"{report.row(found.row).name}: {_lower(one)}" for one in said] if named and found.row else said
+    named = report.subject is None and found.row in {row.name for row in report.rows}
+    return [f"{found.row}: {_lower(one)}" for one in said] if named else said
 
 
 THRESHOLD_STEP = "threshold"

@@ -10,10 +10,10 @@ from page_reader import read
 
 from detquant.evaluation.changes import Fate
 from detquant.report.evidence import Block
-from detquant.report.html import to_html
+from detquant.report.html import Run, runs_to_html, to_html
 from detquant.report.html.block_picture import edges, lanes_of
 from detquant.report.html.shades import error_shade, precision_shade
-from detquant.report.html.views.pareto import Candidate, frontier
+from detquant.report.html.views.pareto import Candidate, candidates, frontier
 from detquant.report.html.views.threshold import sentence, thinned
 
 
@@ -245,3 +245,17 @@ def test_provenance(report):
         "1.31.1",
     ):
         assert word in said
+
+
+def test_times_that_mean_nothing_are_neither_compared_nor_drawn(report):
+    """The cycles of hardware are emulated at target verilog: the emulator's time says nothing of them."""
+    rows = tuple(replace(row, target="verilog") for row in report.rows)
+    emulated = replace(report, rows=rows, target="verilog")
+    shown = view(emulated, "pareto", {})
+    assert "are neither compared nor drawn, since" in shown.said()
+    assert "in accuracy and size together" in shown.said() and "80.00" not in shown.said()
+    assert [one.latency_ms for one in candidates(emulated)] == [None, None]
+    beside = view(report, "pareto", {}).said()
+    assert "neither compared nor drawn" not in beside and "80.00" in beside
+    mixed = runs_to_html([Run(title="a", report=report), Run(title="b", report=emulated)], "two")
+    assert mixed.count("are neither compared nor drawn") == 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from detquant.report.html.markup import Markup, element, joined
 from detquant.report.html.page import Links, page
@@ -14,9 +14,12 @@ from detquant.report.html.views.together import together
 from detquant.report.html.words import paragraph, plural
 from detquant.report.report import Report
 from detquant.report.sheets import threads
+from detquant.report.shortening import STEPS, shorter
 
 LIMIT = 2_900_000
 """Characters that a page is to stay below: pictures give way to the rest of it."""
+LONGEST = 300
+"""Characters of a heading."""
 SPARE = 2_000
 """Characters that are kept for the sentence on pictures that were left out."""
 HISTOGRAMS = 400
@@ -55,10 +58,24 @@ def to_html(report: Report, pictures: Mapping[str, bytes]) -> str:
 def runs_to_html(runs: Sequence[Run], title: str) -> str:
     """The page of several reports, compared first and then one after the other.
 
+    Where they hold more than a page can show, pictures are left out first, then entries of long lists, which the page
+    says.
+
     Args:
         runs: at least one.
         title: heading of the page.
     """
+    made = _with_pictures(runs, title)
+    for step in range(1, len(STEPS)):
+        if len(made.encode()) <= LIMIT:
+            break
+        runs = [replace(run, report=shorter(run.report, step)) for run in runs]
+        made = _with_pictures(runs, title)
+    return made
+
+
+def _with_pictures(runs: Sequence[Run], title: str) -> str:
+    """The page, with as many pictures as there is room for."""
     scopes = list(_scopes(runs, ROOM))
     made = _page(scopes, title)
     held = sum(len(uri) for _, scope in scopes for uri in scope.pictures.values())
@@ -90,6 +107,7 @@ def _scopes(runs: Sequence[Run], room: int) -> Iterator[tuple[Run, Scope]]:
 
 
 def _page(runs: Sequence[tuple[Run, Scope]], title: str) -> str:
+    title = title if len(title) <= LONGEST else f"{title[: LONGEST - 1]}…"
     if len(runs) == 1:
         [(run, scope)] = runs
         return page(title, _subtitle(run.report), _links(scope), *_views(run.report, scope))

@@ -187,7 +187,7 @@ def _opened(one: TensorLoss, scope: Scope, place: int, drawn: bool) -> Markup:
             ("read by" if one.kind == "weight" else "made by", one.operator),
             ("scale", steps),
             ("zero point", f"{one.zero_point}"),
-            ("width", f"{one.bits} bits, {_levels(one.bits)} steps"),
+            ("width", f"{one.bits} bits, {_levels(one.bits)} levels"),
             ("grid", _range(one.low, one.high)),
             ("numbers seen", _range(one.seen_low, one.seen_high)),
             ("outside the grid", clipped),

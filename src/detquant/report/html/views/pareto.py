@@ -10,16 +10,18 @@ from detquant.report.html import svg
 from detquant.report.html.markup import Markup, element, joined
 from detquant.report.html.scope import Scope
 from detquant.report.html.tables import Cell, Column, known, of_sheet, table
-from detquant.report.html.words import lead, legend, missing
+from detquant.report.html.words import lead, legend, missing, paragraph
 from detquant.report.report import Report
 from detquant.report.row import AGREEMENT
 from detquant.report.sheets.numbers import megabytes
+from detquant.report.verdict import untimed_at
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 620.0, 340.0, 52.0, 604.0, 26.0, 296.0
 LABELS = 10
 """Points that have their name beside them; of more, the frontier has."""
 NAMED = 6
 """Models that are named in the sentence."""
+UNTIMED = "Times of models on {target} are neither compared nor drawn, since {why}."
 WHY = "Only one model was measured, so there is nothing to choose from."
 
 
@@ -30,7 +32,7 @@ class Candidate:
     Attributes:
         name: name of it.
         accuracy: its measure, or the points that it keeps, more being better.
-        latency_ms: median time of an image.
+        latency_ms: median time of an image; None where the times of its target mean nothing, see `Target.untimed`.
         size_bytes: bytes of its files.
         best: whether none is at least as good in everything.
         taken: whether it is the result.
@@ -38,7 +40,7 @@ class Candidate:
 
     name: str
     accuracy: float
-    latency_ms: float
+    latency_ms: float | None
     size_bytes: int
     best: bool
     taken: bool = False
@@ -55,14 +57,14 @@ def pareto(report: Report, scope: Scope) -> Markup:
         Candidate(
             name=one.title,
             accuracy=-one.drop,
-            latency_ms=one.latency_ms,
+            latency_ms=None if untimed_at(report.target) else one.latency_ms,
             size_bytes=one.size_bytes,
             best=one.best,
             taken=one.taken,
         )
         for one in report.tried
     ]
-    parts: list[Markup] = []
+    parts: list[Markup] = [paragraph(said, class_="muted")] if (said := why_untimed([report])) else []
     if len(made) > 1:
         parts += [*scatters(made, measure, scope, "rows", "Models"), candidates_table(made, measure, "Models")]
     if searched:
@@ -70,7 +72,15 @@ def pareto(report: Report, scope: Scope) -> Markup:
         parts.append(of_sheet(sheets.tried(report.tried, measure)))
     if report.widths is not None:
         parts.append(of_sheet(sheets.widths(report.widths), filtered="widths"))
-    return joined(parts) if parts else missing(WHY)
+    shown = len(made) > 1 or searched or report.widths is not None
+    return joined(parts) if shown else missing(WHY)
+
+
+def why_untimed(reports: Sequence[Report]) -> str | None:
+    """Why some models have no time here; None where all have."""
+    places = dict.fromkeys(row.target for one in reports for row in one.rows)
+    told = [UNTIMED.format(target=place, why=why) for place in places if (why := untimed_at(place))]
+    return " ".join(told) or None
 
 
 def candidates(report: Report) -> list[Candidate]:
@@ -90,7 +100,7 @@ def _measured(report: Report, chosen: bool) -> Iterator[Candidate]:
         yield Candidate(
             name=f"{row.target} {row.precision}" if chosen else row.title,
             accuracy=value,
-            latency_ms=row.latency_ms,
+            latency_ms=None if untimed_at(row.target) else row.latency_ms,
             size_bytes=row.size_bytes or 0,
             best=bool(row.best),
             taken=row.name == report.about,
@@ -101,7 +111,7 @@ def frontier(found: Sequence[Candidate]) -> list[Candidate]:
     """The candidates with those marked that none beats (Pareto)."""
 
     def merits(one: Candidate) -> tuple[float, ...]:
-        return one.accuracy, -one.latency_ms, -one.size_bytes
+        return one.accuracy, -(one.latency_ms or 0.0), -one.size_bytes
 
     def beaten(one: Candidate) -> bool:
         mine = merits(one)
@@ -124,9 +134,9 @@ def scatters(found: Sequence[Candidate], measure: str, scope: Scope, key: str, t
     """
     best = [one for one in found if one.best]
     named = ", ".join(one.name for one in best[:NAMED]) + (" and others" if len(best) > NAMED else "")
-    yield lead(
-        f"{title}: {len(found):,} measured, {len(best):,} beaten by none in accuracy, time and size together: {named}."
-    )
+    timed = [one for one in found if one.latency_ms is not None]
+    merits = "accuracy, time and size" if timed else "accuracy and size"
+    yield lead(f"{title}: {len(found):,} measured, {len(best):,} beaten by none in {merits} together: {named}.")
     yield legend(
         [
             ("dot best", "beaten by none"),
@@ -135,12 +145,14 @@ def scatters(found: Sequence[Candidate], measure: str, scope: Scope, key: str, t
             ("line frontier", "the best of all for no more time, or size"),
         ]
     )
-    axes: tuple[tuple[str, str, Across], ...] = (
-        ("time", "ms", lambda one: one.latency_ms),
-        ("size", "MB", lambda one: one.size_bytes / 1e6),
+    axes: tuple[tuple[str, str, Across, Sequence[Candidate]], ...] = (
+        ("time", "ms", lambda one: one.latency_ms or 0.0, timed if len(timed) > 1 else ()),
+        ("size", "MB", lambda one: one.size_bytes / 1e6, found),
     )
     drawn = [
-        _scatter(found, across, unit, (title, measure, name), scope, f"{key}-{name}") for name, unit, across in axes
+        _scatter(some, across, unit, (title, measure, name), scope, f"{key}-{name}")
+        for name, unit, across, some in axes
+        if some
     ]
     yield element("div", *drawn, class_="charts")
 

@@ -18,7 +18,7 @@ from detquant.report.report import Report
 
 MOST = 24
 """Images that are shown."""
-MOST_BOXES = 200
+MOST_BOXES = 100
 """Boxes of a model that are shown in an image."""
 
 
@@ -159,7 +159,9 @@ def _table(one: SeenImage, classes: Sequence[str]) -> Markup:
             ]
             for box in found[:MOST_BOXES]
         ]
-    return table(f"Boxes in {one.image}", columns, rows)
+    there = len(one.before) + len(one.after)
+    left = f" ({len(rows):,} of {there:,})" if there > len(rows) else ""
+    return table(f"Boxes in {one.image}{left}", columns, rows)
 
 
 def class_name(box: Box, classes: Sequence[str]) -> str:

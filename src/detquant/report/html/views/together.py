@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from detquant.report.html.markup import Markup, element, joined
 from detquant.report.html.scope import Scope
 from detquant.report.html.tables import Cell, Column, known, table
-from detquant.report.html.views.pareto import Candidate, frontier, scatters
+from detquant.report.html.views.pareto import Candidate, frontier, scatters, why_untimed
 from detquant.report.html.words import lead, paragraph, plural
 from detquant.report.report import Report
 from detquant.report.row import Row
 from detquant.report.sheets.numbers import megabytes
+from detquant.report.verdict import untimed_at
 
 Named = tuple[str, str, Report]
 """Title of a run, id of its part of the page, and its report."""
@@ -30,6 +31,7 @@ def together(runs: Sequence[Named]) -> Markup:
         scope.heading("Side by side", below=0, id_=scope.id("heading")),
         lead(f"{plural(len(runs), 'run')}, each model against the float model of its own run."),
         _caution(runs),
+        paragraph(said, class_="muted") if (said := why_untimed([report for _, _, report in runs])) else None,
         _table(runs),
         _chart(runs, scope, measures.pop()) if _comparable(runs) else None,
         id="together",
@@ -93,8 +95,7 @@ def _row(title: str, target: str, report: Report, row: Row) -> list[Cell | str]:
         f"{plural(report.images, 'image')} of {report.data}",
         Cell(shown="–" if value is None else f"{value:.2f} {report.measure_title}", value=value),
         known(change, "+z.2f"),
-        known(row.latency_ms, ".2f"),
-        known(row.ratio, ".2f"),
+        *(known(None if untimed_at(row.target) else one, ".2f") for one in (row.latency_ms, row.ratio)),
         Cell(shown="–" if row.size_bytes is None else megabytes(row.size_bytes), value=row.size_bytes),
     ]
 
@@ -112,7 +113,7 @@ def _candidates(runs: Sequence[Named]) -> Iterator[Candidate]:
                 yield Candidate(
                     name=f"{title}: {row.title}",
                     accuracy=value,
-                    latency_ms=row.latency_ms,
+                    latency_ms=None if untimed_at(row.target) else row.latency_ms,
                     size_bytes=row.size_bytes or 0,
                     best=False,
                 )
