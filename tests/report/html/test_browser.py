@@ -176,3 +176,15 @@ def test_axe_finds_nothing_serious(browser, report, tmp_path, scheme):
     one = Opened(browser, file, color_scheme=scheme)
     one.page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
     assert one.findings() == [] and one.errors == []
+
+
+@pytest.mark.parametrize("width", [1200, 360])
+def test_tables_of_classes_are_seen_whole_or_scrolled(browser, file, width):
+    one = Opened(browser, file, viewport={"width": width, "height": 900})
+    sizes = one.page.evaluate(
+        "[...document.querySelectorAll('.parts .wide')].map((e) => [e.clientWidth, e.scrollWidth])"
+    )
+    page = one.page.evaluate("document.documentElement.scrollWidth")
+    one.context.close()
+    assert len(sizes) == 2 and page <= width
+    assert all(scrolled <= there for there, scrolled in sizes) == (width == 1200)
