@@ -27,6 +27,7 @@ PACKAGES: Mapping[str, str] = {
     **{"opencv-python-headless": "cv2", "faster-coco-eval": "faster_coco_eval", "torch": "torch", "scipy": "scipy"},
     **{"onnxscript": "onnxscript", "openvino": "openvino", "ai-edge-litert": "ai_edge_litert", "nncf": "nncf"},
     **{"tensorflow-cpu": "tensorflow", "dask": "dask", "distributed": "distributed"},
+    **{"ncnn": "ncnn", "ethos-u-vela": "ethosu"},
 }
 """Distributions that have a part in numbers, and the module by which it is seen that one was used."""
 
