@@ -61,7 +61,7 @@ lint:
 	verilator --lint-only -Wall --top-module dq_detector -GHEAD=1 $(CORE)
 
 # cells of an array, `make yosys FAMILY=ecp5 SIZE=4`, some minutes; what is left out at the end of yosys' script only
-# gives names to cells
+# gives names to cells; -nosrl as Yosys 0.23 forgets the enable of shift registers that it puts into LUTs
 FAMILY ?= ecp5
 SIZE ?= 4
 ifeq ($(filter $(FAMILY),ecp5 ice40 xilinx),)
@@ -71,7 +71,7 @@ yosys:
 	mkdir -p build
 	ulimit -v 8000000; timeout 1800 yosys -q -p "read_verilog -sv $(CORE); \
 	hierarchy -top dq_engine -chparam ICP $(SIZE) -chparam OCP $(SIZE) -chparam LANES $(SIZE); \
-	synth_$(FAMILY) $(if $(filter xilinx,$(FAMILY)),-flatten -noiopad) -run :check; tee -o build/cells stat"
+	synth_$(FAMILY) $(if $(filter xilinx,$(FAMILY)),-flatten -noiopad -nosrl) -run :check; tee -o build/cells stat"
 	cat build/cells
 
 clean:
