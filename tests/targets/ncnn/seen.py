@@ -25,7 +25,8 @@ class Blobs:
             assert not self._net.load_param(f"{folder}/model.param") and not self._net.load_model(f"{folder}/model.bin")
         self._extractor = self._net.create_extractor()
         for name, array in feed.items():
-            self._extractor.input(name, ncnn.Mat(np.ascontiguousarray(array[0])).clone())
+            image = np.ascontiguousarray(array[0])  # a Mat only points to it
+            self._extractor.input(name, ncnn.Mat(image).clone())
 
     def __getitem__(self, name):
         code, found = self._extractor.extract(name)

@@ -12,7 +12,7 @@ from detquant.graph.grids import constant_of
 from detquant.numerics.arrays import Array
 from detquant.targets.ncnn.layout import Shape, stored, wide
 from detquant.targets.ncnn.param_file import Blob, Parameters, tagged
-from detquant.targets.ncnn.values import Values, shape_of, shape_parameters
+from detquant.targets.ncnn.values import Values, masked, shape_of, shape_parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Site:
         known = self.constant(place)
         shape = wide(self.shape(place) if known is None else known.shape, out)
         if known is not None:
-            return self.values.constant(self.value(place).name or "constant", known, shape, self.node)
+            return self.values.constant(self.value(place).name or "constant", known, shape)
         return self.shaped(self.read(place), shape)
 
     # What it writes.
@@ -130,7 +130,7 @@ class Site:
         mask: int = 0,
     ) -> None:
         """A layer of the file, see `ParamFile.layer`; `mask` is what it is not to use besides."""
-        known = {**(parameters or {}), **self.values.masked(self.node, mask)}
+        known = {**(parameters or {}), **masked(mask)}
         self.values.file.layer(kind, self.node.name or kind, inputs, outputs, known, weights)
 
     def shaped(self, blob: Blob, shape: Shape) -> Blob:

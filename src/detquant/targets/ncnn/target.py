@@ -1,8 +1,8 @@
 """ncnn, the runtime of Raspberry Pis and phones: its two files, written here, and its own runtime from its wheel.
 
 What is float in these files computes in float32: each layer's mask keeps 16-bit floats out, which ncnn takes by itself
-on Arm processors that have them, so what is scored here is computed there. Of a model in fp16 that holds for the
-decoding alone, where coordinates need more than 11 bits.
+on Arm processors that have them, so what is scored here is computed there. Coordinates need more than 11 bits, and a
+file in which only some layers took 16-bit floats ended ncnn on a Cortex-A76.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 import onnx_ir as ir
 
 from detquant.errors import MissingExtra, TargetError
-from detquant.graph import find_decode_tail, prepare
+from detquant.graph import prepare
 from detquant.graph.running import OrtRunner
 from detquant.graph.saturation import with_saturation
 from detquant.graph.values import static_shape
@@ -68,18 +68,14 @@ class Ncnn(Target):
         return Artefact({PARAM: param, BIN: with_metadata(weights, qdq.metadata_props)})
 
     def lower_float(self, model: ir.Model, precision: str) -> Artefact:
-        """The files of a float graph; fp16 stores weights in half the bytes, and lets the processor compute in it.
+        """The files of a float graph; fp16 stores weights in half the bytes and computes in float32.
 
         Raises:
             TargetError: the place does not take that precision.
             UnsupportedOperator: ncnn has no such layer.
         """
         self.require(precision)
-        ready = prepare(model)
-        if precision == "fp16":
-            param, weights = lower(ready, half=True, precise=find_decode_tail(ready.graph).nodes)
-        else:
-            param, weights = lower(ready)
+        param, weights = lower(prepare(model), half=precision == "fp16")
         return Artefact({PARAM: param, BIN: with_metadata(weights, model.metadata_props)})
 
     def with_metadata(self, artefact: Artefact, entries: Mapping[str, str]) -> Artefact:

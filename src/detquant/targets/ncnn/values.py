@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import numpy as np
 import onnx_ir as ir
 
@@ -27,7 +25,6 @@ class Values:
     Args:
         file: the file that is written.
         half: whether float weights take 16 bits.
-        precise: nodes whose layers compute in float32 on processors that have 16-bit floats; None for all.
 
     Attributes:
         file: the file that is written.
@@ -35,15 +32,10 @@ class Values:
         codes: blobs of codes that a layer has written for the next, by the codes of the graph.
     """
 
-    def __init__(self, file: ParamFile, *, half: bool, precise: Collection[ir.Node] | None) -> None:
+    def __init__(self, file: ParamFile, *, half: bool) -> None:
         self.file, self.half = file, half
         self.codes: dict[ir.Value, Blob] = {}
         self._blobs: dict[ir.Value, Blob] = {}
-        self._precise = None if precise is None else set(precise)
-
-    def mask(self, node: ir.Node | None) -> int:
-        """What the layers of a node are not to use."""
-        return FULL if self._precise is None or (node is not None and node in self._precise) else 0
 
     def give(self, value: ir.Value, blob: Blob) -> None:
         """Makes known that a value lies in a blob, in the shape that `stored` gives."""
@@ -60,20 +52,19 @@ class Values:
             return self.read(quantize.inputs[0])
         return self._blobs[value]
 
-    def constant(self, name: str, array: Array, shape: Shape, node: ir.Node | None = None) -> Blob:
+    def constant(self, name: str, array: Array, shape: Shape) -> Blob:
         """A constant of the file, where it is read."""
         if not np.issubdtype(array.dtype, np.floating):
             array = array.astype(np.float32)
         made = Blob(name, shape)
-        parameters: Parameters = {**shape_parameters(shape), 21: 0, **self.masked(node)}
-        half = self.half and not self.mask(node)
-        self.file.layer("MemoryData", name, [], [made], parameters, tagged(array, half=half))
+        parameters: Parameters = {**shape_parameters(shape), 21: 0, **masked()}
+        self.file.layer("MemoryData", name, [], [made], parameters, tagged(array))
         return made
 
-    def masked(self, node: ir.Node | None, more: int = 0) -> dict[int, int]:
-        """The parameter of the mask, where there is anything to mask."""
-        mask = self.mask(node) | more
-        return {FEATMASK: mask} if mask else {}
+
+def masked(more: int = 0) -> dict[int, int]:
+    """The parameter that says what a layer is not to use: 16-bit floats, and `more`."""
+    return {FEATMASK: FULL | more}
 
 
 def shape_parameters(shape: Shape) -> dict[int, int]:

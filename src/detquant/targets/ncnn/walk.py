@@ -10,8 +10,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import onnx_ir as ir
 
 from detquant.errors import UnsupportedOperator
@@ -22,16 +20,15 @@ from detquant.targets.ncnn.layout import dropped, stored
 from detquant.targets.ncnn.operators import composite, operator
 from detquant.targets.ncnn.param_file import LONGEST, Blob, ParamFile
 from detquant.targets.ncnn.site import Site
-from detquant.targets.ncnn.values import Values, shape_of, shape_parameters
+from detquant.targets.ncnn.values import Values, masked, shape_of, shape_parameters
 
 
-def lower(model: ir.Model, *, half: bool = False, precise: Collection[ir.Node] | None = None) -> tuple[bytes, bytes]:
+def lower(model: ir.Model, *, half: bool = False) -> tuple[bytes, bytes]:
     """The files of a prepared graph.
 
     Args:
         model: float, or with Q and DQ around what runs in integers.
         half: float weights in 16 bits.
-        precise: nodes whose layers compute in float32 on processors that have 16-bit floats; None for all.
 
     Returns:
         The contents of ``.param`` and of ``.bin``.
@@ -40,11 +37,11 @@ def lower(model: ir.Model, *, half: bool = False, precise: Collection[ir.Node] |
         UnsupportedOperator: ncnn has no such operator, or not in these shapes.
     """
     file = ParamFile()
-    values = Values(file, half=half, precise=precise)
+    values = Values(file, half=half)
     for value in model.graph.inputs:
         name, shape = _end(value, "input"), stored(shape_of(value))
         blob = Blob(name, shape)
-        file.layer("Input", name, [], [blob], {**shape_parameters(shape), **values.masked(None)})
+        file.layer("Input", name, [], [blob], {**shape_parameters(shape), **masked()})
         values.give(value, blob)
     found = fusions(model.graph)
     for node in model.graph:
@@ -67,7 +64,7 @@ def _outputs(model: ir.Model, values: Values) -> dict[str, Blob]:
         name, blob = _end(value, "output"), values.read(value)
         if blob in found.values() or any(blob in one.outputs for one in values.file.layers if one.kind == "Input"):
             copy = Blob(name, blob.shape)
-            values.file.layer("Noop", name, [blob], [copy], values.masked(None))
+            values.file.layer("Noop", name, [blob], [copy], masked())
             blob = copy
         found[name] = blob
     return found

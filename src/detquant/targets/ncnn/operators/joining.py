@@ -23,7 +23,7 @@ def concat(site: Site) -> None:
             continue
         shape = without(whole, out)
         if known is not None:
-            parts.append(site.values.constant(site.value(place).name or "constant", known, shape, site.node))
+            parts.append(site.values.constant(site.value(place).name or "constant", known, shape))
         else:
             parts.append(site.shaped(site.read(place), shape))
     site.add("Concat", parts, [site.result()], {0: stored_axis(out, axis)})
