@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from detquant.errors import ModelError, load_named
@@ -35,8 +36,17 @@ FAMILIES = {
     "yolov5": "detquant.families.yolov5:YOLOv5",
     "nanodet": "detquant.families.nanodet:NanoDet",
     "nanodet-plus": "detquant.families.nanodet_plus:NanoDetPlus",
+    "picodet": "detquant.families.picodet:PicoDet",
+    "paddle": "detquant.families.paddle:Paddle",
     "end-to-end": "detquant.families.end_to_end:EndToEnd",
     "rt-detr": "detquant.families.rt_detr:RTDETR",
+    "detr": "detquant.families.detr:DETR",
+    "detr-topk": "detquant.families.detr_topk:DETRTopK",
+    "yolo-fastestv2": "detquant.families.yolo_fastestv2:YOLOFastestV2",
+    "fastestdet": "detquant.families.fastestdet:FastestDet",
+    "yunet": "detquant.families.yunet:YuNet",
+    "ultraface": "detquant.families.ultraface:UltraFace",
+    "scrfd": "detquant.families.scrfd:SCRFD",
     "yolov4": "detquant.families.yolov4:YOLOv4",
     "ssd-raw": "detquant.families.ssd_raw:SSDRaw",
     "ssd-mobilenet": "detquant.families.ssd_mobilenet:SSDMobileNet",
@@ -81,11 +91,13 @@ def find_family(signature: Signature, name: str = "auto", classes: tuple[str, ..
     wanted = load_family(named) if named and named not in KINDS else None
     _refuse_other_kinds(signature)
     _, height, width = signature.image_input()
-    _refuse_dynamic_outputs(signature)
+    if wanted is None or not wanted.open_rows:
+        candidates = _of_known_rows(signature, candidates)
     if wanted is not None:
         signature = replace(signature, metadata={**signature.metadata, "detquant.family": wanted.name})
         reason = wanted.matches(signature)
         if reason is None:
+            _refuse_dynamic_outputs(signature)
             raise ModelError(_wrong_family(signature, wanted, height, width))
         if name == "auto":
             reason = f"The file tells its family. {reason}"
@@ -126,6 +138,20 @@ def _refuse_other_kinds(signature: Signature) -> None:
     task = signature.metadata.get("task", TASKS[0])
     if task not in TASKS:
         raise ModelError(f"The model's metadata says its task is '{task}'; only {' and '.join(TASKS)} are taken.")
+
+
+def _of_known_rows(signature: Signature, candidates: Sequence[str]) -> list[str]:
+    """The families that take outputs whose size depends on the image, where there are such outputs; else all.
+
+    Raises:
+        ModelError: there are such outputs, and none of these families takes them.
+    """
+    if not any(map(is_dynamic, signature.outputs.values())):
+        return list(candidates)
+    found = [name for name in candidates if load_family(name).open_rows]
+    if not any(load_family(name).matches(signature) for name in found):
+        _refuse_dynamic_outputs(signature)
+    return found
 
 
 def _refuse_dynamic_outputs(signature: Signature) -> None:

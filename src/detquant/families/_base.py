@@ -95,6 +95,7 @@ class Family(ABC):
         untold: the form of the input without them; None where none were told.
         takes: kinds of words that it heeds, of `detquant.families.reading.WORDS`.
         output_count: how many outputs its models have, as a rule.
+        open_rows: whether the number of its rows may depend on the image.
         ranked: whether the rows are what was found, best first: the same object may be in another row of another run.
     """
 
@@ -103,6 +104,7 @@ class Family(ABC):
     input_key: ClassVar[str | None] = None
     takes: ClassVar[tuple[str, ...]] = (*INPUT_KINDS, "classes")
     output_count: ClassVar[int] = 1
+    open_rows: ClassVar[bool] = False
     ranked: ClassVar[bool] = False
     channels: int = 3
     given: Given = MappingProxyType({})
