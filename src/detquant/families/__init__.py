@@ -29,29 +29,29 @@ __all__ = [
 ]
 
 FAMILIES = {
+    "nanodet": "detquant.families.nanodet:NanoDet",
     "yolov8": "detquant.families.yolov8:YOLOv8",
     "yolov8-maps": "detquant.families.yolov8_maps:YOLOv8Maps",
     "yolov6": "detquant.families.yolov6:YOLOv6",
     "yolox": "detquant.families.yolox:YOLOX",
     "yolov5": "detquant.families.yolov5:YOLOv5",
-    "nanodet": "detquant.families.nanodet:NanoDet",
     "nanodet-plus": "detquant.families.nanodet_plus:NanoDetPlus",
     "picodet": "detquant.families.picodet:PicoDet",
-    "paddle": "detquant.families.paddle:Paddle",
     "end-to-end": "detquant.families.end_to_end:EndToEnd",
     "rt-detr": "detquant.families.rt_detr:RTDETR",
-    "detr": "detquant.families.detr:DETR",
     "detr-topk": "detquant.families.detr_topk:DETRTopK",
     "yolo-fastestv2": "detquant.families.yolo_fastestv2:YOLOFastestV2",
     "fastestdet": "detquant.families.fastestdet:FastestDet",
     "yunet": "detquant.families.yunet:YuNet",
-    "ultraface": "detquant.families.ultraface:UltraFace",
     "scrfd": "detquant.families.scrfd:SCRFD",
     "yolov4": "detquant.families.yolov4:YOLOv4",
     "ssd-raw": "detquant.families.ssd_raw:SSDRaw",
     "ssd-mobilenet": "detquant.families.ssd_mobilenet:SSDMobileNet",
     "ssd-postprocessed": "detquant.families.ssd_postprocessed:SSDPostprocessed",
     "ssd300": "detquant.families.ssd300:SSD300",
+    "ultraface": "detquant.families.ultraface:UltraFace",
+    "detr": "detquant.families.detr:DETR",
+    "paddle": "detquant.families.paddle:Paddle",
     "classifier": "detquant.families.classifier:Classifier",
 }
 

@@ -26,12 +26,17 @@ from detquant.families.input_form import WholeImage
 from detquant.families.logits import sigmoid, softmax
 from detquant.families.reading import INPUT_KINDS, Reading
 from detquant.families.signature import Outputs, Shape, Signature, is_dynamic
+from detquant.families.ssd_mobilenet import SSDMobileNet
+from detquant.families.ssd_raw import SSDRaw
 from detquant.families.told_by_values import scores_by_values
+from detquant.families.ultraface import UltraFace
 from detquant.numerics.arrays import Floats, Ints
 
 BOX = 4
 MOST_QUERIES = 1000
 COCO_SLOTS, DETR_SLOTS, COCO_CLASSES = 91, 92, 80
+OF_ANCHORS = (SSDRaw, SSDMobileNet, UltraFace)
+"""Families of such outputs too, whose rows are as many as their anchors."""
 RF_DETR = {"dets", "labels"}
 IMAGENET = WholeImage(rgb=True, mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375))
 
@@ -68,7 +73,8 @@ class DETR(Family):
     def count_classes(cls, signature: Signature) -> int | None:
         """The number of classes the shapes tell, or None if they are not this family's."""
         names = _find_names(signature)
-        if names is None:
+        said = signature.metadata.get("detquant.family") == cls.name
+        if names is None or (not said and any(other.count_classes(signature) for other in OF_ANCHORS)):
             return None
         slots = int(signature.outputs[names[1]][2] or 0)
         return len(_columns(slots, written_names(signature.metadata)))

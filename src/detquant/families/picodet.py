@@ -52,6 +52,11 @@ class PicoDet(NanoDet):
             return super().count_classes(signature)
         return int(signature.outputs[names[1]][1] or 0)
 
+    @classmethod
+    def count_joined(cls, signature: Signature) -> int | None:
+        """No export of it has all in one tensor."""
+        return None
+
     def read_facts(self, signature: Signature) -> None:
         """How its reader prepares images, where the file tells."""
         self.form = told_form(signature.metadata) or IMAGENET

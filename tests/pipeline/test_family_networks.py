@@ -1,0 +1,137 @@
+"""Networks of each family's published topology go all the way: looked at, measured, quantised, run in two runtimes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+sys.path.append(str(Path(__file__).parent))
+
+from family_networks import convolutional, transformers
+from family_networks.net import Net
+
+from detquant.data import Dataset, open_dataset, read_image
+from detquant.families.ultraface import anchors
+from detquant.graph.running import OrtRunner
+from detquant.pipeline.detector import Detector, load
+from detquant.pipeline.evaluate import evaluate
+from detquant.pipeline.inspection import inspect
+from detquant.pipeline.quantize import quantize
+from detquant.recipes import load_recipe
+from detquant.targets import load_target
+
+HEIGHT, WIDTH, CLASSES, IMAGES = 128, 160, 10, 3
+PLAIN = replace(load_recipe("w8a8"), steps=())
+LEAST_SQNR = 8.0
+"""Decibel that the numbers before suppression keep at least; seeded weights are harder on grids than trained ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A network.
+
+    Attributes:
+        family: the family that it is to be told as.
+        make: writes it down.
+        classes: how many classes its file names; 0 for faces.
+        metadata: of its file.
+        inputs: names of its inputs besides the image.
+    """
+
+    family: str
+    make: Callable[[], Net]
+    classes: int = CLASSES
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
+
+
+def conv(name: str, *args: object, **options: object) -> Callable[[], Net]:
+    return lambda: getattr(convolutional, name)(HEIGHT, WIDTH, *args, **options)
+
+
+def ultraface(*, decoded: bool) -> Callable[[], Net]:
+    return lambda: convolutional.ultraface(120, WIDTH, decoded=decoded, anchors=anchors(120, WIDTH))
+
+
+def detr(form: str) -> Callable[[], Net]:
+    return lambda: transformers.detr(HEIGHT, WIDTH, CLASSES, form)
+
+
+SCALE, SIZES = ("scale_factor",), ("orig_target_sizes",)
+CASES = {
+    "picodet-raw": Case(family="picodet", make=conv("picodet", CLASSES, "raw")),
+    "picodet-decoded": Case(family="picodet", make=conv("picodet", CLASSES, "decoded"), inputs=SCALE),
+    "picodet-rows": Case(family="paddle", make=conv("picodet", CLASSES, "rows"), inputs=SCALE),
+    "nanodet-plus": Case(family="nanodet-plus", make=conv("nanodet_plus", CLASSES)),
+    "fastestdet": Case(family="fastestdet", make=conv("fastestdet", CLASSES)),
+    "yolo-fastestv2": Case(family="yolo-fastestv2", make=conv("yolo_fastestv2", CLASSES, raw=True)),
+    "yolo-fastestv2-joined": Case(family="yolo-fastestv2", make=conv("yolo_fastestv2", CLASSES, raw=False)),
+    "yunet": Case(family="yunet", make=conv("yunet"), classes=0),
+    "ultraface": Case(family="ultraface", make=ultraface(decoded=True), classes=0),
+    "ultraface-codes": Case(family="ultraface", make=ultraface(decoded=False), classes=0),
+    "scrfd": Case(family="scrfd", make=conv("scrfd"), classes=0),
+    "rt-detr": Case(family="rt-detr", make=detr("rows")),
+    "detr": Case(family="detr", make=detr("pair")),
+    "rf-detr": Case(family="detr", make=detr("rf")),
+    "rt-detr-deploy": Case(family="detr-topk", make=detr("deploy"), inputs=SIZES),
+    "d-fine-deploy": Case(family="detr-topk", make=detr("fine"), inputs=SIZES),
+}
+QUICK = ("picodet-decoded", "yunet", "rt-detr-deploy")
+"""What runs in each run of the tests; the others are slow together."""
+BY_NAME = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in CASES]
+
+
+@pytest.fixture(scope="module")
+def scenes() -> Dataset:
+    return open_dataset("scenes")
+
+
+@pytest.fixture(scope="module")
+def unlabelled(scenes: Dataset) -> Dataset:
+    """The scenes for faces, of which nothing is labelled."""
+    return replace(scenes, ground_truth=None, classes=None)
+
+
+@pytest.fixture
+def made(request: pytest.FixtureRequest, tmp_path: Path, scenes: Dataset) -> tuple[Case, Path]:
+    case = CASES[request.param]
+    names = scenes.classes or ()
+    return case, case.make().save(tmp_path / "net.onnx", case.metadata, names[: case.classes])
+
+
+def before_suppression(detector: Detector, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Boxes in parts of the input and scores, each row of what any of the models sees best first."""
+    family = detector.family
+    boxes, scores = family.boxes(outputs) / max(family.height, family.width), family.scores(outputs)
+    rows = np.concatenate([boxes, scores], axis=1)
+    return rows[np.argsort(-scores.max(axis=1), kind="stable")] if family.ranked else rows
+
+
+def sqnr(clean: np.ndarray, noisy: np.ndarray) -> float:
+    return float(10 * np.log10((clean**2).sum() / ((clean - noisy) ** 2).sum()))
+
+
+@pytest.mark.parametrize("made", BY_NAME, indirect=True)
+def test_all_the_way(made: tuple[Case, Path], scenes: Dataset, unlabelled: Dataset, tmp_path: Path) -> None:
+    case, path = made
+    found = inspect(path)
+    assert found["family"] == case.family
+    assert found["int8"]["macs_percent"] > 60
+    data = scenes if case.classes else unlabelled
+    measured = evaluate(path, data, val_limit=IMAGES)
+    assert measured.images == IMAGES
+    detector = load(path)
+    tensor, _ = detector.family.preprocess(read_image(scenes.validation[0]))
+    feeds = detector.family.feeds(tensor)
+    clean = before_suppression(detector, OrtRunner(path.read_bytes()).run(feeds))
+    for target in ("ort", "openvino"):
+        result = quantize(path, data, recipe=PLAIN, target=target, calib=4, val_limit=IMAGES)
+        runner = load_target(target).open(result.artefact)
+        noisy = before_suppression(detector, runner.run(feeds))
+        print(target, sqnr(clean, noisy[: len(clean)]) if len(noisy) >= len(clean) else noisy.shape)
