@@ -114,9 +114,9 @@ def nanodet_plus(height: int, width: int, classes: int) -> Net:
     return net
 
 
-def fastestdet(height: int, width: int, classes: int) -> Net:
+def fastestdet(height: int, width: int, classes: int, channels: int = 3) -> Net:
     """FastestDet: ShuffleNetV2, three scales joined at stride 16, pyramid pooling by convolutions, one head."""
-    net = Net(height, width, image="input.1")
+    net = Net(height, width, image="input.1", channels=channels)
     fine, middle, coarse = net.shuffle_net((12, 24, 48))
     shrunk = Map(net.op("AveragePool", fine.name, kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4), fine.channels)
     x = net.conv(net.concat(shrunk, middle, net.up(coarse)), 24, act="relu")
