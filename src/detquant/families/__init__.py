@@ -140,15 +140,15 @@ def _refuse_other_kinds(signature: Signature) -> None:
         raise ModelError(f"The model's metadata says its task is '{task}'; only {' and '.join(TASKS)} are taken.")
 
 
-def _of_known_rows(signature: Signature, candidates: Sequence[str]) -> list[str]:
+def _of_known_rows(signature: Signature, candidates: Sequence[str]) -> tuple[str, ...]:
     """The families that take outputs whose size depends on the image, where there are such outputs; else all.
 
     Raises:
         ModelError: there are such outputs, and none of these families takes them.
     """
     if not any(map(is_dynamic, signature.outputs.values())):
-        return list(candidates)
-    found = [name for name in candidates if load_family(name).open_rows]
+        return tuple(candidates)
+    found = tuple(name for name in candidates if load_family(name).open_rows)
     if not any(load_family(name).matches(signature) for name in found):
         _refuse_dynamic_outputs(signature)
     return found

@@ -2,8 +2,8 @@
 
 So are RF-DETR's exports (outputs dets and labels), those of RT-DETR, D-FINE and DETR from Hugging Face (logits and
 pred_boxes), and the heads of all of them cut before their post-processing. Boxes are centre and size in parts of the
-input, whose sides are scaled each by itself; scores are logits of a sigmoid for each class (Zhao et al., RT-DETR, 2023),
-or chances, as the values show.
+input, whose sides are scaled each by itself; scores are logits of a sigmoid for each class (Zhao et al., DETRs Beat
+YOLOs on Real-time Object Detection, 2023), or chances, as the values show.
 
 1. Of 91 classes the numbers are COCO's ids, with their holes, as RF-DETR has them.
 2. Of one class more than the metadata names, the last is none (RF-DETR when it is trained further).

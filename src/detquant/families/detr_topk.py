@@ -1,9 +1,9 @@
 """RT-DETR, D-FINE and DEIM as their own repositories export them: the best queries, chosen in the graph.
 
-Three outputs over the rows of what was found: labels, boxes, scores. Labels count from 0 and boxes are corners in pixels
-of the original image, whose width and height the input `orig_target_sizes` tells (`given_inputs`); without that input
-they are in pixels or parts of the network's, as their values show. The shape does not tell how many classes there are: as
-many as the metadata names, else COCO's 80.
+Three outputs over the rows of what was found: labels, boxes, scores. Labels count from 0 and boxes are corners in
+pixels of the original image, whose width and height the input `orig_target_sizes` tells (`given_inputs`); without that
+input they are in pixels or parts of the network's, as their values show. The shape does not tell how many classes there
+are: as many as the metadata names, else COCO's 80.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def cells(height: int, width: int, strides: tuple[int, ...]) -> tuple[Floats, Fl
 
 
 def distance_boxes(distribution: Floats, centre: Floats, stride: Floats) -> Floats:
-    """Boxes from a distribution over distances of 0, 1, 2, ... cells to each side (generalised focal loss, Li 2020, eq. 5-6).
+    """Boxes from distributions over 0, 1, 2, ... cells to each side (generalised focal loss, Li 2020, eq. 5-6).
 
     Args:
         distribution: logits [n, 4 * bins], the sides left, top, right, bottom with as many bins each.

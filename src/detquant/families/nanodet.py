@@ -30,7 +30,7 @@ STD_BGR = (57.375, 57.12, 58.395)
 
 
 class NanoDet(Family):
-    """BGR normalised, stretched; per stride [1, cells, classes] after sigmoid and [1, cells, 32] logits, or both in one.
+    """BGR normalised, stretched; per stride [1, cells, classes] after sigmoid and [1, cells, 32] logits, or all in one.
 
     Outputs are told apart by their shapes, so their names and order are free. Only with exactly 32 classes
     do the two of a stride look alike; then the classes are taken to come first, as in the original export.

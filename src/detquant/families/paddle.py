@@ -5,9 +5,9 @@ perhaps the places of the boxes. How many rows there are may depend on the image
 image, which the inputs `scale_factor` and `im_shape` tell (`given_inputs`). The shape does not tell how many classes
 there are: as many as the metadata names, else COCO's 80.
 
-Images are prepared as the reader of the model says: PicoDet and the older PP-YOLOE take off ImageNet's means, PP-YOLOE+
-and RT-DETR do not. Exports have it in `infer_cfg.yml`, which is read where it lies beside the file; else the size of the
-image among the inputs tells an RT-DETR.
+Images are prepared as the reader of the model says: PicoDet and the older PP-YOLOE take off ImageNet's means,
+PP-YOLOE+ and RT-DETR do not. Exports have it in `infer_cfg.yml`, which is read where it lies beside the file; else the
+size of the image among the inputs tells an RT-DETR.
 """
 
 from __future__ import annotations

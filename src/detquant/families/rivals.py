@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from detquant.families import FAMILIES, load_family
+from detquant.families import FAMILIES, Family, load_family
+from detquant.families.class_names import written_names
 from detquant.families.signature import Signature
 
 
@@ -19,12 +20,19 @@ def rivals(signature: Signature, taken: str) -> list[str]:
     for name in FAMILIES:
         named = replace(signature, metadata={**signature.metadata, "detquant.family": name})
         family = load_family(name)
-        if name == taken or family.task != load_family(taken).task or family.matches(named) is None:
+        if name == taken or family.task != load_family(taken).task or not _fits(family, named):
             continue
         unsaid = replace(signature, metadata={k: v for k, v in signature.metadata.items() if k != "detquant.family"})
         if family.matches(unsaid) is None:
-            why = "but its values, its names or how its outputs are joined tell against it, or do not tell it"
+            why = "but its values or names do not tell it so"
         else:
-            why = f"and nothing tells it from {taken}, which is looked for first or was named"
-        said.append(f"Its shapes are those of {name} too, {why}: --family {name} takes it as that.")
+            why = f"and nothing tells them apart but that {taken} is looked for first, or was named"
+        said.append(f"{name}: its shapes fit, {why}; --family {name} takes it as that.")
     return said
+
+
+def _fits(family: type[Family], signature: Signature) -> bool:
+    """Whether a model is of a family, with as many classes as it names."""
+    named = written_names(signature.metadata)
+    count = family.count_classes(signature) if family.matches(signature) else None
+    return count is not None and (named is None or count == len(named))

@@ -1,4 +1,4 @@
-"""SCRFD and RetinaFace as InsightFace has them: faces as distances from the cells of three strides, perhaps with points.
+"""SCRFD, as InsightFace exports it: faces as distances from the cells of three strides, perhaps with key points.
 
 For each of the strides 8, 16 and 32, and for each of the two anchors of a cell, a score after the sigmoid, and the
 distances of left, top, right and bottom from the cell's corner in cells, perhaps ten numbers of key points (Guo et al.,
@@ -24,7 +24,7 @@ PER_CELL = 2
 
 
 class SCRFD(Family):
-    """RGB, (x - 127.5) / 128, top-left letterbox; per stride [rows, 1] scores, [rows, 4] distances, [rows, 10] points."""
+    """RGB, (x - 127.5) / 128, top-left letterbox; per stride [rows, 1] scores, [rows, 4] distances, ten of points."""
 
     name = "scrfd"
     strides: ClassVar[tuple[int, ...]] = (8, 16, 32)

@@ -94,7 +94,7 @@ class Signature:
         name, height, width = self._image()
         if self._given(name, height, width) is None:
             raise ModelError(
-                f"A detector has one image input [1, 3, height, width], and may have {', '.join(KNOWN)} [1, 2] besides; "
+                f"A detector has one image input [1, 3, height, width], and may have {', '.join(KNOWN)} [1, 2]; "
                 f"found {shapes_text(self.inputs)}: export the model with the image alone."
             )
         return name, height, width

@@ -102,6 +102,6 @@ def anchors(height: int, width: int) -> Floats:
         sizes = np.array([(side / width, side / height) for side in sides])
         each = np.broadcast_arrays(centres, sizes)
         found.append(np.concatenate(each, axis=-1).reshape(-1, 4))
-    made = np.clip(np.concatenate(found), 0, 1).astype(np.float32)
+    made: Floats = np.clip(np.concatenate(found), 0, 1).astype(np.float32)
     made.flags.writeable = False
     return made

@@ -84,7 +84,8 @@ class YOLOFastestV2(Family):
         if self.told_anchors:
             self.anchors = _told(signature.metadata[KEY])
         else:
-            self.anchors = np.array(ANCHORS, np.float32) * [self.width / SIDE, self.height / SIDE]
+            part = np.array([self.width, self.height], np.float32) / SIDE
+            self.anchors = np.asarray(np.array(ANCHORS, np.float32) * part)
 
     def facts(self) -> dict[str, str]:
         """The anchors, so that a file made from this model needs no assumption."""
@@ -163,10 +164,11 @@ def _names(shapes: Mapping[str, Shape], size: tuple[int, int]) -> tuple[str, str
 
 
 def _told(text: str) -> Floats:
+    anchors: Floats
     try:
         anchors = np.array(json.loads(text), np.float32).reshape(len(STRIDES), PER_CELL, 2)
     except (ValueError, TypeError, RecursionError):
-        anchors = np.zeros(0, np.float32)
+        anchors = np.zeros((0, PER_CELL, 2), np.float32)
     if not anchors.size or not (np.isfinite(anchors) & (anchors > 0)).all():
         raise ModelError(
             f"The metadata '{KEY}' of the model is '{text[:40]}', and width and height of {len(STRIDES) * PER_CELL} "

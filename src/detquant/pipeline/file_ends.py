@@ -51,8 +51,8 @@ def said_of_ends(detector: Detector, place: Target, *, kept: bool = True) -> tup
     given = detector.family.given
     frozen = (
         (
-            f"The file also takes {', '.join(given)}; what is made of it for {place.name} takes the image alone, and its "
-            f"boxes are in pixels of that.",
+            f"The file also takes {', '.join(given)}; what is made of it for {place.name} takes the image alone, and "
+            f"its boxes are in pixels of that.",
         )
         if given and not place.keeps_ends
         else ()

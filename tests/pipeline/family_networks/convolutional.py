@@ -64,7 +64,11 @@ def picodet(height: int, width: int, classes: int, form: str) -> Net:
         for place, cells in enumerate(sizes):
             net.output(pairs[place][1], f"box_{place}", [1, cells, 4 * BINS])
         return net
-    boxes = net.op("Concat", *(_decoded(net, pair[1], height, width, s) for pair, s in zip(pairs, (8, 16, 32, 64), strict=True)), axis=1)
+    boxes = net.op(
+        "Concat",
+        *(_decoded(net, pair[1], height, width, s) for pair, s in zip(pairs, (8, 16, 32, 64), strict=True)),
+        axis=1,
+    )
     scores = net.turn(net.op("Concat", *(pair[0] for pair in pairs), axis=1), 0, 2, 1)
     net.inputs["scale_factor"] = ("batch", 2), onnx.TensorProto.FLOAT
     twice = net.op("Concat", *(2 * [net.op("Gather", "scale_factor", net.const(np.array([1, 0])), axis=1)]), axis=1)
@@ -150,7 +154,11 @@ def yolo_fastestv2(height: int, width: int, classes: int, *, raw: bool) -> Net:
             for one in maps:
                 net.output(one.name, f"map{place}_{one.channels}", [1, one.channels, *size])
             continue
-        chances = [net.op("Sigmoid", maps[0].name), net.op("Sigmoid", maps[1].name), net.op("Softmax", maps[2].name, axis=1)]
+        chances = [
+            net.op("Sigmoid", maps[0].name),
+            net.op("Sigmoid", maps[1].name),
+            net.op("Softmax", maps[2].name, axis=1),
+        ]
         joined = net.turn(net.op("Concat", *chances, axis=1), 0, 2, 3, 1)
         net.output(joined, f"map{place}", [1, *size, 15 + classes])
     return net
@@ -216,7 +224,11 @@ def scrfd(height: int, width: int) -> Net:
     for values, kind in ((1, "score"), (4, "bbox"), (10, "kps")):
         for stride, one in zip((8, 16, 32), maps, strict=True):
             y = net.conv(one, 16, 3, act="relu")
-            rows = net.shape(net.turn(net.conv(y, 2 * values, 3, bias=SCORE * (values == 1) + (values == 4)).name, 2, 3, 0, 1), -1, values)
+            rows = net.shape(
+                net.turn(net.conv(y, 2 * values, 3, bias=SCORE * (values == 1) + (values == 4)).name, 2, 3, 0, 1),
+                -1,
+                values,
+            )
             rows = net.op("Sigmoid", rows) if values == 1 else rows
             net.output(rows, f"{kind}_{stride}", [2 * (height // stride) * (width // stride), values])
     return net

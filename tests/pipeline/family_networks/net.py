@@ -123,9 +123,7 @@ class Net:
 
     def linear(self, x: str, before: int, after: int, bias: float = 0.0, scale: float = 1.0) -> str:
         weight = self.rng.normal(0, scale / np.sqrt(before), (before, after)).astype(np.float32)
-        return self.op(
-            "Add", self.op("MatMul", x, self.const(weight)), self.const(np.full(after, bias, np.float32))
-        )
+        return self.op("Add", self.op("MatMul", x, self.const(weight)), self.const(np.full(after, bias, np.float32)))
 
     def norm(self, x: str, d: int) -> str:
         one, zero = np.ones(d, np.float32), np.zeros(d, np.float32)

@@ -1,7 +1,7 @@
 """DETRs: a backbone, an encoder, queries chosen among its cells, and decoder layers that look where they point.
 
-After RT-DETR (Zhao et al., 2023: hybrid encoder, deformable attention by GridSample), D-FINE (Peng et al., 2024: boxes by
-distributions that each layer refines) and RF-DETR (a vision transformer in windows as backbone).
+After RT-DETR (Zhao et al., 2023: hybrid encoder, deformable attention by GridSample), D-FINE (Peng et al., 2024: boxes
+by distributions that each layer refines) and RF-DETR (a vision transformer in windows as backbone).
 """
 
 from __future__ import annotations
@@ -124,7 +124,9 @@ def _layer(
     at = _mlp(net, box, 4, d)
     asked = net.op("Add", query, at)
     query = net.norm(net.op("Add", query, net.attention(asked, asked, query, d)), d)
-    query = net.norm(net.op("Add", query, _deformable(net, net.op("Add", query, at), box, memory, sizes, d, queries)), d)
+    query = net.norm(
+        net.op("Add", query, _deformable(net, net.op("Add", query, at), box, memory, sizes, d, queries)), d
+    )
     query = net.norm(net.op("Add", query, net.feed_forward(query, d)), d)
     move = _distribution(net, query, d) if fine else _mlp(net, query, d, 4)
     held = net.op("Clip", box, net.const(np.float32(1e-4)), net.const(np.float32(1 - 1e-4)))
@@ -139,9 +141,7 @@ def _distribution(net: Net, query: str, d: int) -> str:
     return net.shape(net.op("MatMul", chance, net.const(steps.reshape(BINS, 1).astype(np.float32))), 1, -1, 4)
 
 
-def _deformable(
-    net: Net, query: str, box: str, memory: str, sizes: list[tuple[int, int]], d: int, queries: int
-) -> str:
+def _deformable(net: Net, query: str, box: str, memory: str, sizes: list[tuple[int, int]], d: int, queries: int) -> str:
     """Deformable attention: each query looks at a few points of each map (Zhu et al., 2021)."""
     each = d // HEADS
     value = net.turn(net.shape(net.linear(memory, d, d), 1, -1, HEADS, each), 2, 3, 1, 0)  # [heads, each, cells, 1]
