@@ -78,6 +78,11 @@ CASES = {
     "yunet": Case(family="yunet", make=conv("yunet"), classes=0),
     "ultraface": Case(family="ultraface", make=ultraface(decoded=True), classes=0),
     "ultraface-codes": Case(family="ultraface", make=ultraface(decoded=False), classes=0),
+    "efficientdet-lite": Case(
+        family="ssd-raw",
+        make=lambda: convolutional.efficientdet(HEIGHT, CLASSES),
+        metadata={"detquant.ssd": convolutional.efficientdet_layout(HEIGHT).to_json()},
+    ),
     "scrfd": Case(family="scrfd", make=conv("scrfd"), classes=0),
     "rt-detr": Case(family="rt-detr", make=detr("rows")),
     "detr": Case(family="detr", make=detr("pair")),

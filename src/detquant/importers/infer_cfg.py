@@ -45,13 +45,13 @@ def _input(steps: Any) -> dict[str, str]:
         return {}
     by_type = {one.get("type"): one for one in steps}
     resize, normal = by_type.get("Resize", {}), by_type.get("NormalizeImage")
-    if normal is None:
-        mean, std = [0.0] * 3, [1.0] * 3
-    else:
-        told = normal.get("norm_type", "mean_std") != "none"
-        mean, std = (normal.get("mean"), normal.get("std")) if told else ([0.0] * 3, [1.0] * 3)
+    numbers: tuple[Any, Any] = [0.0] * 3, [1.0] * 3
+    scale = 1.0
+    if normal is not None:
+        if normal.get("norm_type", "mean_std") != "none":
+            numbers = normal.get("mean"), normal.get("std")
         scale = GREY_LEVELS if normal.get("is_scale", True) is True else 1.0
-        mean, std = (_scaled(one, scale) for one in (mean, std))
+    mean, std = (_scaled(one, scale) for one in numbers)
     if mean is None or std is None:
         return {}
     keeps = resize.get("keep_ratio", False) is True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx
 
+from detquant.families.ssd_layout import SSDLayout
 from family_networks.net import Map, Net
 
 SCORE = -3.0
@@ -232,3 +233,58 @@ def scrfd(height: int, width: int) -> Net:
             rows = net.op("Sigmoid", rows) if values == 1 else rows
             net.output(rows, f"{kind}_{stride}", [2 * (height // stride) * (width // stride), values])
     return net
+
+
+def efficientdet(side: int, classes: int) -> Net:
+    """EfficientDet-Lite: inverted bottlenecks, a BiFPN that weighs what it adds, two towers, 9 anchors a cell."""
+    net = Net(side, side, image="images")
+    x, maps = net.conv(net.image, 8, 3, 2, act="relu"), []
+    for width in (8, 16, 24, 32):
+        y = net.conv(net.conv(x, 2 * x.channels, act="relu"), 2 * x.channels, 3, 2, groups=2 * x.channels, act="relu")
+        x = net.conv(y, width)
+        maps.append(x)
+    maps = [net.conv(one, 16) for one in maps[1:]]
+    for _ in range(2):
+        maps.append(net.pool(maps[-1]))
+    for place in range(3, -1, -1):
+        maps[place] = _fused(net, maps[place], net.up(maps[place + 1]))
+    for place in range(1, 5):
+        maps[place] = _fused(net, maps[place], net.pool(maps[place - 1]))
+    codes = [net.rows(net.conv(net.separable(one, 16), 36), 4) for one in maps]
+    scores = [net.rows(net.conv(net.separable(one, 16), 9 * classes, bias=SCORE), classes) for one in maps]
+    count = 9 * sum((side // s) ** 2 for s in EFFICIENTDET_STRIDES)
+    net.output(net.op("Concat", *codes, axis=1), "box_codes", [1, count, 4])
+    net.output(net.op("Sigmoid", net.op("Concat", *scores, axis=1)), "class_scores", [1, count, classes])
+    return net
+
+
+EFFICIENTDET_STRIDES = (8, 16, 32, 64, 128)
+
+
+def _fused(net: Net, *maps: Map) -> Map:
+    """A weighed sum of maps (fast normalised fusion), and a separable convolution."""
+    weights = net.rng.uniform(0.5, 1, len(maps)).astype(np.float32)
+    parts = [net.op("Mul", one.name, net.const(w / weights.sum())) for one, w in zip(maps, weights, strict=True)]
+    return net.separable(Map(net.act(net.op("Add", *parts), "relu"), maps[0].channels), maps[0].channels)
+
+
+def efficientdet_layout(side: int) -> SSDLayout:
+    """Its anchors: three sizes and three aspects in each cell."""
+    found = []
+    for stride in EFFICIENTDET_STRIDES:
+        y, x = (np.mgrid[: side // stride, : side // stride].reshape(2, -1, 1) + 0.5) * stride / side
+        kinds = [(2 ** (size / 3), aspect**0.5) for size in range(3) for aspect in (0.5, 1, 2)]
+        sizes = np.array([(2 * stride * one / a / side, 2 * stride * one * a / side) for one, a in kinds])
+        centre = np.broadcast_to(np.concatenate([x, y], axis=1)[:, None], (len(x), 9, 2))
+        found.append(np.concatenate([centre, np.broadcast_to(sizes, (len(x), 9, 2))], axis=2).reshape(-1, 4))
+    return SSDLayout(
+        boxes="box_codes",
+        classes="class_scores",
+        anchors=np.concatenate(found).astype(np.float32),
+        variances=(1.0, 1.0, 1.0, 1.0),
+        order="yxhw",
+        background=None,
+        nms_iou=0.5,
+        mean=(127.0,) * 3,
+        std=(128.0,) * 3,
+    )
