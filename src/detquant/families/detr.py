@@ -52,6 +52,7 @@ class DETR(Family):
     """
 
     name = "detr"
+    mark = "whose rows are queries: no more than a thousand, and not as many as anchors"
     output_count = 2
     nms_iou = 1.0  # queries do not repeat each other, and no IoU is above 1
     max_detections = 300

@@ -45,6 +45,7 @@ class DETRTopK(Family):
     """
 
     name = "detr-topk"
+    mark = "whose labels, boxes and scores are three outputs"
     output_count = 3
     nms_iou = 1.0  # queries do not repeat each other, and no IoU is above 1
     max_detections = 300

@@ -27,6 +27,7 @@ class FastestDet(Family):
     """BGR 0-1, stretched; [1, 5 + classes, rows, columns]: object, x y w h, classes."""
 
     name = "fastestdet"
+    mark = "whose one map has objectness first"
     nms_iou = 0.45
     max_detections = 300
     form = WholeImage(rgb=False, std=(255.0,) * 3)

@@ -37,6 +37,7 @@ class Paddle(Family):
     """
 
     name = "paddle"
+    mark = "whose rows begin with the class and the score"
     output_count = 2
     nms_iou = 1.0  # the graph has suppressed, and no IoU is above 1
     max_detections = 300

@@ -29,6 +29,7 @@ class PicoDet(NanoDet):
     """RGB normalised, stretched; per stride class scores and [1, cells, 32] logits, or all boxes and all scores."""
 
     name = "picodet"
+    mark = "whose cells are those of strides 8 to 64"
     strides: ClassVar[tuple[int, ...]] = (8, 16, 32, 64)
     output_count = 2 * len(strides)
     nms_iou = 0.6

@@ -27,6 +27,7 @@ class SCRFD(Family):
     """RGB, (x - 127.5) / 128, top-left letterbox; per stride [rows, 1] scores, [rows, 4] distances, ten of points."""
 
     name = "scrfd"
+    mark = "which has two rows a cell"
     strides: ClassVar[tuple[int, ...]] = (8, 16, 32)
     output_count = 3 * len(strides)
     nms_iou = 0.4

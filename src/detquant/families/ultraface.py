@@ -40,6 +40,7 @@ class UltraFace(Family):
     """
 
     name = "ultraface"
+    mark = "whose rows are as many as its anchors"
     output_count = 2
     nms_iou = 0.3
     max_detections = 200

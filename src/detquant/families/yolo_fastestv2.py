@@ -10,7 +10,7 @@ and y and h alike. Exports are of two kinds:
 2. `export_onnx`: two maps [1, rows, columns, anchors * 5 + classes], all of it behind sigmoid and softmax.
 
 Anchors are those of the network for COCO at 352 x 352, in proportion to the input, unless `detquant.anchors` in the
-metadata tells others: width and height of each, finest map first, as JSON.
+metadata tells others: width and height of each in turn, finest map first, as JSON.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ class YOLOFastestV2(Family):
     """
 
     name = "yolo-fastestv2"
+    has_anchors = True
+    mark = "whose maps of boxes, objectness and classes are apart"
     output_count = 6
     nms_iou = 0.45
     max_detections = 300
@@ -89,7 +91,7 @@ class YOLOFastestV2(Family):
 
     def facts(self) -> dict[str, str]:
         """The anchors, so that a file made from this model needs no assumption."""
-        return {KEY: json.dumps([[round(float(one), 2) for one in pair] for pair in self.anchors.reshape(-1, 2)])}
+        return {KEY: json.dumps([round(float(one), 2) for one in self.anchors.ravel()])}
 
     def scores(self, outputs: Outputs) -> Floats:
         """Scores [cells * anchors, classes], objectness times class; by map, row, column and anchor."""

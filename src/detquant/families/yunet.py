@@ -31,6 +31,7 @@ class YuNet(Family):
     """BGR 0-255, top-left letterbox; per stride class and objectness [1, cells, 1], box [1, cells, 4], ten points."""
 
     name = "yunet"
+    mark = "which has four outputs a stride"
     strides: ClassVar[tuple[int, ...]] = (8, 16, 32)
     output_count = OF_STRIDE * len(strides)
     nms_iou = 0.45

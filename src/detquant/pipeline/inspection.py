@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import onnx_ir as ir
@@ -12,16 +12,13 @@ import onnx_ir as ir
 from detquant.families import Family
 from detquant.families.fed import input_words
 from detquant.families.reading import reading_text
-from detquant.families.rivals import rivals
 from detquant.graph import find_decode_tail, summarize
 from detquant.graph.original_ends import End
 from detquant.graph.summary import node_macs
-from detquant.importers.signature import signature_of
 from detquant.numerics import Capability
 from detquant.pipeline.detector import Detector, Stranger, as_detector, look_at, reading_of
 from detquant.pipeline.float_widths import float_by_width
 from detquant.pipeline.keywords import Keywords
-from detquant.pipeline.noise import on_noise
 from detquant.pipeline.options import PlanOptions, name_of
 from detquant.pipeline.prepared import prepared
 from detquant.pipeline.wish import integer_place, integer_recipe
@@ -41,9 +38,9 @@ def inspect(model: str | os.PathLike[str] | Detector | Stranger, options: PlanOp
 
     Returns:
         Plain values: "importer_reason", "inputs", "outputs", "operators", "parameters", "macs", "weight_bytes",
-        "family", "family_reason", "family_rivals" (sentences on families that it would fit too), "reading",
-        "decode_tail", and "int8" and "kept_float" (operators by reason), which are None where the model is quantised
-        already. Of no known family are "family", "reading", "input", "classes", "int8" and "kept_float" None.
+        "family", "family_reason", "reading", "decode_tail", and "int8" and "kept_float" (operators by reason), which
+        are None where the model is quantised already. Of no known family are "family", "reading", "input", "classes",
+        "int8" and "kept_float" None.
 
     Raises:
         ModelError: the file cannot be read.
@@ -70,7 +67,6 @@ def inspect(model: str | os.PathLike[str] | Detector | Stranger, options: PlanOp
         "importer_reason": imported.reason,
         "family": family.name if family else None,
         "family_reason": detector.reason if isinstance(detector, Detector) else detector.problem,
-        "family_rivals": _rivals(detector) if isinstance(detector, Detector) else [],
         "reading": reading_text(family.reading) if family else None,
         "input": [1, family.channels, family.height, family.width] if family else None,
         "inputs": {name: _end(end) for name, end in detector.ends.inputs.items()},
@@ -88,11 +84,6 @@ def inspect(model: str | os.PathLike[str] | Detector | Stranger, options: PlanOp
         "int8": asdict(integer_share(graph, decided, integer_place(options.target).capability)) if decided else None,
         "kept_float": dict(Counter(decided.kept_float.values()).most_common()) if decided else None,
     }
-
-
-def _rivals(detector: Detector) -> list[str]:
-    signature = signature_of(detector.model, detector.imported.metadata)
-    return rivals(replace(signature, sample=on_noise(detector.model)), detector.family.name)
 
 
 def _fed(family: Family) -> str:

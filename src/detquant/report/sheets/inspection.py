@@ -21,7 +21,6 @@ def model(figures: Figures) -> Sheet:
     rows = [
         ("file", figures["importer_reason"]),
         ("family", figures["family_reason"] if known else f"unknown: {figures['family_reason']}"),
-        *(("not taken for", sentence) for sentence in figures["family_rivals"]),
         *(of_family if known else ()),
         *(("input", f"{name} {end['words']}") for name, end in figures["inputs"].items()),
         *(("output", f"{name} {end['words']}") for name, end in figures["outputs"].items()),
