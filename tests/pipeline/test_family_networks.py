@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,9 +21,11 @@ from detquant.data import Dataset, open_dataset, read_image
 from detquant.families import Family
 from detquant.families.signature import Outputs
 from detquant.families.ultraface import anchors
+from detquant.graph.running import OrtRunner
 from detquant.pipeline.detector import load
 from detquant.pipeline.evaluate import evaluate
 from detquant.pipeline.export import export
+from detquant.pipeline.file_ends import said_of_ends
 from detquant.pipeline.inspection import inspect
 from detquant.pipeline.quantize import quantize
 from detquant.recipes import load_recipe
@@ -142,6 +145,7 @@ def test_all_the_way(made: tuple[Case, Path], scenes: Dataset) -> None:
     clean = detector.open().run(feeds)
     for target in ("ort", "openvino"):
         result = quantize(detector, data, recipe=PLAIN, target=target, calib=4, val_limit=IMAGES, force=True)
+        assert set(json.loads(result.beside["decode.json"])["given"]) == set(case.inputs)
         noisy = load_target(target).open(result.artefact).run(feeds)
         assert set(noisy) == set(clean)
         (compare_found if family.ranked else compare_cells)(family, clean, noisy)
@@ -149,7 +153,7 @@ def test_all_the_way(made: tuple[Case, Path], scenes: Dataset) -> None:
 
 @pytest.mark.parametrize("made", ["picodet-decoded"], indirect=True)
 def test_what_is_made_takes_the_other_inputs_where_it_can(made: tuple[Case, Path]) -> None:
-    """The file for onnxruntime has its input yet, and heeds it; OpenCV's has the image alone."""
+    """The file for onnxruntime has its input yet, and heeds it; OpenCV's graph has the image alone."""
     detector = load(made[1])
     tensor, _ = detector.family.preprocess(np.full((HEIGHT, WIDTH, 3), 90, np.uint8))
     feeds = detector.family.feeds(tensor)
@@ -159,8 +163,9 @@ def test_what_is_made_takes_the_other_inputs_where_it_can(made: tuple[Case, Path
     runner = load_target("ort").open(exported.artefact)
     once, twice = (runner.run({**feeds, "scale_factor": np.full((1, 2), one, np.float32)}) for one in (1, 2))
     np.testing.assert_allclose(once["boxes"], 2 * twice["boxes"], rtol=1e-5)
-    alone = export(detector, "opencv")
-    model = onnx.load_from_string(alone.artefact.files["model.onnx"])
-    assert [value.name for value in model.graph.input] == ["image"]
-    assert "takes the image alone" in " ".join(alone.notes)
-    np.testing.assert_allclose(load_target("opencv").open(alone.artefact).run(feeds)["boxes"], once["boxes"], atol=1e-2)
+    alone = load_target("opencv")
+    frozen = detector.graph_for(alone)
+    assert [value.name for value in frozen.graph.inputs] == ["image"]
+    assert "takes the image alone" in " ".join(said_of_ends(detector, alone))
+    assert not said_of_ends(detector, load_target("ort"))
+    np.testing.assert_allclose(OrtRunner(frozen).run({"image": tensor})["boxes"], once["boxes"], atol=1e-2)
