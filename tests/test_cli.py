@@ -153,6 +153,7 @@ def test_quantize_passes_everything_on(square_model, square_data, tmp_path, monk
         "imgsz": None,
         "preprocess": None,
         "reads": None,
+        "anchors": None,
         "calib": 7,
         "seed": 3,
         "threads": 1,

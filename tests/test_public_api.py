@@ -107,7 +107,7 @@ def test_load_is_the_pipelines():
     from detquant.pipeline.detector import load
 
     assert detquant.load is load
-    assert list(inspect.signature(load).parameters) == ["path", "family", "imgsz", "preprocess", "reads"]
+    assert list(inspect.signature(load).parameters) == ["path", "family", "imgsz", "preprocess", "reads", "anchors"]
 
 
 def test_quantize_is_the_pipelines():

@@ -29,7 +29,7 @@ ELSEWHERE = {
 MAKE_OF_A_FOLDER = "src/detquant/targets/verilog/tb/folder.mk"
 PAGES_OF_HARDWARE = "docs/hardware", "docs/runtimes/verilog"
 """Pages whose make is that of a folder of hardware."""
-LANGUAGES = {"sh", "python", "toml", "text", ""}
+LANGUAGES = {"sh", "python", "cpp", "toml", "text", ""}
 DIRECTIVE = re.compile(r"^\{[a-z-]+\}$")
 
 

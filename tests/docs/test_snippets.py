@@ -45,9 +45,12 @@ RUNTIMES = {
     "openvino": ("openvino",),
     "opencv": (),
     "tflite": ("ai_edge_litert",),
+    "ncnn": ("ncnn",),
     "pytorch": ("torch",),
 }
 """Runtimes whose ten lines run here, with the packages that they need."""
+OPENED = (".onnx", ".xml", ".tflite", ".pt2", ".param")
+"""Ends of the names of files that `predict` opens."""
 FOLDERS = {"tflite": ("tflite", "tflite-integer")}
 NAMES = {"tflite-integer": "pico-integer"}
 
@@ -145,7 +148,7 @@ def test_the_ten_lines_of_a_runtime_find_what_predict_finds(name, quantised, sha
     with chdir(shapes):
         names = run(f"docs/runtimes/{name}.md", {})
         image = Path("shapes/images/val/000000.png")
-        first = sorted(path for path in folders[0].iterdir() if path.suffix in (".onnx", ".xml", ".tflite", ".pt2"))[0]
+        first = sorted(path for path in folders[0].iterdir() if path.suffix in OPENED)[0]
         [wanted] = detquant.predict(first, [image], target=name)
     found = seen(names)
     assert len(wanted.detections) == len(found) > 0 and capsys.readouterr().out.count("\n") >= len(found)

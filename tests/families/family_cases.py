@@ -19,6 +19,7 @@ HEIGHT, WIDTH, CLASSES = 160, 192, 7
 FINE = 24 * 20
 CELLS = FINE + 12 * 10 + 6 * 5
 ANCHORS = [[20, 30], [40, 60]]
+TOLD = [[(1 + side) * 16, (1 + side) * 20] for side in range(9)]
 HEADS = [{"output": f"m{n}", "anchors": ANCHORS, "stride": [n, n], "scale_x_y": 1.05} for n in (32, 16)]
 RAW = SSDLayout(
     boxes="boxes",
@@ -92,6 +93,26 @@ def write_yolov6(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, sco
     outputs["out"][0, cell, 5 + k] = score
 
 
+def write_yolov8_obb(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
+    """The hull of a box turned by 30 degrees: w cos + h sin by w sin + h cos of its sides."""
+    turn = np.pi / 6
+    shape = np.array([[np.cos(turn), np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    sides = np.linalg.solve(shape, box[2:] - box[:2])
+    outputs["out"][0, :4, cell] = [*(box[:2] + box[2:]) / 2, *sides]
+    outputs["out"][0, 4 + k, cell], outputs["out"][0, -1, cell] = score, turn
+
+
+def write_yolov5_maps(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
+    place, stride = (part[cell] for part in cells(HEIGHT, WIDTH, (8, 16, 32)))
+    step, anchor = int(stride[0]), k % 3
+    column, row = place.astype(int)
+    width, height = np.array(TOLD)[3 * (8, 16, 32).index(step) + anchor]
+    found = outputs[f"m{step}"][0, anchor, row, column]
+    found[:2] = [logit(part) for part in ((box[:2] + box[2:]) / 2 / step - place + 0.5) / 2]
+    found[2:4] = [logit(one) for one in np.sqrt((box[2:] - box[:2]) / (width, height)) / 2]
+    found[4], found[5 + k] = logit(0.95), logit(score / 0.95)
+
+
 def write_yolov5(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
     row = 2 * FINE + cell  # the first anchor of the second map
     outputs["out"][0, row, :5] = [*(box[:2] + box[2:]) / 2, *(box[2:] - box[:2]), 0.95]
@@ -101,6 +122,31 @@ def write_yolov5(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, sco
 def write_end_to_end(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
     row = int((outputs["out"][0, :, 4] > 0).sum())
     outputs["out"][0, row] = [*box, score, k]
+
+
+def write_efficient_nms(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
+    row = int(outputs["num_dets"][0, 0])
+    outputs["det_boxes"][0, row], outputs["det_scores"][0, row], outputs["det_classes"][0, row] = box, score, k
+    outputs["num_dets"] += 1
+
+
+def write_dets_labels(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
+    row = int((outputs["dets"][0, :, 4] > 0).sum())
+    outputs["dets"][0, row], outputs["labels"][0, row] = [*box, score], k
+
+
+def write_ppyoloe(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
+    outputs["boxes"][0, cell], outputs["scores"][0, k, cell] = box, score
+
+
+def corners_and_scores(scores: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """What a network gives for noise: a box around each cell, for an SSD of this size has as many anchors as cells."""
+    place, stride = cells(HEIGHT, WIDTH, (8, 16, 32))
+    return {"boxes": np.hstack([place * stride, (place + 1) * stride])[None], "scores": np.full(scores, 0.1)}
+
+
+def write_damo_yolo(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
+    outputs["boxes"][0, cell], outputs["scores"][0, cell, k] = box, score
 
 
 def write_rt_detr(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
@@ -247,6 +293,7 @@ def picodet_outputs() -> dict[str, tuple[int, ...]]:
 V2_ANCHORS = [[10, 20], [30, 40], [50, 60], [70, 80], [90, 100], [110, 120]]
 STRIDES = (8, 16, 32)
 CASES = {
+    "yolov8-obb": Case(outputs={"out": (1, 5 + CLASSES, CELLS)}, write=write_yolov8_obb, metadata={"task": "obb"}),
     "yolov8": Case(outputs={"out": (1, 4 + CLASSES, CELLS)}, write=write_yolov8),
     "yolov8-maps": Case(
         outputs={f"m{n}": (1, 5 + CLASSES, HEIGHT // n, WIDTH // n) for n in (8, 16, 32)}, write=write_yolov8_maps
@@ -258,6 +305,33 @@ CASES = {
     ),
     "yolox": Case(outputs={"out": (1, CELLS, 5 + CLASSES)}, write=write_yolox),
     "yolov5": Case(outputs={"out": (1, 3 * CELLS, 5 + CLASSES)}, write=write_yolov5),
+    "yolov5-maps": Case(
+        outputs={f"m{n}": (1, 3, HEIGHT // n, WIDTH // n, 5 + CLASSES) for n in (8, 16, 32)},
+        write=write_yolov5_maps,
+        metadata={"detquant.anchors": json.dumps(TOLD)},
+        nothing={"m8": -30, "m16": -30, "m32": -30},
+    ),
+    "efficient-nms": Case(
+        outputs={
+            "num_dets": (1, 1),
+            "det_boxes": (1, 30, 4),
+            "det_scores": (1, 30),
+            "det_classes": (1, 30),
+        },
+        write=write_efficient_nms,
+        metadata=NAMES,
+    ),
+    "dets-labels": Case(outputs={"dets": (1, 30, 5), "labels": (1, 30)}, write=write_dets_labels, metadata=NAMES),
+    "ppyoloe": Case(
+        outputs={"boxes": (1, CELLS, 4), "scores": (1, CLASSES, CELLS)},
+        write=write_ppyoloe,
+        sample=lambda: corners_and_scores((1, CLASSES, CELLS)),
+    ),
+    "damo-yolo": Case(
+        outputs={"boxes": (1, CELLS, 4), "scores": (1, CELLS, CLASSES)},
+        write=write_damo_yolo,
+        sample=lambda: corners_and_scores((1, CELLS, CLASSES)),
+    ),
     "end-to-end": Case(outputs={"out": (1, 30, 6)}, write=write_end_to_end, metadata=NAMES),
     "rt-detr": Case(outputs={"out": (1, 40, 4 + CLASSES)}, write=write_rt_detr, metadata=NAMES),
     "nanodet": Case(outputs=nanodet_outputs(8, 16, 32), write=write_nanodet),

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from detquant.errors import ModelError
-from detquant.families import COCO_NAMES, FAMILIES, Signature, find_family, load_family
+from detquant.families import COCO_NAMES, FAMILIES, Signature, also_fitting, find_family, load_family
 
 MOST = max(FAMILIES, key=lambda name: load_family(name).output_count)
 """The family of the most outputs."""
@@ -93,7 +93,7 @@ def test_the_file_may_say_its_family() -> None:
         (IMAGE, YOLOV8, {}, "yolox", r"found output0 \[1, 84, 8400\].*expected .*\[1, 8400, 5 .*yolov8"),
         (IMAGE, YOLOV8, {}, "yolo8", "did you mean 'yolov8'"),
         (IMAGE, {"o": (1, 9, 9)}, {}, "auto", r"no known family: found o \[1, 9, 9\].*Nearest: yolov8.*--reads"),
-        (IMAGE, {"o": (1, 56, 8400)}, {"task": "pose"}, "auto", "task is 'pose'"),
+        (IMAGE, {"o": (1, 56, 8400)}, {"task": "pose"}, "auto", "task is 'pose', but not how many key points"),
         (IMAGE, {"o": (1, 56, 8400)}, {"names": "{0: 'person'}"}, "auto", "52 classes, but .* 1 names"),
         ({"i": (1, 3, "h", None)}, YOLOV8, {}, "auto", r"dynamic dimensions \[1, 3, h, \?\]"),
         ({"i": (8, 3, 640, 640)}, YOLOV8, {}, "auto", "batch of 1"),
@@ -146,7 +146,7 @@ def test_a_family_that_is_said_decides_where_nothing_else_does() -> None:
         ({"v": (1, 7)}, "classifier", "say --family classifier"),
         ({"s": (1, 4420, 2), "b": (1, 4420, 4)}, "ssd-raw", "this file does not tell their anchors"),
         ({f"m{n}": (1, 12, n, n) for n in (22, 11)}, "ssd-raw", "raw maps, whose anchors and strides"),
-        ({"o": (1, 46, 8400), "p": (1, 32, 160, 160)}, "ssd-raw", "segmentation"),
+        ({"o": (1, 30, 8400), "p": (1, 32, 160, 160)}, "ssd-raw", "segmentation"),
         ({f"h{n}": (1, n, 1) for n in range(3, 15)}, MOST, "only their own code decodes"),
         ({"o": (1, 9, 9)}, "yolov8", "--reads"),
     ],
@@ -176,6 +176,35 @@ def test_a_refusal_is_short_and_true(outputs: dict, nearest: str, words: str) ->
 def test_what_tells_a_classifier(count: int, side: int, metadata: dict, ends: dict) -> None:
     signature = Signature({"i": (1, 3, side, side)}, {"o": (1, count)}, metadata, ends)
     assert find_family(signature)[0].name == "classifier"
+
+
+@pytest.mark.parametrize(
+    ("outputs", "metadata", "taken", "others"),
+    [
+        ({"o": (1, 8400, 85)}, {}, "yolox", {"nanodet", "yolov6", "yolov8-obb"}),
+        ({"o": (1, 300, 6)}, {}, "end-to-end", {"rt-detr"}),
+        (
+            {f"m{n}": (1, 255, n, n) for n in (80, 40, 20)},
+            {"detquant.anchors": "yolov5"},
+            "yolov5-maps",
+            {"yolov8-maps"},
+        ),
+        (
+            {"boxes": (1, 100, 4), "scores": (1, 100), "classes": (1, 100), "n": (1, 1)},
+            {},
+            "ssd-postprocessed",
+            {"efficient-nms"},
+        ),
+        ({"boxes": (1, 8400, 4), "scores": (1, 80, 8400)}, {}, "ppyoloe", {"damo-yolo"}),
+    ],
+)
+def test_others_that_the_shapes_fit_are_told_with_what_would_tell_them(
+    outputs: dict, metadata: dict, taken: str, others: set
+) -> None:
+    signature = Signature(IMAGE, outputs, metadata)
+    assert find_family(signature)[0].name == taken
+    told = also_fitting(signature, taken)
+    assert told.keys() == others and all(mark.startswith("whose ") for mark in told.values())
 
 
 def test_one_vector_alone_is_no_classifier() -> None:

@@ -103,3 +103,14 @@ def test_paddles_decoded_boxes_are_picodets_by_their_cells() -> None:
             116.28,
             103.53,
         )
+
+
+def test_key_points_of_faces_are_beside_boxes_and_scores() -> None:
+    kinds = (("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10))
+    outputs = {f"{kind}_{n}": (1, (160 // n) * (192 // n), size) for kind, size in kinds for n in (8, 16, 32)}
+    family, reason = find_family(Signature(IMAGE, outputs))
+    assert family.besides is not None and family.besides.others == ("kps_8", "kps_16", "kps_32")
+    assert "it gives key points for each box: kept and compared" in reason
+    rows = {n: 2 * (160 // n) * (192 // n) for n in (8, 16, 32)}
+    found, _ = find_family(Signature(IMAGE, {f"{k}{n}": (rows[n], s) for k, s in (("s", 1), ("b", 4)) for n in rows}))
+    assert found.name == "scrfd" and found.besides is None

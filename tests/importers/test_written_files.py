@@ -22,6 +22,7 @@ from detquant.recipes import load_recipe
     [
         ("openvino", "openvino", "model.xml"),
         ("tflite", "ai_edge_litert", "model.tflite"),
+        ("ncnn", "ncnn", "model.param"),
         ("pytorch", "torch", "model.pt2"),
     ],
 )
@@ -49,6 +50,7 @@ def test_there_and_back(target: str, package: str, name: str, model: str, tmp_pa
     [
         ("openvino", "openvino", "model.xml"),
         ("tflite", "ai_edge_litert", "model.tflite"),
+        ("ncnn", "ncnn", "model.param"),
         ("pytorch", "torch", "model.pt2"),
     ],
 )

@@ -12,6 +12,7 @@ from onnx import numpy_helper
 
 from detquant._version import __version__
 from detquant.errors import DatasetError, ModelError, OutputError
+from detquant.families import COCO_NAMES
 from detquant.pipeline import quantize as module
 from detquant.pipeline.detector import load
 from detquant.pipeline.memory import FOLDER
@@ -288,3 +289,24 @@ def test_data_that_cannot_measure_is_refused_before_the_work(square_model, data,
     with pytest.raises(DatasetError, match="labelled object"):
         quantize(square_model, data, work=tmp_path / "work", progress=lambda *it: told.append(it))
     assert not told and not (tmp_path / "work").exists()
+
+
+@pytest.mark.parametrize("images", [1, 4])
+def test_data_whose_objects_are_all_crowds_are_refused_before_the_work(square_model, data, tmp_path, images):
+    """A crowd is no miss and no hit, so there would be no AP: found out after the calibration it is too late."""
+    pictures = [
+        {"id": at, "file_name": path.name, "width": 64, "height": 64}
+        for at, path in enumerate(sorted((data.parent / "images/val").iterdir()))
+    ][:images]
+    crowds = [
+        {"id": at + 1, "image_id": at, "category_id": 1, "bbox": [0, 0, 16, 16], "area": 256, "iscrowd": 1}
+        for at in range(images)
+    ]
+    categories = [{"id": at + 1, "name": name} for at, name in enumerate(COCO_NAMES)]
+    file = data.parent / "images/val/crowds.json"
+    file.write_text(json.dumps({"images": pictures, "annotations": crowds, "categories": categories}))
+    told = []
+    with pytest.raises(DatasetError, match="labelled object that is no crowd") as caught:
+        quantize(square_model, file, work=tmp_path / "work", progress=lambda *it: told.append(it))
+    assert not told and not (tmp_path / "work").exists()
+    assert str(caught.value).startswith("The one validation image has no" if images == 1 else "None of the 4")

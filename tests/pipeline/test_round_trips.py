@@ -34,11 +34,11 @@ RUNS_ON = {
 """Where a file is measured again, where that is not its own target."""
 ASKED = ("verilog",)
 """Targets whose files are for another place too, so that theirs is asked for."""
-READ = ("model.onnx", "model.xml", "model.tflite", "model.pt2", "model.tar.xz")
+READ = ("model.onnx", "model.xml", "model.tflite", "model.pt2", "model.tar.xz", "model.param")
 """Files that are a model each: what was measured of them is measured again."""
 NOT_READ = {"state_dict.pth": r"give 'model\.pt2'", "model.blob": "compiled for the MyriadX"}
 """Files that no program can read as a model, and what is said of them."""
-FIRST = ("model.xml", "model.tflite", "model.pt2", "model.tar.xz", "model.onnx")
+FIRST = ("model.xml", "model.tflite", "model.pt2", "model.tar.xz", "model.param", "model.onnx")
 HARDWARE = ("manifest.json", "ARITHMETIC.md", "Makefile", "rtl/dq_config.sv")
 BELONG = ("model.bin", "decode.onnx", "model_edgetpu.tflite", *HARDWARE)
 """Files that are a part of another one, or were made of it by a vendor's compiler."""
@@ -111,6 +111,8 @@ def test_in_8_bits(target: str, scenes: Dataset, tmp_path: Path) -> None:
         ("opencv", "fp32", "ort"),
         ("pytorch", "fp32", "openvino"),
         ("oak", "fp16", "ort"),
+        ("ncnn", "fp32", "ort"),
+        ("ort", "fp32", "ncnn"),
     ],
 )
 def test_a_float_file_is_quantised_again(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from detquant.report.files import to_json
 from detquant.report.markdown import to_markdown
 from detquant.report.remarks import report_remarks, report_warnings, skipped, slower, slower_than_float, useless
 from detquant.report.saved import report_of
+from detquant.report.sheets.numbers import plural
 
 
 def cells(sheet):
@@ -134,3 +136,21 @@ def test_the_ways_to_read_a_model_are_counted(tried: int, words: str) -> None:
     figures = {"model": "m", "images": 2, "data": "d", "tried": tried, "reading": "rgb", "findings": [finding]}
     sheet = sheets.examination(figures)
     assert sheet is not None and sheet.title.endswith(words) and sheet.rows[0][0] == "as now: rgb"
+
+
+def test_one_is_no_several(report, demo_report):
+    """One image is no "1 images", in any title."""
+    one, shown = replace(report, images=1), replace(demo_report, images=1)
+    loss = {"name": "conv", "weights": 1, "macs": 1, "loss": {"8": 0.1}}
+    titles = [
+        sheets.comparison(one, one.rows[1]).title,
+        sheets.demo(shown).title,
+        sheets.workflow(one).title,
+        sheets.choice(one).title,
+        sheets.losses({"measure": "ap", "images": 1, "layers": [loss]}).title,
+        sheets.worst_tensors(with_sqnr(report.rows[1], {"a": 1.0})).title,
+    ]
+    said = " / ".join(str(title) for title in titles)
+    assert said.count("1 image") >= 4 and "1 tensor " in said
+    assert not re.search(r"\b1 (images|tensors|runs|objects)\b", said), said
+    assert [plural(count, "box", "boxes") for count in (0, 1, 1000)] == ["0 boxes", "1 box", "1,000 boxes"]

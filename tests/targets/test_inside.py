@@ -102,17 +102,17 @@ def test_medians_leave_the_first_runs_out():
         return {"cat": "Node", "name": f"{name}_kernel_time", "dur": dur, "args": told}
 
     records = [{"cat": "Session", "name": "model_run", "dur": 9}]
-    records += [record("a", dur, 1) for dur in (900, 800, 3, 1, 2)]
+    records += [record("a", dur, 1) for dur in (900, 3, 1, 2)]
     records += [record("a", 50, 2, op_name="Shape", output_type_shape=[])]
     one, other = _timed(records)
     assert (one.name, one.kind, one.precision, one.ms) == ("a", "QGemm", "int8", 0.002)
     assert (other.kind, other.precision, other.ms) == ("Shape", None, 0.05)
 
 
-@pytest.mark.parametrize(("seconds", "expected"), [(0.0, 1), (2.5, 3), (100.0, 5)])
+@pytest.mark.parametrize(("seconds", "expected"), [(0.0, 3), (2.5, 5), (100.0, 6)])
 def test_runs_end_with_the_time(seconds, expected):
     now = iter(range(100))
-    assert run_for(lambda: None, 5, seconds, clock=lambda: next(now)) == expected
+    assert run_for(lambda: None, 6, seconds, clock=lambda: next(now)) == expected
 
 
 def test_words_of_runtimes():

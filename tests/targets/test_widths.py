@@ -22,7 +22,7 @@ from detquant.pipeline.job import Job
 from detquant.recipes import Recipe, load_recipe, plan
 from detquant.targets import load_target
 
-NARROW = ("ort", "ort-qoperator", "openvino", "tflite", "tflite-integer", "pytorch")
+NARROW = ("ort", "ort-qoperator", "openvino", "tflite", "tflite-integer", "ncnn", "pytorch")
 LAYERS = 3
 
 

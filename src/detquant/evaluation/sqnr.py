@@ -12,7 +12,7 @@ from detquant.graph.taps import with_taps_only
 from detquant.numerics import ratio_db
 from detquant.numerics.arrays import Array
 
-CHUNK = 48
+CHUNK = 64
 """Number of tensors that are compared in one run, so that memory stays bounded."""
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from detquant.errors import ModelError, load_named
 from detquant.families._base import CONFIDENCE, THRESHOLD, Detections, Family
+from detquant.families.besides import Besides, apart
 from detquant.families.class_names import COCO_NAMES
 from detquant.families.geometry import Geometry
 from detquant.families.reading import written_reading
@@ -24,13 +24,16 @@ __all__ = [
     "Geometry",
     "Inside",
     "Signature",
+    "also_fitting",
     "find_family",
     "load_family",
 ]
 
 FAMILIES = {
     "nanodet": "detquant.families.nanodet:NanoDet",
+    "yolov8-obb": "detquant.families.yolov8_obb:YOLOv8OBB",
     "yolov8": "detquant.families.yolov8:YOLOv8",
+    "yolov5-maps": "detquant.families.yolov5_maps:YOLOv5Maps",
     "yolov8-maps": "detquant.families.yolov8_maps:YOLOv8Maps",
     "yolov6": "detquant.families.yolov6:YOLOv6",
     "yolox": "detquant.families.yolox:YOLOX",
@@ -38,6 +41,7 @@ FAMILIES = {
     "nanodet-plus": "detquant.families.nanodet_plus:NanoDetPlus",
     "picodet": "detquant.families.picodet:PicoDet",
     "end-to-end": "detquant.families.end_to_end:EndToEnd",
+    "efficient-nms": "detquant.families.found_apart:EfficientNMS",
     "rt-detr": "detquant.families.rt_detr:RTDETR",
     "detr-topk": "detquant.families.detr_topk:DETRTopK",
     "yolo-fastestv2": "detquant.families.yolo_fastestv2:YOLOFastestV2",
@@ -52,13 +56,17 @@ FAMILIES = {
     "ultraface": "detquant.families.ultraface:UltraFace",
     "detr": "detquant.families.detr:DETR",
     "paddle": "detquant.families.paddle:Paddle",
+    "dets-labels": "detquant.families.found_apart:DetsLabels",
+    "ppyoloe": "detquant.families.boxes_scores:PPYOLOE",
+    "damo-yolo": "detquant.families.boxes_scores:DAMOYOLO",
     "classifier": "detquant.families.classifier:Classifier",
 }
 
 KINDS = {"ssd": ("ssd-raw", "ssd-mobilenet", "ssd-postprocessed", "ssd300")}
 """Names that stand for several families: the one whose shapes fit is meant."""
 
-TASKS = ("detect", "classify")
+TASKS = ("detect", "classify", "segment", "pose", "obb")
+"""Tasks that a file's metadata may name; of the last three the boxes are scored."""
 
 
 def load_family(name: str) -> type[Family]:
@@ -91,8 +99,7 @@ def find_family(signature: Signature, name: str = "auto", classes: tuple[str, ..
     wanted = load_family(named) if named and named not in KINDS else None
     _refuse_other_kinds(signature)
     _, height, width = signature.image_input()
-    if wanted is None or not wanted.open_rows:
-        candidates = _of_known_rows(signature, candidates)
+    signature, besides = apart(signature)
     if wanted is not None:
         signature = replace(signature, metadata={**signature.metadata, "detquant.family": wanted.name})
         reason = wanted.matches(signature)
@@ -101,11 +108,12 @@ def find_family(signature: Signature, name: str = "auto", classes: tuple[str, ..
             raise ModelError(_wrong_family(signature, wanted, height, width))
         if name == "auto":
             reason = f"The file tells its family. {reason}"
-        return _as_told(wanted, signature, classes), reason
+        return _found(wanted, signature, classes, besides, reason)
     for family in map(load_family, candidates):
         reason = family.matches(signature)
         if reason is not None:
-            return _as_told(family, signature, classes), reason
+            return _found(family, signature, classes, besides, reason)
+    _refuse_dynamic_outputs(signature)
     none = f"no family {name}" if name in KINDS else "no known family"
     near = nearest_families(signature, [load_family(key) for key in candidates])
     raise ModelError(
@@ -113,6 +121,28 @@ def find_family(signature: Signature, name: str = "auto", classes: tuple[str, ..
         f"{height}x{width}. Nearest: {'; '.join(f'{one.name}: {one.expected(height, width)}' for one in near)}. "
         f"{advice(signature)}"
     )
+
+
+def also_fitting(signature: Signature, taken: str) -> dict[str, str]:
+    """The other families whose outputs have the same shapes, and what would tell them.
+
+    Args:
+        signature: signature of the model.
+        taken: name of the family that it was taken for.
+    """
+    others = [load_family(name) for name in FAMILIES if name != taken]
+    blind = replace(apart(signature)[0], joined={}, sample=None)
+    said = {family: replace(blind, metadata={"detquant.family": family.name}) for family in others}
+    return {family.name: family.mark for family in others if family.matches(said[family]) is not None}
+
+
+def _found(
+    family: type[Family], signature: Signature, classes: tuple[str, ...] | None, besides: Besides | None, reason: str
+) -> tuple[Family, str]:
+    """The family as its metadata tells, which leaves out what is not scored, and why it is that one."""
+    made = _as_told(family, signature, classes)
+    made.besides = besides or made.besides
+    return made, f"{reason} {made.besides.sentence}" if made.besides else reason
 
 
 def _as_told(family: type[Family], signature: Signature, classes: tuple[str, ...] | None) -> Family:
@@ -138,20 +168,6 @@ def _refuse_other_kinds(signature: Signature) -> None:
     task = signature.metadata.get("task", TASKS[0])
     if task not in TASKS:
         raise ModelError(f"The model's metadata says its task is '{task}'; only {' and '.join(TASKS)} are taken.")
-
-
-def _of_known_rows(signature: Signature, candidates: Sequence[str]) -> tuple[str, ...]:
-    """The families that take outputs whose size depends on the image, where there are such outputs; else all.
-
-    Raises:
-        ModelError: there are such outputs, and none of these families takes them.
-    """
-    if not any(map(is_dynamic, signature.outputs.values())):
-        return tuple(candidates)
-    found = tuple(name for name in candidates if load_family(name).open_rows)
-    if not any(load_family(name).matches(signature) for name in found):
-        _refuse_dynamic_outputs(signature)
-    return found
 
 
 def _refuse_dynamic_outputs(signature: Signature) -> None:

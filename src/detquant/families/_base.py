@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detquant.errors import ModelError
+from detquant.families.besides import Besides
 from detquant.families.class_names import are_supposed, class_names
 from detquant.families.fed import fed_form, said, written_form
 from detquant.families.geometry import Geometry
@@ -85,6 +86,7 @@ class Family(ABC):
         input_key: entry of the metadata that tells the form of what goes into a file; None where there is none.
         adapted: whether that is another than the family's, since the graph does a part of it by itself.
         fed: a sentence on what the graph does to its image, and what it is fed; None where it does nothing.
+        besides: what the model gives beside boxes and scores, which is not scored; None where that is nothing.
         classes: class names, by class_id; COCO's for want of any, where `names_supposed`.
         input_name: name of the image input.
         channels: channels of the image input; 1 for grey.
@@ -95,7 +97,8 @@ class Family(ABC):
         untold: the form of the input without them; None where none were told.
         takes: kinds of words that it heeds, of `detquant.families.reading.WORDS`.
         output_count: how many outputs its models have, as a rule.
-        open_rows: whether the number of its rows may depend on the image.
+        has_anchors: whether its boxes are of anchors that a user may have to tell.
+        mark: what tells it from families whose outputs have the same shapes, as a clause.
         ranked: whether the rows are what was found, best first: the same object may be in another row of another run.
     """
 
@@ -104,10 +107,11 @@ class Family(ABC):
     input_key: ClassVar[str | None] = None
     takes: ClassVar[tuple[str, ...]] = (*INPUT_KINDS, "classes")
     output_count: ClassVar[int] = 1
-    open_rows: ClassVar[bool] = False
     ranked: ClassVar[bool] = False
     channels: int = 3
     given: Given = MappingProxyType({})
+    has_anchors: ClassVar[bool] = False
+    mark: ClassVar[str] = "whose outputs are others, or whose file says so"
     told: Reading = MappingProxyType({})
     untold: Form | None = None
     nms_iou: float
@@ -116,6 +120,7 @@ class Family(ABC):
     adapted: bool = False
     fed: str | None = None
     names_supposed: bool = False
+    besides: Besides | None = None
 
     def __init__(self, *, input_name: str, height: int, width: int, classes: tuple[str, ...]) -> None:
         self.input_name = input_name
@@ -283,6 +288,13 @@ class Family(ABC):
             tensor: the network input that `preprocess` makes.
         """
         return {self.input_name: tensor, **self.given}
+
+    def scored_output(self, outputs: Outputs) -> npt.NDArray[Any]:
+        """The one output that holds boxes and scores, without what stands behind them."""
+        if self.besides is not None:
+            return self.besides.scored(outputs)
+        [output] = outputs.values()
+        return np.asarray(output)
 
     @abstractmethod
     def scores(self, outputs: Outputs) -> Floats:

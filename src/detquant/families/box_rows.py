@@ -19,6 +19,7 @@ import numpy as np
 
 from detquant.errors import ModelError
 from detquant.families._base import Family
+from detquant.families.besides import ROTATED
 from detquant.families.box_coding import OF_CELLS, PLAIN
 from detquant.families.grid import cells, count_cells
 from detquant.families.logits import sigmoid
@@ -39,6 +40,7 @@ class BoxRows(Family):
         strides: strides of the maps whose cells the rows are; each entry is one usual set.
         per_cell: rows that a cell has.
         has_objectness: whether the fifth value is one.
+        rotated: whether the last value is the angle of the box.
         usual: the words by which outputs are read where nothing tells otherwise.
         shown: the words that the values show.
         turned: whether the output is [1, rows, values].
@@ -49,6 +51,7 @@ class BoxRows(Family):
     strides: ClassVar[tuple[tuple[int, ...], ...]] = ((8, 16, 32),)
     per_cell: ClassVar[int] = 1
     has_objectness: ClassVar[bool] = False
+    rotated: ClassVar[bool] = False
     usual: ClassVar[Reading] = {"boxes": "cxcywh", "unit": "pixels", "scores": "chances"}
     shown: Reading = MappingProxyType({})
     turned: bool = False
@@ -62,11 +65,14 @@ class BoxRows(Family):
     @classmethod
     def count_classes(cls, signature: Signature) -> int | None:
         """The number of classes the shapes tell, or None if they are not this family's."""
+        said = signature.metadata.get("detquant.family") == cls.name
+        if signature.metadata.get("task") == ROTATED and not cls.rotated and not said:
+            return None
         found = cls.find_rows(signature)
         if found is None:
             return None
         background = written_reading(signature.metadata).get("classes") in BACKGROUND
-        count = found[1] - BOX - cls.has_objectness - background
+        count = found[1] - BOX - cls.has_objectness - cls.rotated - background
         return count if count > 0 else None
 
     def read_facts(self, signature: Signature) -> None:
@@ -148,8 +154,7 @@ class BoxRows(Family):
 
     def _matrix(self, outputs: Outputs) -> Floats:
         """The output as [rows, values]."""
-        [output] = outputs.values()
-        matrix = np.asarray(output, np.float32)
+        matrix = np.asarray(self.scored_output(outputs), np.float32)
         return matrix.reshape(-1, self._values()) if self.turned else matrix.reshape(self._values(), -1).T
 
     def _has_cells(self) -> bool:

@@ -20,6 +20,7 @@ import numpy as np
 
 from detquant.families._base import Family
 from detquant.families.box_coding import PLAIN
+from detquant.families.boxes_scores import DAMOYOLO
 from detquant.families.class_names import written_names
 from detquant.families.coco_ids import ids_of_classes
 from detquant.families.input_form import WholeImage
@@ -35,8 +36,8 @@ from detquant.numerics.arrays import Floats, Ints
 BOX = 4
 MOST_QUERIES = 1000
 COCO_SLOTS, DETR_SLOTS, COCO_CLASSES = 91, 92, 80
-OF_ANCHORS = (SSDRaw, SSDMobileNet, UltraFace)
-"""Families of such outputs too, whose rows are as many as their anchors."""
+OF_ANCHORS = (SSDRaw, SSDMobileNet, UltraFace, DAMOYOLO)
+"""Families of such outputs too, whose rows are as many as their anchors or cells."""
 RF_DETR = {"dets", "labels"}
 IMAGENET = WholeImage(rgb=True, mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375))
 

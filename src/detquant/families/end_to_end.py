@@ -1,21 +1,27 @@
 """End-to-end heads, as YOLOv10 and YOLO26 have them, and exports with the suppression in the graph.
 
 Rows are what was found: left, top, right, bottom, score, number of the class. There is nothing left to suppress. The
-shape does not tell how many classes there are: as many as the metadata names, else COCO's 80.
+shape does not tell how many classes there are: as many as the metadata names, else COCO's 80. There may be a fixed
+number of rows, or as many as there are objects; YOLOv7's exporter (``--end2end``) writes the image's number before the
+box and the score last, [n, 7]. Where Ultralytics' task is "obb", the box is centre and size and an angle stands behind
+the class: what is scored is its upright hull.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from detquant.families._base import Family
+from detquant.families.besides import ROTATED
 from detquant.families.box_coding import PLAIN
-from detquant.families.box_rows import BOX, only_output
+from detquant.families.box_rows import BOX
 from detquant.families.class_names import COCO_NAMES, written_names
 from detquant.families.input_form import WholeImage
 from detquant.families.reading import INPUT_KINDS, Reading
+from detquant.families.rotated import hulls
 from detquant.families.signature import Outputs, Signature
 from detquant.families.told_by_values import told_by_values
 from detquant.numerics.arrays import Floats
@@ -23,6 +29,9 @@ from detquant.numerics.arrays import Floats
 VALUES = 6
 MOST_ROWS = 1000
 SCORE, CLASS = 4, 5
+OF_BATCHES = 7
+"""Values of a row that begins with the number of its image: x1 y1 x2 y2 follow, then class and score."""
+_IN_ORDER = (1, 2, 3, 4, 6, 5)
 
 
 class EndToEnd(Family):
@@ -33,13 +42,14 @@ class EndToEnd(Family):
     """
 
     name = "end-to-end"
+    mark = "whose last values are numbers of classes"
     nms_iou = 1.0  # no IoU is above 1
     max_detections = 300
     form = WholeImage(rgb=True, resize="letterbox", std=(255.0,) * 3)
     takes = (*INPUT_KINDS, "boxes", "unit", "labels", "classes")
     usual: ClassVar[Reading] = {"boxes": "xyxy", "unit": "pixels", "labels": "from-0"}
     ranked = True
-    shown: Reading
+    shown: dict[str, str]
 
     @classmethod
     def from_signature(cls, signature: Signature, classes: tuple[str, ...] | None = None) -> Self:
@@ -57,15 +67,14 @@ class EndToEnd(Family):
     @classmethod
     def expected(cls, height: int, width: int) -> str:
         """The output shapes of the family, in words."""
-        return "one output [1, n, 6]: left, top, right, bottom, score, class"
+        return "one output [1, n, 6]: left, top, right, bottom, score, class; or [n, 7]: image, box, class, score"
 
     @classmethod
     def count_classes(cls, signature: Signature) -> int | None:
         """The number of classes that the metadata names, else COCO's; None if the shapes are not this family's."""
-        shape = only_output(signature)
-        if shape is None or shape[2] != VALUES or shape[1] > MOST_ROWS:
+        if not are_rows(signature):
             return None
-        said = signature.metadata.get("detquant.family") == cls.name
+        said = signature.metadata.get("detquant.family") == cls.name or signature.metadata.get("task") == ROTATED
         named = written_names(signature.metadata)
         if not said and (holds := holds_classes(signature)) is not True:
             two = named is not None and len(named) == VALUES - BOX
@@ -75,12 +84,13 @@ class EndToEnd(Family):
 
     def read_facts(self, signature: Signature) -> None:
         """The unit of the boxes, as their values show."""
-        self.shown = {}
-        for output in signature.values().values():
-            rows = np.asarray(output, np.float32).reshape(-1, VALUES)
+        self.shown = {"boxes": "cxcywh"} if signature.metadata.get("task") == ROTATED else {}
+        outputs = signature.values()
+        if outputs:
+            rows = self._rows(outputs)
             size = self.width, self.height
             shown = told_by_values(rows[:, : SCORE + 1], None, self.usual, size)
-            self.shown = {kind: word for kind, word in shown.items() if kind in self.takes}
+            self.shown |= {kind: word for kind, word in shown.items() if kind in self.takes and kind != "boxes"}
 
     @property
     def reading(self) -> Reading:
@@ -114,7 +124,8 @@ class EndToEnd(Family):
     def boxes(self, outputs: Outputs) -> Floats:
         """Boxes [n, 4] as xyxy in input pixels."""
         words, box = self._words(), self._rows(outputs)[:, :BOX]
-        corners = PLAIN[words["boxes"]](box)
+        angle = self._angle(outputs)
+        corners = PLAIN[words["boxes"]](box) if angle is None else hulls(box, angle)
         if words["unit"] == "parts":
             corners = corners * np.array([self.width, self.height] * 2, np.float32)
         return np.asarray(corners, np.float32)
@@ -124,13 +135,42 @@ class EndToEnd(Family):
         return {**self.usual, **self.shown, **told}
 
     def _rows(self, outputs: Outputs) -> Floats:
-        [output] = outputs.values()
-        return np.asarray(output, np.float32).reshape(-1, VALUES)
+        """What was found, [n, 6]: box, score, class."""
+        return rows_of(self.scored_output(outputs))
+
+    def _angle(self, outputs: Outputs) -> Floats | None:
+        """The angles [n] of rotated boxes; None where boxes are upright."""
+        rotated = self.besides is not None and self.besides.rotated
+        return np.asarray(self.besides.behind(outputs)[:, 0], np.float32) if rotated and self.besides else None
+
+
+def are_rows(signature: Signature) -> bool:
+    """Whether the one output is [1, n, 6] or [n, 7], whose number of rows may be open."""
+    if len(signature.outputs) != 1:
+        return False
+    [shape] = signature.outputs.values()
+    if len(shape) == 2:
+        return shape[1] == OF_BATCHES and not isinstance(shape[0], (int, np.integer))  # [1, 7] is a vector
+    return len(shape) == 3 and shape[0] == 1 and shape[2] == VALUES and _few(shape[1])
+
+
+def _few(rows: int | str | None) -> bool:
+    return not isinstance(rows, (int, np.integer)) or rows <= MOST_ROWS
+
+
+def rows_of(output: npt.NDArray[Any]) -> Floats:
+    """An output as rows of box, score and class, [n, 6]."""
+    array = np.asarray(output, np.float32)
+    if array.shape[-1] == OF_BATCHES:
+        return array.reshape(-1, OF_BATCHES)[:, _IN_ORDER]
+    return array.reshape(-1, VALUES)
 
 
 def holds_classes(signature: Signature) -> bool | None:
-    """Whether the sixth values are numbers of classes, or None where no values are known."""
+    """Whether the last values are numbers of classes, or None where no values are known, or nothing was found."""
     for output in signature.values().values():
-        labels = np.asarray(output, np.float32).reshape(-1, VALUES)[:, CLASS]
+        labels = rows_of(output)[:, CLASS]
+        if not len(labels):
+            return None
         return bool((labels == np.rint(labels)).all() and labels.min() >= 0)
     return None

@@ -18,11 +18,12 @@ RESIZES: Mapping[str, Resize] = {
     "letterbox": letterbox_centred,
     "letterbox-128": partial(letterbox_centred, pad=128),
     "letterbox-top-left": letterbox_top_left,
+    "letterbox-top-left-0": partial(letterbox_top_left, pad=0),
     "stretch": stretch,
     "stretch-from-corner": stretch_from_corner,
 }
-"""Ways to resize by name: centred on grey 114 (Ultralytics) or 128 (Darknet), in the top left corner (YOLOX), aspect
-not kept (by pixels' middles as OpenCV does, or by their corners as TensorFlow 1)."""
+"""Ways to resize by name: centred on grey 114 (Ultralytics) or 128 (Darknet), in the top left corner (YOLOX; on
+black DAMO-YOLO), aspect not kept (by pixels' middles as OpenCV does, or by their corners as TensorFlow 1)."""
 
 
 class Form(Protocol):

@@ -20,7 +20,7 @@ RANGES: Mapping[str, tuple[Triple, Triple]] = {
 }
 """Mean and standard deviation of red, green and blue, grey levels of 0 to 255."""
 
-_RESIZES = {"top-left": "letterbox-top-left"}
+_RESIZES = {"top-left": "letterbox-top-left", "top-left-0": "letterbox-top-left-0"}
 _SIZE_WORDS = {name: word for word, name in _RESIZES.items()}
 _NEAR = 0.6
 """Grey levels by which written-out means differ that stand for the same: 104 or 103.94."""

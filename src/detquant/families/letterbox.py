@@ -29,19 +29,20 @@ def letterbox_centred(image: Pixels, height: int, width: int, pad: int = PAD_GRE
     return _place(image, height, width, scale, (inner_h, inner_w), (top, left), pad)
 
 
-def letterbox_top_left(image: Pixels, height: int, width: int) -> tuple[Pixels, Geometry]:
+def letterbox_top_left(image: Pixels, height: int, width: int, pad: int = PAD_GREY) -> tuple[Pixels, Geometry]:
     """Scales to fit, aspect kept, and puts into the top left corner of grey (YOLOX).
 
     Args:
         image: uint8 [h, w, 3].
         height: height of the result.
         width: width of the result.
+        pad: the grey, 0 to 255.
 
     Returns:
         uint8 [height, width, 3], and the mapping.
     """
     scale, inner_h, inner_w = _fit(image, height, width)
-    return _place(image, height, width, scale, (inner_h, inner_w), (0, 0))
+    return _place(image, height, width, scale, (inner_h, inner_w), (0, 0), pad)
 
 
 def stretch(image: Pixels, height: int, width: int) -> tuple[Pixels, Geometry]:

@@ -40,6 +40,7 @@ class NanoDet(Family):
     """
 
     name = "nanodet"
+    mark = "whose last 32 values of a row are logits of distances, and all before them chances"
     strides: ClassVar[tuple[int, ...]] = (8, 16, 32)
     output_count = 2 * len(strides)
     nms_iou = 0.6

@@ -44,7 +44,6 @@ class Paddle(Family):
     takes = (*INPUT_KINDS, "classes")
     input_key = KEY
     ranked = True
-    open_rows = True
     rows: str
     form: WholeImage
 

@@ -34,6 +34,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "letterbox": "scaled to fit, centred on grey 114",
         "letterbox-128": "the same on grey 128",
         "top-left": "scaled to fit, in the top left corner",
+        "top-left-0": "the same on black",
         "stretch": "each side scaled by itself",
         "stretch-from-corner": "the same as TensorFlow 1 does it",
     },

@@ -24,6 +24,7 @@ class RTDETR(BoxRows):
     """RGB 0-1, stretched; [1, queries, 4 + classes]: cx cy w h in parts of the input, class scores."""
 
     name = "rt-detr"
+    mark = "whose rows hold the scores of as many classes as are named"
     nms_iou = 1.0  # queries do not repeat each other, and no IoU is above 1
     max_detections = 300
     form = WholeImage(rgb=True, resize="stretch", std=(255.0,) * 3)

@@ -14,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from detquant.families._base import Family
+from detquant.families.besides import points_beside
 from detquant.families.grid import cells, map_sizes
 from detquant.families.input_form import WholeImage
 from detquant.families.signature import Outputs, Shape, Signature, is_dynamic
@@ -27,7 +28,7 @@ class SCRFD(Family):
     """RGB, (x - 127.5) / 128, top-left letterbox; per stride [rows, 1] scores, [rows, 4] distances, ten of points."""
 
     name = "scrfd"
-    mark = "which has two rows a cell"
+    mark = "whose cells have two rows each"
     strides: ClassVar[tuple[int, ...]] = (8, 16, 32)
     output_count = 3 * len(strides)
     nms_iou = 0.4
@@ -47,9 +48,13 @@ class SCRFD(Family):
         return 1 if _find(signature.outputs, map_sizes(height, width, cls.strides)) is not None else None
 
     def read_facts(self, signature: Signature) -> None:
-        """The one class is a face, where the file does not name it."""
+        """The one class is a face, where the file does not name it; points are beside boxes and scores."""
         if self.classes == ("class 0",):
             self.classes = ("face",)
+        found = _find(signature.outputs, map_sizes(self.height, self.width, self.strides))
+        assert found is not None, "count_classes has found them"
+        points = [name for names in found for name in names[2:]]
+        self.besides = points_beside([names[1] for names in found], points) if points else None
 
     def scores(self, outputs: Outputs) -> Floats:
         """Scores [rows, 1]; the graph has applied the sigmoid."""

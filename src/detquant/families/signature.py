@@ -19,6 +19,8 @@ Shape = tuple[int | str | None, ...]
 CHANNELS = (3, 1)
 """Channels of images that are taken: colours, or grey."""
 _IMAGE = (1, *CHANNELS[:1], "height", "width")
+Anchors = tuple[tuple[float, float], ...]
+"""Width and height of each anchor, pixels of the network input."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,7 @@ class Signature:
         inside: what the graph does to its image by itself; nothing, as far as is known.
         joined: output name to the sizes of the parts that it is joined from, one entry a join on the way back from the
             output; see `detquant.graph.joins`.
+        anchors: those that stand among the weights of the file, see `detquant.graph.anchors`; empty where none do.
         sample: gives the raw outputs for a picture of noise, or nothing where the model cannot be run; None where
             only the shapes are to tell.
     """
@@ -64,6 +67,7 @@ class Signature:
     ends: Mapping[str, str] = field(default_factory=dict)
     inside: Inside = Inside()
     joined: Mapping[str, tuple[tuple[int, ...], ...]] = field(default_factory=dict)
+    anchors: Anchors = ()
     sample: Callable[[], Outputs] | None = field(default=None, compare=False)
 
     def values(self) -> Outputs:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from detquant.families._base import Family
 from detquant.families.class_names import written_names
 from detquant.families.coco_ids import count_of_slots, ids_of_classes
+from detquant.families.decoded_boxes import holds_corners
 from detquant.families.signature import Outputs, Signature
 from detquant.families.ssd_anchors import count_grid_anchors, grid_anchors
 from detquant.families.ssd_heads import (
@@ -62,7 +63,8 @@ class SSDMobileNet(Family):
         _, height, width = signature.image_input()
         anchors = count_grid_anchors(height, width)
         names = head_names(signature.outputs, anchors)
-        if names is None:
+        said = signature.metadata.get("detquant.family") == cls.name
+        if names is None or (not said and holds_corners(signature, names[0])):
             return None
         named = written_names(signature.metadata)
         slots = values_of_an_anchor(signature.outputs[names[1]], anchors) - 1

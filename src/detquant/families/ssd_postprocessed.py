@@ -25,6 +25,7 @@ from detquant.families.coco_ids import HIGHEST_ID, ids_of_classes
 from detquant.families.reading import INPUT_KINDS, Reading
 from detquant.families.signature import Outputs, Shape, Signature, is_dynamic
 from detquant.families.tf_input import RANGE_KEY, input_range, tf_form
+from detquant.families.told_by_values import LARGEST_PART
 from detquant.numerics.arrays import Floats, Ints
 
 BASE_KEY = "detquant.label_base"
@@ -45,6 +46,7 @@ class SSDPostprocessed(Family):
     """RGB -1 to 1, stretched; boxes [1, n, 4], classes [1, n], scores [1, n], their number [1]."""
 
     name = "ssd-postprocessed"
+    mark = "whose boxes are in parts of the input"
     output_count = 4
     takes = (*INPUT_KINDS, "labels", "classes")
     nms_iou = 1.0  # the graph has done NMS, and no IoU is above 1
@@ -101,7 +103,8 @@ class SSDPostprocessed(Family):
     @classmethod
     def count_classes(cls, signature: Signature) -> int | None:
         """The number of classes that the metadata names, else COCO's; None if the shapes are not this family's."""
-        if find_roles(signature.outputs) is None:
+        said = signature.metadata.get("detquant.family") == cls.name
+        if find_roles(signature.outputs) is None or (not said and are_in_pixels(signature)):
             return None
         return len(written_names(signature.metadata) or COCO_NAMES)
 
@@ -139,6 +142,17 @@ def find_roles(shapes: Mapping[str, Shape]) -> Roles | None:
     if _says_class(scores) or (not _says_class(classes) and order.index(classes) < order.index(boxes[0])):
         classes, scores = scores, classes
     return Roles(boxes[0], classes, scores, count[0])
+
+
+def are_in_pixels(signature: Signature) -> bool:
+    """Whether four outputs of what was found hold boxes in pixels: by how they are called, else by their values."""
+    roles = find_roles(signature.outputs)
+    if roles is None:
+        return False
+    if "num_dets" in signature.outputs or roles.boxes == "det_boxes":
+        return True
+    values = signature.values()
+    return bool(values) and float(np.nan_to_num(values[roles.boxes]).max(initial=0)) > LARGEST_PART
 
 
 def _says_class(name: str) -> bool:

@@ -18,8 +18,9 @@ def nearest_families(signature: Signature, families: Sequence[type[Family]]) -> 
     """The families whose models have the most similar outputs, the nearest first; ties in the order given."""
     count, dims = len(signature.outputs), {len(shape) for shape in signature.outputs.values()}
 
-    def distance(family: type[Family]) -> tuple[int, bool]:
-        return abs(family.output_count - count), (family.task == "classify") != (dims == {2})
+    def distance(family: type[Family]) -> tuple[int, bool, bool]:
+        rare = getattr(family, "rotated", False)
+        return abs(family.output_count - count), (family.task == "classify") != (dims == {2}), rare
 
     return sorted(families, key=distance)[:SHOWN]
 
@@ -44,7 +45,7 @@ def _are_masks(shapes: Sequence[Shape]) -> bool:
 
 
 def _are_maps(shapes: Sequence[Shape]) -> bool:
-    return len(shapes) > 1 and all(len(shape) == 4 for shape in shapes)
+    return len(shapes) > 1 and all(len(shape) in (4, 5) for shape in shapes)
 
 
 _STRANGERS = (
@@ -55,7 +56,8 @@ _STRANGERS = (
     ),
     (
         _are_masks,
-        "Rows beside a map are a segmentation model's, whose masks are not taken: export the detector of that size.",
+        "If this is a segmentation model, its rows should end in as many coefficients as the other output has "
+        "prototypes: export it again, or the detector of that size.",
     ),
     (
         _are_anchors,
@@ -65,7 +67,8 @@ _STRANGERS = (
     ),
     (
         _are_maps,
-        "These are raw maps, whose anchors and strides this file does not tell: export the model with its boxes "
+        "These are raw maps, whose anchors and strides this file does not tell: if a YOLO with anchors gives them, say "
+        "--family yolov5-maps (or yolov4, for YOLOv3 and YOLOv4) and --anchors; else export the model with its boxes "
         "decoded, or give the file that tells them, such as Darknet's .cfg.",
     ),
     (

@@ -8,7 +8,9 @@ Darknet keeps it in the cfg, in its [yolo] sections; a quantised file has to say
 
 where `anchors` are those that the mask picks, width and height in pixels of the network input; `stride` is in
 pixels a cell, along x and y; `resize` is "stretch" or "letterbox"; `nms` is Darknet's nms_kind. A head may say
-`"channels_last": true`, for maps [1, rows, columns, channels].
+`"channels_last": true`, for maps [1, rows, columns, channels]; `"sizes": "squared"`, for widths and heights that are
+(2 sigmoid(t))^2 anchors, as YOLOv5's, and not exp(t) anchors; and `"chances": true`, for maps whose sigmoid is in the
+graph already.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from typing import Any
 
 KEY = "detquant.yolo"
 RESIZES = ("stretch", "letterbox")
+SIZES = ("exp", "squared")
 BOX_AND_OBJECT = 5
 """Channels of an anchor besides its classes: x, y, w, h, object."""
 
@@ -35,6 +38,8 @@ class YoloHead:
         stride: pixels a cell, along x and y.
         scale_x_y: by how much the centre may leave its cell; 1 for not at all (YOLOv4, section 3.4).
         channels_last: whether the map is [1, rows, columns, channels], as TensorFlow has it.
+        sizes: how a size follows from its number, one of SIZES: exp(t) of the anchor, or (2 sigmoid(t))^2 of it.
+        chances: whether its numbers are 0 to 1 already, the sigmoid being in the graph.
     """
 
     output: str
@@ -42,6 +47,8 @@ class YoloHead:
     stride: tuple[float, float]
     scale_x_y: float = 1.0
     channels_last: bool = False
+    sizes: str = "exp"
+    chances: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +68,16 @@ class YoloHeads:
     resize: str = "stretch"
 
     def to_json(self) -> str:
-        """The entry for the metadata; channels come first where nothing is said of them."""
+        """The entry for the metadata; of what is as in Darknet's usual cfg nothing is said."""
         entry = asdict(self)
         for head in entry["heads"]:
-            if not head["channels_last"]:
-                del head["channels_last"]
+            for key, usual in _USUAL.items():
+                if head[key] == usual:
+                    del head[key]
         return json.dumps(entry, sort_keys=True)
+
+
+_USUAL = {"channels_last": False, "sizes": "exp", "chances": False}
 
 
 def read_heads(metadata: Mapping[str, str]) -> YoloHeads | None:
@@ -85,14 +96,17 @@ def read_heads(metadata: Mapping[str, str]) -> YoloHeads | None:
 
 def _head(entry: Any) -> YoloHead:
     anchors = tuple(_pair(pair) for pair in entry["anchors"])
-    if not anchors:
-        raise ValueError("no anchors")
+    sizes = str(entry.get("sizes", "exp"))
+    if not anchors or sizes not in SIZES:
+        raise ValueError("no anchors, or no such sizes")
     return YoloHead(
         output=str(entry["output"]),
         anchors=anchors,
         stride=_pair(entry["stride"]),
         scale_x_y=_positive(entry["scale_x_y"]),
         channels_last=entry.get("channels_last", False) is True,
+        sizes=sizes,
+        chances=entry.get("chances", False) is True,
     )
 
 

@@ -18,6 +18,7 @@ class YOLOv6(YOLOX):
     """RGB 0-1, centred letterbox; [1, cells, 5 + classes]: cx cy w h in input pixels, 1, class scores."""
 
     name = "yolov6"
+    mark = "whose fifth value is 1 in every row"
     form = WholeImage(rgb=True, resize="letterbox", std=(255.0,) * 3)
     usual: ClassVar[Reading] = {"boxes": "cxcywh", "unit": "pixels", "scores": "chances", "objectness": "objectness"}
 

@@ -16,6 +16,7 @@ class YOLOv8(BoxRows):
     nms_iou = 0.7
     max_detections = 300
     form = WholeImage(rgb=True, resize="letterbox", std=(255.0,) * 3)
+    mark = "whose rows hold no objectness"
     # The graph decodes its boxes, so strides only serve to know the family: heads from P3, P2 and to P6.
     strides = ((8, 16, 32), (4, 8, 16, 32), (8, 16, 32, 64))
 
@@ -27,8 +28,13 @@ class YOLOv8(BoxRows):
     @classmethod
     def find_rows(cls, signature: Signature) -> Way | None:
         """Rows come last, unless something tells that rows which come first have no objectness."""
-        for rows, values, turned in reversed(rows_of_cells(signature, cls.strides)):
+        for rows, values, turned in cls.ways(signature):
             objectness = tells_objectness(signature, values)
             if objectness is False or (not turned and objectness is None):
                 return rows, values, turned
         return None
+
+    @classmethod
+    def ways(cls, signature: Signature) -> list[Way]:
+        """The ways in which the shape can be read, the usual one first."""
+        return rows_of_cells(signature, cls.strides)[::-1]

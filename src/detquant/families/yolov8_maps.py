@@ -10,8 +10,11 @@ from __future__ import annotations
 import numpy as np
 
 from detquant.families._base import Family
+from detquant.families.anchor_maps import find_anchor_maps
 from detquant.families.grid import cells, map_sizes
+from detquant.families.raw_maps import are_of_anchors
 from detquant.families.signature import Outputs, Signature, is_dynamic
+from detquant.families.yolo_heads import KEY
 from detquant.families.yolov8 import YOLOv8
 from detquant.numerics.arrays import Floats
 
@@ -23,6 +26,7 @@ class YOLOv8Maps(Family):
     """RGB 0-1, centred letterbox; per stride [1, 5 + classes, rows, columns]: distances, best score, class scores."""
 
     name = "yolov8-maps"
+    mark = "whose fifth channel is the largest of the scores behind it"
     output_count = len(STRIDES)
     nms_iou = YOLOv8.nms_iou
     max_detections = YOLOv8.max_detections
@@ -45,6 +49,9 @@ class YOLOv8Maps(Family):
             return None
         if {shape[:2] for shape in shapes} != {shapes[0][:2]} or shapes[0][0] != 1:
             return None
+        said = signature.metadata.get("detquant.family") == cls.name
+        if not said and _of_anchors(signature):
+            return None
         count = int(shapes[0][1] or 0) - BOX_AND_BEST
         return count if count > 0 else None
 
@@ -62,3 +69,9 @@ class YOLOv8Maps(Family):
         """The cells of all maps, finest map first, [cells, 5 + classes]."""
         maps = sorted(outputs.values(), key=lambda one: -one.shape[-1] * one.shape[-2])
         return np.concatenate([np.asarray(one, np.float32).reshape(one.shape[1], -1).T for one in maps])
+
+
+def _of_anchors(signature: Signature) -> bool:
+    """Whether the maps are rather of anchors, as YOLOv5's are; Darknet's file says what its are."""
+    maps = find_anchor_maps(signature)
+    return bool(maps) and (KEY in signature.metadata or are_of_anchors(signature, maps))

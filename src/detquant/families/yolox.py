@@ -22,6 +22,7 @@ class YOLOX(BoxRows):
     max_detections = 300
     form = WholeImage(rgb=False, resize="letterbox-top-left")
     takes = (*INPUT_KINDS, "boxes", "unit", "scores", "objectness", "classes")
+    mark = "whose fifth value is an objectness, which varies"
     has_objectness = True
     usual: ClassVar[Reading] = {"boxes": "grid", "unit": "pixels", "scores": "chances", "objectness": "objectness"}
 

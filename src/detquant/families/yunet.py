@@ -17,6 +17,7 @@ from typing import ClassVar
 import numpy as np
 
 from detquant.families._base import Family
+from detquant.families.besides import points_beside
 from detquant.families.box_coding import from_grid
 from detquant.families.grid import cells, map_sizes
 from detquant.families.input_form import WholeImage
@@ -31,7 +32,7 @@ class YuNet(Family):
     """BGR 0-255, top-left letterbox; per stride class and objectness [1, cells, 1], box [1, cells, 4], ten points."""
 
     name = "yunet"
-    mark = "which has four outputs a stride"
+    mark = "whose strides have four outputs each"
     strides: ClassVar[tuple[int, ...]] = (8, 16, 32)
     output_count = OF_STRIDE * len(strides)
     nms_iou = 0.45
@@ -51,9 +52,12 @@ class YuNet(Family):
         return 1 if _find(signature.outputs, map_sizes(height, width, cls.strides)) is not None else None
 
     def read_facts(self, signature: Signature) -> None:
-        """The one class is a face, where the file does not name it."""
+        """The one class is a face, where the file does not name it; points are beside boxes and scores."""
         if self.classes == ("class 0",):
             self.classes = ("face",)
+        found = _find(signature.outputs, map_sizes(self.height, self.width, self.strides))
+        assert found is not None, "count_classes has found them"
+        self.besides = points_beside([names[2] for names in found], [names[3] for names in found])
 
     def scores(self, outputs: Outputs) -> Floats:
         """Scores [cells, 1]."""

@@ -11,7 +11,9 @@ A *weighted* operator is Conv, ConvTranspose, or Gemm or MatMul with a constant 
 3. the convolution of a distribution focal loss (Li et al., Generalized Focal Loss, 2020) is no weighted
    operator: 1x1, weights 0, 1, 2, ... (and perhaps a second row of ones); it takes an expectation and
    belongs to the tail;
-4. a node with subgraphs (If, Loop, Scan), and NonMaxSuppression, is never weighted, whatever is inside it.
+4. a product with a constant matrix of 4 by 4 is none either: it turns centre and size into corners, as YOLOv7's
+   exporter writes it;
+5. a node with subgraphs (If, Loop, Scan), and NonMaxSuppression, is never weighted, whatever is inside it.
 
 An activation directly behind a head convolution (the sigmoid of YOLOX's scores) thus belongs to the tail.
 """
@@ -24,6 +26,9 @@ import numpy as np
 import onnx_ir as ir
 
 from detquant.graph.values import constant, is_op
+
+OF_BOXES = (4, 4)
+"""Shape of a matrix that turns the four numbers of a box into four others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ def is_weighted(node: ir.Node) -> bool:
         return not is_expectation(node)
     if is_op(node, "Gemm", "MatMul"):
         matrix = constant(node.inputs[1])
-        return matrix is not None and matrix.ndim == 2
+        return matrix is not None and matrix.ndim == 2 and matrix.shape != OF_BOXES
     return False
 
 

@@ -25,6 +25,7 @@ IMPORTERS = {
     "keras": "detquant.importers.keras",
     "darknet": "detquant.importers.darknet",
     "torch_export": "detquant.importers.torch_export",
+    "ncnn": "detquant.importers.ncnn",
     "nn_archive": "detquant.importers.nn_archive",
     "ultralytics": "detquant.importers.ultralytics",
     "state_dicts": "detquant.importers.state_dicts",

@@ -21,7 +21,6 @@ KINDS = {
     ".plan": ("an engine of TensorRT, built for one GPU", "the ONNX file that it was built from"),
     ".mlmodel": ("a model of Core ML", "an ONNX export of the same network"),
     ".mlpackage": ("a model of Core ML", "an ONNX export of the same network"),
-    ".param": ("one half of an ncnn model", "the ONNX file that it was made from"),
     ".mnn": ("a model of MNN", "the ONNX file that it was made from"),
     ".rknn": ("compiled for a Rockchip NPU", "the ONNX file that it was compiled from"),
     ".hef": ("compiled for a Hailo chip", "the ONNX file that it was compiled from"),
@@ -54,6 +53,8 @@ def refuse_what_is_not_read(path: Path) -> None:
             raise ModelError(f"'{path}' is {kind}, which detquant does not read: give {instead}.")
     if name.endswith(".bin") and (graph := path.with_suffix(".xml")).exists():
         raise ModelError(f"'{path}' holds the weights of the OpenVINO model '{graph.name}' beside it: give that.")
+    if name.endswith(".bin") and (layers := path.with_suffix(".param")).exists():
+        raise ModelError(f"'{path}' holds the weights of the ncnn model '{layers.name}' beside it: give that.")
     if path.name == STATE and path.with_name(PROGRAM).exists():
         raise ModelError(
             f"'{path}' is the state of the program '{PROGRAM}' beside it, in the names of that program's layers, which "

@@ -18,6 +18,7 @@ from detquant.graph import OrtRunner
 from detquant.graph.saturation import with_saturation
 from detquant.pipeline.evaluate import Side, run_over
 from detquant.progress import Progress
+from detquant.report.sheets.numbers import plural
 from detquant.spread import processors
 from detquant.targets import Target
 
@@ -74,7 +75,7 @@ def require_as_planned(
         what = MEASURED[headline(family.task)] if after.accuracy else "agreement with the float model"
         raise TargetError(
             f"The quantised model opens on {place.name} but does not compute what was planned: {what} is {found:.2f} "
-            f"there and {planned:.2f} where the plan is run in ONNX Runtime ({images} images, tolerance "
+            f"there and {planned:.2f} where the plan is run in ONNX Runtime ({plural(images, 'image')}, tolerance "
             f"{allowed:.2f}). {known}Nothing was written: try another recipe, another version of {place.package}, or "
             f"another target."
         )

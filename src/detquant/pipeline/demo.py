@@ -43,6 +43,7 @@ from detquant.report.remarks import THRESHOLD_STEP, scores_remark, slower_than_f
 from detquant.report.report import Picture, Report
 from detquant.report.row import Row
 from detquant.report.sheets import integer_share
+from detquant.report.sheets.numbers import plural
 from detquant.report.side_by_side import Panel, side_by_side
 from detquant.targets import Artefact, Target, load_target
 
@@ -225,4 +226,4 @@ def draw(
 
 
 def _tally(one: Agreement) -> str:
-    return f"{one.matches} of {one.reference_boxes} objects, {one.candidate_boxes - one.matches} wrong"
+    return f"{one.matches} of {plural(one.reference_boxes, 'object')}, {one.candidate_boxes - one.matches} wrong"

@@ -11,10 +11,12 @@ import onnx_ir as ir
 
 from detquant.errors import ModelError
 from detquant.families import Family, find_family
+from detquant.families.anchors import anchors_entry
 from detquant.families.classifier import KEY
 from detquant.families.preprocessing import chosen_preprocessing
 from detquant.families.reading import parse_reading, reading_entry, written_reading
 from detquant.graph import prepare
+from detquant.graph.anchors import find_anchors
 from detquant.graph.frozen_inputs import with_frozen_inputs
 from detquant.graph.full_precision import is_full_precision
 from detquant.graph.image_arithmetic import find_image_arithmetic, fold_image_arithmetic
@@ -188,7 +190,7 @@ def look_at(path: str | os.PathLike[str], options: ModelOptions) -> Detector | S
     try:
         return _detector(imported, model, options)
     except ModelError as error:
-        if options.family != "auto" or options.preprocess or options.reads:
+        if options.family != "auto" or options.preprocess or options.reads or options.anchors:
             raise
         return Stranger(imported=imported, model=model, problem=str(error))
 
@@ -250,6 +252,7 @@ def _imported(path: str | os.PathLike[str], options: ModelOptions) -> ImportedMo
     """The file, its metadata overruled by what was chosen."""
     imported = load_model(path, options.imgsz)
     chosen = {KEY: chosen_preprocessing(os.fspath(options.preprocess)).to_json()} if options.preprocess else {}
+    chosen |= anchors_entry(options.anchors) if options.anchors else {}
     chosen |= reading_entry({**written_reading(imported.metadata), **parse_reading(options.reads or "")})
     return replace(imported, metadata={**imported.metadata, **chosen})
 
@@ -257,13 +260,15 @@ def _imported(path: str | os.PathLike[str], options: ModelOptions) -> ImportedMo
 def _detector(imported: ImportedModel, model: ir.Model, options: ModelOptions) -> Detector:
     ends = ends_of(imported.model.graph)
     signature = signature_of(model, imported.metadata, element=element_of(model, ends), turned=imported.turned)
-    signature = replace(signature, sample=on_noise(model))
+    signature = replace(signature, sample=on_noise(model), anchors=find_anchors(imported.model.graph))
     found, reason = find_family(signature, options.family)
     if options.preprocess and found.task != "classify":
         raise ModelError(
             f"'{imported.path}' is of the family {found.name}; --preprocess is for classifiers: say by --reads how a "
             f"detector is fed."
         )
+    if options.anchors and not found.has_anchors:
+        raise ModelError(f"--anchors means nothing for the family {found.name}, whose boxes need none: leave it out.")
     found.read_as(parse_reading(options.reads or ""))  # words that the family does not heed are the user's mistake
     model = fold_image_arithmetic(model)
     reason = f"{reason} {found.fed}" if found.fed else reason

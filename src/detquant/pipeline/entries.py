@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import onnx_ir as ir
 
@@ -38,6 +38,7 @@ class Entry:
         folder: folder of these files within the run's folder, with a slash at its end; empty for that folder itself.
         qdq: the graph that a quantised artefact was made of, to compare with; None where there is none.
         model: the quantised model, for those who go on; None where it is not detquant's.
+        sqnr_db: SQNR of its tensors and of the results of its blocks, dB, as far as they are known.
         quantization: what was decided for it; None where it is float.
         notes: on how it was made.
         skipped: calibration images that could not be read.
@@ -55,6 +56,7 @@ class Entry:
     folder: str = ""
     qdq: ir.Model | None = None
     model: QuantModel | None = None
+    sqnr_db: Mapping[str, float] = field(default_factory=dict)
     quantization: Quantization | None = None
     notes: tuple[Note, ...] = ()
     skipped: tuple[Skip, ...] = ()
@@ -133,6 +135,7 @@ def entry_of(made: Product, job: Job, threads: int) -> Entry:
         artefact=made.artefact,
         qdq=made.qdq,
         model=made.model,
+        sqnr_db=made.sqnr_db,
         quantization=made.quantization,
         notes=(*before, *ends, *runtime, *made.notes, *size),
         skipped=made.skipped,

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from detquant.data import Dataset, Skip, fit_task, iter_images, open_dataset
 from detquant.errors import DatasetError
+from detquant.evaluation.besides import BesidesLoss
 from detquant.evaluation.found import Found
 from detquant.evaluation.scorers import Score, Scorer, figures, make_scorer
 from detquant.families import Detections, Family, Geometry
@@ -42,6 +43,11 @@ BATCH = 4
 
 NOTHING = 1.0
 """AP50 below which a detector finds nothing."""
+NO_OBJECT = "{images} labelled object, so there is no AP to measure: give labels, or images that have some."
+ONLY_CROWDS = (
+    "{images} labelled object that is no crowd (iscrowd 1), and AP is of single objects: there is none to measure. "
+    "Give images with objects that are labelled one by one."
+)
 FINDS_NOTHING = "The model finds nothing: it may be fed or read wrongly, which detquant doctor tells."
 
 
@@ -221,6 +227,7 @@ def run_over(
     dataset = measurable(family, dataset, limit)
     paths = dataset.validation[:limit]
     skipped: list[Skip] = []
+    losses = {name: BesidesLoss(family) for name in [*runners][1:] if family.besides}
     tallies = {name: _Tally(family, read_by(runner, family), runner, dataset) for name, runner in runners.items()}
     preprocess: list[float] = []
     measured: list[Path] = []
@@ -230,6 +237,10 @@ def run_over(
                 runner.run(fitted(runner, family.feeds(image.tensor)))
         for name in in_turn(list(tallies), done):
             tallies[name].show(image)
+        first, *_ = tallies.values()
+        for name, loss in losses.items():
+            if tallies[name].reader.besides:
+                loss.add(first.outputs, tallies[name].outputs)
         preprocess.append(image.seconds)
         measured.append(image.path)
         if progress:
@@ -239,10 +250,18 @@ def run_over(
         preprocess_ms=median(preprocess) * 1e3,
         images=len(preprocess),
         skipped=(*dataset.skipped, *skipped),
-        notes=dataset.notes,
+        notes=(*dataset.notes, *_said_of_besides(losses)),
         warnings=dataset.warnings,
         paths=tuple(measured),
     )
+
+
+def _said_of_besides(losses: Mapping[str, BesidesLoss]) -> Iterator[str]:
+    """A sentence for each model on what it gives beside boxes and scores."""
+    for name, loss in losses.items():
+        told = ", ".join(f"{what} {decibels:.1f} dB" for what, decibels in loss.decibels().items())
+        if told:
+            yield f"What '{name}' gives beside boxes and scores, as SQNR against the float model: {told}."
 
 
 def measurable(family: Family, dataset: Dataset, limit: int | None = None) -> Dataset:
@@ -250,18 +269,23 @@ def measurable(family: Family, dataset: Dataset, limit: int | None = None) -> Da
 
     Raises:
         DatasetError: the data are for another task, the classes are not the model's, or no image to be measured has
-            a labelled object.
+            a labelled object that is no crowd.
     """
     dataset = fit_task(dataset, family.task, _paired_classes(family, dataset), supposed=family.names_supposed)
     if dataset.ground_truth is None:
         return dataset
     paths, ids = dataset.validation[:limit], dataset.image_ids
     measured = {ids[path] for path in paths}
-    if not any(one["image_id"] in measured for one in dataset.ground_truth["annotations"]):
-        raise DatasetError(
-            f"None of the {len(paths)} validation images has a labelled object, so there is no AP to measure."
-        )
+    objects = [one for one in dataset.ground_truth["annotations"] if one["image_id"] in measured]
+    if not objects:
+        raise DatasetError(NO_OBJECT.format(images=_several(len(paths))))
+    if all(one.get("iscrowd") for one in objects):
+        raise DatasetError(ONLY_CROWDS.format(images=_several(len(paths))))
     return dataset
+
+
+def _several(images: int) -> str:
+    return "The one validation image has no" if images == 1 else f"None of the {images:,} validation images has a"
 
 
 def _paired_classes(family: Family, dataset: Dataset) -> tuple[str, ...]:
@@ -292,6 +316,7 @@ class _Tally:
     Attributes:
         family: feeds it.
         reader: reads what it gives.
+        outputs: raw outputs for the last image.
     """
 
     family: Family
@@ -303,6 +328,7 @@ class _Tally:
     confident: list[Detections] = field(default_factory=list)
     found: list[Detections] = field(default_factory=list)
     scorer: Scorer | None = None
+    outputs: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.scorer = make_scorer(self.dataset, self.family.classes)
@@ -310,6 +336,7 @@ class _Tally:
     def show(self, image: _Image) -> None:
         feeds = fitted(self.runner, self.family.feeds(image.tensor))
         outputs, seconds = stopwatch(partial(self.runner.run, feeds))
+        self.outputs = outputs
         self.inference.append(seconds)
         found, seconds = stopwatch(partial(self.reader.decode, outputs, image.geometry))
         self.decode.append(seconds)

@@ -10,6 +10,7 @@ import onnx_ir as ir
 from detquant.calibration import Feed, QuantModel
 from detquant.evaluation.sqnr import sqnr_by_tensor
 from detquant.graph.saturation import with_saturation
+from detquant.pipeline.as_blocks import blocks_of, counterparts
 from detquant.pipeline.inspection import describe_plan
 from detquant.recipes import Fixed, Plan
 from detquant.report.files import to_json
@@ -22,8 +23,10 @@ def plan_digest(plan: Plan) -> str:
     return hashlib.sha256(to_json(describe_plan(plan)).encode()).hexdigest()
 
 
-def sqnr(qm: QuantModel, qdq: ir.Model, feeds: Sequence[Feed], threads: int) -> dict[str, float]:
-    """SQNR in dB of each quantised tensor, on a few images.
+def sqnr(
+    qm: QuantModel, qdq: ir.Model, feeds: Sequence[Feed], threads: int
+) -> tuple[dict[str, float], dict[str, float]]:
+    """SQNR in dB of each quantised tensor, and of each other result of a block, on a few images.
 
     Left out are tensors whose grid is chosen for what a function makes of them: SiLU's input is clipped where SiLU
     is flat, so only the function's output tells.
@@ -35,4 +38,8 @@ def sqnr(qm: QuantModel, qdq: ir.Model, feeds: Sequence[Feed], threads: int) -> 
         for name in qm.activations
         if name not in aside and not isinstance(qm.plan.points[name], Fixed) and f"{name}_dequantized" in known
     }
-    return sqnr_by_tensor(qm.reference, with_saturation(qdq), tensors, feeds[:SQNR_IMAGES], threads)
+    saturated, blocks = with_saturation(qdq), blocks_of(qm.reference, qm.plan)
+    results = (value for block in blocks for value in block.results if value.name not in tensors)
+    others = counterparts(results, saturated)
+    found = sqnr_by_tensor(qm.reference, saturated, {**tensors, **others}, feeds[:SQNR_IMAGES], threads)
+    return {name: found[name] for name in tensors}, {name: found[name] for name in others}

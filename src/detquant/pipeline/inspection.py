@@ -9,12 +9,13 @@ from typing import Any
 
 import onnx_ir as ir
 
-from detquant.families import Family
+from detquant.families import Family, also_fitting
 from detquant.families.fed import input_words
 from detquant.families.reading import reading_text
 from detquant.graph import find_decode_tail, summarize
 from detquant.graph.original_ends import End
 from detquant.graph.summary import node_macs
+from detquant.importers.signature import signature_of
 from detquant.numerics import Capability
 from detquant.pipeline.detector import Detector, Stranger, as_detector, look_at, reading_of
 from detquant.pipeline.float_widths import float_by_width
@@ -38,9 +39,10 @@ def inspect(model: str | os.PathLike[str] | Detector | Stranger, options: PlanOp
 
     Returns:
         Plain values: "importer_reason", "inputs", "outputs", "operators", "parameters", "macs", "weight_bytes",
-        "family", "family_reason", "reading", "decode_tail", and "int8" and "kept_float" (operators by reason), which
-        are None where the model is quantised already. Of no known family are "family", "reading", "input", "classes",
-        "int8" and "kept_float" None.
+        "family", "family_reason", "other_families" (those that the shapes alone would fit too, and what would tell
+        them), "reading", "decode_tail", and "int8" and "kept_float" (operators by reason), which are None where the
+        model is quantised already. Of no known family are "family", "reading", "input", "classes", "int8" and
+        "kept_float" None.
 
     Raises:
         ModelError: the file cannot be read.
@@ -67,6 +69,7 @@ def inspect(model: str | os.PathLike[str] | Detector | Stranger, options: PlanOp
         "importer_reason": imported.reason,
         "family": family.name if family else None,
         "family_reason": detector.reason if isinstance(detector, Detector) else detector.problem,
+        "other_families": _others(detector) if isinstance(detector, Detector) else {},
         "reading": reading_text(family.reading) if family else None,
         "input": [1, family.channels, family.height, family.width] if family else None,
         "inputs": {name: _end(end) for name, end in detector.ends.inputs.items()},
@@ -84,6 +87,12 @@ def inspect(model: str | os.PathLike[str] | Detector | Stranger, options: PlanOp
         "int8": asdict(integer_share(graph, decided, integer_place(options.target).capability)) if decided else None,
         "kept_float": dict(Counter(decided.kept_float.values()).most_common()) if decided else None,
     }
+
+
+def _others(detector: Detector) -> dict[str, str]:
+    """Families that the shapes alone would fit too, and what would tell them."""
+    signature = signature_of(detector.model, detector.imported.metadata)
+    return also_fitting(signature, detector.family.name)
 
 
 def _fed(family: Family) -> str:

@@ -28,6 +28,7 @@ from detquant.pipeline.detector import Detector
 from detquant.pipeline.entries import Entry
 from detquant.pipeline.outputs import NAIVE_FILE
 from detquant.progress import Progress
+from detquant.report.sheets.numbers import plural
 from detquant.targets import Artefact, Target
 
 NAIVE = "naive"
@@ -86,7 +87,7 @@ def naive_entry(
     except DetquantError as error:
         runner, failure = None, str(error)
     how = f"quantize_static of onnxruntime {onnxruntime.__version__} with its defaults"
-    said = [f"{how}, on detquant's {len(paths)} calibration images and the graph that it has prepared."]
+    said = [f"{how}, on detquant's {plural(len(paths), 'calibration image')} and the graph that it has prepared."]
     if artefact and (step := output_step(artefact.files[NAIVE_FILE])):
         said.append(f"boxes in pixels and scores from 0 to 1 share one grid, whose steps are {step:.2f}.")
     return Entry(

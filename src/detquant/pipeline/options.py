@@ -62,12 +62,15 @@ class ModelOptions(Options):
             caffe, or a .toml file.
         reads: How a detector is fed and read, where that is not what its family does: words such as "bgr 0..255 xyxy",
             see detquant doctor.
+        anchors: Of a YOLO's raw maps, where the file does not tell them: yolov5, yolov7 and others by name, or width
+            and height of each in pixels, finest map first, such as 10,13,16,30,33,23.
     """
 
     family: str = "auto"
     imgsz: Count | None = None
     preprocess: NameLike | None = None
     reads: Reads = None
+    anchors: str | None = None
 
     @property
     def files(self) -> list[Path]:

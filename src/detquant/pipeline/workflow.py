@@ -31,6 +31,7 @@ from detquant.report.markdown import workflow_to_markdown
 from detquant.report.pictures import distinct, encode
 from detquant.report.project import Project
 from detquant.report.report import Report
+from detquant.report.sheets.numbers import plural
 from detquant.report.side_by_side import Panel, side_by_side
 from detquant.targets import fitted, load_target, read_by
 
@@ -235,7 +236,7 @@ def _pictures(
         for entry, runner in runners:
             outputs = runner.run(fitted(runner, family.feeds(tensor)))
             found = read_by(runner, family).decode(outputs, geometry, CONFIDENCE)
-            panels.append(Panel(title=entry.precision, caption=f"{len(found)} objects", detections=found))
+            panels.append(Panel(title=entry.precision, caption=plural(len(found), "object"), detections=found))
         yield names[path], encode(side_by_side(image, panels, family.classes, zoom=1), names[path])
 
 

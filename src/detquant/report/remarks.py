@@ -10,6 +10,7 @@ from detquant.report.evidence import Evidence
 from detquant.report.report import GUARD, RUNTIME, Picture, Report, other_notes, sentences, skip_figures
 from detquant.report.row import AGREEMENT, Row
 from detquant.report.sheets import integer_share, threads
+from detquant.report.sheets.numbers import plural
 
 SHOWN = 5
 HALF = 0.5
@@ -94,14 +95,16 @@ def scores_remark(found: Thresholds) -> str:
     """What a model does at the float model's threshold, and the threshold at which it sees the same."""
     here, there = found.before_at_asked, found.after_at_asked
     stood = "of the objects" if found.labelled else "of the float model's boxes"
-    begin = f"at a threshold of {found.asked:g} it has {there.boxes} boxes and finds {there.recall:.1f} % {stood}"
+    has = plural(there.boxes, "box", "boxes")
+    begin = f"at a threshold of {found.asked:g} it has {has} and finds {there.recall:.1f} % {stood}"
     float_side = f"the float model {here.boxes} and {here.recall:.1f} %"
     if found.after_at_proposed is None:
         return f"{begin}, {float_side}; no threshold of its own makes good for it: {found.why}."
     if found.proposed == found.asked:
         return f"{begin}, {float_side}: the threshold stays."
     same, then = SAME[found.labelled, found.by], found.after_at_proposed
-    return f"{begin}, {float_side}; {same} at {then.confidence:g} ({then.boxes} boxes, {then.recall:.1f} %)."
+    has = plural(then.boxes, "box", "boxes")
+    return f"{begin}, {float_side}; {same} at {then.confidence:g} ({has}, {then.recall:.1f} %)."
 
 
 SAME = {
@@ -124,7 +127,7 @@ def interval_remark(found: Evidence, measure: str) -> list[str]:
     )
     said = (
         f"The {what} of {drop:z.2f} {measure} is between {low:z.2f} and {high:z.2f} with other such images "
-        f"({between.level:g} % of {between.resamples} resamples of {between.images} images)"
+        f"({between.level:g} % of {plural(between.resamples, 'resample')} of {plural(between.images, 'image')})"
     )
     if between.holds_zero:
         said = f"{said}, so these images do not tell it from none"

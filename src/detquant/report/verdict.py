@@ -11,7 +11,7 @@ from detquant.report.evidence import Evidence, Usual
 from detquant.report.remarks import useless
 from detquant.report.report import Report
 from detquant.report.row import AGREEMENT, Row
-from detquant.report.sheets.numbers import megabytes, milliseconds
+from detquant.report.sheets.numbers import megabytes, milliseconds, plural
 from detquant.targets import TARGETS, load_target
 
 NOTHING = 0.005
@@ -188,7 +188,7 @@ def _usually(usual: Usual) -> str:
 
 
 def _images(report: Report) -> str:
-    return "1 image" if report.images == 1 else f"{report.images:,} images"
+    return plural(report.images, "image")
 
 
 def _too_few(report: Report, row: Row, known: Evidence) -> bool:
@@ -219,7 +219,8 @@ def _choice(report: Report) -> Iterator[str]:
     smallest = min(best, key=lambda row: row.size_bytes or 0)
     measured = sum(row.latency_ms is not None for row in report.rows)
     verb = "is" if len(best) == 1 else "are"
-    yield f"Of {measured} models that were measured, {len(best)} {verb} beaten by none in accuracy, time and size."
+    all_of_them = f"{plural(measured, 'model')} that {'was' if measured == 1 else 'were'} measured"
+    yield f"Of {all_of_them}, {len(best)} {verb} beaten by none in accuracy, time and size."
     yield (
         f"The fastest of them is {fastest.target} {fastest.precision} ({milliseconds(fastest.latency_ms or 0.0)}), "
         f"the most accurate {most.target} {most.precision} "

@@ -19,6 +19,7 @@ TARGETS = {
     "tflite": "detquant.targets.tflite.target:TfLite",
     "tflite-integer": "detquant.targets.tflite.integer:TfLiteInteger",
     "edgetpu": "detquant.targets.edgetpu.target:EdgeTpu",
+    "ncnn": "detquant.targets.ncnn.target:Ncnn",
     "verilog": "detquant.targets.verilog.target:Verilog",
 }
 

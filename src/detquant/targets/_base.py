@@ -20,7 +20,7 @@ from detquant.errors import OptionError, TargetError, unknown_name
 from detquant.families import Family
 from detquant.importers import OwnFile
 from detquant.numerics import Capability
-from detquant.targets.inside import Timed
+from detquant.targets.inside import RUNS, SECONDS, Timed
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 
@@ -275,7 +275,7 @@ class Target(ABC):
         """Sentences of the runtime itself about an open model of this place."""
         return ()
 
-    def profile(self, runner: Runner, feed: Arrays, runs: int = 20, seconds: float = 10.0) -> tuple[Timed, ...]:
+    def profile(self, runner: Runner, feed: Arrays, runs: int = RUNS, seconds: float = SECONDS) -> tuple[Timed, ...]:
         """What an open model computes each operator in, and the time of it, as the runtime itself says.
 
         The model that is given is left as it is; the times are of one that is opened with a profiler, on as many

@@ -15,8 +15,10 @@ PRECISIONS: Mapping[str, str] = {
     **dict.fromkeys(("u4", "i4", "uint4", "int4"), "int4"),
 }
 """Precisions as reports call them, by the words of the runtimes; other words stay as they are."""
-WARM_UP = 2
+WARM_UP = 1
 """Runs before those that are timed: a runtime allocates on its first."""
+LEAST, RUNS, SECONDS = 3, 7, 0.3
+"""Runs that medians are of: at least so many, at most so many, and none is begun after so long in between."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,7 @@ def precision_of(word: str) -> str:
 def run_for(
     call: Callable[[], object], runs: int, seconds: float, clock: Callable[[], float] = time.perf_counter
 ) -> int:
-    """Calls so often, or until the time is over; at least once.
+    """Calls so often, or until the time is over; at least `LEAST` times, if so many are asked for.
 
     Args:
         call: runs a model.
@@ -58,7 +60,7 @@ def run_for(
         How often it was called.
     """
     start, done = clock(), 0
-    while done < runs and (not done or clock() - start < seconds):
+    while done < min(runs, LEAST) or (done < runs and clock() - start < seconds):
         call()
         done += 1
     return done

@@ -41,7 +41,7 @@ from detquant.importers import OwnFile
 from detquant.numerics import USUAL_OPS, Capability, up_to_eight_bits
 from detquant.targets import openvino_inside, openvino_metadata
 from detquant.targets._base import Arrays, Artefact, Runner, Target
-from detquant.targets.inside import Timed
+from detquant.targets.inside import RUNS, SECONDS, Timed
 from detquant.targets.openvino_file import OwnIr, as_imported
 
 SIXTEEN = frozenset({16})
@@ -118,7 +118,7 @@ class OpenVino(Target):
         ends = {kernel[-2:] for kernel in runner.kernels() if "amx" in kernel}
         return (ran, *[said for end, said in TILES.items() if end in ends][-1:])
 
-    def profile(self, runner: Runner, feed: Arrays, runs: int = 20, seconds: float = 10.0) -> tuple[Timed, ...]:
+    def profile(self, runner: Runner, feed: Arrays, runs: int = RUNS, seconds: float = SECONDS) -> tuple[Timed, ...]:
         """Precision and time of each layer, by the plugin's own graph and counters."""
         compiled, feeds = (runner.compiled, runner.stored(feed)) if isinstance(runner, OwnIr) else (runner, feed)
         return compiled.profile(feeds, runs, seconds) if isinstance(compiled, Compiled) else ()

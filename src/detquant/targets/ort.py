@@ -24,7 +24,7 @@ from detquant.graph.saturation import with_saturated_codes
 from detquant.numerics import USUAL_OPS, Capability, up_to_eight_bits
 from detquant.targets import ort_inside
 from detquant.targets._base import Arrays, Artefact, Runner
-from detquant.targets.inside import Timed
+from detquant.targets.inside import RUNS, SECONDS, Timed
 from detquant.targets.onnx_file import FILE, OnnxFile
 from detquant.targets.ort_float_layers import said_of_float_layers
 
@@ -71,7 +71,7 @@ class Ort(OnnxFile):
         content = next(iter(artefact.files.values()))
         return artefact, said_of_float_layers(optimised(content)) if b"DequantizeLinear" in content else ()
 
-    def profile(self, runner: Runner, feed: Arrays, runs: int = 20, seconds: float = 10.0) -> tuple[Timed, ...]:
+    def profile(self, runner: Runner, feed: Arrays, runs: int = RUNS, seconds: float = SECONDS) -> tuple[Timed, ...]:
         """Precision and time of each operator, by the runtime's profiler."""
         return ort_inside.profile(runner, feed, runs, seconds) if isinstance(runner, OrtRunner) else ()
 

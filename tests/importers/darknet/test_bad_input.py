@@ -128,7 +128,6 @@ def test_numbers_that_make_no_sense(net: Path, old: str, new: str, sentence: str
         ("channels = 3", "channels = 1", "only nets of colour images"),
         ("pad=1", "pad=1\nxnor=1", "line 15, .convolutional.: xnor=1: only xnor=0 is taken"),
         ("pad=1", "pad=1\nstride_x=2", "stride_x=2: the option is not taken"),
-        ("mask = 0,2", "mask = 0,2\nnew_coords=1", "only new_coords=0 is taken"),
         ("from=-2", "from=0", "only equal sizes are taken"),
     ],
 )

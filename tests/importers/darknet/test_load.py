@@ -95,6 +95,13 @@ def test_the_metadata_says_how_to_decode(tmp_path: Path) -> None:
     assert load(cfg).family.name == "yolov4"
 
 
+def test_coordinates_of_yolov4_csp_are_told(tmp_path: Path) -> None:
+    cfg, _ = write(tmp_path, EVERY_LAYER.replace("[yolo]", "[yolo]\nnew_coords=1", 1))
+    first, second = json.loads(load_model(cfg).metadata["detquant.yolo"])["heads"]
+    assert (first["sizes"], first["chances"]) == ("squared", True)
+    assert "sizes" not in second and "chances" not in second
+
+
 def test_either_file_may_be_named_and_the_digest_is_the_same(tmp_path: Path) -> None:
     cfg, _ = write(tmp_path, EVERY_LAYER)
     weights = cfg.with_suffix(".weights")

@@ -12,6 +12,8 @@ from detquant.graph.running import OrtRunner
 from detquant.graph.taps import with_taps_only
 from detquant.graph.traits import weight_of
 from detquant.numerics import fake_quantize, sqnr_db
+from detquant.pipeline.as_blocks import blocks_of
+from detquant.pipeline.evidence import sqnr
 from detquant.pipeline.inside import tensors as module
 from detquant.pipeline.inside.tensors import BINS, tensor_losses
 from detquant.recipes import load_recipe, plan
@@ -155,3 +157,23 @@ def test_without_images_what_calibration_kept_is_told(quantised):
         model.statistics.histograms
     )
     assert sum(one.kind == "weight" for one in found) == len(model.weights)
+
+
+def test_bins_are_those_of_numpy():
+    numbers = np.random.default_rng(3).normal(size=5000).astype(np.float32)
+    for low, high in ((numbers.min(), numbers.max()), (-0.5, 1.5), (-3e38, 2e38)):
+        some = np.clip(numbers, np.float32(low), np.float32(high))
+        found = module._counts(some, float(low), float(high))
+        assert np.abs(found - np.histogram(some, BINS, (low, high))[0]).sum() <= 2
+    assert list(module._counts(np.float32([np.inf, 0]), 0.0, np.inf)) == [2] + [0] * (BINS - 1)
+    for size in (64, 100, 2048, 2049):
+        assert [part[0] for part in np.array_split(np.arange(size), BINS)] == list(module._parts(size))
+
+
+def test_results_of_blocks_are_told_with_the_tensors(quantised, images):
+    """So that nobody has to run the images again for them."""
+    model = quantised()
+    on_grids, others = sqnr(model, model.qdq(), images(2), 1)
+    results = {value.name for block in blocks_of(model.reference, model.plan) for value in block.results}
+    assert results - set(on_grids) and not set(on_grids) & set(others) and set(others) <= results
+    assert set(on_grids) <= set(model.activations) and all(np.isfinite(list(others.values())))

@@ -33,7 +33,6 @@ _PLAIN: dict[str, dict[str, str | None]] = {
     "maxpool": {"maxpool_depth": "0", "antialiasing": "0", "stride_x": None, "stride_y": None},
     "shortcut": {"weights_type": "none"},
     "upsample": {"scale": "1"},
-    "yolo": {"new_coords": "0"},
 }
 
 Layer = Callable[[Network, Section], ir.Value]

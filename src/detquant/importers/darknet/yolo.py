@@ -52,8 +52,16 @@ def read_yolo(network: Network, section: Section) -> Yolo:
     network.outputs.append(value)
     _, height, width = size_of(network.image)
     stride = (width / columns, height / rows)
-    scale = section.number("scale_x_y", 1.0)
-    return Yolo(section, YoloHead(output=value.name or "", anchors=anchors, stride=stride, scale_x_y=scale), classes)
+    new = section.integer("new_coords", 0, 0, 1) == 1  # of YOLOv4-CSP: its last convolution holds the sigmoid
+    head = YoloHead(
+        output=value.name or "",
+        anchors=anchors,
+        stride=stride,
+        scale_x_y=section.number("scale_x_y", 1.0),
+        sizes="squared" if new else "exp",
+        chances=new,
+    )
+    return Yolo(section, head, classes)
 
 
 def heads_of(yolos: Sequence[Yolo], net: Section) -> YoloHeads:

@@ -18,6 +18,7 @@ from detquant.pipeline.doctor.search import Finding, Search
 from detquant.pipeline.doctor.unlabelled import glance
 from detquant.pipeline.doctor.verdict import HEALTHY, Verdict, judge, reads_option
 from detquant.progress import Progress
+from detquant.report.sheets.numbers import plural
 from detquant.spread import processors
 from detquant.targets import Runner
 
@@ -160,7 +161,8 @@ def _without_labels(family: Family, runner: Runner, pictures: Pictures) -> tuple
     seen = glance(look(family, runner, pictures))
     now = Finding(changed={}, ap=None, ap50=None, objects=seen.objects)
     if not seen.complaint:
-        said = f"The model finds {seen.objects} objects in {seen.images} images; labels would tell whether rightly."
+        there = f"{plural(seen.objects, 'object')} in {plural(seen.images, 'image')}"
+        said = f"The model finds {there}; labels would tell whether rightly."
         return [now], Verdict(sound=True, sentence=said)
     others = count_otherwise(family, runner, pictures)
     better = helps(others, pictures)
@@ -168,7 +170,7 @@ def _without_labels(family: Family, runner: Runner, pictures: Pictures) -> tuple
     if better is None:
         return [now, *others], Verdict(sound=False, sentence=said)
     option = reads_option(family, better)
-    said = f"{said} With {option} it is confident of {better.objects} objects."
+    said = f"{said} With {option} it is confident of {plural(better.objects, 'object')}."
     return [now, *others], Verdict(sound=False, sentence=said, option=option)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from detquant.evaluation.agreement import IOU, box_iou
 from detquant.families import Detections
+from detquant.report.sheets.numbers import plural
 
 FEW = 0.1
 """Confident objects an image below which a model finds almost nothing."""
@@ -39,10 +40,14 @@ def glance(found: Sequence[Detections]) -> Glance:
     images, objects = len(found), sum(map(len, found))
     each = objects / max(images, 1)
     complaint = ""
-    if not objects:
-        complaint = f"The model is confident of nothing in any of {images} images"
+    if not objects and images == 1:
+        complaint = "The model is confident of nothing in the one image"
+    elif not objects:
+        complaint = f"The model is confident of nothing in any of {images:,} images"
     elif each < FEW:
-        complaint = f"The model is confident of almost nothing: {objects} objects in {images} images"
+        complaint = (
+            f"The model is confident of almost nothing: {plural(objects, 'object')} in {plural(images, 'image')}"
+        )
     elif each > MANY:
         complaint = f"The model is confident of too much: {each:.0f} objects an image"
     elif images >= SEVERAL and _share_alike(found) >= SAME:

@@ -14,6 +14,7 @@ from detquant.families import Family
 from detquant.families.reading import reading_text
 from detquant.pipeline.doctor.search import Finding
 from detquant.pipeline.evaluate import NOTHING
+from detquant.report.sheets.numbers import plural
 
 HEALTHY = 40.0
 """AP50 from which nobody need look further."""
@@ -47,8 +48,8 @@ def judge(family: Family, now: Finding, best: Finding, *, images: int, objects: 
         objects: how many are labelled in them.
     """
     option = reads_option(family, best)
-    found, most = now.ap50 or 0.0, best.ap50 or 0.0
-    said = f"AP50 {most:.1f} on {images} images"
+    found, most, seen = now.ap50 or 0.0, best.ap50 or 0.0, plural(images, "image")
+    said = f"AP50 {most:.1f} on {seen}"
     as_now = f"AP50 is {found:.1f}"
     enough = images >= ENOUGH_IMAGES and objects >= ENOUGH_OBJECTS
     if best.changed and most - found >= (GAIN if enough else GAIN_OF_FEW) and found < SHARE * most:
@@ -64,18 +65,18 @@ def judge(family: Family, now: Finding, best: Finding, *, images: int, objects: 
     if found < NOTHING and enough:
         return Verdict(
             sound=False,
-            sentence=f"The model finds nothing: AP50 is {found:.1f} on {images} images with {objects} objects, read "
+            sentence=f"The model finds nothing: AP50 is {found:.1f} on {seen} with {plural(objects, 'object')}, read "
             f"as '{reading_text(family.reading)}', and no other way to read it helps. Check that model and data belong "
             f"together, the order of the classes above all.",
         )
     if best.changed and most > found:
         return Verdict(
             sound=True,
-            sentence=f"Nothing is clearly better than how the model is read now: {as_now} on {images} images, the best "
+            sentence=f"Nothing is clearly better than how the model is read now: {as_now} on {seen}, the best "
             f"other way ('{reading_text(best.changed)}', {option}) gives {most:.1f}, which so few images do not tell "
             f"apart.",
         )
-    return Verdict(sound=True, sentence=f"The model is read as is best: {as_now} on {images} images.")
+    return Verdict(sound=True, sentence=f"The model is read as is best: {as_now} on {seen}.")
 
 
 def reads_option(family: Family, finding: Finding) -> str:

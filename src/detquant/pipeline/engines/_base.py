@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import onnx_ir as ir
@@ -25,6 +26,7 @@ class Product:
         skipped: calibration images that could not be read.
         qdq: the graph that the artefact was made of, to compare with; None where there is none.
         model: the quantised model, for those who go on; None where the engine is not detquant's.
+        sqnr_db: SQNR of its tensors and of the results of its blocks, dB, as far as they are known.
     """
 
     artefact: Artefact
@@ -33,6 +35,7 @@ class Product:
     skipped: tuple[Skip, ...]
     qdq: ir.Model | None = None
     model: QuantModel | None = None
+    sqnr_db: Mapping[str, float] = field(default_factory=dict)
 
 
 class Engine(Protocol):

@@ -29,6 +29,7 @@ def product_of(job: Job, made: Made) -> Product:
     """What a job has made, lowered for its target, with what is to be told of it."""
     model, context = made.model, made.context
     artefact, qdq = lowered(job, model)
+    losses, others = sqnr(model, qdq, context.images.informative, context.threads)
     return Product(
         artefact=artefact,
         quantization=Quantization(
@@ -37,7 +38,7 @@ def product_of(job: Job, made: Made) -> Product:
             calibration=Calibration(images=made.images, seconds=made.seconds, peak_rss_mb=made.peak_rss_mb),
             share=integer_share(model.reference, model.plan, job.target.capability),
             kept_float=dict(model.plan.kept_float),
-            sqnr_db=sqnr(model, qdq, context.images.informative, context.threads),
+            sqnr_db=losses,
             plan_digest=plan_digest(model.plan),
             decisions=job.about(context.measurements.all()).figures(),
         ),
@@ -45,6 +46,7 @@ def product_of(job: Job, made: Made) -> Product:
         skipped=made.skipped,
         qdq=qdq,
         model=model,
+        sqnr_db={**losses, **others},
     )
 
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 
 import onnx_ir as ir
 
-from detquant.calibration import Feed, QuantModel
+from detquant.calibration import Feed
 from detquant.evaluation.sqnr import sqnr_by_tensor
-from detquant.graph import find_decode_tail
-from detquant.graph.blocks import GraphBlock, find_blocks
+from detquant.graph.blocks import GraphBlock
 from detquant.graph.saturation import with_saturation
 from detquant.graph.summary import node_macs
 from detquant.graph.traits import WEIGHTED, activation_inputs
-from detquant.graph.values import is_op, static_shape, values_by_name
+from detquant.graph.values import is_op, static_shape
 from detquant.numerics import Capability
 from detquant.numerics.sqnr import CEILING_DB
+from detquant.pipeline.as_blocks import blocks_of, counterparts
 from detquant.pipeline.entries import Entry
 from detquant.pipeline.float_widths import float_by_width
 from detquant.pipeline.inside.names import BlockNames
@@ -59,9 +59,7 @@ def drawing_of(job: Job, quantized: Entry) -> Drawing:
     """
     made = quantized.model
     model, plan = (made.reference, made.plan) if made else (prepared(job.detector, job.target), None)
-    integer = frozenset(plan.integer) if plan else frozenset()
-    tail = find_decode_tail(model.graph).nodes
-    blocks = tuple(find_blocks(model.graph, tail if not any(node.name in integer for node in tail) else ()))
+    blocks = blocks_of(model, plan)
     return Drawing(
         model=model,
         blocks=blocks,
@@ -184,26 +182,15 @@ def _why_float(block: GraphBlock, drawing: Drawing, capability: Capability, ran:
 
 
 def _errors(drawing: Drawing, quantized: Entry, feeds: Sequence[Feed], threads: int) -> dict[str, float]:
-    """SQNR of the results of blocks; those that are exact are left out."""
-    made, known = quantized.model, quantized.quantization.sqnr_db if quantized.quantization else {}
-    results = [value for block in drawing.blocks for value in block.results]
+    """SQNR of the results of blocks; those that are exact are left out.
+
+    Most is known since the model was made; images are only run where it was made without any.
+    """
+    made, known = quantized.model, quantized.sqnr_db
     if made is None or quantized.qdq is None or not feeds:
         return {}
-    left = [value for value in results if (value.name or "") not in known]
-    found = {**known, **_sqnr(made, quantized.qdq, left, feeds, threads)}
-    return {name: error for name, error in found.items() if error is not None and error < CEILING_DB}
-
-
-def _sqnr(
-    made: QuantModel, qdq: ir.Model, values: Iterable[ir.Value], feeds: Sequence[Feed], threads: int
-) -> dict[str, float]:
-    """SQNR of values that may be in float in the quantised model, where they have one size there and here."""
-    saturated = with_saturation(qdq)
-    there = values_by_name(saturated.graph).keys()
-    floats = (value for value in values if value.dtype == ir.DataType.FLOAT and static_shape(value) is not None)
-    tensors: dict[str, str] = {}
-    for name in (value.name or "" for value in floats):
-        found = next((one for one in (f"{name}_dequantized", name) if one in there), None)
-        if found is not None:
-            tensors[name] = found
-    return sqnr_by_tensor(made.reference, saturated, tensors, feeds, threads)
+    results = (value for block in drawing.blocks for value in block.results)
+    saturated = with_saturation(quantized.qdq)
+    left = counterparts((value for value in results if value.name not in known), saturated)
+    found = {**known, **sqnr_by_tensor(made.reference, saturated, left, feeds, threads)}
+    return {name: error for name, error in found.items() if error < CEILING_DB}

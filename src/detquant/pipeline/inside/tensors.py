@@ -8,7 +8,8 @@
 Where a function alone reads a tensor and its grid is chosen for what that makes of it (SiLU's input is cut off where
 SiLU is flat), the error is that of the function's result.
 
-A histogram and an error are of `MOST` numbers of a tensor at most, evenly taken.
+A histogram and an error are of `MOST` numbers of a tensor at most, evenly taken, of each image as many; the ends and
+what is cut off are of all numbers.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from detquant.graph.taps import with_taps_only
 from detquant.graph.traits import weight_of
 from detquant.graph.values import constant, static_shape, values_by_name
 from detquant.numerics import QuantParams, fake_quantize, ratio_db
-from detquant.numerics.arrays import Floats
+from detquant.numerics.arrays import Array, Floats
 from detquant.numerics.sqnr import CEILING_DB
 from detquant.recipes.plan import SCORES
 from detquant.report.evidence import TensorLoss
@@ -35,9 +36,9 @@ from detquant.report.evidence import TensorLoss
 BINS = 64
 WITHIN = 8
 """Numbers that stand for those of one bin of calibration's."""
-MOST = 1 << 18
-AT_ONCE = 1 << 24
-"""Numbers of one image's tensors that are looked at in one run: 64 MB."""
+MOST = 1 << 16
+AT_ONCE = 1 << 25
+"""Numbers of one image's tensors that are looked at in one run: 128 MB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,16 +71,17 @@ def tensor_losses(
         feeds: a few images; where there are none, only weights and what calibration has kept are told of.
         threads: number of threads that the images run on.
     """
-    values = values_by_name(model.reference.graph)
+    values, grids = values_by_name(model.reference.graph), model.activations
     places = {name: place for place, name in enumerate(values)}
-    seen = {name: one for name in model.activations if (one := _from_calibration(model, name)) is not None}
-    seen |= dict(_from_images(model, [name for name in model.activations if name not in seen], feeds, threads))
+    seen = {name: one for name in grids if (one := _from_calibration(model, name, grids[name])) is not None}
+    rest = {name: grid for name, grid in grids.items() if name not in seen}
+    seen |= _from_images(model, rest, feeds, threads)
     found = list[tuple[int, int, TensorLoss]]()
     for name, one in seen.items():
         producer, error = values[name].producer(), cumulative.get(name)
         operator = producer.name or "" if producer is not None else ""
         error = None if error is None or error >= CEILING_DB else error
-        loss = _loss(name, operator, "activation", model.activations[name], one, error)
+        loss = _loss(name, operator, "activation", grids[name], one, error)
         found.append((places[name], 1, loss))
     found += [(places[node.outputs[0].name or ""], 0, loss) for node, loss in _weights(model)]
     return tuple(loss for *_, loss in sorted(found, key=lambda one: one[:2]))
@@ -94,8 +96,9 @@ def _weights(model: QuantModel) -> Iterator[tuple[ir.Node, TensorLoss]]:
             continue
         rounded = fake_quantize(np.asarray(weight, np.float32), grid)
         numbers, shape = np.asarray(known, np.float32), grid.spread(weight.ndim)[0].shape
-        outside = _outside(numbers, *(end.reshape(shape) for end in _ends(grid)))
-        seen = _seen(numbers, _evenly(numbers), _evenly(rounded), outside)
+        cut = _outside(numbers, *(end.reshape(shape) for end in _ends(grid)))
+        ends = float(numbers.min()), float(numbers.max())
+        seen = _seen(ends, 100 * cut / numbers.size, _evenly(numbers, MOST), _evenly(rounded, MOST))
         yield node, _loss(value.name or "", node.name or "", "weight", grid, seen, None)
 
 
@@ -119,21 +122,21 @@ def _loss(name: str, operator: str, kind: str, grid: QuantParams, seen: Seen, cu
     )
 
 
-def _from_calibration(model: QuantModel, name: str) -> Seen | None:
+def _from_calibration(model: QuantModel, name: str, grid: QuantParams) -> Seen | None:
     """What the histogram of an activation tells (case 1); None where there is none."""
-    counts, grid = model.statistics.histograms.get(name), model.activations[name]
+    counts = model.statistics.histograms.get(name)
     if counts is None or not counts.any():
         return None
     low, high = model.statistics.bounds(name)
     steps = (np.arange(counts.size * WITHIN) + 0.5) / WITHIN - 0.5  # a bin is what is rounded to its number
     numbers = np.clip(low + steps * (high - low) / (counts.size - 1), low, high).astype(np.float32)
-    often = np.repeat(counts / WITHIN, WITHIN).astype(np.float64)
+    often, ends = np.repeat(counts / WITHIN, WITHIN).astype(np.float64), _ends(grid)
     return Seen(
         low=low,
         high=high,
-        clipped=100 * float(often[_outside(numbers, *_ends(grid))].sum() / often.sum()),
+        clipped=100 * float(often[(numbers < ends[0]) | (numbers > ends[1])].sum() / often.sum()),
         alone_db=_decibels(numbers, fake_quantize(numbers, grid), _read_by(model, name), often),
-        counts=tuple(int(part.sum()) for part in np.array_split(counts, BINS)),
+        counts=tuple(map(int, np.add.reduceat(counts, _parts(counts.size)))),
     )
 
 
@@ -148,24 +151,60 @@ def _sigmoid(x: Floats) -> Floats:
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(x, LOGIT, None))), np.float32)
 
 
+def _parts(size: int) -> npt.NDArray[np.int64]:
+    """Where each of `BINS` parts of a histogram begins; where it does not go up, the first are larger by one."""
+    return np.arange(BINS) * (size // BINS) + np.minimum(np.arange(BINS), size % BINS)
+
+
 def _from_images(
-    model: QuantModel, names: Sequence[str], feeds: Sequence[Feed], threads: int
-) -> Iterator[tuple[str, Seen]]:
+    model: QuantModel, grids: Mapping[str, QuantParams], feeds: Sequence[Feed], threads: int
+) -> dict[str, Seen]:
     """What a few images tell of activations (case 2)."""
-    if not feeds:
-        return
     inputs = {value.name or "" for value in model.reference.graph.inputs}
-    for some in _portions(model.reference.graph, [name for name in names if name not in inputs]):
+    looked = {name: Looked(grid, MOST // max(len(feeds), 1)) for name, grid in grids.items()}
+    for feed in feeds:
+        for name in inputs.intersection(grids):
+            looked[name].at(feed[name])
+    for some in _portions(model.reference.graph, [name for name in grids if name not in inputs]) if feeds else ():
         runner = OrtRunner(with_taps_only(model.reference, some), threads)
-        kept: dict[str, list[Floats]] = {name: [] for name in some}
         for feed in feeds:
             for name, array in runner.run(feed).items():
-                kept[name].append(np.asarray(array, np.float32).reshape(-1))
-        for name, arrays in kept.items():
-            yield name, _of_numbers(model, name, np.concatenate(arrays))
-    for name in inputs.intersection(names):
-        arrays = [np.asarray(feed[name], np.float32).reshape(-1) for feed in feeds]
-        yield name, _of_numbers(model, name, np.concatenate(arrays))
+                looked[name].at(array)
+    return {name: one.seen(_read_by(model, name)) for name, one in looked.items() if one.size}
+
+
+class Looked:
+    """A tensor as it is looked at image by image; of its numbers so many are kept as its histogram is of.
+
+    Args:
+        grid: the grid of the tensor.
+        most: how many numbers of an image are kept.
+    """
+
+    def __init__(self, grid: QuantParams, most: int) -> None:
+        self._grid, self._most, self._within = grid, most, _ends(grid)
+        self._low, self._high, self._cut = np.inf, -np.inf, 0
+        self._kept: list[Floats] = []
+        self.size = 0
+
+    def at(self, array: Array) -> None:
+        """Looks at the tensor on one more image."""
+        numbers = np.asarray(array, np.float32)
+        self._low, self._high = min(self._low, float(numbers.min())), max(self._high, float(numbers.max()))
+        if self._low < self._within[0].min() or self._high > self._within[1].max():
+            self._cut += _outside(numbers, *self._within)
+        self._kept.append(_evenly(numbers, self._most))
+        self.size += numbers.size
+
+    def seen(self, function: Function) -> Seen:
+        """What was seen.
+
+        Args:
+            function: what reads the tensor, where the error of its result is meant.
+        """
+        some = np.concatenate(self._kept)
+        rounded = fake_quantize(some, self._grid)
+        return _seen((self._low, self._high), 100 * self._cut / self.size, some, rounded, function)
 
 
 def _portions(graph: ir.Graph, names: Sequence[str]) -> Iterator[list[str]]:
@@ -182,29 +221,30 @@ def _portions(graph: ir.Graph, names: Sequence[str]) -> Iterator[list[str]]:
         yield some
 
 
-def _of_numbers(model: QuantModel, name: str, numbers: Floats) -> Seen:
-    some, grid = _evenly(numbers), model.activations[name]
-    return _seen(numbers, some, fake_quantize(some, grid), _outside(numbers, *_ends(grid)), _read_by(model, name))
-
-
 def _seen(
-    numbers: Floats, some: Floats, rounded: Floats, outside: npt.NDArray[np.bool_], function: Function = np.asarray
+    ends: tuple[float, float], clipped: float, some: Floats, rounded: Floats, function: Function = np.asarray
 ) -> Seen:
-    low, high = float(numbers.min()), float(numbers.max())
-    counts = np.histogram(some, BINS, (low, high))[0] if high > low else np.eye(1, BINS, dtype=np.int64)[0] * some.size
     return Seen(
-        low=low,
-        high=high,
-        clipped=100 * float(outside.mean()),
+        low=ends[0],
+        high=ends[1],
+        clipped=clipped,
         alone_db=_decibels(some, rounded, function),
-        counts=tuple(map(int, counts)),
+        counts=tuple(map(int, _counts(some, *ends))),
     )
 
 
-def _evenly(numbers: Floats) -> Floats:
-    """So many numbers as are looked at, evenly taken."""
+def _counts(numbers: Floats, low: float, high: float) -> npt.NDArray[np.int64]:
+    """How many numbers are in each of `BINS` equal bins."""
+    if not 0 < high - low < np.inf:
+        return np.asarray(np.eye(1, BINS, dtype=np.int64)[0] * numbers.size, np.int64)
+    places = ((numbers - np.float64(low)) * (BINS / (high - low))).astype(np.int64)
+    return np.asarray(np.bincount(np.minimum(places, BINS - 1), minlength=BINS), np.int64)
+
+
+def _evenly(numbers: Floats, most: int) -> Floats:
+    """So many numbers at most, evenly taken; a copy, lest all the others stay in memory."""
     flat = numbers.reshape(-1)
-    return flat[:: -(-flat.size // MOST) or 1]
+    return flat[:: -(-flat.size // max(most, 1)) or 1].copy()
 
 
 def _ends(grid: QuantParams) -> tuple[Floats, Floats]:
@@ -213,8 +253,9 @@ def _ends(grid: QuantParams) -> tuple[Floats, Floats]:
     return np.asarray(grid.low - half, np.float32), np.asarray(grid.high + half, np.float32)
 
 
-def _outside(numbers: Floats, low: Floats, high: Floats) -> npt.NDArray[np.bool_]:
-    return np.asarray((numbers < low) | (numbers > high))
+def _outside(numbers: Floats, low: Floats, high: Floats) -> int:
+    """How many numbers are not between these."""
+    return int(np.count_nonzero(numbers < low) + np.count_nonzero(numbers > high))
 
 
 def _decibels(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from detquant.report.html.markup import Child, Markup, element, joined
+from detquant.report.sheets.numbers import plural as plural
 
 
 def paragraph(*children: Child, class_: str | None = None) -> Markup:
@@ -48,8 +49,3 @@ def legend(entries: Sequence[tuple[str, str]]) -> Markup:
 def code(said: str) -> Markup:
     """A name or a command, letter by letter."""
     return element("code", said)
-
-
-def plural(count: int, one: str, several: str | None = None) -> str:
-    """1 image, 2 images."""
-    return f"{count:,} {one if count == 1 else several or one + 's'}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from detquant.report.sheets._base import UNKNOWN, Figures, Sheet
+from detquant.report.sheets.numbers import plural
 
 
 def examination(figures: Figures) -> Sheet | None:
@@ -17,6 +18,6 @@ def examination(figures: Figures) -> Sheet | None:
         )
         for one in figures["findings"]
     ]
-    ways = "1 way" if figures["tried"] == 1 else f"{figures['tried']} ways"
-    title = f"{figures['model']}: {figures['images']} images of {figures['data']}, read in {ways}"
+    images, ways = plural(figures["images"], "image"), plural(figures["tried"], "way")
+    title = f"{figures['model']}: {images} of {figures['data']}, read in {ways}"
     return Sheet(title, ("read as", "AP50", "AP", "objects found"), rows)

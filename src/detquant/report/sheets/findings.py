@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from detquant.report.sheets._base import MEASURES, UNKNOWN, Figures, Sheet
-from detquant.report.sheets.numbers import milliseconds
+from detquant.report.sheets.numbers import milliseconds, plural
 
 WORST = 10
 MANY_CLASSES = 100
@@ -21,7 +21,7 @@ def evaluation(figures: Figures) -> Sheet:
     if figures["task"] == "detect":
         rows.append(("objects found", str(figures["objects"])))
     rows += [(stage, milliseconds(value)) for stage, value in figures["stages_ms"].items()]
-    title = f"{figures['model']}: {figures['images']} images, on {figures['target']}"
+    title = f"{figures['model']}: {plural(figures['images'], 'image')}, on {figures['target']}"
     return Sheet(title, ("", figures["family"]), rows)
 
 

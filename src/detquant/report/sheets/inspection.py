@@ -13,7 +13,9 @@ def model(figures: Figures) -> Sheet:
     """The parts that a model is made of."""
     share, known = figures["int8"], figures["family"] is not None
     planned = "quantised already" if figures["quantized"] else "not planned, as the family is unknown"
+    others = "; ".join(f"{name}, {mark}" for name, mark in figures["other_families"].items())
     of_family = [
+        *([("not taken for", others)] if others else []),
         ("read as", figures["reading"]),
         ("fed", figures["fed"]),
         ("classes", str(len(figures["classes"] or ()))),

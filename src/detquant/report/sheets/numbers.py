@@ -33,9 +33,14 @@ def times(after: float, before: float) -> str:
     return f"{after / before:.2f}×" if before else UNKNOWN
 
 
+def plural(count: int, one: str, several: str | None = None) -> str:
+    """A number of things such as "1 image" or "2 images"."""
+    return f"{count:,} {one if count == 1 else several or one + 's'}"
+
+
 def threads(count: int) -> str:
     """A number of threads such as "1 thread" or "2 threads"."""
-    return "1 thread" if count == 1 else f"{count} threads"
+    return plural(count, "thread")
 
 
 def integer_share(share: IntegerShare) -> str:

@@ -8,7 +8,7 @@ from detquant.evaluation.agreement import SameGuess
 from detquant.report.report import Report
 from detquant.report.row import Row
 from detquant.report.sheets._base import MEASURES, Sheet
-from detquant.report.sheets.numbers import decibel, megabytes, milliseconds, times
+from detquant.report.sheets.numbers import decibel, megabytes, milliseconds, plural, times
 
 WORST = 10
 
@@ -27,7 +27,7 @@ def comparison(report: Report, row: Row) -> Sheet:
     if first.size_bytes is not None and row.size_bytes is not None:
         told = megabytes(first.size_bytes, first.zipped_bytes), megabytes(row.size_bytes, row.zipped_bytes)
         rows.append(("size", *told, times(row.size_bytes, first.size_bytes)))
-    title = f"{report.model}: {report.images} images, target {row.target}"
+    title = f"{report.model}: {plural(report.images, 'image')}, target {row.target}"
     return Sheet(title, ("", "float", row.title, "change"), rows)
 
 
@@ -55,7 +55,7 @@ def worst_tensors(row: Row, count: int = WORST) -> Sheet | None:
     lowest = sorted(known.items(), key=lambda item: item[1])[:count]
     if not lowest:
         return None
-    title = f"The {len(lowest)} tensors with the lowest SQNR, of {len(known)}"
+    title = f"The {plural(len(lowest), 'tensor')} with the lowest SQNR, of {len(known):,}"
     return Sheet(title, ("tensor", "SQNR"), [(name, decibel(value)) for name, value in lowest])
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from detquant.report.report import Report
 from detquant.report.row import AGREEMENT, Row
 from detquant.report.sheets._base import MEASURES, UNKNOWN, Figures, Sheet
-from detquant.report.sheets.numbers import kilobytes, megabytes, milliseconds, threads
+from detquant.report.sheets.numbers import kilobytes, megabytes, milliseconds, plural, threads
 
 
 def benchmark(figures: Figures) -> Sheet:
@@ -24,7 +24,7 @@ def benchmark(figures: Figures) -> Sheet:
         )
         for one in figures["models"]
     ]
-    title = f"Inference, {figures['runs']} runs of each in turn, {threads(figures['threads'])}"
+    title = f"Inference, {plural(figures['runs'], 'run')} of each in turn, {threads(figures['threads'])}"
     return Sheet(title, ("model", "on", "median", "p10", "p90", "ratio", "size"), rows)
 
 
@@ -37,7 +37,7 @@ def demo(report: Report) -> Sheet:
             continue
         accuracy = (_percent(one.value(key)) for key in ("ap", "ap50"))
         rows.append((one.title, *accuracy, *_cost(one, kilobytes)))
-    images = f"{report.images} images of {report.data}"
+    images = f"{plural(report.images, 'image')} of {report.data}"
     title = f"{report.model}: {images}, {threads(report.threads)}, taking turns"
     return Sheet(title, ("model", "AP", "AP50", "latency", "to float", "size"), rows)
 
@@ -50,7 +50,7 @@ def choice(report: Report) -> Sheet:
         latency, _, size = _cost(one, megabytes)
         best = "best" if one.best else ""
         rows.append((f"{one.target} {one.precision}", _percent(one.value(report.measure)), latency, size, best))
-    title = f"{report.model}: {report.images} images of {report.data}, {threads(report.threads)}"
+    title = f"{report.model}: {plural(report.images, 'image')} of {report.data}, {threads(report.threads)}"
     return Sheet(title, ("", label, "latency", "size", ""), rows)
 
 
@@ -60,7 +60,7 @@ def workflow(report: Report) -> Sheet:
     rows = [
         (one.precision, *(_percent(one.value(key)) for key in known), *_cost(one, megabytes)) for one in report.rows
     ]
-    title = f"{report.model} on {report.target}: {report.images} images of {report.data}"
+    title = f"{report.model} on {report.target}: {plural(report.images, 'image')} of {report.data}"
     header = (*(MEASURES.get(key, "agreement, %") for key in known), "latency", "to the first", "size")
     return Sheet(f"{title}, {threads(report.threads)}", ("", *header), rows)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from detquant.report.sheets._base import UNKNOWN, Figures, Sheet
-from detquant.report.sheets.numbers import megabytes, milliseconds
+from detquant.report.sheets.numbers import megabytes, milliseconds, plural
 from detquant.report.widths import Tried, Widths
 
 SHOWN = 15
@@ -15,7 +15,7 @@ SHOWN = 15
 
 def losses(figures: Figures, count: int | None = None) -> Sheet | None:
     """What each layer's weight costs alone, at each width, the costliest first."""
-    title = f"Loss ({figures['measure']}, {figures['images']} images) when one weight alone is rounded"
+    title = f"Loss ({figures['measure']}, {plural(figures['images'], 'image')}) when one weight alone is rounded"
     columns = ("layer", "weights", "MACs")
     rows = [(one["name"], f"{one['weights']:,}", f"{one['macs']:,}", one["loss"]) for one in figures["layers"]]
     return _losses(title, columns, rows, count)
@@ -23,7 +23,8 @@ def losses(figures: Figures, count: int | None = None) -> Sheet | None:
 
 def tensor_losses(figures: Figures, count: int | None = None) -> Sheet | None:
     """What each grid of activations costs alone, at each width, the costliest first."""
-    title = f"Loss ({figures['measure']}, {figures['images']} images) when activations on one grid alone are rounded"
+    images = plural(figures["images"], "image")
+    title = f"Loss ({figures['measure']}, {images}) when activations on one grid alone are rounded"
     return _losses(title, ("tensor",), [(one["name"], one["loss"]) for one in figures["tensors"]], count)
 
 

@@ -24,7 +24,7 @@ from detquant.graph.values import static_shape
 from detquant.importers import OwnFile
 from detquant.importers.tflite.flatbuffer import DAMAGE
 from detquant.targets._base import Arrays, Artefact, Runner, Target
-from detquant.targets.inside import Timed, precision_of
+from detquant.targets.inside import RUNS, SECONDS, Timed, precision_of
 from detquant.targets.own_ports import TO_LAST
 from detquant.targets.tflite.capability import CAPABILITY
 from detquant.targets.tflite.own_file import OwnTfLite
@@ -90,7 +90,7 @@ class TfLite(Target):
         where = f"XNNPACK ran {parts} part{'s' * (parts != 1)} of the graph" if parts else "no delegate took part"
         return (f"LiteRT {version(self.package)} has: {', '.join(told)}; {where}.",)
 
-    def profile(self, runner: Runner, feed: Arrays, runs: int = 20, seconds: float = 10.0) -> tuple[Timed, ...]:
+    def profile(self, runner: Runner, feed: Arrays, runs: int = RUNS, seconds: float = SECONDS) -> tuple[Timed, ...]:
         """The precision of each operator as the interpreter has it; nothing is timed."""
         operators = runner.operators() if isinstance(runner, Opened) else ()
         return tuple(replace(one, precision=precision_of(one.precision or "")) for one in operators)

@@ -6,27 +6,18 @@ of them comes to the same is not looked up but computed: both places of every ro
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
 
+from detquant.graph.resize_places import ROUNDINGS, Places, places
 from detquant.targets.tflite.file import Options
 from detquant.targets.tflite.layout import Shape
 from detquant.targets.tflite.site import Site
 
-Places = npt.NDArray[np.float64]
-
 WAYS = ("asymmetric", "half_pixel", "align_corners")
 """Ways to place pixels that TFLite has, by ONNX's names."""
 
-ROUNDINGS: dict[str, Callable[[Places], Places]] = {
-    "round_prefer_floor": lambda x: np.ceil(x - 0.5),
-    "round_prefer_ceil": lambda x: np.floor(x + 0.5),
-    "floor": np.floor,
-    "ceil": np.ceil,
-}
 NAMES = {
     "nearest": ("RESIZE_NEAREST_NEIGHBOR", "ResizeNearestNeighbor"),
     "linear": ("RESIZE_BILINEAR", "ResizeBilinear"),
@@ -77,7 +68,7 @@ def _agrees(
     how = site.attributes.get_string("coordinate_transformation_mode", "half_pixel")
     rounding = ROUNDINGS[site.attributes.get_string("nearest_mode", "round_prefer_floor")]
     for size, out, scale in zip(sizes, outs, scales, strict=True):
-        wanted, found = _places(how, size, out, scale), _places(way, size, out, out / size)
+        wanted, found = places(how, size, out, scale), places(way, size, out, out / size)
         if wanted is None or found is None:
             return False
         if mode == "nearest":
@@ -87,21 +78,7 @@ def _agrees(
     return True
 
 
-def _places(how: str, size: int, out: int, scale: float) -> Places | None:
-    """Where output pixels are read from, before rounding."""
-    x = np.arange(out, dtype=np.float64)
-    if how == "asymmetric":
-        return x / scale
-    if how == "half_pixel" or (how == "pytorch_half_pixel" and out > 1):
-        return (x + 0.5) / scale - 0.5
-    if how == "pytorch_half_pixel":
-        return np.zeros_like(x)
-    if how == "align_corners":
-        return x * (size - 1) / max(out - 1, 1)
-    return None
-
-
-def _nearest(way: str, places: Places) -> Places:
+def _nearest(way: str, found: Places) -> Places:
     """TFLite's rounding: half a pixel is added back before it cuts off; corners that are aligned round."""
     offset = {"asymmetric": 0.0, "half_pixel": 0.5, "align_corners": 0.5}[way]
-    return np.floor(places + offset)
+    return np.floor(found + offset)
