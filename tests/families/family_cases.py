@@ -13,6 +13,7 @@ from detquant.families import Signature
 from detquant.families.grid import cells
 from detquant.families.ssd_anchors import default_boxes, grid_anchors
 from detquant.families.ssd_layout import SSDLayout
+from detquant.families.ultraface import anchors
 
 HEIGHT, WIDTH, CLASSES = 160, 192, 7
 FINE = 24 * 20
@@ -41,6 +42,7 @@ class Case:
         outputs: their shapes by name.
         write: puts a box into arrays of these shapes: (outputs, cell of stride 16, box in input pixels, score, class).
         size: height and width of its input.
+        classes: how many; 1 for faces.
         metadata: of its file.
         sample: what it gives for noise.
         nothing: what outputs hold where nothing is seen, by name; the others hold 0.
@@ -49,6 +51,7 @@ class Case:
     outputs: Mapping[str, tuple[int, ...]]
     write: Callable[[dict[str, np.ndarray], int, np.ndarray, float, int], None]
     size: tuple[int, int] = (HEIGHT, WIDTH)
+    classes: int = CLASSES
     metadata: Mapping[str, str] = field(default_factory=dict)
     sample: Callable[[], dict[str, np.ndarray]] | None = None
     nothing: Mapping[str, Any] = field(default_factory=dict)
@@ -230,6 +233,65 @@ def write_ssd300(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, sco
     outputs["classes"][0, 1 + k, cell] = np.log(score / (CLASSES - 1))
 
 
+def write_paddle(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
+    row = int((outputs["rows"][:, 1] > 0).sum())
+    outputs["rows"][row] = [k, score, *box]
+
+
+def write_detr(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
+    row, part = k + int(score > 0.85), box / [WIDTH, HEIGHT, WIDTH, HEIGHT]
+    outputs["pred_boxes"][0, row] = [*(part[:2] + part[2:]) / 2, *(part[2:] - part[:2])]
+    outputs["logits"][0, row, k] = logit(score)
+
+
+def write_topk(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
+    row = int((outputs["scores"][0] > 0).sum())
+    outputs["labels"][0, row], outputs["scores"][0, row], outputs["boxes"][0, row] = k, score, box
+
+
+def write_fastestv2(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
+    row, column = divmod(cell - FINE, 12)
+    offset = (box[:2] + box[2:]) / 2 / 16 - [column, row]
+    size = np.sqrt((box[2:] - box[:2]) / np.array(V2_ANCHORS[2])) / 2
+    outputs["box16"][0, 8:, row, column] = [logit(one) for one in (*(offset + 0.5) / 2, *size)]
+    outputs["object16"][0, 2, row, column] = logit(0.95)
+    outputs["class16"][0, k, row, column] = np.log((CLASSES - 1) * (score / 0.95) / (1 - score / 0.95))
+
+
+def write_fastestdet(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
+    row, column = divmod(cell - FINE, 12)
+    found = outputs["out"][0, :, row, column]
+    found[0], found[5 + k] = 0.95, (score / 0.95**0.6) ** 2.5
+    found[1:3] = np.arctanh((box[:2] + box[2:]) / 2 / 16 - [column, row])
+    found[3:5] = [logit(one) for one in (box[2:] - box[:2]) / [WIDTH, HEIGHT]]
+
+
+def write_yunet(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
+    row, column = divmod(cell - FINE, 12)
+    centre, size = (box[:2] + box[2:]) / 2 / 16, (box[2:] - box[:2]) / 16
+    outputs["bbox_16"][0, cell - FINE] = [*(centre - [column, row]), *np.log(size)]
+    outputs["cls_16"][0, cell - FINE] = outputs["obj_16"][0, cell - FINE] = score
+
+
+def write_ultraface(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
+    outputs["boxes"][0, cell] = box / [WIDTH, HEIGHT, WIDTH, HEIGHT]
+    outputs["scores"][0, cell] = [1 - score, score]
+
+
+def write_scrfd(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
+    row, column = divmod(cell - FINE, 12)
+    place = np.array([column, row])
+    outputs["b16"][2 * (cell - FINE) + 1] = [*(place - box[:2] / 16), *(box[2:] / 16 - place)]
+    outputs["s16"][2 * (cell - FINE) + 1] = score
+
+
+def picodet_outputs() -> dict[str, tuple[int, ...]]:
+    counts = [20 * 24, 10 * 12, 5 * 6, 3 * 3]
+    return {**{f"a{n}": (1, n, CLASSES) for n in counts}, **{f"b{n}": (1, n, 32) for n in counts}}
+
+
+V2_ANCHORS = [[10, 20], [30, 40], [50, 60], [70, 80], [90, 100], [110, 120]]
+STRIDES = (8, 16, 32)
 CASES = {
     "yolov8-obb": Case(outputs={"out": (1, 5 + CLASSES, CELLS)}, write=write_yolov8_obb, metadata={"task": "obb"}),
     "yolov8": Case(outputs={"out": (1, 4 + CLASSES, CELLS)}, write=write_yolov8),
@@ -274,6 +336,48 @@ CASES = {
     "rt-detr": Case(outputs={"out": (1, 40, 4 + CLASSES)}, write=write_rt_detr, metadata=NAMES),
     "nanodet": Case(outputs=nanodet_outputs(8, 16, 32), write=write_nanodet),
     "nanodet-plus": Case(outputs={"out": (1, CELLS + 3 * 3, CLASSES + 32)}, write=write_plus),
+    "picodet": Case(outputs=picodet_outputs(), write=write_nanodet),
+    "paddle": Case(outputs={"rows": (30, 6), "count": (1,)}, write=write_paddle, metadata=NAMES),
+    "detr-topk": Case(
+        outputs={"labels": (1, 30), "boxes": (1, 30, 4), "scores": (1, 30)}, write=write_topk, metadata=NAMES
+    ),
+    "detr": Case(
+        outputs={"pred_boxes": (1, 40, 4), "logits": (1, 40, CLASSES)}, write=write_detr, nothing={"logits": -30}
+    ),
+    "yolo-fastestv2": Case(
+        outputs={
+            f"{kind}{n}": (1, channels, HEIGHT // n, WIDTH // n)
+            for n in (16, 32)
+            for kind, channels in (("box", 12), ("object", 3), ("class", CLASSES))
+        },
+        write=write_fastestv2,
+        metadata={"detquant.anchors": json.dumps([side for pair in V2_ANCHORS for side in pair])},
+        nothing={"object16": -30, "object32": -30},
+    ),
+    "fastestdet": Case(outputs={"out": (1, 5 + CLASSES, HEIGHT // 16, WIDTH // 16)}, write=write_fastestdet),
+    "yunet": Case(
+        outputs={
+            f"{kind}_{n}": (1, (HEIGHT // n) * (WIDTH // n), values)
+            for kind, values in (("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10))
+            for n in STRIDES
+        },
+        write=write_yunet,
+        classes=1,
+    ),
+    "ultraface": Case(
+        outputs={"scores": (1, len(anchors(HEIGHT, WIDTH)), 2), "boxes": (1, len(anchors(HEIGHT, WIDTH)), 4)},
+        write=write_ultraface,
+        classes=1,
+    ),
+    "scrfd": Case(
+        outputs={
+            f"{kind}{n}": (2 * (HEIGHT // n) * (WIDTH // n), values)
+            for kind, values in (("s", 1), ("b", 4), ("k", 10))
+            for n in STRIDES
+        },
+        write=write_scrfd,
+        classes=1,
+    ),
     "yolov4": Case(
         outputs={f"m{n}": (1, 2 * (5 + CLASSES), HEIGHT // n, WIDTH // n) for n in (32, 16)},
         write=write_yolov4,

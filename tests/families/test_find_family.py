@@ -181,7 +181,7 @@ def test_what_tells_a_classifier(count: int, side: int, metadata: dict, ends: di
 @pytest.mark.parametrize(
     ("outputs", "metadata", "taken", "others"),
     [
-        ({"o": (1, 8400, 85)}, {}, "yolox", {"yolov6", "yolov8-obb"}),
+        ({"o": (1, 8400, 85)}, {}, "yolox", {"nanodet", "yolov6", "yolov8-obb"}),
         ({"o": (1, 300, 6)}, {}, "end-to-end", {"rt-detr"}),
         (
             {f"m{n}": (1, 255, n, n) for n in (80, 40, 20)},

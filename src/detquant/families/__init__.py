@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 FAMILIES = {
+    "nanodet": "detquant.families.nanodet:NanoDet",
     "yolov8-obb": "detquant.families.yolov8_obb:YOLOv8OBB",
     "yolov8": "detquant.families.yolov8:YOLOv8",
     "yolov5-maps": "detquant.families.yolov5_maps:YOLOv5Maps",
@@ -37,16 +38,24 @@ FAMILIES = {
     "yolov6": "detquant.families.yolov6:YOLOv6",
     "yolox": "detquant.families.yolox:YOLOX",
     "yolov5": "detquant.families.yolov5:YOLOv5",
-    "nanodet": "detquant.families.nanodet:NanoDet",
     "nanodet-plus": "detquant.families.nanodet_plus:NanoDetPlus",
+    "picodet": "detquant.families.picodet:PicoDet",
     "end-to-end": "detquant.families.end_to_end:EndToEnd",
     "efficient-nms": "detquant.families.found_apart:EfficientNMS",
     "rt-detr": "detquant.families.rt_detr:RTDETR",
+    "detr-topk": "detquant.families.detr_topk:DETRTopK",
+    "yolo-fastestv2": "detquant.families.yolo_fastestv2:YOLOFastestV2",
+    "fastestdet": "detquant.families.fastestdet:FastestDet",
+    "yunet": "detquant.families.yunet:YuNet",
+    "scrfd": "detquant.families.scrfd:SCRFD",
     "yolov4": "detquant.families.yolov4:YOLOv4",
     "ssd-raw": "detquant.families.ssd_raw:SSDRaw",
     "ssd-mobilenet": "detquant.families.ssd_mobilenet:SSDMobileNet",
     "ssd-postprocessed": "detquant.families.ssd_postprocessed:SSDPostprocessed",
     "ssd300": "detquant.families.ssd300:SSD300",
+    "ultraface": "detquant.families.ultraface:UltraFace",
+    "detr": "detquant.families.detr:DETR",
+    "paddle": "detquant.families.paddle:Paddle",
     "dets-labels": "detquant.families.found_apart:DetsLabels",
     "ppyoloe": "detquant.families.boxes_scores:PPYOLOE",
     "damo-yolo": "detquant.families.boxes_scores:DAMOYOLO",
@@ -132,8 +141,8 @@ def _found(
 ) -> tuple[Family, str]:
     """The family as its metadata tells, which leaves out what is not scored, and why it is that one."""
     made = _as_told(family, signature, classes)
-    made.besides = besides
-    return made, f"{reason} {besides.sentence}" if besides else reason
+    made.besides = besides or made.besides
+    return made, f"{reason} {made.besides.sentence}" if made.besides else reason
 
 
 def _as_told(family: type[Family], signature: Signature, classes: tuple[str, ...] | None) -> Family:

@@ -16,6 +16,8 @@ from detquant.families.besides import Besides
 from detquant.families.class_names import are_supposed, class_names
 from detquant.families.fed import fed_form, said, written_form
 from detquant.families.geometry import Geometry
+from detquant.families.given_inputs import Given
+from detquant.families.grey import as_grey, grey_form
 from detquant.families.input_form import Form
 from detquant.families.input_words import form_as, words_of_form
 from detquant.families.nms import class_aware_nms
@@ -87,6 +89,8 @@ class Family(ABC):
         besides: what the model gives beside boxes and scores, which is not scored; None where that is nothing.
         classes: class names, by class_id; COCO's for want of any, where `names_supposed`.
         input_name: name of the image input.
+        channels: channels of the image input; 1 for grey.
+        given: what other inputs of the model are given, by name, see `detquant.families.given_inputs`.
         height: height of the network input, pixels.
         width: width of the network input, pixels.
         told: words of a reading that overrule what the family does by itself.
@@ -104,6 +108,8 @@ class Family(ABC):
     takes: ClassVar[tuple[str, ...]] = (*INPUT_KINDS, "classes")
     output_count: ClassVar[int] = 1
     ranked: ClassVar[bool] = False
+    channels: int = 3
+    given: Given = MappingProxyType({})
     has_anchors: ClassVar[bool] = False
     mark: ClassVar[str] = "whose outputs are others, or whose file says so"
     told: Reading = MappingProxyType({})
@@ -143,7 +149,10 @@ class Family(ABC):
         names = class_names(signature.metadata, count, classes)
         family = cls(input_name=input_name, height=height, width=width, classes=names)
         family.names_supposed = are_supposed(signature.metadata, count, classes)
+        family.channels, family.given = signature.channels, signature.given()
         family.read_facts(signature)
+        if family.channels == 1:
+            family.form = grey_form(family.form)
         family.feed_as_told(signature)
         return family
 
@@ -267,9 +276,18 @@ class Family(ABC):
             image: uint8 [height, width, 3], BGR.
 
         Returns:
-            float32 [1, 3, self.height, self.width], and how the image was mapped.
+            float32 [1, self.channels, self.height, self.width], and how the image was mapped.
         """
-        return self.form(image, self.height, self.width)
+        tensor, geometry = self.form(as_grey(image) if self.channels == 1 else image, self.height, self.width)
+        return np.ascontiguousarray(tensor[:, : self.channels]), geometry
+
+    def feeds(self, tensor: Floats) -> dict[str, npt.NDArray[Any]]:
+        """All that the model takes, by name.
+
+        Args:
+            tensor: the network input that `preprocess` makes.
+        """
+        return {self.input_name: tensor, **self.given}
 
     def scored_output(self, outputs: Outputs) -> npt.NDArray[Any]:
         """The one output that holds boxes and scores, without what stands behind them."""

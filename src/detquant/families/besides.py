@@ -9,14 +9,15 @@ without it. The cases:
 2. poses: the last values of a row are key points, as many as the metadata's `kpt_shape` tells (Ultralytics' "pose");
    where nothing tells, values beyond any score from some place on;
 3. an end-to-end head of rotated boxes has an angle behind the class, see `end_to_end`;
-4. raw maps beside the rows that are decoded from them, as YOLOv5 exported them up to its version 6.
+4. raw maps beside the rows that are decoded from them, as YOLOv5 exported them up to its version 6;
+5. key points in outputs of their own, as detectors of faces have them: their families tell which.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -85,6 +86,16 @@ class Besides:
         if self.rotated:
             return "Its boxes are rotated: their upright hulls are scored, which do not show whether an angle is right."
         return f"Beside boxes and scores it gives {self.words}: kept and compared with the float model, not scored."
+
+
+def points_beside(boxes: Sequence[str], points: Sequence[str]) -> Besides:
+    """Key points in outputs of their own (case 5).
+
+    Args:
+        boxes: names of the outputs of boxes.
+        points: names of the outputs of points.
+    """
+    return Besides(output=boxes[0], values=0, turned=True, words="key points for each box", others=tuple(points))
 
 
 def apart(signature: Signature) -> tuple[Signature, Besides | None]:

@@ -8,7 +8,6 @@ import numpy as np
 
 from detquant.numerics.arrays import Floats
 
-BINS = 8
 SIDES = 4
 
 
@@ -40,17 +39,17 @@ def cells(height: int, width: int, strides: tuple[int, ...]) -> tuple[Floats, Fl
 
 
 def distance_boxes(distribution: Floats, centre: Floats, stride: Floats) -> Floats:
-    """Boxes from a distribution over 8 distances to each side (generalised focal loss, Li 2020, eq. 5-6).
+    """Boxes from distributions over 0, 1, 2, ... cells to each side (generalised focal loss, Li 2020, eq. 5-6).
 
     Args:
-        distribution: logits [n, 32], the sides left, top, right, bottom with 8 bins each.
+        distribution: logits [n, 4 * bins], the sides left, top, right, bottom with as many bins each.
         centre: x and y of each cell's point in input pixels, [n, 2].
         stride: stride of each cell, [n, 1].
 
     Returns:
         xyxy [n, 4] in input pixels.
     """
-    bins = distribution.reshape(-1, SIDES, BINS)
+    bins = distribution.reshape(len(distribution), SIDES, -1)
     weight = np.exp(bins - bins.max(axis=2, keepdims=True))
-    distance = weight @ np.arange(BINS, dtype=np.float32) / weight.sum(axis=2) * stride
+    distance = weight @ np.arange(bins.shape[2], dtype=np.float32) / weight.sum(axis=2) * stride
     return np.concatenate([centre - distance[:, :2], centre + distance[:, 2:]], axis=1)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from detquant.families._base import Family
-from detquant.families.box_rows import rows_of_cells
 from detquant.families.grid import cells, count_cells, distance_boxes
 from detquant.families.input_form import WholeImage
-from detquant.families.nanodet import DISTRIBUTION, MEAN_BGR, STD_BGR
+from detquant.families.nanodet import MEAN_BGR, STD_BGR, count_in_one
 from detquant.families.signature import Outputs, Signature
 from detquant.numerics.arrays import Floats
 
@@ -31,8 +30,7 @@ class NanoDetPlus(Family):
     @classmethod
     def count_classes(cls, signature: Signature) -> int | None:
         """The number of classes the shapes tell, or None if they are not this family's."""
-        counts = [values - DISTRIBUTION for _, values, turned in rows_of_cells(signature, (STRIDES,)) if turned]
-        return counts[0] if counts and counts[0] > 0 else None
+        return count_in_one(signature, STRIDES)
 
     def scores(self, outputs: Outputs) -> Floats:
         """Class scores [cells, classes]; the graph has applied the sigmoid."""
@@ -45,4 +43,4 @@ class NanoDetPlus(Family):
 
     def _rows(self, outputs: Outputs) -> Floats:
         [output] = outputs.values()
-        return np.asarray(output, np.float32).reshape(-1, self.num_classes + DISTRIBUTION)
+        return np.asarray(output, np.float32).reshape(-1, output.shape[-1])

@@ -28,6 +28,7 @@ class RTDETR(BoxRows):
     nms_iou = 1.0  # queries do not repeat each other, and no IoU is above 1
     max_detections = 300
     form = WholeImage(rgb=True, resize="stretch", std=(255.0,) * 3)
+    ranked = True
     strides = ()
     usual: ClassVar[Reading] = {"boxes": "cxcywh", "unit": "parts", "scores": "chances"}
 

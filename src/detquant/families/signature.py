@@ -12,9 +12,13 @@ import numpy.typing as npt
 
 from detquant.errors import ModelError
 from detquant.families.class_names import SUPPOSED
+from detquant.families.given_inputs import KNOWN, Given, given_inputs
 
 Outputs = Mapping[str, npt.NDArray[Any]]
 Shape = tuple[int | str | None, ...]
+CHANNELS = (3, 1)
+"""Channels of images that are taken: colours, or grey."""
+_IMAGE = (1, *CHANNELS[:1], "height", "width")
 Anchors = tuple[tuple[float, float], ...]
 """Width and height of each anchor, pixels of the network input."""
 
@@ -88,30 +92,53 @@ class Signature:
             Name, height and width.
 
         Raises:
-            ModelError: there is not exactly one input of the fixed shape [1, 3, height, width].
+            ModelError: there is not exactly one input of the fixed shape [1, 3, height, width], or [1, 1, height,
+                width], or there are others whose meaning is not known.
         """
-        if len(self.inputs) != 1:
+        name, height, width = self._image()
+        if self._given(name, height, width) is None:
+            raise ModelError(
+                f"A detector has one image input [1, 3, height, width], and may have {', '.join(KNOWN)} [1, 2]; "
+                f"found {shapes_text(self.inputs)}: export the model with the image alone."
+            )
+        return name, height, width
+
+    @property
+    def channels(self) -> int:
+        """The channels of the image input: 3, or 1 for grey."""
+        return int(self.inputs[self._image()[0]][1] or 0)
+
+    def given(self) -> Given:
+        """What the inputs besides the image are given, by name."""
+        name, height, width = self.image_input()
+        return self._given(name, height, width) or {}
+
+    def _given(self, image: str, height: int, width: int) -> Given | None:
+        return given_inputs({name: shape for name, shape in self.inputs.items() if name != image}, height, width)
+
+    def _image(self) -> tuple[str, int, int]:
+        images = {name: shape for name, shape in self.inputs.items() if len(shape) == len(_IMAGE)} or self.inputs
+        if len(images) != 1:
             found = shapes_text(self.inputs) or "none"
             raise ModelError(f"A detector has one image input [1, 3, height, width]; found {found}.")
-        [(name, shape)] = self.inputs.items()
+        [(name, shape)] = images.items()
         if is_dynamic(shape):
             raise ModelError(
                 f"Input '{name}' has dynamic dimensions {shape_text(shape)}, but a fixed shape such as "
                 "[1, 3, 640, 640] is needed: export the model again with a fixed size and a batch of 1."
             )
-        if len(shape) != 4 or shape[:2] != (1, 3):
+        if len(shape) != len(_IMAGE) or shape[0] != 1 or shape[1] not in CHANNELS:
             raise ModelError(
-                f"Input '{name}' is {shape_text(shape)}, but one colour image [1, 3, height, width] or [1, height, "
-                f"width, 3] was expected: {_what_else(shape)}."
+                f"Input '{name}' is {shape_text(shape)}, but one image [1, 3, height, width] or [1, height, width, 3], "
+                f"or one of 1 channel, was expected: {_what_else(shape)}."
             )
         return name, int(shape[2] or 0), int(shape[3] or 0)
 
 
 def _what_else(shape: Shape) -> str:
     """A clause on what to do about an input of another shape."""
-    if len(shape) == 4 and shape[1] in (1, 4) and shape[0] == 1:
-        kind = "grey" if shape[1] == 1 else "four-channel"
-        return f"{kind} images are not taken; export a model of colour images"
+    if len(shape) == 4 and shape[:2] == (1, 4):
+        return "four-channel images are not taken; export a model of colour images"
     if len(shape) == 4 and shape[::3] == (1, 3):
         return "export the model again with its channels first"
     if len(shape) == 4 and shape[1] == 3:

@@ -40,6 +40,7 @@ POINTWISE = frozenset({"Add", "BatchNormalization", "Cast", "Div", "Identity", "
 BY_CHANNEL = frozenset({"Concat", "Gather", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"})
 TOLERANCE = 1e-3
 _ROUNDING = 1e-6
+_IMAGE_RANK = 4
 CHANNELS = 3
 _LONGEST, _LARGEST = 64, 1 << 24
 """Most values that are followed, and most pixels of an image; files come from anyone."""
@@ -68,7 +69,7 @@ def find_image_arithmetic(model: ir.Model) -> ImageArithmetic | None:
     Args:
         model: prepared: one input [1, 3, height, width] in float32.
     """
-    [image] = model.graph.inputs if len(model.graph.inputs) == 1 else [None]
+    image = _image(model.graph)
     shape = static_shape(image)
     if image is None or shape is None or len(shape) != 4 or shape[:2] != (1, CHANNELS):
         return None
@@ -93,13 +94,20 @@ def first_layer_norm(graph: ir.Graph) -> float | None:
     Args:
         graph: the graph of a prepared model.
     """
-    if len(graph.inputs) != 1:
+    image = _image(graph)
+    if image is None:
         return None
-    readers = graph.inputs[0].consumers()
+    readers = image.consumers()
     weight = constant(readers[0].inputs[1]) if len(readers) == 1 and is_op(readers[0], "Conv") else None
     if weight is None or not weight.size:
         return None
     return float(np.median(np.linalg.norm(weight.reshape(len(weight), -1).astype(np.float64), axis=1)))
+
+
+def _image(graph: ir.Graph) -> ir.Value | None:
+    """The one input that is an image; None where there is another number of them."""
+    images = [value for value in graph.inputs if len(static_shape(value) or ()) == _IMAGE_RANK]
+    return images[0] if len(images) == 1 else None
 
 
 def _followed(graph: ir.Graph, image: ir.Value) -> dict[ir.Value, None]:
@@ -187,7 +195,8 @@ def fold_image_arithmetic(model: ir.Model) -> ir.Model:
     found = find_image_arithmetic(model)
     if found is None:
         return model
-    [image] = model.graph.inputs
+    image = _image(model.graph)
+    assert image is not None, "it was found"
     [end] = [one for node in model.graph for one in node.outputs if one.name == found.end]
     uses = list(end.uses())
     layers = [_layer(use.node, use.idx, found) for use in uses]

@@ -69,7 +69,7 @@ class Ends:
     def plain(self) -> bool:
         """Whether inputs and outputs are as prepared graphs have them: float32, images with their channels first."""
         ends = (*self.inputs.values(), *self.outputs.values())
-        inputs = all(end.dtype == ir.DataType.FLOAT for end in self.inputs.values())
+        inputs = all(end.dtype == ir.DataType.FLOAT or not end.layout for end in self.inputs.values())
         return inputs and not any(end.channels_last or end.dtype in FLOATS for end in ends)
 
 
@@ -96,7 +96,8 @@ def element_of(model: ir.Model, ends: Ends) -> str:
         model: the file's graph, prepared.
         ends: ends of the file.
     """
-    return "float32" if len(ends.inputs) != 1 or _reads_codes(model, ends) else next(iter(ends.inputs.values())).element
+    images = [end for end in ends.inputs.values() if end.layout]
+    return "float32" if len(images) != 1 or _reads_codes(model, ends) else images[0].element
 
 
 def takes_codes(model: ir.Model, ends: Ends) -> bool:
@@ -124,7 +125,7 @@ def with_original_ends(model: ir.Model, ends: Ends) -> ir.Model:
     taken = used_names(copy.graph)
     for image in list(copy.graph.inputs):
         end = ends.inputs.get(image.name or "")
-        if end is not None:
+        if end is not None and (end.layout or end.dtype in FLOATS):
             _restore_input(copy.graph, image, end, taken)
     for place, value in enumerate(list(copy.graph.outputs)):
         end = ends.outputs.get(value.name or "")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from detquant.errors import ModelError
 
+CAFFE = "the ONNX file that caffe2onnx makes of .prototxt and .caffemodel, or an OpenVINO IR of the same network"
+
 KINDS = {
     ".pte": ("a program of ExecuTorch", "the ONNX file or checkpoint that it was made from"),
     ".superblob": ("compiled for the MyriadX of OAK cameras", "the ONNX file that it was compiled from"),
@@ -22,7 +24,8 @@ KINDS = {
     ".mnn": ("a model of MNN", "the ONNX file that it was made from"),
     ".rknn": ("compiled for a Rockchip NPU", "the ONNX file that it was compiled from"),
     ".hef": ("compiled for a Hailo chip", "the ONNX file that it was compiled from"),
-    ".caffemodel": ("weights of Caffe", "an ONNX export or OpenVINO IR of the same network"),
+    ".caffemodel": ("weights of Caffe", CAFFE),
+    ".prototxt": ("a network of Caffe, without its weights", CAFFE),
     ".torchscript": ("a program of TorchScript", "the ONNX file or checkpoint that it was made from"),
     **dict.fromkeys((".xz", ".gz", ".bz2", ".zst", ".zip", ".7z"), ("packed", "the model that is in it, unpacked")),
 }

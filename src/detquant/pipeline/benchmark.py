@@ -69,7 +69,7 @@ def benchmark(
     for place, detector in enumerate(detectors):
         model = detector.family
         noise = np.random.default_rng(0).integers(0, 256, (model.height, model.width, 3), np.uint8)
-        feed = {model.input_name: model.preprocess(noise)[0]}
+        feed = model.feeds(model.preprocess(noise)[0])
         openings.append(detector.opening(options.threads, options.target))
         runner = openings[-1].runner
         calls[str(place)] = partial(runner.run, fitted(runner, feed))

@@ -119,4 +119,4 @@ def at_places(family: Family, paths: Sequence[Path], which: Sequence[int]) -> It
 
 def stream(family: Family, paths: Iterable[Path]) -> Iterator[Feed]:
     """Network inputs, one image at a time, made a little ahead by a second thread."""
-    return ahead({family.input_name: family.preprocess(read_image(path))[0]} for path in paths)
+    return ahead(family.feeds(family.preprocess(read_image(path))[0]) for path in paths)

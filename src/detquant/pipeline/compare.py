@@ -203,7 +203,7 @@ def _shown(family: Family, dataset: Dataset, limit: int | None, side: Side) -> d
     """The first image in which a model found something, as the model takes it; the first of all where there is none."""
     places = (place for place, found in enumerate(side.confident) if len(found))
     _, pixels = next(islice(iter_images(dataset.validation[:limit], []), next(places, 0), None))
-    return {family.input_name: family.preprocess(pixels)[0]}
+    return family.feeds(family.preprocess(pixels)[0])
 
 
 def _finished(entry: Entry, family: Family, image: Mapping[str, Array], judge: Judge | None) -> Finished:

@@ -13,6 +13,7 @@ from detquant._version import __version__
 from detquant.errors import ModelError
 from detquant.evaluation.thresholds import is_threshold
 from detquant.families import CONFIDENCE, THRESHOLD
+from detquant.families.given_inputs import Given
 from detquant.families.reading import reading_text
 from detquant.graph.values import static_shape
 from detquant.pipeline.compare import Finished
@@ -35,6 +36,7 @@ def decode_file(detector: Detector, one: Finished) -> dict[str, bytes]:
     family, task    how its outputs are read: a key of `detquant.families.FAMILIES`; "detect" or "classify"
     facts           entries of the metadata by which detquant makes the family again
     input           name, width and height in pixels, and how an image becomes it, in words of ``--reads``
+    given           what is given to inputs besides the image where boxes are to be in pixels of the input, by name
     outputs         shapes by name, of the float model
     classes         names by class_id
     nms_iou         overlap above which the lesser of two boxes of a class is dropped
@@ -64,6 +66,7 @@ def decode_file(detector: Detector, one: Finished) -> dict[str, bytes]:
             "height": detector.family.height,
             "reading": reading_text(detector.family.reading),
         },
+        "given": {name: array.tolist() for name, array in _given(detector, one).items()},
         "outputs": {value.name: list(static_shape(value) or ()) for value in detector.model.graph.outputs},
         "classes": list(family.classes),
         "nms_iou": family.nms_iou,
@@ -73,6 +76,11 @@ def decode_file(detector: Detector, one: Finished) -> dict[str, bytes]:
         "digest": one.artefact.digest(),
     }
     return {entry.folder + DECODE: to_json(content).encode()}
+
+
+def _given(detector: Detector, one: Finished) -> Given:
+    """What the model's inputs besides its image are given; none where they are constants in its files."""
+    return detector.family.given if one.entry.place.keeps_ends else {}
 
 
 def threshold_of(detector: Detector) -> tuple[float, str | None]:

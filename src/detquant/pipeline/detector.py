@@ -17,6 +17,7 @@ from detquant.families.preprocessing import chosen_preprocessing
 from detquant.families.reading import parse_reading, reading_entry, written_reading
 from detquant.graph import prepare
 from detquant.graph.anchors import find_anchors
+from detquant.graph.frozen_inputs import with_frozen_inputs
 from detquant.graph.full_precision import is_full_precision
 from detquant.graph.image_arithmetic import find_image_arithmetic, fold_image_arithmetic
 from detquant.graph.original_ends import Ends, element_of, ends_of, takes_codes
@@ -126,7 +127,14 @@ class Detector:
 
     def _graph(self, place: Target) -> ir.Model:
         """The graph that a place runs, where it does not run the file itself."""
-        return self.imported.model if self.runs_as_it_is(place) else self.model
+        return self.imported.model if self.runs_as_it_is(place) else self._taken_by(place)
+
+    def graph_for(self, place: Target) -> ir.Model:
+        """The float graph as a place runs it best; one that takes images alone gets no other inputs."""
+        return place.rewrite(self._taken_by(place))
+
+    def _taken_by(self, place: Target) -> ir.Model:
+        return self.model if place.keeps_ends else with_frozen_inputs(self.model, self.family.given)
 
     def runs_as_it_is(self, place: Target) -> bool:
         """Whether a place runs the file's own graph, and not the prepared one: its sizes are fixed, its ends fit."""
@@ -135,7 +143,7 @@ class Detector:
             return False
         if place.keeps_ends:
             return not takes_codes(self.model, self.ends)
-        return self.ends.plain and is_full_precision(original)
+        return self.ends.plain and is_full_precision(original) and not self.family.given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

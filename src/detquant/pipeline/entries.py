@@ -80,7 +80,7 @@ def float_entries(detector: Detector, place: Target, threads: int) -> Iterator[E
     Raises:
         DetquantError: the place refuses it.
     """
-    model = place.rewrite(detector.model).clone()
+    model = detector.graph_for(place).clone()
     label(model, detector, FLOAT, place.name)
     model = with_ends_of_file(model, detector, place)
     for precision, artefact, runner in place.open_float(model, threads):

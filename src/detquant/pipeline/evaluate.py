@@ -234,7 +234,7 @@ def run_over(
     for done, image in enumerate(ahead(_prepared(family, paths, skipped)), start=1):
         if done == 1:  # the runtime allocates on its first run
             for runner in runners.values():
-                runner.run(fitted(runner, {family.input_name: image.tensor}))
+                runner.run(fitted(runner, family.feeds(image.tensor)))
         for name in in_turn(list(tallies), done):
             tallies[name].show(image)
         first, *_ = tallies.values()
@@ -334,7 +334,7 @@ class _Tally:
         self.scorer = make_scorer(self.dataset, self.family.classes)
 
     def show(self, image: _Image) -> None:
-        feeds = fitted(self.runner, {self.family.input_name: image.tensor})
+        feeds = fitted(self.runner, self.family.feeds(image.tensor))
         outputs, seconds = stopwatch(partial(self.runner.run, feeds))
         self.outputs = outputs
         self.inference.append(seconds)

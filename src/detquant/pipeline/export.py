@@ -124,7 +124,7 @@ def export(model: str | os.PathLike[str] | Detector, target: str | Target, optio
         place.require(options.precision)
     detector = as_detector(model, options)
     precision = _precision(detector, place, options.precision)
-    graph = place.rewrite(detector.model).clone()
+    graph = detector.graph_for(place).clone()
     label(graph, detector, detector.imported.metadata.get(_RECIPE, precision), place.name)
     graph = with_ends_of_file(graph, detector, place)
     integers = precision == INTEGERS
@@ -137,7 +137,7 @@ def export(model: str | os.PathLike[str] | Detector, target: str | Target, optio
             f"was expected at most. Nothing was written."
         )
     noise, _ = detector.family.preprocess(_noise(detector))
-    artefact, notes = place.finish(artefact, detector.family, {detector.family.input_name: noise})
+    artefact, notes = place.finish(artefact, detector.family, detector.family.feeds(noise))
     grown = [] if integers else float_growth(detector, artefact, precision, place.precisions)
     said = said_of_ends(detector, place), grown, notes
     return Exported(
@@ -173,7 +173,7 @@ def _precision(detector: Detector, place: Target, wanted: str | None) -> str:
 def _difference(detector: Detector, artefact: Artefact, place: Target, apart: Apart) -> float:
     """How far boxes or scores are off, whichever is more, on noise."""
     family, theirs = detector.family, place.decoded_by(artefact, detector.family)
-    feed = {family.input_name: family.preprocess(_noise(detector))[0]}
+    feed = family.feeds(family.preprocess(_noise(detector))[0])
     expected, found = detector.open().run(feed), place.comparable().open(artefact).run(feed)
     boxes = apart(family.boxes(expected), theirs.boxes(found), 0.0)
     return max(boxes, apart(family.scores(expected), theirs.scores(found), LOW_SCORE))

@@ -29,7 +29,8 @@ def said_of_feeding(detector: Detector) -> tuple[str, ...]:
 
 def said_of_running(detector: Detector, place: Target) -> tuple[str, ...]:
     """A sentence that a place runs the file's graph in float32, fed as it has images; none where it takes the file."""
-    if detector.runs_as_it_is(place) or (detector.ends.plain and is_full_precision(detector.imported.model)):
+    plain = detector.ends.plain and not detector.family.given
+    if detector.runs_as_it_is(place) or (plain and is_full_precision(detector.imported.model)):
         return ()
     return (
         f"Files for {place.name} hold neither half precision nor other inputs than its own: the graph of this one ran "
@@ -45,10 +46,23 @@ def said_of_ends(detector: Detector, place: Target, *, kept: bool = True) -> tup
         place: the target that it was made for.
         kept: whether whoever made it keeps ends where the place does.
     """
-    if detector.ends.plain or (place.keeps_ends and kept):
+    if place.keeps_ends and kept:
         return ()
-    theirs = ", ".join(f"{name} as {end.described}" for name, end in detector.ends.inputs.items())
+    given = detector.family.given
+    frozen = (
+        (
+            f"The file also takes {', '.join(given)}; what is made of it for {place.name} takes the image alone, and "
+            f"its boxes are in pixels of that.",
+        )
+        if given and not place.keeps_ends
+        else ()
+    )
+    if detector.ends.plain:
+        return frozen
+    images = {name: end for name, end in detector.ends.inputs.items() if name not in given}
+    theirs = ", ".join(f"{name} as {end.described}" for name, end in images.items())
     return (
+        *frozen,
         f"The file takes {theirs}; what is made of it for {place.name} takes the same numbers in that target's own "
         f"element type and layout.",
     )

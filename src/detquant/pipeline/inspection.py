@@ -71,7 +71,7 @@ def inspect(model: str | os.PathLike[str] | Detector | Stranger, options: PlanOp
         "family_reason": detector.reason if isinstance(detector, Detector) else detector.problem,
         "other_families": _others(detector) if isinstance(detector, Detector) else {},
         "reading": reading_text(family.reading) if family else None,
-        "input": [1, 3, family.height, family.width] if family else None,
+        "input": [1, family.channels, family.height, family.width] if family else None,
         "inputs": {name: _end(end) for name, end in detector.ends.inputs.items()},
         "outputs": {name: _end(end) for name, end in detector.ends.outputs.items()},
         "fed": _fed(family) if family else None,

@@ -11,9 +11,12 @@ import numpy.typing as npt
 import onnx_ir as ir
 
 from detquant.errors import ModelError
+from detquant.families.given_inputs import given_inputs
 from detquant.graph import OrtRunner
+from detquant.graph.values import static_shape
 from detquant.spread import processors
 
+IMAGE_RANK = 4
 Outputs = Mapping[str, npt.NDArray[Any]]
 
 
@@ -31,6 +34,7 @@ def on_noise(model: ir.Model) -> Callable[[], Outputs]:
     def run() -> Outputs:
         try:
             feeds = {value.name or "": _noise(value) for value in _images(model)}
+            feeds |= _given(model)
             return OrtRunner(model, processors(), optimisation="basic").run(feeds)
         except ModelError:
             return {}
@@ -40,6 +44,14 @@ def on_noise(model: ir.Model) -> Callable[[], Outputs]:
 
 def _images(model: ir.Model) -> list[ir.Value]:
     return [value for value in model.graph.inputs if value.name not in model.graph.initializers]
+
+
+def _given(model: ir.Model) -> dict[str, npt.NDArray[Any]]:
+    """What inputs besides the image are given, where they are known."""
+    shapes = {value.name or "": static_shape(value) or () for value in _images(model)}
+    sizes = [shape[2:] for shape in shapes.values() if len(shape) == IMAGE_RANK]
+    others = {name: shape for name, shape in shapes.items() if len(shape) != IMAGE_RANK}
+    return dict(given_inputs(others, *sizes[0]) or {}) if len(sizes) == 1 else {}
 
 
 def _noise(value: ir.Value) -> npt.NDArray[Any]:

@@ -109,7 +109,7 @@ def predictions(
     reader = read_by(runner, family)
     for path, image in iter_images(paths, skipped):
         tensor, geometry = family.preprocess(image)
-        found = reader.decode(runner.run({family.input_name: tensor}), geometry, confidence)
+        found = reader.decode(runner.run(family.feeds(tensor)), geometry, confidence)
         yield Prediction(path=path, image=image, detections=found, classes=family.classes)
 
 

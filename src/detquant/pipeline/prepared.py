@@ -16,4 +16,4 @@ def prepared(detector: Detector, target: Target) -> ir.Model:
         detector: float.
         target: the place to run.
     """
-    return with_half_precise_weights(target.rewrite(detector.model))
+    return with_half_precise_weights(detector.graph_for(target))

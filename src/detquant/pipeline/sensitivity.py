@@ -241,7 +241,7 @@ def _shown(family: Family, dataset: Dataset, paths: Sequence[Path]) -> list[Show
     shown = []
     for path, pixels in iter_images(paths, []):
         tensor, geometry = family.preprocess(pixels)
-        shown.append(Shown(image_id=dataset.image_ids[path], feed={family.input_name: tensor}, geometry=geometry))
+        shown.append(Shown(image_id=dataset.image_ids[path], feed=family.feeds(tensor), geometry=geometry))
     return shown
 
 

@@ -234,7 +234,7 @@ def _pictures(
         tensor, geometry = family.preprocess(image)
         panels = []
         for entry, runner in runners:
-            outputs = runner.run(fitted(runner, {family.input_name: tensor}))
+            outputs = runner.run(fitted(runner, family.feeds(tensor)))
             found = read_by(runner, family).decode(outputs, geometry, CONFIDENCE)
             panels.append(Panel(title=entry.precision, caption=plural(len(found), "object"), detections=found))
         yield names[path], encode(side_by_side(image, panels, family.classes, zoom=1), names[path])

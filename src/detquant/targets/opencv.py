@@ -63,11 +63,11 @@ class OpenCv(OnnxFile):
         cv2.setNumThreads(threads)
         content = artefact.files[FILE]
         graph = onnx.load_from_string(content).graph
-        names = [value.name for value in graph.output]
+        names, taken = ([value.name for value in ends] for ends in (graph.output, graph.input))
         rounds = any(node.op_type == "QuantizeLinear" for node in graph.node)
         try:
             with silent():
-                return Net(cv2.dnn.readNetFromONNX(np.frombuffer(content, np.uint8)), names, rounds=rounds)
+                return Net(cv2.dnn.readNetFromONNX(np.frombuffer(content, np.uint8)), names, taken, rounds=rounds)
         except cv2.error as error:
             raise TargetError(
                 f"OpenCV {cv2.__version__} cannot read the model: {_sentence(error)}. Choose another target, or keep "
@@ -82,8 +82,8 @@ class Net:
         rounds: whether activations are on grids.
     """
 
-    def __init__(self, net: Any, outputs: Sequence[str], *, rounds: bool) -> None:
-        self._net, self._outputs = net, list(outputs)
+    def __init__(self, net: Any, outputs: Sequence[str], inputs: Sequence[str], *, rounds: bool) -> None:
+        self._net, self._outputs, self._inputs = net, list(outputs), list(inputs)
         self.rounds = rounds
 
     def run(self, feeds: Arrays) -> dict[str, np.ndarray[Any, Any]]:
@@ -94,8 +94,8 @@ class Net:
         """
         try:
             with silent():
-                for name, array in feeds.items():
-                    self._net.setInput(array, name)
+                for name in self._inputs:
+                    self._net.setInput(feeds[name], name)
                 results = self._net.forward(self._outputs)
         except cv2.error as error:
             raise TargetError(f"OpenCV {cv2.__version__} cannot run the model: {_sentence(error)}.") from error

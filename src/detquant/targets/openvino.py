@@ -32,6 +32,7 @@ import onnx_ir as ir
 from detquant.errors import MissingExtra, TargetError
 from detquant.graph.feeding import Taken, fit, in_float
 from detquant.graph.four_bit_storage import with_four_bit_storage
+from detquant.graph.joined_tokens import with_tokens_joined_as_maps
 from detquant.graph.repeated_grids import without_repeated_grids
 from detquant.graph.running import as_bytes
 from detquant.graph.saturation import with_saturation
@@ -89,7 +90,8 @@ class OpenVino(Target):
             MissingExtra: OpenVINO is not installed.
             TargetError: OpenVINO cannot read the graph.
         """
-        return save(read(with_four_bit_storage(without_repeated_grids(with_saturation(qdq)))))
+        rounded = without_repeated_grids(with_tokens_joined_as_maps(with_saturation(qdq)))
+        return save(read(with_four_bit_storage(rounded)))
 
     def lower_float(self, model: ir.Model, precision: str) -> Artefact:
         """The IR of a float graph; fp16 halves the file, and the plugin computes in what it is told when opened."""

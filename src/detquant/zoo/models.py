@@ -19,10 +19,17 @@ _NANODET = "https://github.com/RangiLyu/nanodet"
 _ALEXEYAB = "https://github.com/AlexeyAB/darknet/releases/download"
 _DARKNET = "https://github.com/AlexeyAB/darknet"
 _TORCHVISION = "https://download.pytorch.org/models"
+_PADDLE = "https://paddledet.bj.bcebos.com/deploy/third_engine"
+_PICODET = "https://github.com/PaddlePaddle/PaddleDetection/tree/release/2.4/configs/picodet"
+_TFHUB = "https://storage.googleapis.com/tfhub-lite-models/tensorflow/lite-model/efficientdet"
+_EFFICIENTDET = "https://ai.google.dev/edge/litert/libraries/modify/object_detection"
+_LINZAER = "https://github.com/Linzaer/Ultra-Light-Fast-Generic-Face-Detector-1MB"
 _RESNET = "https://pytorch.org/vision/stable/models/resnet.html"
 
 _VAL2017 = "mAP50-95, COCO val2017"
 _TOP1 = "top-1, ImageNet"
+
+_INTEGERS = "The file is quantised already: it can be measured and compared, and not be quantised again."
 
 MODELS: tuple[Entry, ...] = (
     Entry(
@@ -153,6 +160,140 @@ MODELS: tuple[Entry, ...] = (
         page=_NANODET,
         sources=(Source(address=f"{_RANGILYU}/v1.0.0-alpha-1/nanodet-plus-m-1.5x_416.onnx", megabytes=9.9),),
         accuracy=Accuracy(34.1, _VAL2017),
+    ),
+    Entry(
+        name="picodet-xs-320",
+        kind="detector",
+        licence="Apache-2.0",
+        page=_PICODET,
+        sources=(Source(address=f"{_PADDLE}/picodet_xs_320_coco_lcnet.onnx"),),
+        accuracy=Accuracy(23.5, _VAL2017),
+    ),
+    Entry(
+        name="picodet-xs-416",
+        kind="detector",
+        licence="Apache-2.0",
+        page=_PICODET,
+        sources=(Source(address=f"{_PADDLE}/picodet_xs_416_coco_lcnet.onnx"),),
+        accuracy=Accuracy(26.2, _VAL2017),
+    ),
+    Entry(
+        name="picodet-s-320",
+        kind="detector",
+        licence="Apache-2.0",
+        page=_PICODET,
+        sources=(Source(address=f"{_PADDLE}/picodet_s_320_coco_lcnet.onnx"),),
+        accuracy=Accuracy(29.1, _VAL2017),
+    ),
+    Entry(
+        name="picodet-s-416",
+        kind="detector",
+        licence="Apache-2.0",
+        page=_PICODET,
+        sources=(Source(address=f"{_PADDLE}/picodet_s_416_coco_lcnet.onnx"),),
+        accuracy=Accuracy(32.5, _VAL2017),
+    ),
+    Entry(
+        name="picodet-m-320",
+        kind="detector",
+        licence="Apache-2.0",
+        page=_PICODET,
+        sources=(Source(address=f"{_PADDLE}/picodet_m_320_coco_lcnet.onnx"),),
+        accuracy=Accuracy(34.4, _VAL2017),
+    ),
+    Entry(
+        name="picodet-m-416",
+        kind="detector",
+        licence="Apache-2.0",
+        page=_PICODET,
+        sources=(Source(address=f"{_PADDLE}/picodet_m_416_coco_lcnet.onnx"),),
+        accuracy=Accuracy(37.5, _VAL2017),
+    ),
+    Entry(
+        name="picodet-l-320",
+        kind="detector",
+        licence="Apache-2.0",
+        page=_PICODET,
+        sources=(Source(address=f"{_PADDLE}/picodet_l_320_coco_lcnet.onnx"),),
+        accuracy=Accuracy(36.1, _VAL2017),
+    ),
+    Entry(
+        name="picodet-l-416",
+        kind="detector",
+        licence="Apache-2.0",
+        page=_PICODET,
+        sources=(Source(address=f"{_PADDLE}/picodet_l_416_coco_lcnet.onnx"),),
+        accuracy=Accuracy(39.4, _VAL2017),
+    ),
+    Entry(
+        name="efficientdet-lite0",
+        kind="detector",
+        licence="Apache-2.0",
+        page=_EFFICIENTDET,
+        sources=(Source(address=f"{_TFHUB}/lite0/detection/metadata/1.tflite", megabytes=4.4),),
+        accuracy=Accuracy(25.69, _VAL2017),
+        note=_INTEGERS,
+    ),
+    Entry(
+        name="efficientdet-lite1",
+        kind="detector",
+        licence="Apache-2.0",
+        page=_EFFICIENTDET,
+        sources=(Source(address=f"{_TFHUB}/lite1/detection/metadata/1.tflite", megabytes=5.8),),
+        accuracy=Accuracy(30.55, _VAL2017),
+        note=_INTEGERS,
+    ),
+    Entry(
+        name="efficientdet-lite2",
+        kind="detector",
+        licence="Apache-2.0",
+        page=_EFFICIENTDET,
+        sources=(Source(address=f"{_TFHUB}/lite2/detection/metadata/1.tflite", megabytes=7.2),),
+        accuracy=Accuracy(33.97, _VAL2017),
+        note=_INTEGERS,
+    ),
+    Entry(
+        name="ssd-mobilenet-v1-quant",
+        kind="detector",
+        licence="Apache-2.0",
+        page="https://github.com/tensorflow/models/blob/master/research/object_detection/g3doc/tf1_detection_zoo.md",
+        sources=(
+            Source(
+                address="https://storage.googleapis.com/download.tensorflow.org/models/tflite/"
+                "coco_ssd_mobilenet_v1_1.0_quant_2018_06_29.zip"
+            ),
+        ),
+        note=_INTEGERS,
+    ),
+    Entry(
+        name="yunet",
+        kind="detector",
+        licence="MIT",
+        page="https://github.com/opencv/opencv_zoo/tree/main/models/face_detection_yunet",
+        sources=(
+            Source(
+                address="https://media.githubusercontent.com/media/opencv/opencv_zoo/main/models/face_detection_yunet/"
+                "face_detection_yunet_2023mar.onnx",
+                megabytes=0.23,
+                sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
+            ),
+        ),
+        accuracy=Accuracy(75.03, "AP50, WIDER Face, hard"),
+    ),
+    Entry(
+        name="ultraface-rfb-320",
+        kind="detector",
+        licence="MIT",
+        page=_LINZAER,
+        sources=(
+            Source(
+                address="https://raw.githubusercontent.com/Linzaer/Ultra-Light-Fast-Generic-Face-Detector-1MB/master/"
+                "models/onnx/version-RFB-320_simplified.onnx",
+                megabytes=1.1,
+                sha256="faf6740b495e8b9508e6fda11e8c0368bbdde01143e8f0a3e511d0892c4d794e",
+            ),
+        ),
+        accuracy=Accuracy(43.8, "AP50, WIDER Face, hard, 320x240"),
     ),
     Entry(
         name="ssd-mobilenet-v1",

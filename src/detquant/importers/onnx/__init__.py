@@ -22,6 +22,7 @@ from google.protobuf.message import DecodeError
 from detquant.errors import ModelError
 from detquant.graph.efficient_nms import plain_suppression
 from detquant.importers._base import LARGEST, ImportedModel, OwnFile
+from detquant.importers.infer_cfg import metadata_beside
 from detquant.importers.onnx.tensors import Reader, inner_graphs
 from detquant.importers.onnx.text import mend_text
 from detquant.untrusted import one_line, read_bytes
@@ -79,7 +80,7 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
     except Exception as error:  # whatever a damaged graph trips over, the user gets a sentence
         raise ModelError(f"'{path}' is damaged: {_first_line(error)}.") from error
     replaced = plain_suppression(model)
-    metadata = {entry.key: entry.value for entry in proto.metadata_props}
+    metadata = {**metadata_beside(path), **{entry.key: entry.value for entry in proto.metadata_props}}
     return ImportedModel(
         model=model,
         path=path,

@@ -20,7 +20,7 @@ def look(family: Family, runner: Runner, pictures: Pictures) -> list[Detections]
     found = []
     for _, image in pictures:
         tensor, geometry = family.preprocess(image)
-        outputs = runner.run(fitted(runner, {family.input_name: tensor}))
+        outputs = runner.run(fitted(runner, family.feeds(tensor)))
         found.append(family.confident_detections(family.decode(outputs, geometry)))
     return found
 

@@ -175,7 +175,7 @@ class Search:
         objects, unfit = [0] * len(together), set[int]()
         for path, image in self.pictures:
             tensor, geometry = together[0].family.preprocess(image)
-            outputs = self.runner.run(fitted(self.runner, {self.family.input_name: tensor}))
+            outputs = self.runner.run(fitted(self.runner, self.family.feeds(tensor)))
             for place, one in enumerate(together):
                 if place in unfit or (one.changed and not one.family.fits(outputs)):
                     unfit.add(place)

@@ -59,7 +59,7 @@ def lowered(job: Job, model: QuantModel) -> tuple[Artefact, ir.Model]:
 
 def _in_float(job: Job, precision: str) -> Product:
     """The float model in a precision of the target's; no image is looked at."""
-    started, graph = time.perf_counter(), job.target.rewrite(job.detector.model).clone()
+    started, graph = time.perf_counter(), job.detector.graph_for(job.target).clone()
     label(graph, job.detector, job.recipe.name, job.target.name)
     artefact = job.target.lower_float(with_ends_of_file(graph, job.detector, job.target), precision)
     seconds = round(time.perf_counter() - started, 3)

@@ -79,4 +79,4 @@ def feeds_of(job: Job, quantized: Entry, paths: Sequence[Path]) -> list[Feed]:
 
 def _readable(family: Family, paths: Sequence[Path]) -> Iterator[Feed]:
     for _, pixels in iter_images(paths, []):
-        yield {family.input_name: family.preprocess(pixels)[0]}
+        yield family.feeds(family.preprocess(pixels)[0])

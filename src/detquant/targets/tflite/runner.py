@@ -64,7 +64,7 @@ class Opened:
         Args:
             feeds: arrays by name, as the ONNX model takes them; maps are NCHW.
         """
-        results = self._signature(**{name: self._stored(name, array) for name, array in feeds.items()})
+        results = self._signature(**{name: self._stored(name, feeds[name]) for name in self.images})
         found = {name: self._real(name, np.asarray(results[name])) for name in self._outputs}
         if self._decode is None:
             return found

@@ -1,0 +1,165 @@
+"""DETRs whose queries come out as they are: a box and the classes of each in two outputs, nothing suppressed.
+
+So are RF-DETR's exports (outputs dets and labels), those of RT-DETR, D-FINE and DETR from Hugging Face (logits and
+pred_boxes), and the heads of all of them cut before their post-processing. Boxes are centre and size in parts of the
+input, whose sides are scaled each by itself; scores are logits of a sigmoid for each class (Zhao et al., DETRs Beat
+YOLOs on Real-time Object Detection, 2023), or chances, as the values show.
+
+1. Of 91 classes the numbers are COCO's ids, with their holes, as RF-DETR has them.
+2. Of one class more than the metadata names, the last is none (RF-DETR when it is trained further).
+3. 92 are DETR's own (Carion et al., 2020): COCO's ids, behind them none, and a softmax over all.
+4. RF-DETR, whose outputs are called dets and labels, and DETR take ImageNet's means off their images. The others take 0
+   to 1.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from detquant.families._base import Family
+from detquant.families.box_coding import PLAIN
+from detquant.families.boxes_scores import DAMOYOLO
+from detquant.families.class_names import written_names
+from detquant.families.coco_ids import ids_of_classes
+from detquant.families.input_form import WholeImage
+from detquant.families.logits import sigmoid, softmax
+from detquant.families.reading import INPUT_KINDS, Reading
+from detquant.families.signature import Outputs, Shape, Signature, is_dynamic
+from detquant.families.ssd_mobilenet import SSDMobileNet
+from detquant.families.ssd_raw import SSDRaw
+from detquant.families.told_by_values import scores_by_values
+from detquant.families.ultraface import UltraFace
+from detquant.numerics.arrays import Floats, Ints
+
+BOX = 4
+MOST_QUERIES = 1000
+COCO_SLOTS, DETR_SLOTS, COCO_CLASSES = 91, 92, 80
+OF_ANCHORS = (SSDRaw, SSDMobileNet, UltraFace, DAMOYOLO)
+"""Families of such outputs too, whose rows are as many as their anchors or cells."""
+RF_DETR = {"dets", "labels"}
+IMAGENET = WholeImage(rgb=True, mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375))
+
+
+class DETR(Family):
+    """RGB 0-1, stretched; boxes [1, queries, 4] as cx cy w h in parts of the input, logits [1, queries, classes].
+
+    Attributes:
+        names: names of the outputs of boxes and of classes.
+        columns: which of the outputs' classes are the model's, [classes].
+        softmax: whether logits are of a softmax over all of them.
+        shown: the words that the values show.
+    """
+
+    name = "detr"
+    mark = "whose rows are queries: no more than a thousand, and not as many as anchors"
+    output_count = 2
+    nms_iou = 1.0  # queries do not repeat each other, and no IoU is above 1
+    max_detections = 300
+    form: WholeImage = WholeImage(rgb=True, std=(255.0,) * 3)
+    takes = (*INPUT_KINDS, "boxes", "unit", "scores", "classes")
+    usual: ClassVar[Reading] = {"boxes": "cxcywh", "unit": "parts", "scores": "logits"}
+    ranked = True
+    names: tuple[str, str]
+    columns: Ints
+    softmax: bool
+    shown: Reading
+
+    @classmethod
+    def expected(cls, height: int, width: int) -> str:
+        """The output shapes of the family, in words."""
+        return "boxes [1, queries, 4] and logits [1, queries, classes]"
+
+    @classmethod
+    def count_classes(cls, signature: Signature) -> int | None:
+        """The number of classes the shapes tell, or None if they are not this family's."""
+        names = _find_names(signature)
+        said = signature.metadata.get("detquant.family") == cls.name
+        if names is None or (not said and any(other.count_classes(signature) for other in OF_ANCHORS)):
+            return None
+        slots = int(signature.outputs[names[1]][2] or 0)
+        return len(_columns(slots, written_names(signature.metadata)))
+
+    def read_facts(self, signature: Signature) -> None:
+        """Which output is which, which classes count, and whether scores are logits, as their values show."""
+        names = _find_names(signature)
+        assert names is not None, "count_classes has found them"
+        self.names = names
+        self.columns = _columns(int(signature.outputs[names[1]][2] or 0), written_names(signature.metadata))
+        self.softmax = int(signature.outputs[names[1]][2] or 0) == DETR_SLOTS and len(self.columns) == COCO_CLASSES
+        self.form = IMAGENET if set(names) == RF_DETR or self.softmax else type(self).form
+        values = signature.values()
+        self.shown = {"scores": scores_by_values(np.asarray(values[names[1]]))} if values else {}
+
+    @property
+    def reading(self) -> Reading:
+        """How images go in and outputs are read, in words."""
+        return {**super().reading, **self._words()}
+
+    @property
+    def own_reading(self) -> Reading:
+        """The words of the family and those that the values show, whatever words were told."""
+        return {**super().own_reading, **self.usual, **self.shown}
+
+    def heeds(self, kind: str, word: str) -> bool:
+        """Whether a word of that kind changes anything."""
+        return super().heeds(kind, word) and (kind != "boxes" or word in PLAIN)
+
+    def kept_reading(self) -> Reading:
+        """The words for files made from this model: also what the values showed, so that nothing is guessed again."""
+        unusual = {kind: word for kind, word in self.shown.items() if self.usual.get(kind) != word}
+        return {**unusual, **super().kept_reading()}
+
+    def scores(self, outputs: Outputs) -> Floats:
+        """Scores [queries, classes], 0 to 1."""
+        values = self._rows(outputs, self.names[1])
+        if self._words()["scores"] == "logits":
+            values = softmax(values) if self.softmax else sigmoid(values)
+        return np.asarray(values[:, self.columns])
+
+    def boxes(self, outputs: Outputs) -> Floats:
+        """Boxes [queries, 4] as xyxy in input pixels."""
+        words = self._words()
+        corners = PLAIN[words["boxes"]](self._rows(outputs, self.names[0]))
+        if words["unit"] == "parts":
+            corners = corners * np.array([self.width, self.height] * 2, np.float32)
+        return np.asarray(corners, np.float32)
+
+    def fits(self, outputs: Outputs) -> bool:
+        """Whether the scores lie where they are said to: chances within 0 and 1, logits beyond."""
+        return self._words()["scores"] == scores_by_values(self._rows(outputs, self.names[1]))
+
+    def _words(self) -> dict[str, str]:
+        told = {kind: word for kind, word in self.told.items() if kind not in INPUT_KINDS}
+        return {**self.usual, **self.shown, **told}
+
+    def _rows(self, outputs: Outputs, name: str) -> Floats:
+        array = np.asarray(outputs[name], np.float32)
+        return array.reshape(array.shape[-2:])
+
+
+def _find_names(signature: Signature) -> tuple[str, str] | None:
+    """The names of boxes and classes; None where the outputs are others. Of two with 4 values, a name tells."""
+    shapes = signature.outputs
+    if len(shapes) != 2 or any(not _is_queries(shape) for shape in shapes.values()):
+        return None
+    if len({shape[1] for shape in shapes.values()}) != 1:
+        return None
+    boxes = [name for name, shape in shapes.items() if shape[2] == BOX]
+    boxes = sorted(boxes, key=lambda name: not ("box" in name.lower() or name == "dets"))
+    if not boxes:
+        return None
+    [classes] = shapes.keys() - {boxes[0]}
+    return boxes[0], classes
+
+
+def _is_queries(shape: Shape) -> bool:
+    return len(shape) == 3 and not is_dynamic(shape) and shape[0] == 1 and int(shape[1] or 0) <= MOST_QUERIES
+
+
+def _columns(slots: int, named: tuple[str, ...] | None) -> Ints:
+    """Which classes of the output are the model's (cases 1 to 3)."""
+    if slots in (COCO_SLOTS, DETR_SLOTS) and len(named or range(COCO_CLASSES)) == COCO_CLASSES:
+        return np.asarray(ids_of_classes(COCO_CLASSES, COCO_SLOTS - 1), np.int64)
+    return np.arange(slots - 1 if named and len(named) == slots - 1 else slots)
