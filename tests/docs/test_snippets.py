@@ -46,6 +46,7 @@ RUNTIMES = {
     "opencv": (),
     "tflite": ("ai_edge_litert",),
     "ncnn": ("ncnn",),
+    "ethosu": ("ai_edge_litert",),
     "pytorch": ("torch",),
 }
 """Runtimes whose ten lines run here, with the packages that they need."""

@@ -32,7 +32,7 @@ RUNS_ON = {
     **dict.fromkeys(("ort-qoperator", "tensorrt", "oak"), "ort"),
 }
 """Where a file is measured again, where that is not its own target."""
-ASKED = ("verilog",)
+ASKED = ("verilog", "ethosu")
 """Targets whose files are for another place too, so that theirs is asked for."""
 READ = ("model.onnx", "model.xml", "model.tflite", "model.pt2", "model.tar.xz", "model.param")
 """Files that are a model each: what was measured of them is measured again."""
@@ -40,7 +40,7 @@ NOT_READ = {"state_dict.pth": r"give 'model\.pt2'", "model.blob": "compiled for 
 """Files that no program can read as a model, and what is said of them."""
 FIRST = ("model.xml", "model.tflite", "model.pt2", "model.tar.xz", "model.param", "model.onnx")
 HARDWARE = ("manifest.json", "ARITHMETIC.md", "Makefile", "rtl/dq_config.sv")
-BELONG = ("model.bin", "decode.onnx", "model_edgetpu.tflite", *HARDWARE)
+BELONG = ("model.bin", "decode.onnx", "model_edgetpu.tflite", "model_vela.tflite", *HARDWARE)
 """Files that are a part of another one, or were made of it by a vendor's compiler."""
 
 

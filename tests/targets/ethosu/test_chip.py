@@ -46,7 +46,7 @@ def test_what_is_not_said_is_as_vela_has_it():
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"accelerator": "ethos-u56-128"}, "did you mean 'ethos-u55-128'"),
+        ({"accelerator": "ethos-u56-128"}, "did you mean 'ethos-u"),
         ({"system_config": "Ethos_U55_Deep"}, "Unknown system configuration"),
         ({"system_config": "Ethos_U85_SYS_DRAM_Low"}, "is not of ethos-u55-256: choose one of Ethos_U55_Deep"),
         ({"memory_mode": "SharedSram"}, "did you mean 'Shared_Sram'"),

@@ -14,15 +14,13 @@ import onnx_ir as ir
 
 from detquant.families import Family
 from detquant.graph.linear_resize import linear_resize
-from detquant.graph.running import OrtRunner
 from detquant.graph.shuffle_as_conv import shuffle_as_conv
 from detquant.targets._base import Arrays, Artefact, Runner
 from detquant.targets.ethosu.chip import Chip
 from detquant.targets.ethosu.split import split_of
 from detquant.targets.ethosu.vela import command, compile_model, compiled_name, is_installed
-from detquant.targets.tflite.integer import DECODE, TfLiteInteger
+from detquant.targets.tflite.integer import TfLiteInteger
 from detquant.targets.tflite.reading import operators_of
-from detquant.targets.tflite.runner import Opened
 from detquant.targets.tflite.target import FILE
 
 OPTIONS = ("accelerator", "system_config", "memory_mode", "vela_config")
@@ -67,18 +65,12 @@ class EthosU(TfLiteInteger):
         shuffled = model if self.chip.npu == MOVES_AXES else shuffle_as_conv(model)
         return super().rewrite(linear_resize(shuffled))
 
-    def open(self, artefact: Artefact, threads: int = 1) -> Opened:
-        """The file in LiteRT's reference kernels, a float one in its fast ones; decoding in ONNX Runtime behind it.
-
-        Raises:
-            MissingExtra: LiteRT is not installed.
-            TargetError: LiteRT cannot open the model.
-        """
-        content, decode = artefact.files[FILE], artefact.files.get(DECODE)
+    def interpreter(
+        self, content: bytes, threads: int, size: tuple[int, ...] | None = None, reference: bool | None = None
+    ) -> Any:
+        """LiteRT's own, in its reference kernels where the file is all integers, unless it is said."""
         whole = all(tensor.dtype != "float32" for one in operators_of(content) for tensor in one.activations)
-        behind = OrtRunner(decode, threads) if decode is not None else None
-        interpreter = self.interpreter(content, threads, reference=whole)
-        return Opened(interpreter, content, real=True, decode=behind)
+        return super().interpreter(content, threads, size, whole if reference is None else reference)
 
     def remarks(self, runner: Runner) -> tuple[str, ...]:
         """Sentences on the NPU not having run, and those of LiteRT."""

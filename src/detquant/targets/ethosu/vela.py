@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,7 +60,10 @@ def compiled_name(model: str) -> str:
 
 def is_installed() -> bool:
     """Whether Vela is at hand."""
-    return find_spec("ethosu") is not None and find_spec("ethosu.vela") is not None
+    try:
+        return bool(version(PACKAGE))
+    except PackageNotFoundError:
+        return False
 
 
 def compile_model(model: str, content: bytes, chip: Chip, timeout: float = TIMEOUT) -> Compiled | str:
