@@ -38,33 +38,31 @@ USUAL = ("ethos-u55-128", "ethos-u55-256", "ethos-u65-512", "ethos-u85-512")
 app = App(name="npu", help="Prints what networks take on Ethos-U NPUs, as a Markdown table.")
 
 
-def written(net: Net, accelerator: str, recipe: str, calib: int) -> bytes:
+def written(net: Net, recipe: str, calib: int) -> bytes:
     """The file that Vela is given."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         detector = detquant.load(net.unpacked(folder), imgsz=net.imgsz, preprocess=net.preprocess)
         wish = replace(detquant.load_recipe(recipe), steps=())
-        place = load_target("ethosu").with_options(accelerator=accelerator)
+        place = load_target("ethosu")
         job = Job(detector=detector, dataset=net.data(folder), recipe=wish, target=place, calib=calib)
         return place.lower(job.run().model.qdq()).files[FILE]
 
 
 def rows_of(title: str, accelerators: tuple[str, ...], recipe: str, calib: int) -> Iterator[tuple[str, ...]]:
-    """The rows of a network; files differ with the kind of NPU alone."""
-    files: dict[str, bytes] = {}
+    """The rows of a network."""
+    try:
+        content = written(NETS[title], recipe, calib)
+    except (DetquantError, OSError) as error:
+        yield refusal((title, ""), str(error), len(HEADER))
+        return
     for accelerator in accelerators:
         chip = Chip().asked(accelerator=accelerator)
-        try:
-            if chip.npu not in files:
-                files[chip.npu] = written(NETS[title], accelerator, recipe, calib)
-        except (DetquantError, OSError) as error:
-            yield refusal((title, chip.title), str(error), len(HEADER))
-            return
-        made = compile_model(FILE, files[chip.npu], chip)
+        made = compile_model(FILE, content, chip)
         if not isinstance(made, Compiled):
             yield refusal((title, chip.title), made, len(HEADER))
             continue
-        found = split_of(files[chip.npu], made)
+        found = split_of(content, made)
         on, off = sum(found.on_npu.values()), sum(found.on_cpu.values())
         other = sum(kib for name, kib in found.memory.items() if name != "SRAM")
         figures = (f"{found.weights[1] / 1024:.0f}", f"{found.memory['SRAM']:.0f}", f"{other:.0f}")

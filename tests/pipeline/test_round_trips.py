@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
@@ -61,9 +62,12 @@ def ap_of(path: Path | str, scenes: Dataset, target: str = "ort") -> float:
 
 
 def require(name: str) -> None:
-    missing = PLACES[name].missing()
-    if missing and PLACES[name].extra:
-        pytest.skip(f"the extra {PLACES[name].extra} is not installed")
+    place = PLACES[name]
+    try:
+        version(place.package)
+    except PackageNotFoundError:
+        if place.extra:
+            pytest.skip(f"the extra {place.extra} is not installed")
 
 
 def check(folder: Path, files: list[str], target: str, reported: float, scenes: Dataset, apart: float) -> None:

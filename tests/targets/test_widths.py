@@ -49,7 +49,7 @@ def quantised(small_net, images):
 @pytest.mark.parametrize("bits", [4, 6])
 @pytest.mark.parametrize("name", NARROW)
 def test_narrow_codes_are_cut_off_where_their_grids_end(quantised, images, name, bits):
-    recipe = load_recipe(f"w8a{bits}") if name in ("tflite-integer", "ethosu") else widths(bits)  # its image is codes from outside
+    recipe = load_recipe(f"w8a{bits}") if name == "tflite-integer" else widths(bits)  # its image is codes from outside
     target, qdq = load_target(name), quantised(name, recipe).qdq()
     runner = target.open(target.lower(qdq))
     planned, uncut = OrtRunner(with_saturation(qdq), optimisation="basic"), OrtRunner(qdq, optimisation="basic")

@@ -24,8 +24,6 @@ from detquant.targets.tflite.reading import operators_of
 from detquant.targets.tflite.target import FILE
 
 OPTIONS = ("accelerator", "system_config", "memory_mode", "vela_config")
-MOVES_AXES = "u85"
-"""The NPU that moves channels at no cost; the others multiply to do it."""
 
 
 class EthosU(TfLiteInteger):
@@ -61,9 +59,8 @@ class EthosU(TfLiteInteger):
         return type(self)(self.chip.asked(**mine)) if mine else self
 
     def rewrite(self, model: ir.Model) -> ir.Model:
-        """The graph with operators that the NPU has in place of those that it lacks."""
-        shuffled = model if self.chip.npu == MOVES_AXES else shuffle_as_conv(model)
-        return super().rewrite(linear_resize(shuffled))
+        """The graph with operators that the NPU has, or does faster, in place of those that it lacks."""
+        return super().rewrite(linear_resize(shuffle_as_conv(model)))
 
     def interpreter(
         self, content: bytes, threads: int, size: tuple[int, ...] | None = None, reference: bool | None = None
