@@ -53,7 +53,7 @@ class Part:
         child = self._table("_modules").get(name)
         if not isinstance(child, Record):
             raise self.wrong(f"has no '{shown(name)}'")
-        return Part(child, f"{self.name}.{name}")
+        return Part(child, f"{self.name}.{name}" if self.name else name)
 
     def children(self) -> list[Part]:
         """All children, in their order."""
@@ -126,7 +126,8 @@ class Part:
 
     def wrong(self, what: str) -> Flaw:
         """A fault of this module; the sentence lacks its subject, the file."""
-        return Flaw(f"has a {shown(self.kind)}, '{shown(self.name)}', that {what}")
+        name = f"'{shown(self.name)}', " if self.name else ""
+        return Flaw(f"has a {shown(self.kind)}, {name}that {what}")
 
     def _table(self, name: str) -> dict[Any, Any]:
         table = self.record.state.get(name)
