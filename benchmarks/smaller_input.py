@@ -35,7 +35,8 @@ def at_side(model: str, side: int) -> Detector:
 
 def _built(model: str, side: int, classes: tuple[str, ...]) -> bytes:
     from detquant.architectures import load_architecture
-    from detquant.architectures.export import detector_metadata, export_onnx
+    from detquant.architectures.export import export_onnx
+    from detquant.architectures.export_metadata import detector_metadata
     from detquant.architectures.weights import load_weights
 
     network = load_architecture("yolov8")("pico", len(classes))

@@ -148,6 +148,7 @@ def test_quantize_passes_everything_on(square_model, square_data, tmp_path, monk
         "target": "ort",
         "engine": "detquant",
         **dict.fromkeys(["bits", "array", "last_layers", "nms"]),
+        **dict.fromkeys(["accelerator", "system_config", "memory_mode", "vela_config"]),
         "formats": (),
         "family": "auto",
         "imgsz": None,

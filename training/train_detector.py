@@ -22,7 +22,8 @@ from losses import loss_of_maps
 from parallel import Place, run_side_by_side, shard
 from scoring import score_detector
 
-from detquant.architectures.export import detector_metadata, export_onnx
+from detquant.architectures.export import export_onnx
+from detquant.architectures.export_metadata import detector_metadata
 from detquant.architectures.weights import load_weights, save_weights
 from detquant.architectures.yolov8 import SCALES, YOLOv8
 from detquant.data.scenes import CLASSES, SIZE, scene

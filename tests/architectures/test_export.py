@@ -11,7 +11,8 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
-from detquant.architectures.export import detector_metadata, export_onnx  # noqa: E402
+from detquant.architectures.export import export_onnx  # noqa: E402
+from detquant.architectures.export_metadata import detector_metadata  # noqa: E402
 from detquant.architectures.resnet import ResNet  # noqa: E402
 from detquant.architectures.weights import load_weights, save_weights  # noqa: E402
 from detquant.architectures.yolov8 import YOLOv8  # noqa: E402

@@ -22,6 +22,7 @@ from detquant.targets import load_target
 ELSEWHERE = {
     "dask": "a program of the extra cluster",
     "edgetpu_compiler": "Coral's own",
+    "vela": "Arm's own",
     "trtexec": "NVIDIA's own",
     "pre-commit": "of the development tools",
 }

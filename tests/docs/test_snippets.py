@@ -46,6 +46,7 @@ RUNTIMES = {
     "opencv": (),
     "tflite": ("ai_edge_litert",),
     "ncnn": ("ncnn",),
+    "ethosu": ("ai_edge_litert",),
     "pytorch": ("torch",),
 }
 """Runtimes whose ten lines run here, with the packages that they need."""
@@ -148,7 +149,8 @@ def test_the_ten_lines_of_a_runtime_find_what_predict_finds(name, quantised, sha
     with chdir(shapes):
         names = run(f"docs/runtimes/{name}.md", {})
         image = Path("shapes/images/val/000000.png")
-        first = sorted(path for path in folders[0].iterdir() if path.suffix in OPENED)[0]
+        models = [path for path in folders[0].iterdir() if path.suffix in OPENED]
+        first = min(path for path in models if path.name != "decode.onnx")
         [wanted] = detquant.predict(first, [image], target=name)
     found = seen(names)
     assert len(wanted.detections) == len(found) > 0 and capsys.readouterr().out.count("\n") >= len(found)

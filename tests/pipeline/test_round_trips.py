@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ RUNS_ON = {
     **dict.fromkeys(("ort-qoperator", "tensorrt", "oak"), "ort"),
 }
 """Where a file is measured again, where that is not its own target."""
-ASKED = ("verilog",)
+ASKED = ("verilog", "ethosu")
 """Targets whose files are for another place too, so that theirs is asked for."""
 READ = ("model.onnx", "model.xml", "model.tflite", "model.pt2", "model.tar.xz", "model.param")
 """Files that are a model each: what was measured of them is measured again."""
@@ -40,7 +41,7 @@ NOT_READ = {"state_dict.pth": r"give 'model\.pt2'", "model.blob": "compiled for 
 """Files that no program can read as a model, and what is said of them."""
 FIRST = ("model.xml", "model.tflite", "model.pt2", "model.tar.xz", "model.param", "model.onnx")
 HARDWARE = ("manifest.json", "ARITHMETIC.md", "Makefile", "rtl/dq_config.sv")
-BELONG = ("model.bin", "decode.onnx", "model_edgetpu.tflite", *HARDWARE)
+BELONG = ("model.bin", "decode.onnx", "model_edgetpu.tflite", "model_vela.tflite", *HARDWARE)
 """Files that are a part of another one, or were made of it by a vendor's compiler."""
 
 
@@ -61,9 +62,12 @@ def ap_of(path: Path | str, scenes: Dataset, target: str = "ort") -> float:
 
 
 def require(name: str) -> None:
-    missing = PLACES[name].missing()
-    if missing and PLACES[name].extra:
-        pytest.skip(f"the extra {PLACES[name].extra} is not installed")
+    place = PLACES[name]
+    try:
+        version(place.package)
+    except PackageNotFoundError:
+        if place.extra:
+            pytest.skip(f"the extra {place.extra} is not installed")
 
 
 def check(folder: Path, files: list[str], target: str, reported: float, scenes: Dataset, apart: float) -> None:

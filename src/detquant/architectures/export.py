@@ -45,7 +45,7 @@ def export_onnx(
     Args:
         module: a torch module of one input.
         shape: shape of the input, such as (1, 3, 256, 256).
-        metadata: the file's metadata_props; `detector_metadata` makes those of a detector.
+        metadata: the file's metadata_props; `export_metadata` makes those of a detector.
         outputs: names of what the module gives.
 
     Returns:
@@ -69,17 +69,6 @@ def export_onnx(
     onnx.checker.check_model(proto, full_check=True)
     content: bytes = proto.SerializeToString(deterministic=True)
     return content
-
-
-def detector_metadata(names: tuple[str, ...], side: int) -> dict[str, str]:
-    """The metadata that Ultralytics writes into the file of a detector, values as Python literals.
-
-    Args:
-        names: names of the classes, by class_id.
-        side: side of the square input, pixels.
-    """
-    entries = {"stride": 32, "task": "detect", "batch": 1, "imgsz": [side, side], "names": dict(enumerate(names))}
-    return {key: str(value) for key, value in entries.items()}
 
 
 _TIDY = (

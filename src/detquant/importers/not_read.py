@@ -17,6 +17,7 @@ KINDS = {
     ".dlc": ("compiled for a chip of Qualcomm", "the ONNX file that it was compiled from"),
     ".blob": ("compiled for the MyriadX of OAK cameras", "the ONNX file or OpenVINO IR that it was compiled from"),
     "_edgetpu.tflite": ("compiled for the Edge TPU", "the .tflite that it was compiled from"),
+    "_vela.tflite": ("compiled for an Ethos-U", "the .tflite that it was compiled from"),
     ".engine": ("an engine of TensorRT, built for one GPU", "the ONNX file that it was built from"),
     ".plan": ("an engine of TensorRT, built for one GPU", "the ONNX file that it was built from"),
     ".mlmodel": ("a model of Core ML", "an ONNX export of the same network"),

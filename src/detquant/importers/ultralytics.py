@@ -1,9 +1,10 @@
-"""Ultralytics' checkpoints of YOLOv8 detectors: whole pickled networks, of which only the tensors are taken.
+"""Checkpoints of detectors by Ultralytics, YOLOv5 and YOLOv7: whole pickled networks, of which nothing is run.
 
     {"epoch", "model": DetectionModel, "ema": DetectionModel or None, "train_args": {"imgsz", ...}, ...}
 
-A network is recognised by the kinds of its modules, then by the names and shapes of its tensors. Where there is an
-average of the weights ("ema") it is taken, as Ultralytics does.
+A YOLOv8 is recognised by the kinds of its modules, then by the names and shapes of its tensors, and only these are
+taken. Others are written module by module, by what each says of itself (`yolo_modules`). Where there is an average of
+the weights ("ema") it is taken, as Ultralytics does.
 """
 
 from __future__ import annotations
@@ -13,18 +14,26 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import onnx
+import onnx_ir as ir
+
+from detquant.architectures.export_metadata import detector_metadata
 from detquant.errors import ModelError
 from detquant.importers._base import ImportedModel
-from detquant.importers.checkpoint import Record, StoredTensor, looks_like_checkpoint, parse_checkpoint, shown
+from detquant.importers.checkpoint import DAMAGES, Record, StoredTensor, looks_like_checkpoint, parse_checkpoint, shown
 from detquant.importers.checkpoint._base import Flaw
 from detquant.importers.checkpoint.modules import walk
-from detquant.importers.checkpoint.network import Network, Tensors, export, imported, read_file
+from detquant.importers.checkpoint.network import Network, Tensors, checked_side, export, imported, read_file
 from detquant.importers.state_dicts import yolov8
+from detquant.importers.yolo_modules import KINDS, write
 
 # Ultralytics', and YOLOv5's before there was a package: the beginnings of the names of their classes.
 _PACKAGES = (b"ultralytics.nn", b"models.yolo")
 
 _DETECTOR = "DetectionModel"
+_DETECTORS = frozenset({_DETECTOR, "Model", "YOLOv10DetectionModel"})
+_FAMILIES = ("ultralytics.nn.", "models.yolo.")
+_SIDE, _STRIDE = 640, 32
 # What YOLOv8 is made of. Its siblings for other tasks and its successors have other kinds.
 _KINDS = frozenset(
     {
@@ -75,7 +84,10 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
     except Flaw as flaw:
         raise ModelError(f"'{path}' {flaw}.") from flaw
     modules = [(name, member) for name, member in members if isinstance(member, Record)]
-    _check_kinds(path, model, modules)
+    kinds = {module.kind for _, module in modules}
+    if not (model.kind == _DETECTOR and model.name.startswith("ultralytics.") and kinds <= _KINDS):
+        _check_kinds(path, model, kinds - {model.kind})
+        return _by_modules(path, content, tree, source, model, imgsz)
     _check_settings(path, modules)
     tensors = {name: member for name, member in members if isinstance(member, StoredTensor)}
     network = _network(path, tensors)
@@ -97,15 +109,35 @@ def _model(path: Path, tree: object) -> tuple[str, Record]:
     raise ModelError(f"'{path}' holds no network: expected 'model' or 'ema' in it, as Ultralytics writes.")
 
 
-def _check_kinds(path: Path, model: Record, modules: list[tuple[str, Record]]) -> None:
-    """Says what a network is that is not a YOLOv8 detector."""
-    foreign = sorted({module.kind for _, module in modules} - _KINDS)
-    if model.kind != _DETECTOR or not model.name.startswith("ultralytics.") or foreign:
+def _check_kinds(path: Path, model: Record, kinds: set[str]) -> None:
+    """Says what a network is of which some module is not read."""
+    foreign = sorted(kinds - KINDS)
+    if model.kind not in _DETECTORS or not model.name.startswith(_FAMILIES) or foreign:
         other = f" with {', '.join(map(shown, foreign[:8]))}" if foreign else ""
         raise ModelError(
-            f"'{path}' is not a YOLOv8 detector: found {shown(model.name)}{other}; "
-            "expected DetectionModel with C2f, SPPF and Detect. Export it to ONNX and give that file."
+            f"'{path}' is not a detector that is read: found {shown(model.name)}{other}; "
+            "expected YOLOv5, YOLOv7, YOLOv8, YOLOv10, YOLO11 or YOLO26. Export it to ONNX and give that file."
         )
+
+
+def _by_modules(
+    path: Path, content: bytes, tree: object, source: str, model: Record, imgsz: int | None
+) -> ImportedModel:
+    """A network written module by module."""
+    title = f"{shown(model.name)}, written by its modules"
+    like = Network(title=f"a {shown(model.kind)}", architecture="", options={}, side=_SIDE, multiple=_STRIDE)
+    side = checked_side(path, like, imgsz or _side(tree, model) or _SIDE)
+    try:
+        written = write(model, side)
+    except Flaw as flaw:
+        raise ModelError(f"'{path}' {flaw}. Export it to ONNX and give that file.") from flaw
+    except (*DAMAGES, onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ModelError(f"'{path}' is damaged, or changed: its modules do not make up a network.") from error
+    entries = detector_metadata(_names(model, written.classes), side)
+    entries |= {"end2end": "True"} if written.end_to_end else {}
+    written.model.metadata_props.update(entries)
+    exported = ir.to_proto(written.model).SerializeToString(deterministic=True)
+    return imported(path, content, exported, f"'{source}' is {title}", _epoch(tree))
 
 
 def _check_settings(path: Path, modules: list[tuple[str, Record]]) -> None:
@@ -168,6 +200,9 @@ def _names(model: Record, classes: int) -> tuple[str, ...]:
 
 def _facts(tree: object, network: Network) -> dict[str, str]:
     """The metadata that the checkpoint knows and that Ultralytics does not write into its exports."""
+    return {"scale": str(network.options["scale"])} | _epoch(tree)
+
+
+def _epoch(tree: object) -> dict[str, str]:
     epoch = tree.get("epoch") if isinstance(tree, dict) else None
-    facts = {"scale": str(network.options["scale"])}
-    return facts | ({"epoch": str(epoch)} if type(epoch) is int and abs(epoch) < 2**31 else {})
+    return {"epoch": str(epoch)} if type(epoch) is int and abs(epoch) < 2**31 else {}

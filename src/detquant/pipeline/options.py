@@ -121,10 +121,33 @@ class HardwareOptions(Options):
     array: str | None = None
     formats: Annotated[tuple[str, ...], Parameter(negative="", consume_multiple=True, show_default=False)] = ()
 
+
+@dataclass(frozen=True, kw_only=True)
+class NpuOptions(Options):
+    """Which NPU it is made for.
+
+    Attributes:
+        accelerator: For ethosu: the NPU and its multipliers, ethos-u55-32 to ethos-u85-2048. By default ethos-u55-256.
+        system_config: For ethosu: clock and memories, by a name of Vela's Arm/vela.ini, such as
+            Ethos_U55_Deep_Embedded. By default as Vela has it for the NPU.
+        memory_mode: For ethosu: which memory holds what, by a name of Vela's: Shared_Sram, Sram_Only, Dedicated_Sram.
+        vela_config: For ethosu: a .ini of a chip of your own, which has these names.
+    """
+
+    accelerator: str | None = None
+    system_config: str | None = None
+    memory_mode: str | None = None
+    vela_config: FileLike | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChipOptions(NpuOptions, HardwareOptions):
+    """What single places can be asked for."""
+
     @property
     def of_place(self) -> dict[str, Any]:
         """Those that were given, by name."""
-        given = {one.name: getattr(self, one.name) for one in fields(HardwareOptions)}
+        given = {one.name: getattr(self, one.name) for one in fields(ChipOptions)}
         return {name: value for name, value in given.items() if value}
 
 
@@ -235,7 +258,7 @@ class MixedPrecisionOptions(SensitivityOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class QuantizeOptions(ThresholdOptions, JobOptions, SpreadOptions, HardwareOptions, MakerOptions, RecipeOptions):
+class QuantizeOptions(ThresholdOptions, JobOptions, SpreadOptions, ChipOptions, MakerOptions, RecipeOptions):
     """How `detquant.quantize` quantises.
 
     Attributes:

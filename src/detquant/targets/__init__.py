@@ -20,6 +20,7 @@ TARGETS = {
     "tflite-integer": "detquant.targets.tflite.integer:TfLiteInteger",
     "edgetpu": "detquant.targets.edgetpu.target:EdgeTpu",
     "ncnn": "detquant.targets.ncnn.target:Ncnn",
+    "ethosu": "detquant.targets.ethosu.target:EthosU",
     "verilog": "detquant.targets.verilog.target:Verilog",
 }
 

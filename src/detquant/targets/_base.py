@@ -161,7 +161,8 @@ class Target(ABC):
         if given:
             named = " and ".join(f"--{name.replace('_', '-')}" for name in given)
             raise OptionError(
-                f"Target {self.name} has no {named}: leave it out, or choose a target that has (verilog)."
+                f"Target {self.name} has no {named}: leave it out, or choose the target that has it; the list of "
+                f"options, detquant quantize --help , says whose each is."
             )
         return self
 

@@ -16,7 +16,7 @@ from detquant.importers.checkpoint.archive import ZIP, read_archive
 from detquant.importers.checkpoint.safetensors import is_safetensors, read_safetensors
 from detquant.importers.checkpoint.stream import STREAM, read_stream
 
-__all__ = ["Record", "Storage", "StoredTensor", "looks_like_checkpoint", "parse_checkpoint", "shown"]
+__all__ = ["DAMAGES", "Record", "Storage", "StoredTensor", "looks_like_checkpoint", "parse_checkpoint", "shown"]
 
 _SUFFIXES = frozenset({".pt", ".pth", ".th", ".safetensors"})
 

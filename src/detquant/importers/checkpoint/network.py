@@ -89,11 +89,12 @@ def export(
         ModelError: the weights are not those of the network, or it cannot have that side.
         MissingExtra: torch or onnxscript is not installed.
     """
-    pixels = _checked_side(path, network, side or network.side)
+    pixels = checked_side(path, network, side or network.side)
 
     def make() -> bytes:
         module = fit(path, network, tensors)
-        from detquant.architectures.export import detector_metadata, export_onnx  # torch, which fit has found
+        from detquant.architectures.export import export_onnx  # torch, which fit has found
+        from detquant.architectures.export_metadata import detector_metadata
 
         metadata = detector_metadata(names, pixels) if names else None
         return export_onnx(module, (1, 3, pixels, pixels), metadata, network.outputs)
@@ -147,7 +148,12 @@ def fit(path: Path, network: Network, tensors: Tensors) -> Any:
     return module.eval()
 
 
-def _checked_side(path: Path, network: Network, side: int) -> int:
+def checked_side(path: Path, network: Network, side: int) -> int:
+    """The side of an input, where the network can have it.
+
+    Raises:
+        ModelError: it cannot.
+    """
     if not network.resizable and side != network.side:
         raise ModelError(
             f"'{path}' is {network.title}, whose input has {network.side} pixels and cannot have {shown(str(side))}: "

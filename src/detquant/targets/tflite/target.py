@@ -116,15 +116,25 @@ class TfLite(Target):
         image = next(iter(graph.graph.inputs))
         return OwnTfLite(self.interpreter(content, threads, static_shape(image)), own, graph)
 
-    def interpreter(self, content: bytes, threads: int, size: tuple[int, ...] | None = None) -> Any:
-        """LiteRT's own, its tensors allocated; with an input of this size, where the file leaves it open.
+    def interpreter(
+        self, content: bytes, threads: int, size: tuple[int, ...] | None = None, reference: bool = False
+    ) -> Any:
+        """LiteRT's own, its tensors allocated.
+
+        Args:
+            content: bytes of the file.
+            threads: number of threads.
+            size: of its input, where the file leaves it open.
+            reference: whether the kernels are those that others are held to, plain loops, instead of the fast ones.
 
         Raises:
             MissingExtra: LiteRT is not installed.
             TargetError: LiteRT cannot open the model.
         """
         try:
-            opened = _interpreter()(model_content=content, num_threads=threads)
+            opened = _interpreter()(
+                model_content=content, num_threads=threads, experimental_op_resolver_type=_kernels(reference)
+            )
             if size is not None:
                 _resize(opened, size)
             opened.allocate_tensors()
@@ -139,6 +149,12 @@ def _interpreter() -> Any:
     from ai_edge_litert.interpreter import Interpreter
 
     return Interpreter
+
+
+def _kernels(reference: bool) -> Any:
+    from ai_edge_litert.interpreter import OpResolverType
+
+    return OpResolverType.BUILTIN_REF if reference else OpResolverType.AUTO
 
 
 def _is_ours(content: bytes) -> bool:
