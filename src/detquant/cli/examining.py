@@ -6,7 +6,7 @@ from pathlib import Path
 
 from detquant.cli.app import app
 from detquant.cli.options import Json, check_json, write_figures
-from detquant.pipeline.options import Count, Reads
+from detquant.pipeline.options import Count, FamilyName, Reads
 
 
 @app.command
@@ -16,7 +16,7 @@ def doctor(
     *,
     data: Path,
     images: Count = 16,
-    family: str = "auto",
+    family: FamilyName = "auto",
     imgsz: Count | None = None,
     reads: Reads = None,
     json_file: Json = None,
@@ -32,7 +32,7 @@ def doctor(
         model: ONNX, Darknet .cfg, checkpoint, TensorFlow, OpenVINO; or yolov8-pico.
         data: As for detquant quantize.
         images: How many to look at, those with objects first.
-        family: Detector family, found from the model by default.
+        family: Detector family, found from the model by default; else its name, such as yolov8.
         imgsz: Side of the input in pixels, for models that leave it open.
         reads: How the model is read at present, where that is not what its family does.
         json_file: Write the figures to this file.

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import shlex
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from detquant.cli.app import app
 from detquant.cli.options import Json, check_json, write_figures
@@ -16,10 +19,10 @@ def scenes(folder: Path, /, *, images: Count = 500, validation: Count = 200, see
     """Write the embedded scenes as files: an Ultralytics data set that has COCO annotations too.
 
     Args:
-        folder: To make; an empty one is taken.
-        images: Of the train split.
-        validation: Images of the val split.
-        seed: Of the pictures.
+        folder: To be made; an empty one is taken.
+        images: Number of images of the train split.
+        validation: Number of images of the val split.
+        seed: Another one gives other pictures.
     """
     from detquant.data import export_scenes
     from detquant.report.progress import show_progress
@@ -47,7 +50,14 @@ def zoo(*, json_file: Json = None) -> None:
 
 
 @app.command
-def fetch(name: str, /, *, out: Path = Path("."), sha256: str | None = None, json_file: Json = None) -> None:
+def fetch(
+    name: str,
+    /,
+    *,
+    out: Path = Path("."),
+    sha256: Annotated[str | None, Parameter(metavar="DIGITS")] = None,
+    json_file: Json = None,
+) -> None:
     """Download a model or data set of the zoo, check it, and unpack it; a download that was cut is resumed.
 
     Args:

@@ -7,6 +7,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+from cyclopts import Parameter
+
 from detquant.cli.app import app
 from detquant.cli.options import Json, Together, check_json, check_out, write_figures
 from detquant.pipeline.options import ExportOptions
@@ -17,7 +19,7 @@ def export(
     model: Path,
     /,
     *,
-    target: str,
+    target: Annotated[str, Parameter(metavar="TARGET")],
     out: Path | None = None,
     options: Annotated[ExportOptions, Together] = ExportOptions(),
     json_file: Json = None,
@@ -26,7 +28,7 @@ def export(
 
     Args:
         model: ONNX, Darknet .cfg, checkpoint, TensorFlow, OpenVINO; or yolov8-pico, resnet-pico.
-        target: Where it is to run, see detquant targets.
+        target: Where it is to run, such as openvino or tflite; see detquant targets.
         out: Folder for the files; by default MODEL-TARGET in the current one.
         options: See `detquant.pipeline.options`.
         json_file: Write the figures to this file.

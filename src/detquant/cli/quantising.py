@@ -133,7 +133,7 @@ def demo(
         out: Folder for the models, the report and the picture.
         images: Number of scenes to measure on.
         calib: Number of calibration images.
-        threads: Of the runtime.
+        threads: Number of threads of the runtime.
         seed: Chooses the calibration images.
         json_file: Write the figures to this file.
     """

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     NameLike = str | os.PathLike[str]
     Skips = list[Skip]
 else:  # who types knows names alone
-    RecipeLike, TargetLike, NameLike, FileLike, Skips = str, str, str, Path, list
+    RecipeLike = Annotated[str, Parameter(metavar="RECIPE")]
+    TargetLike = Annotated[str, Parameter(metavar="TARGET")]
+    NameLike, FileLike, Skips = str, Path, list
 
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
 Seed = Annotated[int, Parameter(validator=Number(gte=0))]
@@ -41,7 +43,8 @@ Width = Annotated[int, Parameter(validator=Number(gte=2, lte=8))]
 Points = Annotated[float, Parameter(validator=Number(gte=0, lte=100))]
 Confidence = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
 # A range may begin with a minus: -1..1.
-Reads = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
+Reads = Annotated[str | None, Parameter(metavar="WORDS", allow_leading_hyphen=True)]
+FamilyName = Annotated[str, Parameter(metavar="FAMILY")]
 IN_PYTHON = Parameter(parse=False)
 """Mark of a field that the command line does not show."""
 
@@ -56,7 +59,8 @@ class ModelOptions(Options):
     """How a model file is read.
 
     Attributes:
-        family: Detector family, found from the model by default.
+        family: Detector family, found from the model by default; else its name, such as yolov8, yolox, ssd, rt-detr
+            or classifier.
         imgsz: Side of the input in pixels, for models that leave it open.
         preprocess: Of a classifier whose file does not tell it: unit, imagenet, imagenet-uncropped, tensorflow,
             caffe, or a .toml file.
@@ -66,11 +70,11 @@ class ModelOptions(Options):
             and height of each in pixels, finest map first, such as 10,13,16,30,33,23.
     """
 
-    family: str = "auto"
+    family: FamilyName = "auto"
     imgsz: Count | None = None
-    preprocess: NameLike | None = None
+    preprocess: Annotated[NameLike | None, Parameter(metavar="SCHEME")] = None
     reads: Reads = None
-    anchors: str | None = None
+    anchors: Annotated[str | None, Parameter(metavar="ANCHORS")] = None
 
     @property
     def files(self) -> list[Path]:
@@ -84,23 +88,35 @@ class RecipeOptions(Options):
     """What is wished for.
 
     Attributes:
-        recipe: A built-in recipe or a .toml file.
+        recipe: How it is quantised: widths of weights and activations in bits, such as w8a8, w4a8 or w8a16, or of
+            weights alone, such as w4; one that detquant recipes lists, such as dynamic, fp16 or w8a8-refit; or a .toml
+            file.
     """
 
     recipe: RecipeLike = "w8a8"
 
 
 @dataclass(frozen=True, kw_only=True)
-class MakerOptions(Options):
-    """Where a quantised model goes, and who makes it.
+class TargetOptions(Options):
+    """Where a quantised model goes.
 
     Attributes:
-        target: Where the result is to run.
-        engine: Who quantises: detquant, or nncf (for ort and openvino) to compare with; it follows no recipe.
+        target: Where the result is to run: ort, ort-qoperator, openvino, opencv, tensorrt, pytorch, oak, tflite,
+            tflite-integer, edgetpu, ncnn or verilog; detquant targets says more of each.
     """
 
     target: TargetLike = "ort"
-    engine: str = "detquant"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MakerOptions(TargetOptions):
+    """Where a quantised model goes, and who makes it.
+
+    Attributes:
+        engine: Who quantises: detquant, or nncf (for ort and openvino) to compare with; it follows no recipe.
+    """
+
+    engine: Annotated[str, Parameter(metavar="ENGINE")] = "detquant"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,8 +134,10 @@ class HardwareOptions(Options):
 
     last_layers: Literal["float", "int"] | None = None
     nms: Literal["float", "int"] | None = None
-    array: str | None = None
-    formats: Annotated[tuple[str, ...], Parameter(negative="", consume_multiple=True, show_default=False)] = ()
+    array: Annotated[str | None, Parameter(metavar="SIZE")] = None
+    formats: Annotated[
+        tuple[str, ...], Parameter(metavar="FORMAT...", negative="", consume_multiple=True, show_default=False)
+    ] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,14 +170,8 @@ class ChipOptions(NpuOptions, HardwareOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlanOptions(ModelOptions, RecipeOptions):
-    """What to plan.
-
-    Attributes:
-        target: Where the result would run.
-    """
-
-    target: TargetLike = "ort"
+class PlanOptions(ModelOptions, TargetOptions, RecipeOptions):
+    """What to plan."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +181,7 @@ class JobOptions(ModelOptions):
     Attributes:
         calib: Number of calibration images.
         seed: Chooses the calibration images.
-        threads: Of the runtime.
+        threads: Number of threads of the runtime.
         val_limit: Measure on the first so many validation images only.
         decisions: A report.json or --json of an earlier run, whose decisions by the clock are taken again: same bytes.
         force: Go on with a float model that finds nothing, or that is probably read wrongly.
@@ -211,15 +223,14 @@ class SpreadOptions(Options):
     """
 
     jobs: Count | None = None
-    cluster: str | None = None
+    cluster: Annotated[str | None, Parameter(metavar="ADDRESS")] = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class LossOptions(SpreadOptions):
+class LossOptions(SpreadOptions, TargetOptions):
     """How the loss of single layers is measured.
 
     Attributes:
-        target: Where the result would run.
         measure: What losses are: damage to the heads, which needs no labels, or accuracy, of the first --val-limit
             validation images.
         images: Number of calibration images that the damage is measured on.
@@ -228,7 +239,6 @@ class LossOptions(SpreadOptions):
         work: Folder in which statistics and losses are kept, so that an interrupted run goes on.
     """
 
-    target: TargetLike = "ort"
     measure: Literal["damage", "accuracy"] = "damage"
     images: Count = 8
     widths: Several = ()
@@ -252,8 +262,8 @@ class MixedPrecisionOptions(SensitivityOptions):
         sensitivity: A file of detquant sensitivity, instead of measuring.
     """
 
-    budget: str = "5bits"
-    solver: str = "exact"
+    budget: Annotated[str, Parameter(metavar="BUDGET")] = "5bits"
+    solver: Annotated[str, Parameter(metavar="SOLVER")] = "exact"
     sensitivity: FileLike | None = None
 
 
@@ -273,7 +283,7 @@ class QuantizeOptions(ThresholdOptions, JobOptions, SpreadOptions, ChipOptions, 
     """
 
     bits: Width | None = None
-    budget: str | None = None
+    budget: Annotated[str | None, Parameter(metavar="BUDGET")] = None
     max_drop: Points | None = None
     sensitivity: FileLike | None = None
     work: Annotated[FileLike | None, IN_PYTHON] = None
@@ -308,7 +318,7 @@ class ChooseOptions(ThresholdOptions, JobOptions, RecipeOptions):
         targets: The places to try, see detquant targets; by default all that are installed.
     """
 
-    targets: Annotated[tuple[str, ...], Parameter(negative="", show_default=False)] = ()
+    targets: Annotated[tuple[str, ...], Parameter(metavar="TARGET...", negative="", show_default=False)] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -320,7 +330,7 @@ class PlaceOptions(Options):
             LiteRT for .tflite, OpenVINO for its IR, PyTorch for .pt2, ONNX Runtime for all else.
     """
 
-    target: str = "auto"
+    target: Annotated[str, Parameter(metavar="TARGET")] = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -328,7 +338,7 @@ class RunOptions(ModelOptions, PlaceOptions):
     """How a model is run.
 
     Attributes:
-        threads: Of the runtime.
+        threads: Number of threads of the runtime.
     """
 
     threads: Count = 1
@@ -352,7 +362,7 @@ class BenchmarkOptions(RunOptions):
     """How `detquant.benchmark` times.
 
     Attributes:
-        runs: Timed runs of each.
+        runs: Number of timed runs of each.
     """
 
     runs: Count = 20
@@ -380,7 +390,7 @@ class ExportOptions(ModelOptions):
         precision: fp32 or fp16, by default the first that the target takes.
     """
 
-    precision: str | None = None
+    precision: Annotated[str | None, Parameter(metavar="PRECISION")] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -390,13 +400,13 @@ class WorkflowOptions(ThresholdOptions):
     Attributes:
         models: A file to take instead of the zoo's; may be given several times.
         data: A data set to take instead of the zoo's, as for detquant quantize.
-        target: Instead of the workflow's.
-        recipes: Instead of the workflow's; may be given several times.
+        target: Where the results are to run, instead of where the workflow says; see detquant targets.
+        recipes: Instead of the workflow's, such as w8a8 or a .toml file; may be given several times.
         calib: Number of calibration images, instead of the workflow's.
         val_limit: Measure on the first so many validation images, instead of the workflow's number.
         force: Go on with a float model that finds nothing, or that is probably read wrongly.
         seed: Chooses the calibration images.
-        threads: Of the runtime.
+        threads: Number of threads of the runtime.
         runs: Timed runs of each precision.
         decisions: A workflow.json of an earlier run, whose decisions by the clock are taken again: same bytes.
         progress: Called with (what, done, total).
@@ -404,8 +414,10 @@ class WorkflowOptions(ThresholdOptions):
 
     models: Annotated[tuple[Path, ...], Parameter(name="--model", negative="", show_default=False)] = ()
     data: Path | None = None
-    target: str | None = None
-    recipes: Annotated[tuple[str, ...], Parameter(name="--recipe", negative="", show_default=False)] = ()
+    target: Annotated[str | None, Parameter(metavar="TARGET")] = None
+    recipes: Annotated[
+        tuple[str, ...], Parameter(name="--recipe", metavar="RECIPE...", negative="", show_default=False)
+    ] = ()
     calib: Count | None = None
     val_limit: Count | None = None
     force: bool = False
@@ -426,6 +438,6 @@ class VerifyOptions(Options):
         seed: Of these.
     """
 
-    simulator: str = "verilator"
+    simulator: Annotated[str, Parameter(metavar="SIMULATOR")] = "verilator"
     stall: Annotated[int, Parameter(validator=Number(gte=0, lte=99))] = 0
     seed: Seed = 1
