@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from full_report import tried
 
 from detquant.calibration import Curve, Note
 from detquant.evaluation.agreement import Agreement, SameGuess
@@ -14,6 +15,7 @@ from detquant.report.markdown import to_markdown
 from detquant.report.remarks import report_remarks, report_warnings, skipped, slower, slower_than_float, useless
 from detquant.report.saved import report_of
 from detquant.report.sheets.numbers import plural
+from detquant.report.table import show_quantization
 
 
 def cells(sheet):
@@ -30,6 +32,24 @@ def test_float_beside_quantised(report):
     assert found["AP"] == ("37.30", "36.90", "-0.40")
     assert found["latency"] == ("80.00 ms", "40.00 ms", "0.50×")
     assert found["size"] == ("12.80 MB", "3.20 MB", "0.25×")
+
+
+def test_times_that_mean_nothing_are_not_shown(report, capsys):
+    """At target verilog cycles are emulated: all is told but the emulator's milliseconds, and why."""
+    found = replace(report, tried=tried())
+    there = replace(changed(found, target="verilog"), target="verilog")
+    assert "latency" in cells(sheets.comparison(found, found.rows[1])) and "latency" in sheets.tried(found).header
+    assert "latency" not in cells(sheets.comparison(there, there.rows[1]))
+    assert "latency" not in sheets.tried(there).header
+    assert {len(row) for row in sheets.tried(there).rows} == {len(sheets.tried(there).header)}
+    assert sheets.workflow(there).rows[1][-3:] == ("–", "–", "3.20 MB")
+    assert [row[2] for row in sheets.choice(there).rows] == ["80.00 ms", "–"]  # the fastest first
+    assert not slower(replace(there, rows=(there.rows[0], replace(there.rows[1], ratio=3.0))))
+    show_quantization(there)
+    for said in (to_markdown(there), " ".join(capsys.readouterr().out.split())):
+        assert said.count("Times of models on verilog are neither compared nor drawn, since the engine's time") == 1
+        assert not re.search(r"\d ms", said)
+    assert "neither compared nor drawn" not in to_markdown(found) and "40.00 ms" in to_markdown(found)
 
 
 def test_what_a_file_takes_when_it_is_zipped(report):

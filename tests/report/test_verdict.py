@@ -126,10 +126,10 @@ def test_times_are_not_told_of_places_that_do_not_run_here(report):
 
 def test_a_choice_is_told_beside_the_float_model_of_its_own_place(report):
     made = chosen(report)
-    own = replace(made.rows[0], target="ncnn", latency_ms=500.0, name="ncnn fp32", quantization=None)
-    row = replace(report.rows[1], target="ncnn", precision="w8a8", name="t", latency_ms=250.0, best=True)
+    own = replace(made.rows[0], target="opencv", latency_ms=500.0, name="opencv fp32", quantization=None)
+    row = replace(report.rows[1], target="opencv", precision="w8a8", name="t", latency_ms=250.0, best=True)
     given = replace(made, rows=(*made.rows, own, row), evidence=replace(evidence(), row="t"))
-    said = next(one for one in verdict(given) if one.startswith("ncnn w8a8 "))
+    said = next(one for one in verdict(given) if one.startswith("opencv w8a8 "))
     assert "is 2.00 times as fast (500.00 ms before, 250.00 ms now)" in said
 
 

@@ -11,6 +11,7 @@ from detquant.report.remarks import picture_remark, report_remarks, report_warni
 from detquant.report.report import Report
 from detquant.report.row import Row
 from detquant.report.sheets import Sheet
+from detquant.report.untimed import why_untimed
 
 
 def to_markdown(report: Report) -> str:
@@ -25,7 +26,7 @@ def to_markdown(report: Report) -> str:
     row = report.subject
     parts = [
         f"# {_escape(report.model)}, quantised",
-        _bullets(report_remarks(report)),
+        _bullets([*report_remarks(report), *why_untimed([report])]),
         _section("Warnings", report_warnings(report)),
         *(_table(sheet) for sheet in (_sheets(report, row) if row else ()) if sheet is not None),
         _table(_origin(report, row)),
@@ -63,7 +64,9 @@ def workflow_to_markdown(project: Project) -> str:
     parts = [f"# {_escape(project.name)}", _escape(project.description)]
     for report in project.models:
         parts.append(_table(sheets.workflow(report)))
-        parts.append(_bullets([*workflow_remarks(report), *slower(report), *report_warnings(report)]))
+        parts.append(
+            _bullets([*workflow_remarks(report), *why_untimed([report]), *slower(report), *report_warnings(report)])
+        )
         written = [file.name for row in report.rows for file in row.files]
         parts.append(_bullets(["Written: " + ", ".join([*written, *report.predictions])]))
     return _joined(parts)
@@ -78,7 +81,7 @@ def _sheets(report: Report, row: Row) -> list[Sheet | None]:
         sheets.steps(report),
         sheets.worst_tensors(row),
         *sheets.curves(row),
-        sheets.tried(report.tried, report.measure_title),
+        sheets.tried(report),
         sheets.widths(report.widths),
         sheets.kept_float(dict(Counter(reasons).most_common())),
         sheets.files(row),

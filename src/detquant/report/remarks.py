@@ -11,6 +11,7 @@ from detquant.report.report import GUARD, RUNTIME, Picture, Report, other_notes,
 from detquant.report.row import AGREEMENT, Row
 from detquant.report.sheets import integer_share, threads
 from detquant.report.sheets.numbers import plural
+from detquant.report.untimed import ratio_of
 
 SHOWN = 5
 HALF = 0.5
@@ -65,9 +66,9 @@ def warnings(figures: Mapping[str, Any]) -> list[str]:
 def slower(report: Report) -> list[str]:
     """Which precisions of a workflow's model take longer than its first, one sentence each."""
     return [
-        f"{row.precision} takes {row.ratio:.2f} times as long as {report.reference.precision} on this machine."
+        f"{row.precision} takes {ratio_of(row):.2f} times as long as {report.reference.precision} on this machine."
         for row in report.rows[1:]
-        if row.ratio is not None and row.ratio > 1
+        if (ratio := ratio_of(row)) is not None and ratio > 1
     ]
 
 

@@ -28,6 +28,7 @@ from detquant.report.remarks import (
 from detquant.report.report import Report
 from detquant.report.sheets import Sheet
 from detquant.report.sheets.widths import SHOWN
+from detquant.report.untimed import why_untimed
 from detquant.report.widths import Widths
 
 # Where no one looks at the width, names of tensors are better kept on one line.
@@ -37,10 +38,10 @@ WIDTH_OF_A_FILE = 200
 def show_quantization(report: Report) -> None:
     """Prints float beside quantised, the tensors that lost most, and what there is to say about it."""
     if row := report.subject:
-        searched = [sheets.tried(report.tried, report.measure_title), sheets.widths(report.widths, SHOWN)]
+        searched = [sheets.tried(report), sheets.widths(report.widths, SHOWN)]
         _show([sheets.comparison(report, row), sheets.agreement(row), sheets.steps(report), sheets.worst_tensors(row)])
         _show([*sheets.curves(row), *searched])
-    _say(report_remarks(report), report_warnings(report))
+    _say([*report_remarks(report), *why_untimed([report])], report_warnings(report))
 
 
 def show_losses(figures: Mapping[str, Any]) -> None:
@@ -105,14 +106,14 @@ def show_zoo(figures: Mapping[str, Any]) -> None:
 def show_choice(report: Report) -> None:
     """Prints what a model does on each runtime, and what was left out."""
     _show([sheets.choice(report)])
-    _say(report_remarks(report), report_warnings(report))
+    _say([*report_remarks(report), *why_untimed([report])], report_warnings(report))
 
 
 def show_workflow(project: Project) -> None:
     """Prints each model of a workflow in each precision."""
     for report in project.models:
         _show([sheets.workflow(report)])
-        _say(workflow_remarks(report), [*slower(report), *report_warnings(report)])
+        _say([*workflow_remarks(report), *why_untimed([report])], [*slower(report), *report_warnings(report)])
 
 
 def show_targets(figures: Mapping[str, Any]) -> None:

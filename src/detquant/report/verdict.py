@@ -12,7 +12,7 @@ from detquant.report.remarks import useless
 from detquant.report.report import Report
 from detquant.report.row import AGREEMENT, Row
 from detquant.report.sheets.numbers import megabytes, milliseconds, plural
-from detquant.targets import TARGETS, load_target
+from detquant.report.untimed import latency_of, untimed_at
 
 NOTHING = 0.005
 """Points below which nothing is lost: no table shows them."""
@@ -67,11 +67,6 @@ def float_beside(report: Report, row: Row) -> Row:
         return report.reference
     own = (one for one in report.rows if one.target == row.target and not one.quantization and one.latency_ms)
     return next(own, report.reference)
-
-
-def untimed_at(target: str | None) -> str | None:
-    """Why times that were measured say nothing about this place; None where they do, or nobody knows the place."""
-    return load_target(target).untimed if target in TARGETS else None
 
 
 def verdict(report: Report) -> list[str]:
@@ -214,19 +209,23 @@ def _choice(report: Report) -> Iterator[str]:
     best = [row for row in report.rows if row.best and row.latency_ms is not None]
     if not best:
         return
-    fastest = min(best, key=lambda row: row.latency_ms or 0.0)
+    timed = [(latency, row) for row in best if (latency := latency_of(row)) is not None]
     most = max(best, key=lambda row: row.value(report.measure) or 0.0)
     smallest = min(best, key=lambda row: row.size_bytes or 0)
     measured = sum(row.latency_ms is not None for row in report.rows)
     verb = "is" if len(best) == 1 else "are"
     all_of_them = f"{plural(measured, 'model')} that {'was' if measured == 1 else 'were'} measured"
     yield f"Of {all_of_them}, {len(best)} {verb} beaten by none in accuracy, time and size."
-    yield (
-        f"The fastest of them is {fastest.target} {fastest.precision} ({milliseconds(fastest.latency_ms or 0.0)}), "
-        f"the most accurate {most.target} {most.precision} "
+    fastest = ""
+    if timed:
+        latency, first = min(timed, key=lambda one: one[0])
+        fastest = f"the fastest of them is {first.target} {first.precision} ({milliseconds(latency)}), "
+    said = (
+        f"{fastest}the most accurate {most.target} {most.precision} "
         f"({most.value(report.measure) or 0.0:.2f} {report.measure_title}), "
         f"the smallest {smallest.target} {smallest.precision} ({megabytes(smallest.size_bytes or 0)})."
     )
+    yield said[0].upper() + said[1:]
 
 
 def _no_subject(report: Report) -> str:

@@ -9,6 +9,7 @@ from detquant.report.report import Report
 from detquant.report.row import Row
 from detquant.report.sheets._base import MEASURES, Sheet
 from detquant.report.sheets.numbers import decibel, megabytes, milliseconds, plural, times
+from detquant.report.untimed import untimed_at
 
 WORST = 10
 
@@ -21,7 +22,7 @@ def comparison(report: Report, row: Row) -> Sheet:
         for key, label in MEASURES.items()
         if (before := first.value(key)) is not None and key in known
     ]
-    if first.latency_ms is not None and row.latency_ms is not None:
+    if first.latency_ms is not None and row.latency_ms is not None and not untimed_at(row.target):
         told = milliseconds(first.latency_ms), milliseconds(row.latency_ms)
         rows.append(("latency", *told, times(row.latency_ms, first.latency_ms)))
     if first.size_bytes is not None and row.size_bytes is not None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from detquant.report.report import Report
 from detquant.report.row import AGREEMENT, Row
 from detquant.report.sheets._base import MEASURES, UNKNOWN, Figures, Sheet
 from detquant.report.sheets.numbers import kilobytes, megabytes, milliseconds, plural, threads
+from detquant.report.untimed import latency_of, ratio_of
 
 
 def benchmark(figures: Figures) -> Sheet:
@@ -43,10 +45,10 @@ def demo(report: Report) -> Sheet:
 
 
 def choice(report: Report) -> Sheet:
-    """What runs on this machine, the fastest first; the rows that nothing beats in everything are marked."""
+    """What runs on this machine, the fastest first, those without a time last; what nothing beats is marked."""
     label = MEASURES.get(report.measure, AGREEMENT)
     rows = []
-    for one in sorted(report.rows, key=lambda row: row.latency_ms or 0.0):
+    for one in sorted(report.rows, key=lambda row: latency_of(row) or math.inf):
         latency, _, size = _cost(one, megabytes)
         best = "best" if one.best else ""
         rows.append((f"{one.target} {one.precision}", _percent(one.value(report.measure)), latency, size, best))
@@ -84,7 +86,7 @@ def _percent(value: float | None) -> str:
 def _cost(row: Row, size: Callable[[int, int | None], str]) -> tuple[str, str, str]:
     """Latency, its ratio to the first row's, and size."""
     return (
-        UNKNOWN if row.latency_ms is None else milliseconds(row.latency_ms),
-        UNKNOWN if row.ratio is None else f"{row.ratio:.2f}×",
+        UNKNOWN if (latency := latency_of(row)) is None else milliseconds(latency),
+        UNKNOWN if (ratio := ratio_of(row)) is None else f"{ratio:.2f}×",
         UNKNOWN if row.size_bytes is None else size(row.size_bytes, row.zipped_bytes),
     )

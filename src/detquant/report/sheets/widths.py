@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from detquant.report.report import Report
 from detquant.report.sheets._base import UNKNOWN, Figures, Sheet
 from detquant.report.sheets.numbers import megabytes, milliseconds, plural
-from detquant.report.widths import Tried, Widths
+from detquant.report.untimed import untimed_at
+from detquant.report.widths import Widths
 
 SHOWN = 15
 """Rows that a terminal shows of a long table."""
@@ -61,8 +63,9 @@ def widths(found: Widths | None, count: int | None = None) -> Sheet | None:
     return Sheet(title, ("layer", "", "width", f"{found.measure} alone", "bytes"), rows)
 
 
-def tried(found: Sequence[Tried], measure: str) -> Sheet | None:
+def tried(report: Report) -> Sheet | None:
     """What a search has measured, in the order in which it did; None where nothing was."""
+    timed = untimed_at(report.target) is None
     rows = [
         (
             one.title,
@@ -71,10 +74,11 @@ def tried(found: Sequence[Tried], measure: str) -> Sheet | None:
             megabytes(one.zipped_bytes),
             f"{one.base_percent:.0f} %",
             f"{one.float_percent:.0f} %",
-            milliseconds(one.latency_ms),
+            *((milliseconds(one.latency_ms),) if timed else ()),
             "taken" if one.taken else "best" if one.best else "",
         )
-        for one in found
+        for one in report.tried
     ]
-    header = ("", f"drop of {measure}", "size", "zipped", "weights at base width", "in float", "latency", "")
+    columns = ("size", "zipped", "weights at base width", "in float", *(("latency",) if timed else ()))
+    header = ("", f"drop of {report.measure_title}", *columns, "")
     return Sheet("Models that were measured", header, rows) if rows else None

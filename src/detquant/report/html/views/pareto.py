@@ -14,14 +14,13 @@ from detquant.report.html.words import lead, legend, missing, paragraph
 from detquant.report.report import Report
 from detquant.report.row import AGREEMENT
 from detquant.report.sheets.numbers import megabytes
-from detquant.report.verdict import untimed_at
+from detquant.report.untimed import latency_of, untimed_at, why_untimed
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 620.0, 340.0, 52.0, 604.0, 26.0, 296.0
 LABELS = 10
 """Points that have their name beside them; of more, the frontier has."""
 NAMED = 6
 """Models that are named in the sentence."""
-UNTIMED = "Times of models on {target} are neither compared nor drawn, since {why}."
 WHY = "Only one model was measured, so there is nothing to choose from."
 
 
@@ -64,23 +63,16 @@ def pareto(report: Report, scope: Scope) -> Markup:
         )
         for one in report.tried
     ]
-    parts: list[Markup] = [paragraph(said, class_="muted")] if (said := why_untimed([report])) else []
+    parts: list[Markup] = [paragraph(said, class_="muted") for said in why_untimed([report])]
     if len(made) > 1:
         parts += [*scatters(made, measure, scope, "rows", "Models"), candidates_table(made, measure, "Models")]
     if searched:
         parts += scatters(searched, f"change of {measure}", scope, "tried", "Models that the search has measured")
-        parts.append(of_sheet(sheets.tried(report.tried, measure)))
+        parts.append(of_sheet(sheets.tried(report)))
     if report.widths is not None:
         parts.append(of_sheet(sheets.widths(report.widths), filtered="widths"))
     shown = len(made) > 1 or searched or report.widths is not None
     return joined(parts) if shown else missing(WHY)
-
-
-def why_untimed(reports: Sequence[Report]) -> str | None:
-    """Why some models have no time here; None where all have."""
-    places = dict.fromkeys(row.target for one in reports for row in one.rows)
-    told = [UNTIMED.format(target=place, why=why) for place in places if (why := untimed_at(place))]
-    return " ".join(told) or None
 
 
 def candidates(report: Report) -> list[Candidate]:
@@ -100,7 +92,7 @@ def _measured(report: Report, chosen: bool) -> Iterator[Candidate]:
         yield Candidate(
             name=f"{row.target} {row.precision}" if chosen else row.title,
             accuracy=value,
-            latency_ms=None if untimed_at(row.target) else row.latency_ms,
+            latency_ms=latency_of(row),
             size_bytes=row.size_bytes or 0,
             best=bool(row.best),
             taken=row.name == report.about,

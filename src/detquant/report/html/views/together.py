@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from detquant.report.html.markup import Markup, element, joined
 from detquant.report.html.scope import Scope
 from detquant.report.html.tables import Cell, Column, known, table
-from detquant.report.html.views.pareto import Candidate, frontier, scatters, why_untimed
+from detquant.report.html.views.pareto import Candidate, frontier, scatters
 from detquant.report.html.words import lead, paragraph, plural
 from detquant.report.report import Report
 from detquant.report.row import Row
 from detquant.report.sheets.numbers import megabytes
-from detquant.report.verdict import untimed_at
+from detquant.report.untimed import latency_of, ratio_of, why_untimed
 
 Named = tuple[str, str, Report]
 """Title of a run, id of its part of the page, and its report."""
@@ -31,7 +31,7 @@ def together(runs: Sequence[Named]) -> Markup:
         scope.heading("Side by side", below=0, id_=scope.id("heading")),
         lead(f"{plural(len(runs), 'run')}, each model against the float model of its own run."),
         _caution(runs),
-        paragraph(said, class_="muted") if (said := why_untimed([report for _, _, report in runs])) else None,
+        *(paragraph(said, class_="muted") for said in why_untimed([report for _, _, report in runs])),
         _table(runs),
         _chart(runs, scope, measures.pop()) if _comparable(runs) else None,
         id="together",
@@ -95,7 +95,7 @@ def _row(title: str, target: str, report: Report, row: Row) -> list[Cell | str]:
         f"{plural(report.images, 'image')} of {report.data}",
         Cell(shown="–" if value is None else f"{value:.2f} {report.measure_title}", value=value),
         known(change, "+z.2f"),
-        *(known(None if untimed_at(row.target) else one, ".2f") for one in (row.latency_ms, row.ratio)),
+        *(known(one, ".2f") for one in (latency_of(row), ratio_of(row))),
         Cell(shown="–" if row.size_bytes is None else megabytes(row.size_bytes), value=row.size_bytes),
     ]
 
@@ -113,7 +113,7 @@ def _candidates(runs: Sequence[Named]) -> Iterator[Candidate]:
                 yield Candidate(
                     name=f"{title}: {row.title}",
                     accuracy=value,
-                    latency_ms=None if untimed_at(row.target) else row.latency_ms,
+                    latency_ms=latency_of(row),
                     size_bytes=row.size_bytes or 0,
                     best=False,
                 )

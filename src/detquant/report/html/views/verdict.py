@@ -15,7 +15,8 @@ from detquant.report.report import Report
 from detquant.report.row import Row
 from detquant.report.sheets import Sheet
 from detquant.report.sheets.numbers import megabytes, milliseconds, times
-from detquant.report.verdict import NOTHING, Next, drop_of, float_beside, focus, judged, to_look_at, untimed_at
+from detquant.report.untimed import untimed_at
+from detquant.report.verdict import NOTHING, Next, drop_of, float_beside, focus, judged, to_look_at
 from detquant.report.verdict import verdict as sentences
 
 OPENED = 4
