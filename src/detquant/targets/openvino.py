@@ -120,8 +120,7 @@ class OpenVino(Target):
 
     def profile(self, runner: Runner, feed: Arrays, runs: int = RUNS, seconds: float = SECONDS) -> tuple[Timed, ...]:
         """Precision and time of each layer, by the plugin's own graph and counters."""
-        compiled, feeds = (runner.compiled, runner.stored(feed)) if isinstance(runner, OwnIr) else (runner, feed)
-        return compiled.profile(feeds, runs, seconds) if isinstance(compiled, Compiled) else ()
+        return runner.profile(feed, runs, seconds) if isinstance(runner, Compiled | OwnIr) else ()
 
     def known_faults(self, qdq: ir.Model) -> str:
         """That grids of activations are signed, where some are."""

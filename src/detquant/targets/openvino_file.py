@@ -5,8 +5,9 @@ A DetectionOutput at its end is cut off, as the importer does: the family decode
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
 
 import numpy as np
 import onnx_ir as ir
@@ -17,6 +18,7 @@ from detquant.importers.openvino.detection_output import KIND
 from detquant.importers.openvino.ssd_heads import with_raw_heads
 from detquant.numerics.arrays import Array
 from detquant.targets._base import Arrays, Runner
+from detquant.targets.inside import Timed
 from detquant.targets.own_ports import TO_LAST, Port, paired
 
 _DTYPES: Mapping[str, type[np.generic]] = {
@@ -59,6 +61,14 @@ def _fitting(port: Any, shape: tuple[int, ...]) -> list[int]:
     raise TargetError(f"its input is {asked}, and detquant reads it with {list(shape)}")
 
 
+class Profiled(Runner, Protocol):
+    """A runner that tells the time of its layers."""
+
+    def profile(self, feeds: Arrays, runs: int, seconds: float) -> tuple[Timed, ...]:
+        """The time of each layer."""
+        ...
+
+
 class OwnIr:
     """An IR of the user that OpenVINO has compiled.
 
@@ -72,21 +82,36 @@ class OwnIr:
         TargetError: inputs or outputs of the file are not those of the graph.
     """
 
-    def __init__(self, compiled: Runner, model: Any, names: Sequence[str], graph: ir.Model) -> None:
+    def __init__(self, compiled: Profiled, model: Any, names: Sequence[str], graph: ir.Model) -> None:
         self.compiled, outputs = compiled, list(graph.graph.outputs)
         ports = [_port(port, port.get_any_name()) for port in model.inputs]
         self._inputs = paired(ports, inputs_of(graph), "inputs")
         self._outputs = paired(map(_port, model.outputs, names), outputs, "outputs")
         self._shapes = {value.name or "": static_shape(value) or () for value in outputs}
+        self._tensors = {node.get_friendly_name(): _tensor_names(node) for node in model.get_ordered_ops()}
 
     def run(self, feeds: Arrays) -> dict[str, Array]:
         """Outputs by name for inputs by name, as the graph takes and gives them."""
         results = self.compiled.run(self.stored(feeds))
         return {name: port.real(np.asarray(results[port.name]), self._shapes[name]) for name, port in self._outputs}
 
+    def profile(self, feeds: Arrays, runs: int, seconds: float) -> tuple[Timed, ...]:
+        """The time of each layer, what it was made of by the names of tensors: those the imported graph has, too."""
+        told = self.compiled.profile(self.stored(feeds), runs, seconds)
+        return tuple(replace(one, parts=tuple(self._in_the_graph(one.parts))) for one in told)
+
+    def _in_the_graph(self, parts: Sequence[str]) -> Iterator[str]:
+        for part in parts:
+            yield from self._tensors.get(part) or (part,)
+
     def stored(self, feeds: Arrays) -> dict[str, Array]:
         """Feeds by the names of the file's own inputs, as it takes them."""
         return {port.name: port.stored(np.asarray(feeds[name])) for name, port in self._inputs}
+
+
+def _tensor_names(node: Any) -> tuple[str, ...]:
+    """The names of all tensors that an operation gives, as the importer writes them."""
+    return tuple(sorted({name.removesuffix(":0") for port in node.outputs() for name in port.get_names()}))
 
 
 def _port(port: Any, name: str) -> Port:

@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from statistics import median
 
+import numpy as np
 import onnx
 import pytest
 
@@ -15,7 +16,9 @@ from detquant.embedded import embedded_model
 from detquant.pipeline.detector import load
 from detquant.pipeline.entries import own_file, quantized_entry
 from detquant.pipeline.inside import LOOKING, inside_of
+from detquant.pipeline.inside.graph import drawing_of
 from detquant.pipeline.inside.node_data import node_data
+from detquant.pipeline.inside.times import profile_of, timed
 from detquant.pipeline.job import Job
 from detquant.recipes import load_recipe
 from detquant.report.files import to_json
@@ -23,6 +26,7 @@ from detquant.report.model_explorer import ERROR_FILE, PRECISION_FILE
 from detquant.report.saved import report_of
 from detquant.report.slow import why_slow
 from detquant.targets import load_target
+from detquant.targets.openvino_file import OwnIr
 
 OPENVINO = pytest.mark.skipif(not importlib.util.find_spec("openvino"), reason="the extra openvino is not installed")
 RULES = replace(load_recipe("w8a8"), steps=())
@@ -116,6 +120,26 @@ def test_both_models_are_timed_by_operator(evidence, target):
     assert "int8" in {one.precision for one in after.operators}
     said = why_slow(before, after, found.blocks)
     assert said and "layers on codes" in said[0]
+
+
+@OPENVINO
+def test_an_ir_of_anyone_is_timed_by_the_blocks_of_the_graph_that_was_read(detector, scenes, tmp_path):
+    """OpenVINO names its layers after operations; the imported graph has the names of tensors."""
+    place = load_target("openvino")
+    for name, content in place.lower_float(detector.imported.model, "fp32").files.items():
+        (tmp_path / name).write_bytes(content)
+    own = load(tmp_path / "model.xml", family="yolov8")
+    job = Job(detector=own, dataset=scenes, recipe=RULES, target=place, calib=3)
+    names = drawing_of(job, replace(own_file(own, place, 1), name="float")).names
+    [image] = own.imported.model.graph.inputs
+    entry = own_file(own, place, 1)
+    assert isinstance(entry.runner, OwnIr)
+    operators = profile_of("float", timed(entry, {image.name: np.zeros(image.shape.numpy(), np.float32)}), names)
+    told = [one for one in operators.operators if one.block]
+    assert len(told) > 0.9 * len(operators.operators)
+    assert sum(one.ms for one in told) > 0.9 * sum(one.ms for one in operators.operators)
+    layers = [one.block for one in told if one.kind == "Convolution"]
+    assert len(layers) == len({*layers}) > 60  # each in a block of its own
 
 
 def test_a_runtime_that_does_not_tell(evidence):
