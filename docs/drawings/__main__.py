@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from drawings import grids, methods, ranges
+from drawings import flow, grids, methods, ranges
 
 PICTURES = {
+    "decide": flow.decide,
     "scale": grids.scale,
     "symmetric": grids.symmetric,
     "channels": grids.channels,

@@ -23,10 +23,11 @@ class Drawing:
         width: of it, in its own units.
         height: likewise.
         title: what it shows, for who does not see it.
+        description: what is written and drawn in it, where the title and the words below do not tell.
     """
 
-    def __init__(self, width: float, height: float, title: str) -> None:
-        self.width, self.height, self.title = width, height, title
+    def __init__(self, width: float, height: float, title: str, description: str = "") -> None:
+        self.width, self.height, self.title, self.description = width, height, title, description
         self._parts: list[str] = []
 
     def line(self, x1: float, y1: float, x2: float, y2: float, colour: str = "ink", width: float = 1) -> None:
@@ -58,13 +59,28 @@ class Drawing:
             f"{escape(text)}</text>"
         )
 
+    def box(self, x: float, y: float, width: float, height: float, colour: str, text: str) -> None:
+        """A frame with a line of text in its middle."""
+        self._parts.append(
+            f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="6" '
+            f'style="fill:none;stroke:{COLOURS[colour]};stroke-width:1.5"/>'
+        )
+        self.words(x + width / 2, y + height / 2 + 5, text, anchor="middle", size=15)
+
+    def arrow(self, x1: float, y: float, x2: float, colour: str) -> None:
+        """An arrow from left to right."""
+        self.line(x1, y, x2, y, colour, 1.5)
+        self.path([(x2 - 7, y - 5), (x2, y), (x2 - 7, y + 5)], colour, 1.5)
+
     def text(self) -> str:
         """The file."""
         head = (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width:g} {self.height:g}" role="img" '
             f'aria-label="{escape(self.title)}" font-family="inherit">'
         )
-        return "\n".join([head, f"<title>{escape(self.title)}</title>", *self._parts, "</svg>"]) + "\n"
+        said = [f"<title>{escape(self.title)}</title>"]
+        said += [f"<desc>{escape(self.description)}</desc>"] if self.description else []
+        return "\n".join([head, *said, *self._parts, "</svg>"]) + "\n"
 
 
 class Axis:
