@@ -23,6 +23,7 @@ FLOW = (
         (
             ("NVIDIA: GPU or Jetson", "tensorrt"),
             ("Coral", "edgetpu"),
+            ("Arm Ethos-U", "ethosu"),
             ("OAK camera (RVC2)", "oak, in FP16"),
             ("microcontroller, integer NPU", "tflite-integer"),
         ),

@@ -102,7 +102,7 @@ class TargetOptions(Options):
 
     Attributes:
         target: Where the result is to run: ort, ort-qoperator, openvino, opencv, tensorrt, pytorch, oak, tflite,
-            tflite-integer, edgetpu, ncnn or verilog; detquant targets says more of each.
+            tflite-integer, edgetpu, ncnn, ethosu or verilog; detquant targets says more of each.
     """
 
     target: TargetLike = "ort"
@@ -152,9 +152,9 @@ class NpuOptions(Options):
         vela_config: For ethosu: a .ini of a chip of your own, which has these names.
     """
 
-    accelerator: str | None = None
-    system_config: str | None = None
-    memory_mode: str | None = None
+    accelerator: Annotated[str | None, Parameter(metavar="NPU")] = None
+    system_config: Annotated[str | None, Parameter(metavar="NAME")] = None
+    memory_mode: Annotated[str | None, Parameter(metavar="NAME")] = None
     vela_config: FileLike | None = None
 
 
