@@ -5,7 +5,6 @@ import re
 from dataclasses import replace
 
 import pytest
-from full_report import tried
 
 from detquant.calibration import Curve, Note
 from detquant.evaluation.agreement import Agreement, SameGuess
@@ -16,6 +15,7 @@ from detquant.report.remarks import report_remarks, report_warnings, skipped, sl
 from detquant.report.saved import report_of
 from detquant.report.sheets.numbers import plural
 from detquant.report.table import show_quantization
+from detquant.report.widths import Tried
 
 
 def cells(sheet):
@@ -36,7 +36,8 @@ def test_float_beside_quantised(report):
 
 def test_times_that_mean_nothing_are_not_shown(report, capsys):
     """At target verilog cycles are emulated: all is told but the emulator's milliseconds, and why."""
-    found = replace(report, tried=tried())
+    sizes = {"size_bytes": 3_200_000, "zipped_bytes": 1_200_000, "base_percent": 80.0, "float_percent": 1.0}
+    found = replace(report, tried=(Tried(title="w8a8", drop=0.4, latency_ms=41.0, **sizes),))
     there = replace(changed(found, target="verilog"), target="verilog")
     assert "latency" in cells(sheets.comparison(found, found.rows[1])) and "latency" in sheets.tried(found).header
     assert "latency" not in cells(sheets.comparison(there, there.rows[1]))
