@@ -197,7 +197,7 @@ def test_scenes(tmp_path, capsys):
     command = shlex.split(shown.out.splitlines()[-1].removeprefix("Next: detquant "))
     assert command[0] == "quantize"
     run("evaluate", *command[1:])
-    assert "1 images" in capsys.readouterr().out
+    assert "1 image" in capsys.readouterr().out
 
 
 def test_demo(tmp_path, monkeypatch, capsys, demo_report):

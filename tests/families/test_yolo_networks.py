@@ -15,9 +15,9 @@ from detquant.graph import find_decode_tail
 from detquant.pipeline.detector import Detector
 from detquant.pipeline.quantize import Result
 
-sys.path.append(str(Path(__file__).parent / "yolo_networks"))
+sys.path.append(str(Path(__file__).parent))
 
-from table import NETWORKS
+from yolo_networks.table import NETWORKS
 
 SIDE = 96
 PLAIN_RECIPE = """

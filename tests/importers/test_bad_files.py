@@ -155,11 +155,11 @@ def test_weights_of_another_darknet_net(tmp_path, refused):
 
 
 def test_a_layer_that_is_not_known(tmp_path, refused, as_zip):
-    block = Record("ultralytics.nn.modules.block.C3k2", (), {"_modules": {}})
+    block = Record("ultralytics.nn.modules.block.A2C2f", (), {"_modules": {}})
     model = Record("ultralytics.nn.tasks.DetectionModel", (), {"_modules": {"model": block}})
-    path = tmp_path / "yolo11n.pt"
+    path = tmp_path / "yolo12n.pt"
     path.write_bytes(as_zip({"model": model}))
-    assert "found ultralytics.nn.tasks.DetectionModel with C3k2; expected DetectionModel with C2f" in refused(path)
+    assert "found ultralytics.nn.tasks.DetectionModel with A2C2f; expected YOLOv5, YOLOv7, YOLOv8" in refused(path)
     cfg = tmp_path / "net.cfg"
     cfg.write_text("[net]\nwidth=8\nheight=8\n[crnn]\noutput=9\n")
     cfg.with_suffix(".weights").write_bytes(bytes(20))

@@ -13,10 +13,10 @@ import detquant
 from detquant.cli import main
 from detquant.errors import ModelError
 
-sys.path.append(str(Path(__file__).parents[1] / "families" / "yolo_networks"))
+sys.path.append(str(Path(__file__).parents[1] / "families"))
 
-from heads import FLAT
-from table import NETWORKS
+from yolo_networks.heads import FLAT
+from yolo_networks.table import NETWORKS
 
 
 @pytest.fixture(scope="module")

@@ -93,7 +93,7 @@ CASES = {
     "rt-detr-deploy": Case(family="detr-topk", make=detr("deploy"), inputs=SIZES),
     "d-fine-deploy": Case(family="detr-topk", make=detr("fine"), inputs=SIZES),
 }
-QUICK = ("picodet-decoded", "yunet", "rt-detr-deploy")
+QUICK = ("picodet-decoded", "yunet")
 """What runs in each run of the tests; the others are slow together."""
 BY_NAME = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in CASES]
 

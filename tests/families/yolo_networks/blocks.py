@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from net import Map, Net
+from .net import Map, Net
 
 
 def bottleneck(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
-from blocks import ese
-from net import Map, Net
 from onnx import TensorProto
+
+from .blocks import ese
+from .net import Map, Net
 
 CLASSES, BINS = 5, 16
 STRIDES = (8, 16, 32)

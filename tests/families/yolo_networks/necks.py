@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from blocks import c2f, down, sppf
-from net import Map, Net
+from .blocks import c2f, down, sppf
+from .net import Map, Net
 
 WIDTHS = (8, 16, 24, 32, 48)
 """Channels at the strides 2, 4, 8, 16, 32."""

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import blocks
-import heads
-import necks
 import onnx
-from necks import Trunk, levels
-from net import Map, Net
+
+from . import blocks, heads, necks
+from .necks import Trunk, levels
+from .net import Map, Net
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ if not find_spec("torch"):
     pytest.skip("needs torch", allow_module_level=True)
 sys.path.append(str(Path(__file__).parent))
 import torch
-from nets import Anchored, Net, nets, seeded
+from module_nets import Anchored, Net, nets, seeded
 
 MORE = Path(__file__).resolve().parents[4] / "shared" / "assets" / "weights" / "more"
 NAMES = {0: "cat", 1: "dog", 2: "cow", 3: "hen"}
@@ -42,7 +42,7 @@ def save(tmp_path, monkeypatch):
             place, was = sys.modules[home], {}
             for module in net.modules():
                 kind = type(module)
-                if kind.__module__ == "nets":
+                if kind.__module__ == "module_nets":
                     plain = {Net: "Model" if package == "models" else "DetectionModel", Anchored: "Detect"}
                     name = plain.get(kind, kind.__name__)
                     if not hasattr(place, name):

@@ -16,7 +16,7 @@ from detquant.targets.tflite.target import FILE
 
 pytest.importorskip("ai_edge_litert", reason="the extra tflite is not installed")
 pytest.importorskip("ethosu.vela", reason="the extra ethosu is not installed")
-from plain import Plain, multiplier
+from plain_npu import Plain, multiplier
 
 OFM_SCALE = 0x4024
 """Register of the multiplier behind an operator on two maps, with the shift beside it."""

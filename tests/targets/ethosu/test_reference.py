@@ -13,7 +13,7 @@ from detquant.targets.tflite.file import File, Options
 from detquant.targets.tflite.target import FILE
 
 pytest.importorskip("ai_edge_litert", reason="the extra tflite is not installed")
-from plain import Plain, times
+from plain_npu import Plain, times
 
 TARGET = load_target("ethosu")
 DATA = {"yolov8-pico": "scenes", "resnet-pico": "crops"}
