@@ -100,6 +100,8 @@ class Family(ABC):
         has_anchors: whether its boxes are of anchors that a user may have to tell.
         mark: what tells it from families whose outputs have the same shapes, as a clause.
         ranked: whether the rows are what was found, best first: the same object may be in another row of another run.
+        counts_names: whether its shapes do not tell how many classes there are, and names do: those given, else those
+            in the file's metadata, else COCO's.
     """
 
     name: ClassVar[str]
@@ -108,6 +110,7 @@ class Family(ABC):
     takes: ClassVar[tuple[str, ...]] = (*INPUT_KINDS, "classes")
     output_count: ClassVar[int] = 1
     ranked: ClassVar[bool] = False
+    counts_names: ClassVar[bool] = False
     channels: int = 3
     given: Given = MappingProxyType({})
     has_anchors: ClassVar[bool] = False
@@ -139,6 +142,7 @@ class Family(ABC):
         Raises:
             ModelError: the model is not of this family, or the number of names is wrong.
         """
+        signature = signature.naming(classes) if cls.counts_names else signature
         input_name, height, width = signature.image_input()
         count = cls.count_classes(signature)
         if count is None:

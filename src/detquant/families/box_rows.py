@@ -12,18 +12,17 @@ as corners or as centre and size, decoded or relative to their cells, scores bef
 from __future__ import annotations
 
 from abc import abstractmethod
-from types import MappingProxyType
 from typing import ClassVar, Self
 
 import numpy as np
 
 from detquant.errors import ModelError
-from detquant.families._base import Family
 from detquant.families.besides import ROTATED
 from detquant.families.box_coding import OF_CELLS, PLAIN
 from detquant.families.grid import cells, count_cells
 from detquant.families.logits import sigmoid
 from detquant.families.reading import BACKGROUND, INPUT_KINDS, Reading, written_reading
+from detquant.families.shown_words import ReadByWords
 from detquant.families.signature import Outputs, Shape, Signature, is_dynamic
 from detquant.families.told_by_values import NO_SCORE, scores_by_values, told_by_values
 from detquant.numerics.arrays import Floats, Ints
@@ -33,7 +32,7 @@ Way = tuple[int, int, bool]
 """Rows, values of a row, and whether the output is [1, rows, values]."""
 
 
-class BoxRows(Family):
+class BoxRows(ReadByWords):
     """A detector with one output, [1, rows, values] or [1, values, rows].
 
     Attributes:
@@ -41,8 +40,6 @@ class BoxRows(Family):
         per_cell: rows that a cell has.
         has_objectness: whether the fifth value is one.
         rotated: whether the last value is the angle of the box.
-        usual: the words by which outputs are read where nothing tells otherwise.
-        shown: the words that the values show.
         turned: whether the output is [1, rows, values].
         rows: how many boxes there are.
     """
@@ -53,7 +50,6 @@ class BoxRows(Family):
     has_objectness: ClassVar[bool] = False
     rotated: ClassVar[bool] = False
     usual: ClassVar[Reading] = {"boxes": "cxcywh", "unit": "pixels", "scores": "chances"}
-    shown: Reading = MappingProxyType({})
     turned: bool = False
     rows: int = 0
 
@@ -89,16 +85,6 @@ class BoxRows(Family):
         if values:
             self.shown = self._shown(self._plain(self._matrix(values)))
 
-    @property
-    def reading(self) -> Reading:
-        """How images go in and outputs are read, in words."""
-        return {**super().reading, **self._output_words()}
-
-    @property
-    def own_reading(self) -> Reading:
-        """The words of the family and those that the values show, whatever words were told."""
-        return {**super().own_reading, **self.usual, **self.shown}
-
     def read_as(self, reading: Reading) -> Self:
         """A copy of the family, fed and read as the words say; a class that stands for background is left out."""
         changed = super().read_as(reading)
@@ -111,14 +97,9 @@ class BoxRows(Family):
         """Whether a word of that kind changes anything; boxes of cells need cells."""
         return kind in self.takes and (word not in OF_CELLS or self._has_cells())
 
-    def kept_reading(self) -> Reading:
-        """The words for files made from this model: also what the values showed, so that nothing is guessed again."""
-        unusual = {kind: word for kind, word in self.shown.items() if self.usual.get(kind) != word}
-        return {**unusual, **super().kept_reading()}
-
     def scores(self, outputs: Outputs) -> Floats:
         """Scores [rows, classes], 0 to 1."""
-        words, values = self._output_words(), self._matrix(outputs)[:, BOX:]
+        words, values = self.words, self._matrix(outputs)[:, BOX:]
         if words["scores"] == "logits":
             values = sigmoid(values)
         things = values[:, self.has_objectness :]
@@ -131,22 +112,15 @@ class BoxRows(Family):
 
     def boxes(self, outputs: Outputs) -> Floats:
         """Boxes [rows, 4] as xyxy in input pixels."""
-        words, box = self._output_words(), self._matrix(outputs)[:, :BOX]
+        words, box = self.words, self._matrix(outputs)[:, :BOX]
         if words["boxes"] in OF_CELLS:
             place, stride = self._cells()
             return OF_CELLS[words["boxes"]](box, place, stride)
-        corners = PLAIN[words["boxes"]](box)
-        if words["unit"] == "parts":
-            corners = corners * np.array([self.width, self.height] * 2, np.float32)
-        return np.asarray(corners, np.float32)
+        return self.in_pixels(PLAIN[words["boxes"]](box))
 
     def fits(self, outputs: Outputs) -> bool:
         """Whether the scores lie where they are said to: chances within 0 and 1, logits beyond."""
-        return self._output_words()["scores"] == scores_by_values(self._matrix(outputs)[:, BOX:])
-
-    def _output_words(self) -> dict[str, str]:
-        told = {kind: word for kind, word in self.told.items() if kind not in INPUT_KINDS}
-        return {**self.usual, **self.shown, **told}
+        return self.words["scores"] == scores_by_values(self._matrix(outputs)[:, BOX:])
 
     def _values(self) -> int:
         background = self.told.get("classes") in BACKGROUND

@@ -18,7 +18,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from detquant.families._base import Family
 from detquant.families.box_coding import PLAIN
 from detquant.families.boxes_scores import DAMOYOLO
 from detquant.families.class_names import written_names
@@ -26,6 +25,7 @@ from detquant.families.coco_ids import ids_of_classes
 from detquant.families.input_form import WholeImage
 from detquant.families.logits import sigmoid, softmax
 from detquant.families.reading import INPUT_KINDS, Reading
+from detquant.families.shown_words import ReadByWords
 from detquant.families.signature import Outputs, Shape, Signature, is_dynamic
 from detquant.families.ssd_mobilenet import SSDMobileNet
 from detquant.families.ssd_raw import SSDRaw
@@ -42,14 +42,13 @@ RF_DETR = {"dets", "labels"}
 IMAGENET = WholeImage(rgb=True, mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375))
 
 
-class DETR(Family):
+class DETR(ReadByWords):
     """RGB 0-1, stretched; boxes [1, queries, 4] as cx cy w h in parts of the input, logits [1, queries, classes].
 
     Attributes:
         names: names of the outputs of boxes and of classes.
         columns: which of the outputs' classes are the model's, [classes].
         softmax: whether logits are of a softmax over all of them.
-        shown: the words that the values show.
     """
 
     name = "detr"
@@ -64,7 +63,6 @@ class DETR(Family):
     names: tuple[str, str]
     columns: Ints
     softmax: bool
-    shown: Reading
 
     @classmethod
     def expected(cls, height: int, width: int) -> str:
@@ -92,47 +90,20 @@ class DETR(Family):
         values = signature.values()
         self.shown = {"scores": scores_by_values(np.asarray(values[names[1]]))} if values else {}
 
-    @property
-    def reading(self) -> Reading:
-        """How images go in and outputs are read, in words."""
-        return {**super().reading, **self._words()}
-
-    @property
-    def own_reading(self) -> Reading:
-        """The words of the family and those that the values show, whatever words were told."""
-        return {**super().own_reading, **self.usual, **self.shown}
-
-    def heeds(self, kind: str, word: str) -> bool:
-        """Whether a word of that kind changes anything."""
-        return super().heeds(kind, word) and (kind != "boxes" or word in PLAIN)
-
-    def kept_reading(self) -> Reading:
-        """The words for files made from this model: also what the values showed, so that nothing is guessed again."""
-        unusual = {kind: word for kind, word in self.shown.items() if self.usual.get(kind) != word}
-        return {**unusual, **super().kept_reading()}
-
     def scores(self, outputs: Outputs) -> Floats:
         """Scores [queries, classes], 0 to 1."""
         values = self._rows(outputs, self.names[1])
-        if self._words()["scores"] == "logits":
+        if self.words["scores"] == "logits":
             values = softmax(values) if self.softmax else sigmoid(values)
         return np.asarray(values[:, self.columns])
 
     def boxes(self, outputs: Outputs) -> Floats:
         """Boxes [queries, 4] as xyxy in input pixels."""
-        words = self._words()
-        corners = PLAIN[words["boxes"]](self._rows(outputs, self.names[0]))
-        if words["unit"] == "parts":
-            corners = corners * np.array([self.width, self.height] * 2, np.float32)
-        return np.asarray(corners, np.float32)
+        return self.in_pixels(PLAIN[self.words["boxes"]](self._rows(outputs, self.names[0])))
 
     def fits(self, outputs: Outputs) -> bool:
         """Whether the scores lie where they are said to: chances within 0 and 1, logits beyond."""
-        return self._words()["scores"] == scores_by_values(self._rows(outputs, self.names[1]))
-
-    def _words(self) -> dict[str, str]:
-        told = {kind: word for kind, word in self.told.items() if kind not in INPUT_KINDS}
-        return {**self.usual, **self.shown, **told}
+        return self.words["scores"] == scores_by_values(self._rows(outputs, self.names[1]))
 
     def _rows(self, outputs: Outputs, name: str) -> Floats:
         array = np.asarray(outputs[name], np.float32)

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 
-from detquant.families._base import Family
 from detquant.families.box_coding import PLAIN
 from detquant.families.class_names import COCO_NAMES, written_names
+from detquant.families.found_labels import scores_of_labels
 from detquant.families.input_form import WholeImage
 from detquant.families.reading import INPUT_KINDS, Reading
+from detquant.families.shown_words import ReadByWords
 from detquant.families.signature import Outputs, Shape, Signature, is_dynamic
 from detquant.families.told_by_values import told_by_values
 from detquant.numerics.arrays import Floats
@@ -36,12 +37,11 @@ class Roles:
     scores: str
 
 
-class DETRTopK(Family):
+class DETRTopK(ReadByWords):
     """RGB 0-1, stretched; labels [1, n], boxes [1, n, 4] as x1 y1 x2 y2 in input pixels, scores [1, n].
 
     Attributes:
         roles: which output is which.
-        shown: the words that the values show.
     """
 
     name = "detr-topk"
@@ -53,21 +53,8 @@ class DETRTopK(Family):
     takes = (*INPUT_KINDS, "boxes", "unit", "labels", "classes")
     usual: ClassVar[Reading] = {"boxes": "xyxy", "unit": "pixels", "labels": "from-0"}
     ranked = True
+    counts_names = True
     roles: Roles
-    shown: Reading
-
-    @classmethod
-    def from_signature(cls, signature: Signature, classes: tuple[str, ...] | None = None) -> Self:
-        """Makes the family for one model, of as many classes as are named.
-
-        Args:
-            signature: signature of the model.
-            classes: class names, whose number counts; by default those in the file's metadata, else COCO's.
-
-        Raises:
-            ModelError: the model is not of this family.
-        """
-        return super().from_signature(signature.naming(classes))
 
     @classmethod
     def expected(cls, height: int, width: int) -> str:
@@ -91,49 +78,16 @@ class DETRTopK(Family):
             told = told_by_values(np.pad(box, ((0, 0), (0, 1))), None, self.usual, (self.width, self.height))
             self.shown = {kind: word for kind, word in told.items() if kind in self.takes}
 
-    @property
-    def reading(self) -> Reading:
-        """How images go in and outputs are read, in words."""
-        return {**super().reading, **self._words()}
-
-    @property
-    def own_reading(self) -> Reading:
-        """The words of the family and those that the values show, whatever words were told."""
-        return {**super().own_reading, **self.usual, **self.shown}
-
-    def heeds(self, kind: str, word: str) -> bool:
-        """Whether a word of that kind changes anything."""
-        return super().heeds(kind, word) and (kind != "boxes" or word in PLAIN)
-
-    def kept_reading(self) -> Reading:
-        """The words for files made from this model: also what the values showed, so that nothing is guessed again."""
-        unusual = {kind: word for kind, word in self.shown.items() if self.usual.get(kind) != word}
-        return {**unusual, **super().kept_reading()}
-
     def scores(self, outputs: Outputs) -> Floats:
         """Scores [n, classes]: that of the row's class, 0 elsewhere."""
-        label, score = (np.asarray(outputs[name], np.float64).reshape(-1) for name in self._pair())
-        label = np.nan_to_num(label, nan=-1.0) - (self._words()["labels"] == "from-1")
-        label = np.rint(np.clip(label, -1, self.num_classes)).astype(np.int64)
-        known = np.flatnonzero((label >= 0) & (label < self.num_classes) & np.isfinite(score))
-        found = np.zeros((len(score), self.num_classes), np.float32)
-        found[known, label[known]] = score[known]
-        return found
+        roles = self.roles
+        label, score = (np.asarray(outputs[name], np.float64).reshape(-1) for name in (roles.labels, roles.scores))
+        return scores_of_labels(label - (self.words["labels"] == "from-1"), score, self.num_classes)
 
     def boxes(self, outputs: Outputs) -> Floats:
         """Boxes [n, 4] as xyxy in input pixels."""
-        words = self._words()
-        corners = PLAIN[words["boxes"]](np.asarray(outputs[self.roles.boxes], np.float32).reshape(-1, BOX))
-        if words["unit"] == "parts":
-            corners = corners * np.array([self.width, self.height] * 2, np.float32)
-        return np.asarray(corners, np.float32)
-
-    def _pair(self) -> tuple[str, str]:
-        return self.roles.labels, self.roles.scores
-
-    def _words(self) -> dict[str, str]:
-        told = {kind: word for kind, word in self.told.items() if kind not in INPUT_KINDS}
-        return {**self.usual, **self.shown, **told}
+        box = np.asarray(outputs[self.roles.boxes], np.float32).reshape(-1, BOX)
+        return self.in_pixels(PLAIN[self.words["boxes"]](box))
 
 
 def find_roles(shapes: Mapping[str, Shape]) -> Roles | None:

@@ -9,19 +9,20 @@ the class: what is scored is its upright hull.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from detquant.families._base import Family
 from detquant.families.besides import ROTATED
 from detquant.families.box_coding import PLAIN
 from detquant.families.box_rows import BOX
 from detquant.families.class_names import COCO_NAMES, written_names
+from detquant.families.found_labels import scores_of_labels
 from detquant.families.input_form import WholeImage
 from detquant.families.reading import INPUT_KINDS, Reading
 from detquant.families.rotated import hulls
+from detquant.families.shown_words import ReadByWords
 from detquant.families.signature import Outputs, Signature
 from detquant.families.told_by_values import told_by_values
 from detquant.numerics.arrays import Floats
@@ -34,12 +35,8 @@ OF_BATCHES = 7
 _IN_ORDER = (1, 2, 3, 4, 6, 5)
 
 
-class EndToEnd(Family):
-    """RGB 0-1, centred letterbox; [1, n, 6]: x1 y1 x2 y2 in input pixels, score, class.
-
-    Attributes:
-        shown: the words that the values show.
-    """
+class EndToEnd(ReadByWords):
+    """RGB 0-1, centred letterbox; [1, n, 6]: x1 y1 x2 y2 in input pixels, score, class."""
 
     name = "end-to-end"
     mark = "whose last values are numbers of classes"
@@ -49,20 +46,7 @@ class EndToEnd(Family):
     takes = (*INPUT_KINDS, "boxes", "unit", "labels", "classes")
     usual: ClassVar[Reading] = {"boxes": "xyxy", "unit": "pixels", "labels": "from-0"}
     ranked = True
-    shown: dict[str, str]
-
-    @classmethod
-    def from_signature(cls, signature: Signature, classes: tuple[str, ...] | None = None) -> Self:
-        """Makes the family for one model, of as many classes as are named.
-
-        Args:
-            signature: signature of the model.
-            classes: class names, whose number counts; by default those in the file's metadata, else COCO's.
-
-        Raises:
-            ModelError: the model is not of this family.
-        """
-        return super().from_signature(signature.naming(classes))
+    counts_names = True
 
     @classmethod
     def expected(cls, height: int, width: int) -> str:
@@ -84,55 +68,25 @@ class EndToEnd(Family):
 
     def read_facts(self, signature: Signature) -> None:
         """The unit of the boxes, as their values show."""
-        self.shown = {"boxes": "cxcywh"} if signature.metadata.get("task") == ROTATED else {}
+        told = {"boxes": "cxcywh"} if signature.metadata.get("task") == ROTATED else {}
         outputs = signature.values()
         if outputs:
             rows = self._rows(outputs)
             size = self.width, self.height
             shown = told_by_values(rows[:, : SCORE + 1], None, self.usual, size)
-            self.shown |= {kind: word for kind, word in shown.items() if kind in self.takes and kind != "boxes"}
-
-    @property
-    def reading(self) -> Reading:
-        """How images go in and outputs are read, in words."""
-        return {**super().reading, **self._words()}
-
-    @property
-    def own_reading(self) -> Reading:
-        """The words of the family and those that the values show, whatever words were told."""
-        return {**super().own_reading, **self.usual, **self.shown}
-
-    def heeds(self, kind: str, word: str) -> bool:
-        """Whether a word of that kind changes anything."""
-        return super().heeds(kind, word) and (kind != "boxes" or word in PLAIN)
-
-    def kept_reading(self) -> Reading:
-        """The words for files made from this model: also what the values showed, so that nothing is guessed again."""
-        unusual = {kind: word for kind, word in self.shown.items() if self.usual.get(kind) != word}
-        return {**unusual, **super().kept_reading()}
+            told |= {kind: word for kind, word in shown.items() if kind in self.takes and kind != "boxes"}
+        self.shown = told
 
     def scores(self, outputs: Outputs) -> Floats:
         """Scores [n, classes]: that of the row's class, 0 elsewhere."""
         rows = self._rows(outputs)
-        label = np.nan_to_num(rows[:, CLASS], nan=-1.0) - (self._words()["labels"] == "from-1")
-        label = np.rint(np.clip(label, -1, self.num_classes)).astype(np.int64)
-        known = np.flatnonzero((label >= 0) & (label < self.num_classes) & np.isfinite(rows[:, SCORE]))
-        found = np.zeros((len(rows), self.num_classes), np.float32)
-        found[known, label[known]] = rows[known, SCORE]
-        return found
+        label = rows[:, CLASS] - (self.words["labels"] == "from-1")
+        return scores_of_labels(label, rows[:, SCORE], self.num_classes)
 
     def boxes(self, outputs: Outputs) -> Floats:
         """Boxes [n, 4] as xyxy in input pixels."""
-        words, box = self._words(), self._rows(outputs)[:, :BOX]
-        angle = self._angle(outputs)
-        corners = PLAIN[words["boxes"]](box) if angle is None else hulls(box, angle)
-        if words["unit"] == "parts":
-            corners = corners * np.array([self.width, self.height] * 2, np.float32)
-        return np.asarray(corners, np.float32)
-
-    def _words(self) -> dict[str, str]:
-        told = {kind: word for kind, word in self.told.items() if kind not in INPUT_KINDS}
-        return {**self.usual, **self.shown, **told}
+        box, angle = self._rows(outputs)[:, :BOX], self._angle(outputs)
+        return self.in_pixels(PLAIN[self.words["boxes"]](box) if angle is None else hulls(box, angle))
 
     def _rows(self, outputs: Outputs) -> Floats:
         """What was found, [n, 6]: box, score, class."""

@@ -12,12 +12,11 @@ size of the image among the inputs tells an RT-DETR.
 
 from __future__ import annotations
 
-from typing import Self
-
 import numpy as np
 
 from detquant.families._base import Family
 from detquant.families.class_names import COCO_NAMES, written_names
+from detquant.families.found_labels import scores_of_labels
 from detquant.families.input_form import WholeImage
 from detquant.families.paddle_input import IMAGENET, KEY, PLAIN, paddle_entry, told_form
 from detquant.families.reading import INPUT_KINDS
@@ -44,21 +43,9 @@ class Paddle(Family):
     takes = (*INPUT_KINDS, "classes")
     input_key = KEY
     ranked = True
+    counts_names = True
     rows: str
     form: WholeImage
-
-    @classmethod
-    def from_signature(cls, signature: Signature, classes: tuple[str, ...] | None = None) -> Self:
-        """Makes the family for one model, of as many classes as are named.
-
-        Args:
-            signature: signature of the model.
-            classes: class names, whose number counts; by default those in the file's metadata, else COCO's.
-
-        Raises:
-            ModelError: the model is not of this family.
-        """
-        return super().from_signature(signature.naming(classes))
 
     @classmethod
     def expected(cls, height: int, width: int) -> str:
@@ -86,11 +73,7 @@ class Paddle(Family):
     def scores(self, outputs: Outputs) -> Floats:
         """Scores [n, classes]: that of the row's class, 0 elsewhere and in rows that hold nothing."""
         rows = self._rows(outputs)
-        label = np.rint(np.clip(np.nan_to_num(rows[:, CLASS], nan=-1.0), -1, self.num_classes)).astype(np.int64)
-        known = np.flatnonzero((label >= 0) & (label < self.num_classes) & np.isfinite(rows[:, SCORE]))
-        found = np.zeros((len(rows), self.num_classes), np.float32)
-        found[known, label[known]] = rows[known, SCORE]
-        return found
+        return scores_of_labels(rows[:, CLASS], rows[:, SCORE], self.num_classes)
 
     def boxes(self, outputs: Outputs) -> Floats:
         """Boxes [n, 4] as xyxy in input pixels."""

@@ -53,22 +53,10 @@ class SSDPostprocessed(Family):
     max_detections = 100
     input_key = RANGE_KEY
     ranked = True
+    counts_names = True
     roles: Roles
     label_base: int
     class_of_label: Ints
-
-    @classmethod
-    def from_signature(cls, signature: Signature, classes: tuple[str, ...] | None = None) -> Self:
-        """Makes the family for one model, of as many classes as are named.
-
-        Args:
-            signature: signature of the model.
-            classes: class names, whose number counts; by default those in the file's metadata, else COCO's.
-
-        Raises:
-            ModelError: the model is not of this family.
-        """
-        return super().from_signature(signature.naming(classes))
 
     def read_facts(self, signature: Signature) -> None:
         """Which output is which, how the input is scaled, and what number the first class has."""

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from detquant.errors import UnsupportedOperator
-from detquant.graph.grids import constant_of
 from detquant.numerics.arrays import Array
+from detquant.targets.lowered_node import LoweredNode
 from detquant.targets.ncnn.layout import Shape, stored, wide
 from detquant.targets.ncnn.param_file import Blob, Parameters, tagged
 from detquant.targets.ncnn.values import Values, masked, shape_of, shape_parameters
@@ -27,16 +26,16 @@ class Fused:
         return {9: self.number, **({10: self.parameters} if self.parameters else {})}
 
 
-class Site:
-    """One operator of the graph while it is lowered.
+class Site(LoweredNode):
+    """One operator of the graph while it is lowered, see `LoweredNode`.
 
     Attributes:
-        node: the node of the graph.
-        attributes: attributes of the node.
         values: the blobs of all values.
         fused: the activation that its layer takes in.
         written: the codes that the layer is to write for the next, and the scale of their grid; None for float.
     """
+
+    lacks = "which no layer of ncnn does"
 
     def __init__(
         self,
@@ -46,41 +45,16 @@ class Site:
         fused: Fused | None = None,
         written: tuple[ir.Value, float] | None = None,
     ) -> None:
-        self.node, self.attributes, self.values = node, node.attributes, values
+        super().__init__(node)
+        self.values = values
         self.fused, self.written = fused, written
         self._result = result
 
     # What it reads.
 
-    def value(self, place: int = 0) -> ir.Value:
-        """An input of the node."""
-        value = self.node.inputs[place] if place < len(self.node.inputs) else None
-        if value is None:
-            raise self.unsupported(f"has no input {place}")
-        return value
-
-    def has(self, place: int) -> bool:
-        """Whether the node has that input."""
-        return place < len(self.node.inputs) and self.node.inputs[place] is not None
-
     def shape(self, place: int = 0) -> Shape:
         """The shape of an input, as ONNX has it."""
         return shape_of(self.value(place))
-
-    def constant(self, place: int) -> Array | None:
-        """The numbers of an input that is constant."""
-        return constant_of(self.value(place)) if self.has(place) else None
-
-    def numbers(self, place: int, what: str) -> list[int]:
-        """A constant input of whole numbers.
-
-        Raises:
-            UnsupportedOperator: it is computed.
-        """
-        found = self.constant(place)
-        if found is None:
-            raise self.unsupported(f"computes its {what} in the graph")
-        return [int(number) for number in found.reshape(-1)]
 
     def read(self, place: int = 0) -> Blob:
         """An input in float, where it lies."""
@@ -144,10 +118,3 @@ class Site:
     def weights(self, array: Array) -> bytes:
         """Weights with a tag: codes, or floats in the bytes that were asked for."""
         return tagged(array, half=self.values.half)
-
-    def unsupported(self, why: str) -> UnsupportedOperator:
-        """The error for something about the node that ncnn lacks."""
-        return UnsupportedOperator(
-            f"{self.node.op_type} '{self.node.name}' {why}, which no layer of ncnn does: keep it out of the graph, or "
-            f"choose another target."
-        )

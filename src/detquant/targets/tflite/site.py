@@ -10,34 +10,35 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
-from detquant.errors import UnsupportedOperator
 from detquant.graph.bounds import FREE, bounds
 from detquant.graph.dynamic_quantization import codes_of_weight
 from detquant.graph.grids import Codes, constant_of
 from detquant.integer.on_codes import OnCodes
 from detquant.numerics import QuantParams
 from detquant.numerics.arrays import Array
+from detquant.targets.lowered_node import LoweredNode
 from detquant.targets.tflite.file import Options, Tensor
 from detquant.targets.tflite.kernels import CLAMPS, FUSES, holds, single_value_grid, stored_grid
 from detquant.targets.tflite.layout import Order, Shape, plain, stored
 from detquant.targets.tflite.values import Values, codes_of, float32, shape_of, widths
 
 
-class Site:
-    """One operator of the graph while it is lowered.
+class Site(LoweredNode):
+    """One operator of the graph while it is lowered, see `LoweredNode`.
 
     Attributes:
-        node: the node of the graph.
         codes: what it reads and writes where it runs on codes; None where it runs in float.
         dynamic: whether its weight is codes and its input real, which the kernel rounds as it runs.
-        attributes: attributes of the node.
         bounds: bounds of the activation that it takes in.
         half: whether float weights are stored in float16.
         unbounded: results on codes that still have to be brought within the bounds: from which tensor into which.
     """
 
+    lacks = "which LiteRT's builtin operators cannot do"
+
     def __init__(self, values: Values, node: ir.Node, activation: ir.Node | None, codes: OnCodes | None) -> None:
-        self.node, self.codes, self.attributes, self.half = node, codes, node.attributes, values.half
+        super().__init__(node)
+        self.codes, self.half = codes, values.half
         self.dynamic = codes is None and codes_of_weight(node) is not None
         self.bounds = FREE if activation is None else bounds(activation)
         self.unbounded: list[tuple[Tensor, Tensor]] = []
@@ -45,35 +46,9 @@ class Site:
 
     # What it reads.
 
-    def value(self, place: int = 0) -> ir.Value:
-        """An input of the node."""
-        value = self.node.inputs[place] if place < len(self.node.inputs) else None
-        if value is None:
-            raise self.unsupported(f"has no input {place}")
-        return value
-
-    def has(self, place: int) -> bool:
-        """Whether the node has that input."""
-        return place < len(self.node.inputs) and self.node.inputs[place] is not None
-
     def shape(self, place: int = 0) -> Shape:
         """The shape of an input, as ONNX has it."""
         return shape_of(self.value(place))
-
-    def constant(self, place: int) -> Array | None:
-        """The numbers of an input that is constant."""
-        return constant_of(self.value(place)) if self.has(place) else None
-
-    def numbers(self, place: int, what: str) -> list[int]:
-        """A constant input of whole numbers.
-
-        Raises:
-            UnsupportedOperator: it is computed.
-        """
-        found = self.constant(place)
-        if found is None:
-            raise self.unsupported(f"computes its {what} in the graph")
-        return [int(number) for number in found.reshape(-1)]
 
     def order(self, place: int = 0) -> Order:
         """An order in which an input lies in the file."""
@@ -200,10 +175,3 @@ class Site:
     def padding(self, name: str) -> int:
         """The number of a kind of padding, "SAME" or "VALID"."""
         return int(getattr(self._values.file.schema.Padding, name))
-
-    def unsupported(self, why: str) -> UnsupportedOperator:
-        """The error for something about the node that TFLite lacks."""
-        return UnsupportedOperator(
-            f"{self.node.op_type} '{self.node.name}' {why}, which LiteRT's builtin operators cannot do: keep it out of "
-            f"the graph, or choose another target."
-        )

@@ -5,14 +5,12 @@ A function gets a `Site` and adds layers to the file through it. An operator wit
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Callable
 
 import onnx_ir as ir
 
-from detquant.errors import UnsupportedOperator
 from detquant.graph import Activation
-from detquant.graph.values import ONNX_DOMAINS
+from detquant.targets.lowered_node import function_of
 from detquant.targets.ncnn.site import Site
 
 Write = Callable[[Site], None]
@@ -86,13 +84,7 @@ def operator(node: ir.Node) -> Write:
     Raises:
         UnsupportedOperator: there is none.
     """
-    row = OPERATORS.get(node.op_type) if node.domain in ONNX_DOMAINS else None
-    if row is None:
-        raise UnsupportedOperator(
-            f"{node.op_type} '{node.name}' has no counterpart among ncnn's layers that detquant writes: export the "
-            f"model without it, or choose another target."
-        )
-    function: Write = pkgutil.resolve_name(f"{ROOM}.{row}")
+    function: Write = function_of(node, OPERATORS, ROOM, "ncnn's layers")
     return function
 
 

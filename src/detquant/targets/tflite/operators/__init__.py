@@ -5,13 +5,11 @@ A function gets a `Site` and adds operators to the file through it. An operator 
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Callable
 
 import onnx_ir as ir
 
-from detquant.errors import UnsupportedOperator
-from detquant.graph.values import ONNX_DOMAINS
+from detquant.targets.lowered_node import function_of
 from detquant.targets.tflite.site import Site
 
 Write = Callable[[Site], None]
@@ -84,11 +82,5 @@ def operator(node: ir.Node) -> Write:
     Raises:
         UnsupportedOperator: there is none.
     """
-    row = OPERATORS.get(node.op_type) if node.domain in ONNX_DOMAINS else None
-    if row is None:
-        raise UnsupportedOperator(
-            f"{node.op_type} '{node.name}' has no counterpart among LiteRT's builtin operators that detquant writes: "
-            f"export the model without it, or choose another target."
-        )
-    function: Write = pkgutil.resolve_name(f"{ROOM}.{row}")
+    function: Write = function_of(node, OPERATORS, ROOM, "LiteRT's builtin operators")
     return function
