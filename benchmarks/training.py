@@ -108,6 +108,7 @@ def bench(
     only: Names = None,
     seeds: Seeds = None,
     minutes: Minutes = 20.0,
+    steps: Count | None = None,
     calib: Count = 128,
     limit: Count | None = None,
     work: Path | None = None,
@@ -118,20 +119,21 @@ def bench(
         only: Beginnings of rows, such as yolov8-pico, yolov8-pico/w4a4 or "yolov8-pico/w4a4 labels True".
         seeds: Of the order of calibration images and of training; 0 alone if not given.
         minutes: How long each row is trained, but for rows that say their own.
+        steps: How many steps each row is trained, in place of minutes: the same again with the same seed.
         calib: Number of calibration images, but for rows that say their own.
         limit: Measure on the first so many validation images only.
         work: Folder in which the 8-bit files are kept for the next run; else they are made anew.
     """
     cases, rows = chosen_rows(CASES, only or []), list[tuple[Case, list[Found] | str]]()
     with tempfile.TemporaryDirectory() as folder:
-        setting = Setting(minutes=minutes, calib=calib, limit=limit, work=work or Path(folder))
+        setting = Setting(minutes=minutes, calib=calib, limit=limit, work=work or Path(folder), steps=steps)
         for case in cases:
             print(case.key, file=sys.stderr)
             rows.append((case, row(case, seeds or [0], setting)))
             print(line(cells(*rows[-1])), file=sys.stderr, flush=True)  # should the rest be cut short
     print(markdown(HEADER, [cells(*one) for one in rows], texts=TEXTS))
     print("".join(f"\n{line}.  " for line in no_worse(rows)))
-    print(conditions(calib, f"{minutes:g} minutes", f"{processors()} threads"))
+    print(conditions(calib, f"{minutes:g} minutes" if steps is None else f"{steps} steps", f"{processors()} threads"))
 
 
 @app.command

@@ -36,6 +36,7 @@ class Setting:
 
     Attributes:
         minutes: how long each is trained.
+        steps: how many steps each is trained, in place of minutes; None for as many as these give.
         calib: number of calibration images.
         limit: number of validation images, or None for all.
         work: folder of the 8-bit files that rows are compared with.
@@ -45,6 +46,7 @@ class Setting:
     calib: int
     limit: int | None
     work: Path
+    steps: int | None = None
 
     @property
     def eight(self) -> Eight:
@@ -141,6 +143,8 @@ def compares(case: Case) -> bool:
 
 def budget(case: Case, setting: Setting) -> Mapping[str, Any]:
     """How long a row is trained, unless its options say it."""
+    if setting.steps is not None:
+        return {"steps": setting.steps}
     said = {"steps", "epochs", "minutes"}.intersection(case.options)
     return {} if said else {"minutes": float(case.minutes or setting.minutes)}
 
