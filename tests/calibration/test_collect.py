@@ -310,3 +310,9 @@ def test_who_needs_all_images_gets_them(collector, images, observer):
     table = images(32)
     found = collector(observer, range_tolerance=0.5).collect(lambda which: (table[k] for k in which), len(table))
     assert found.images == 32
+
+
+def test_where_all_grids_are_known_beforehand_there_is_nothing_to_look_at(small_net, feeds):
+    known = replace(plan(small_net, W8A8, CAPABILITY), points={}, sources={})
+    found = Collector(model=small_net, plan=known).collect(feeds, COUNT)
+    assert (found.images, found.extremes) == (COUNT, {})

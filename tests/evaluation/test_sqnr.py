@@ -48,7 +48,7 @@ def test_known_noise_has_known_decibels(pair, feeds):
 def test_many_tensors_are_looked_at_in_several_runs(pair, feeds, monkeypatch):
     names = {"c": "c'", "b": "b'", "a": "a"}
     whole = sqnr_by_tensor(*pair(), names, feeds)
-    monkeypatch.setattr(sqnr, "CHUNK", 1)
+    monkeypatch.setattr(sqnr, "AT_ONCE", 1)
     assert sqnr_by_tensor(*pair(), names, iter(feeds)) == whole
 
 

@@ -109,9 +109,10 @@ class Collector:
             self.model, inside, self.by_channel, averages=averages, heads=self.informativeness is not None
         )
         heads = {value.name or "" for value in self.model.graph.outputs} if self.informativeness else set[str]()
-        for feed, found in in_parallel(
-            OrtRunner(probe), feeds(range(state.images, count)), self.threads, self.executor
-        ):
+        images = feeds(range(state.images, count))
+        # Where all grids are known beforehand, there is nothing to look at, and the runtime refuses such a graph.
+        looked = in_parallel(OrtRunner(probe), images, self.threads, self.executor) if probe.graph.outputs else None
+        for feed, found in looked or ((feed, {}) for feed in images):
             out = {key: value for key, value in found.items() if key not in heads}
             for name in inputs.intersection(names):
                 image = np.asarray(feed[name], np.float32)

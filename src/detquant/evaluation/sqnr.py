@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import prod
 
 import numpy as np
 import onnx_ir as ir
 
 from detquant.graph.running import OrtRunner
 from detquant.graph.taps import with_taps_only
+from detquant.graph.values import static_shape, values_by_name
 from detquant.numerics import ratio_db
 from detquant.numerics.arrays import Array
 
-CHUNK = 64
-"""Number of tensors that are compared in one run, so that memory stays bounded."""
+AT_ONCE = 24_000_000
+"""Number of values of each graph that are compared in one run, 96 MB, so that memory stays bounded."""
+UNKNOWN = AT_ONCE // 64
+"""What a tensor without a static shape counts as."""
 
 
 def sqnr_by_tensor(
@@ -34,9 +38,23 @@ def sqnr_by_tensor(
     """
     names, images = list(tensors), tuple(feeds)
     found: dict[str, float] = {}
-    for start in range(0, len(names), CHUNK):
-        found |= _chunk(reference, quantized, {n: tensors[n] for n in names[start : start + CHUNK]}, images, threads)
+    for together in _in_chunks(reference, names):
+        found |= _chunk(reference, quantized, {name: tensors[name] for name in together}, images, threads)
     return {name: found[name] for name in names}
+
+
+def _in_chunks(model: ir.Model, names: Sequence[str]) -> list[list[str]]:
+    """The tensors in their order, as many together as `AT_ONCE` allows, and one at least."""
+    values, chunks, taken = values_by_name(model.graph), list[list[str]](), 0
+    for name in names:
+        shape = static_shape(values[name])
+        size = UNKNOWN if shape is None else prod(shape)
+        if not chunks or taken + size > AT_ONCE:
+            chunks.append([])
+            taken = 0
+        chunks[-1].append(name)
+        taken += size
+    return chunks
 
 
 def _chunk(

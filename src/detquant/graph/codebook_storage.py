@@ -31,9 +31,13 @@ AT_ONCE = (4, 2, 1)
 def with_codebook_storage(qdq: ir.Model) -> ir.Model:
     """A copy of the model whose weights of at most 16 different codes are places in a table, where that saves bytes.
 
+    The same model where there are none of so few codes.
+
     Args:
         qdq: QDQ graph of opset 21 or newer. Not changed.
     """
+    if not any(_are_few(array) for _, array in weight_codes(qdq.graph)):
+        return qdq
     qdq = qdq.clone()
     graph, names = qdq.graph, used_names(qdq.graph)
     for value, array in weight_codes(graph):
@@ -68,15 +72,20 @@ def in_places(codes: Array) -> tuple[Ints, Array] | None:
         Places in the shape of the codes, and a table ``[rows]`` of codes; or places ``[n]`` and a table ``[rows, m]``,
         each row of it ``m`` neighbours (case 2).
     """
-    book, which = np.unique(codes, return_inverse=True)
-    if len(book) > PLACES:
+    if not _are_few(codes):
         return None
+    book, which = np.unique(codes, return_inverse=True)
     together = next(m for m in AT_ONCE if len(book) ** m <= PLACES and codes.size % m == 0)
     if together == 1:
         return np.asarray(which.reshape(codes.shape), np.int64), book
     powers = len(book) ** np.arange(together)[::-1]
     rows = np.arange(len(book) ** together)[:, None] // powers % len(book)
     return np.asarray(which.reshape(-1, together) @ powers, np.int64), book[rows]
+
+
+def _are_few(codes: Array) -> bool:
+    """Whether the different codes of some of 8 bits are few enough for a table."""
+    return int(np.count_nonzero(np.bincount(codes.view(np.uint8).reshape(-1)))) <= PLACES
 
 
 def with_plain_codes(model: ir.Model) -> ir.Model:

@@ -20,7 +20,12 @@ from detquant.graph.values import constant, is_op, is_used_once, new_initializer
 
 
 def expectation_as_ratio(model: ir.Model) -> ir.Model:
-    """A copy of the model with each Softmax + expectation pair rewritten; value names at the edges stay."""
+    """A copy of the model with each Softmax + expectation pair rewritten; value names at the edges stay.
+
+    The same model where there is no Softmax.
+    """
+    if not any(is_op(node, "Softmax") for node in model.graph):
+        return model
     model = model.clone()
     graph = model.graph
     for conv in list(graph):

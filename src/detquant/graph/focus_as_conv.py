@@ -33,7 +33,12 @@ class _Phase:
 
 
 def focus_as_conv(model: ir.Model) -> ir.Model:
-    """A copy of the model in which every Focus layer is a convolution; the same function."""
+    """A copy of the model in which every Focus layer is a convolution; the same function.
+
+    The same model where nothing is sliced.
+    """
+    if not any(is_op(node, "Slice") for node in model.graph):
+        return model
     copy = model.clone()
     names = used_names(copy.graph)
     for conv in list(copy.graph):

@@ -32,11 +32,13 @@ def fits_four_bits(codes: Array) -> bool:
 
 
 def with_four_bit_storage(qdq: ir.Model) -> ir.Model:
-    """A copy of the model whose weights of at most 4 bits are stored in 4.
+    """A copy of the model whose weights of at most 4 bits are stored in 4; the same model where there are none.
 
     Args:
         qdq: QDQ graph of opset 21 or newer. Not changed.
     """
+    if not any(fits_four_bits(array) for _, array in weight_codes(qdq.graph)):
+        return qdq
     qdq = qdq.clone()
     graph, names = qdq.graph, used_names(qdq.graph)
     for value, array in weight_codes(graph):

@@ -11,7 +11,12 @@ PLACES = {2, 3}
 
 
 def mean_as_pool(model: ir.Model) -> ir.Model:
-    """A copy in which a mean over both axes of places of a map is a pooling, and a Reshape where these axes go."""
+    """A copy in which a mean over both axes of places of a map is a pooling, and a Reshape where these axes go.
+
+    The same model where there is no mean.
+    """
+    if not any(is_op(node, "ReduceMean") for node in model.graph):
+        return model
     copy = model.clone()
     names = used_names(copy.graph)
     for node in list(copy.graph):

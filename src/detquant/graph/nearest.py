@@ -26,7 +26,12 @@ DOUBLING = {
 
 
 def nearest_as_concat(model: ir.Model) -> ir.Model:
-    """A copy of the model with each nearest-neighbour doubling rewritten; the result keeps its name."""
+    """A copy of the model with each nearest-neighbour doubling rewritten; the result keeps its name.
+
+    The same model where there is none.
+    """
+    if not any(is_op(node, "Resize") and _doubles(node) for node in model.graph):
+        return model
     model = model.clone()
     for node in list(model.graph):
         if is_op(node, "Resize") and _doubles(node):
