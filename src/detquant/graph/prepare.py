@@ -15,7 +15,8 @@ The passes, in order:
 10. `remove_unused`: what folding left behind.
 11. `name_values`: each name once.
 12. `infer_shapes`: shape and type on every value; one that no memory holds is refused.
-13. `mean_as_pool` and `focus_as_conv`: two ways of exporters to write what has better kernels under another name.
+13. `mean_as_pool`, `focus_as_conv` and `pads_into_convolutions`: ways of exporters to write what has better kernels
+    under another name.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from detquant.graph.infer_shapes import infer_shapes
 from detquant.graph.inline_functions import inline_functions
 from detquant.graph.mean_as_pool import mean_as_pool
 from detquant.graph.name_values import name_values
+from detquant.graph.pads_into_convolutions import pads_into_convolutions
 from detquant.graph.raise_opset import raise_opset
 from detquant.graph.values import static_shape
 from detquant.untrusted import one_line
@@ -82,6 +84,7 @@ AFTER_ENDS: tuple[Pass, ...] = (
     refuse_the_huge,
     mean_as_pool,
     focus_as_conv,
+    pads_into_convolutions,
 )
 
 
