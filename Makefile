@@ -57,9 +57,9 @@ browser:
 	else echo "Reports are not looked at for accessibility here: npm is missing, which installs axe-core"; \
 	fi
 
-# two processes; more threads within each would only wait for each other
+# two processes, and all of a file in one of them: what its tests share is made once; more threads would only wait
 test: lint simulators browser
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: $(VENV)/dev.stamp simulators browser
 	$(BIN)/python -m pytest -q -m slow

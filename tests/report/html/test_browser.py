@@ -26,10 +26,16 @@ def browser() -> Iterator[Any]:
         yield one
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("page")
+
+
 @pytest.fixture
-def file(report, tmp_path) -> Path:
-    path = tmp_path / "report.html"
-    path.write_text(to_html(full(report), pictures()), encoding="utf-8")
+def file(report, folder) -> Path:
+    path = folder / "report.html"
+    if not path.exists():  # all tests look at one page
+        path.write_text(to_html(full(report), pictures()), encoding="utf-8")
     return path
 
 
