@@ -10,7 +10,7 @@ from multiprocessing import get_context
 import pytest
 
 import detquant
-from detquant.data.scenes import open_scenes
+from detquant.data import open_dataset
 from detquant.pipeline.detector import load
 from detquant.pipeline.job import Job
 from detquant.recipes import load_recipe
@@ -29,22 +29,23 @@ def test_processors_that_this_process_may_not_run_on_do_not_count(monkeypatch):
     assert processors() == 8
 
 
-def quantised(executor=None) -> bytes:
+@pytest.fixture
+def squares(square_model, square_data):
+    """A small detector, and nine images to calibrate on."""
+    return square_model, square_data(images=9)
+
+
+def quantised(squares, executor=None) -> bytes:
     recipe = load_recipe("w8a8")
     job = Job(
-        detector=load("yolov8-pico"),
-        dataset=open_scenes(calibration=8, validation=1),
+        detector=load(squares[0]),
+        dataset=open_dataset(squares[1]),
         recipe=replace(recipe, steps=tuple(step for step in recipe.steps if step.name in STEPS)),
         target=load_target("ort"),
         calib=8,
         executor=executor,
     )
     return job.target.lower(job.run().model.qdq()).files["model.onnx"]
-
-
-@pytest.fixture(scope="module")
-def expected() -> bytes:
-    return quantised()
 
 
 class Counting(ThreadPoolExecutor):
@@ -58,9 +59,9 @@ class Counting(ThreadPoolExecutor):
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_threads_of_the_caller(expected, workers):
+def test_threads_of_the_caller(squares, workers):
     with Counting(workers) as executor:
-        assert quantised(executor) == expected
+        assert quantised(squares, executor) == quantised(squares)
         assert executor.given > 8
         assert executor.submit(int, "7").result() == 7  # still the caller's, and running
 
@@ -74,9 +75,9 @@ def test_an_executor_is_an_option_of_quantize(square_model, square_data):
     assert result.artefact.digest() == alone.artefact.digest()
 
 
-def test_processes(expected):
+def test_processes(squares):
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
-        assert quantised(executor) == expected
+        assert quantised(squares, executor) == quantised(squares)
 
 
 def test_threads_of_its_own_end_with_the_work():
