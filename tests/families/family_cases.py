@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from detquant.families import Signature
+from detquant.families import Signature, retinaface
 from detquant.families.grid import cells
 from detquant.families.ssd_anchors import default_boxes, grid_anchors
 from detquant.families.ssd_layout import SSDLayout
@@ -78,6 +79,24 @@ def write_yolov8_maps(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray
     column, row = place.astype(int)
     found = outputs[f"m{step}"][0, :, row, column]
     found[:4], found[4], found[5 + k] = [*(centre - box[:2]) / step, *(box[2:] - centre) / step], score, score
+
+
+def write_distances(
+    outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int, *,
+    offset: float, bins: int = 1, unit: float = 1.0, logits: bool = False,
+) -> None:  # fmt: skip
+    """Distances from a point of the cell in cells (or in pixels, of unit 16), and the score of its class."""
+    place, stride = (part[cell] for part in cells(HEIGHT, WIDTH, (8, 16, 32)))
+    (column, row), x, y = place.astype(int), *((place + offset) * stride)
+    far = np.array([x - box[0], y - box[1], box[2] - x, box[3] - y]) / stride * unit
+    outputs["box16"][0, :, row, column] = far if bins == 1 else distances(box, x, y, stride[0], bins)
+    outputs["class16"][0, k, row, column] = logit(score) if logits else score
+
+
+def distance_maps(channels: int) -> dict[str, tuple[int, ...]]:
+    """Of each stride distances of so many channels, and classes."""
+    of = {"box": channels, "class": CLASSES}
+    return {f"{kind}{n}": (1, of[kind], HEIGHT // n, WIDTH // n) for n in (8, 16, 32) for kind in of}
 
 
 def write_yolox(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
@@ -155,9 +174,9 @@ def write_rt_detr(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, sc
     outputs["out"][0, row, 4 + k] = score
 
 
-def distances(box: np.ndarray, x: float, y: float, stride: float) -> np.ndarray:
+def distances(box: np.ndarray, x: float, y: float, stride: float, bins: int = 8) -> np.ndarray:
     """Logits whose expectation is each side's distance: weight on the two neighbouring bins."""
-    logits = np.full((4, 8), -40.0)
+    logits = np.full((4, bins), -40.0)
     for side, distance in enumerate([x - box[0], y - box[1], box[2] - x, box[3] - y]):
         low = int(distance / stride)
         part = distance / stride - low
@@ -278,6 +297,12 @@ def write_ultraface(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, 
     outputs["scores"][0, cell] = [1 - score, score]
 
 
+def write_retinaface(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
+    anchor = 2 * cell + 1
+    outputs["boxes"][0, anchor] = code(box, retinaface.anchors(HEIGHT, WIDTH)[anchor], (0.1, 0.2))
+    outputs["scores"][0, anchor] = [1 - score, score]
+
+
 def write_scrfd(outputs: dict[str, np.ndarray], cell: int, box: np.ndarray, score: float, k: int) -> None:
     row, column = divmod(cell - FINE, 12)
     place = np.array([column, row])
@@ -297,6 +322,27 @@ CASES = {
     "yolov8": Case(outputs={"out": (1, 4 + CLASSES, CELLS)}, write=write_yolov8),
     "yolov8-maps": Case(
         outputs={f"m{n}": (1, 5 + CLASSES, HEIGHT // n, WIDTH // n) for n in (8, 16, 32)}, write=write_yolov8_maps
+    ),
+    "yolov6-maps": Case(
+        outputs=distance_maps(4),
+        write=partial(write_distances, offset=0.5),
+        metadata={"detquant.family": "yolov6-maps"},
+    ),
+    "rtmdet-maps": Case(
+        outputs=distance_maps(4),
+        write=partial(write_distances, offset=0.0, unit=16.0, logits=True),
+        metadata={"detquant.family": "rtmdet-maps"},
+        nothing={f"class{n}": -30 for n in (8, 16, 32)},
+    ),
+    "ppyoloe-maps": Case(
+        outputs=distance_maps(68),
+        write=partial(write_distances, offset=0.5, bins=17),
+        metadata={"detquant.family": "ppyoloe-maps"},
+    ),
+    "damo-yolo-maps": Case(
+        outputs=distance_maps(32),
+        write=partial(write_distances, offset=0.0, bins=8),
+        metadata={"detquant.family": "damo-yolo-maps"},
     ),
     "yolov6": Case(
         outputs={"out": (1, CELLS, 5 + CLASSES)},
@@ -368,6 +414,12 @@ CASES = {
         outputs={"scores": (1, len(anchors(HEIGHT, WIDTH)), 2), "boxes": (1, len(anchors(HEIGHT, WIDTH)), 4)},
         write=write_ultraface,
         classes=1,
+    ),
+    "retinaface": Case(
+        outputs={"boxes": (1, 2 * CELLS, 4), "scores": (1, 2 * CELLS, 2), "points": (1, 2 * CELLS, 10)},
+        write=write_retinaface,
+        classes=1,
+        nothing={"scores": np.array([1, 0])},
     ),
     "scrfd": Case(
         outputs={

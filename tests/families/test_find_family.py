@@ -187,7 +187,7 @@ def test_what_tells_a_classifier(count: int, side: int, metadata: dict, ends: di
             {f"m{n}": (1, 255, n, n) for n in (80, 40, 20)},
             {"detquant.anchors": "yolov5"},
             "yolov5-maps",
-            {"yolov8-maps"},
+            {"yolov8-maps", "yolov6-maps"},
         ),
         (
             {"boxes": (1, 100, 4), "scores": (1, 100), "classes": (1, 100), "n": (1, 1)},

@@ -114,3 +114,47 @@ def test_key_points_of_faces_are_beside_boxes_and_scores() -> None:
     rows = {n: 2 * (160 // n) * (192 // n) for n in (8, 16, 32)}
     found, _ = find_family(Signature(IMAGE, {f"{k}{n}": (rows[n], s) for k, s in (("s", 1), ("b", 4)) for n in rows}))
     assert found.name == "scrfd" and found.besides is None
+
+
+@pytest.mark.parametrize("points", [True, False])
+def test_retinaface_tells_codes_from_corners_and_logits_from_chances_by_their_values(points: bool) -> None:
+    rows = 2 * 630
+    shapes = {"boxes": (1, rows, 4), "scores": (1, rows, 2)} | ({"points": (1, rows, 10)} if points else {})
+    rng = np.random.default_rng(0)
+    values = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    family, _ = find_family(Signature(IMAGE, shapes, sample=lambda: values))
+    assert (family.name, family.decoded, family.chances) == ("retinaface", False, False)
+    powers = np.exp(values["scores"][0])
+    np.testing.assert_allclose(family.scores(values)[:, 0], powers[:, 1] / powers.sum(axis=1), rtol=1e-5)
+    nothing = {name: np.zeros_like(one) for name, one in values.items()}
+    np.testing.assert_allclose(family.boxes(nothing)[:2], [[-4, -4, 12, 12], [-12, -12, 20, 20]])
+    np.testing.assert_allclose(
+        family.boxes(nothing)[-1], [5.5 * 32 - 256, 4.5 * 32 - 256, 5.5 * 32 + 256, 4.5 * 32 + 256]
+    )
+    corners = np.sort(rng.random((1, rows, 2, 2)), axis=2).reshape(1, rows, 4).astype(np.float32)
+    ready = {**values, "boxes": corners, "scores": np.float32([[[0.9, 0.1]]]).repeat(rows, axis=1)}
+    other, _ = find_family(Signature(IMAGE, shapes, sample=lambda: ready))
+    assert (other.decoded, other.chances) == (True, True) and (other.besides is not None) is points
+    np.testing.assert_allclose(other.boxes(ready), corners[0] * [192, 160, 192, 160], rtol=1e-5)
+    again, _ = find_family(Signature(IMAGE, shapes, other.facts(), sample=lambda: values))
+    assert (again.decoded, again.chances) == (True, True)
+    bad = {"detquant.retinaface": '{"decoded": 1}'}
+    assert find_family(Signature(IMAGE, shapes, bad, sample=lambda: values))[0].decoded is False
+
+
+def test_batched_nms_is_told_by_its_names_and_its_unit_by_values() -> None:
+    shapes = {"num_detections": (1, 1), "nmsed_boxes": (1, 9, 4), "nmsed_scores": (1, 9), "nmsed_classes": (1, 9)}
+    box = np.array([0.1, 0.2, 0.5, 0.9], np.float32)
+    values = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    values["num_detections"][:], values["nmsed_boxes"][0, 0], values["nmsed_scores"][0, 0] = 1, box, 0.9
+    values["nmsed_classes"][0, 0] = 2
+    for scale, unit in ((1, "parts"), (100, "pixels")):
+        given = {**values, "nmsed_boxes": values["nmsed_boxes"] * scale}
+        family, _ = find_family(Signature(IMAGE, shapes, sample=lambda given=given: given))
+        assert family.name == "efficient-nms" and family.reading["unit"] == unit
+        expected = box * ([192, 160, 192, 160] if unit == "parts" else 100)
+        np.testing.assert_allclose(family.boxes(given)[0], expected, rtol=1e-6)
+        assert family.scores(given)[0].argmax() == 2 and not family.scores(given)[1:].any()
+    theirs = {{"num_detections": "valid_detections"}.get(name, name): shape for name, shape in shapes.items()}
+    tensorflow = {name: values[old] for name, old in zip(theirs, shapes, strict=True)}
+    assert find_family(Signature(IMAGE, theirs, sample=lambda: tensorflow))[0].name == "ssd-postprocessed"

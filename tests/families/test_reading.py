@@ -69,7 +69,7 @@ def test_the_order_alone_takes_means_along() -> None:
 
 
 @pytest.mark.parametrize("boxes", WORDS["boxes"])
-@pytest.mark.parametrize("unit", WORDS["unit"])
+@pytest.mark.parametrize("unit", [word for word in WORDS["unit"] if word != "cells"])
 @pytest.mark.parametrize("scores", WORDS["scores"])
 def test_outputs_are_read_as_the_words_say(boxes: str, unit: str, scores: str) -> None:
     family, _ = find_family(YOLOV8)

@@ -1,4 +1,4 @@
-"""TensorRT's EfficientNMS by ONNX's operators gives what the plug-in's documentation says."""
+"""TensorRT's EfficientNMS and BatchedNMS by ONNX's operators give what the plug-ins' documentation says."""
 
 from __future__ import annotations
 
@@ -82,3 +82,67 @@ def test_it_finds_what_plain_suppression_finds(tmp_path: Path, agnostic: bool, c
 def test_a_background_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedOperator, match="class for the background: export"):
         load_model(write(tmp_path / "x.onnx", background_class=0))
+
+
+BATCHED_ENDS = {
+    "num_detections": (TensorProto.INT32, (1, 1)),
+    "nmsed_boxes": (TensorProto.FLOAT, (1, MOST, 4)),
+    "nmsed_scores": (TensorProto.FLOAT, (1, MOST)),
+    "nmsed_classes": (TensorProto.FLOAT, (1, MOST)),
+}
+
+
+def write_batched(
+    path: Path, kind: str = "BatchedNMSDynamic_TRT", classes_of_boxes: int = 1, **attributes: int
+) -> Path:
+    settings = {"shareLocation": 1, "backgroundLabelId": -1, "numClasses": CLASSES, "topK": CELLS, "keepTopK": MOST}
+    limits = {"iouThreshold": 0.5, "scoreThreshold": 0.3}
+    node = helper.make_node(kind, ["boxes", "scores"], list(BATCHED_ENDS), "nms", **settings, **limits | attributes)
+    inputs = [
+        helper.make_tensor_value_info("boxes", TensorProto.FLOAT, [1, CELLS, classes_of_boxes, 4]),
+        helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, CELLS, CLASSES]),
+    ]
+    outputs = [helper.make_tensor_value_info(name, *end) for name, end in BATCHED_ENDS.items()]
+    graph = helper.make_graph([node], "nms", inputs, outputs)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 12)], ir_version=7), path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["BatchedNMS_TRT", "BatchedNMSDynamic_TRT"])
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_batched_nms_finds_the_same(tmp_path: Path, kind: str, in_parts: bool) -> None:
+    imported = load_model(write_batched(tmp_path / "x.onnx", kind, isNormalized=int(in_parts)))
+    assert "TensorRT's BatchedNMS became ONNX's NonMaxSuppression" in imported.reason
+    assert imported.metadata == ({"detquant.reading": '["parts"]'} if in_parts else {})
+    rng = np.random.default_rng(1)
+    centre, sides = rng.uniform(0, 60, (CELLS, 2)), rng.uniform(10, 40, (CELLS, 2))
+    corners = (np.hstack([centre - sides / 2, centre + sides / 2]) / (60 if in_parts else 1)).astype(np.float32)
+    chance = rng.uniform(0, 0.9, (CELLS, CLASSES)).astype(np.float32)
+    session = ort.InferenceSession(as_bytes(imported.model), providers=["CPUExecutionProvider"])
+    found = session.run(list(BATCHED_ENDS), {"boxes": corners[None, :, None], "scores": chance[None]})
+    number, boxes, score, label = found
+    expected = plain(corners, chance, agnostic=False)
+    assert number.tolist() == [[len(expected)]] and label.dtype == np.float32
+    for row, (best, cell, k) in enumerate(expected):
+        whole = np.clip(corners[cell], 0, 1) if in_parts else corners[cell]
+        np.testing.assert_allclose(boxes[0, row], whole, atol=1e-5)
+        assert (round(float(score[0, row]), 5), int(label[0, row])) == (round(float(best), 5), k)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "words"),
+    [
+        ({"backgroundLabelId": 0}, "class for the background: export"),
+        ({"shareLocation": 0, "classes_of_boxes": CLASSES}, "has boxes for each class .*: export the model without"),
+    ],
+)
+def test_what_batched_nms_has_besides_is_refused(tmp_path: Path, attributes: dict, words: str) -> None:
+    settings = {key: value for key, value in attributes.items() if key != "classes_of_boxes"}
+    path = write_batched(tmp_path / "x.onnx", classes_of_boxes=attributes.get("classes_of_boxes", 1))
+    model = onnx.load(path)
+    for attribute in model.graph.node[0].attribute:
+        if attribute.name in settings:
+            attribute.i = settings[attribute.name]
+    onnx.save(model, path)
+    with pytest.raises(UnsupportedOperator, match=words):
+        load_model(path)

@@ -87,6 +87,7 @@ CASES = {
         metadata={"detquant.ssd": convolutional.efficientdet_layout(HEIGHT).to_json()},
     ),
     "scrfd": Case(family="scrfd", make=conv("scrfd"), classes=0),
+    "retinaface": Case(family="retinaface", make=conv("retinaface"), classes=0),
     "rt-detr": Case(family="rt-detr", make=detr("rows")),
     "detr": Case(family="detr", make=detr("pair")),
     "rf-detr": Case(family="detr", make=detr("rf")),

@@ -21,7 +21,7 @@ from detquant.families.grey import as_grey, grey_form
 from detquant.families.input_form import Form
 from detquant.families.input_words import form_as, words_of_form
 from detquant.families.nms import class_aware_nms
-from detquant.families.reading import BACKGROUND, INPUT_KINDS, Reading, reading_entry, reading_text
+from detquant.families.reading import BACKGROUND, IN_CELLS, INPUT_KINDS, Reading, reading_entry, reading_text
 from detquant.families.signature import Inside, Outputs, Signature, shapes_text
 from detquant.numerics.arrays import Floats, Ints, Pixels
 
@@ -221,7 +221,7 @@ class Family(ABC):
 
     def heeds(self, kind: str, word: str) -> bool:
         """Whether a word of that kind changes anything."""
-        return kind in self.takes and word not in BACKGROUND
+        return kind in self.takes and word not in (*BACKGROUND, IN_CELLS)
 
     def fits(self, outputs: Outputs) -> bool:
         """Whether these outputs can be meant as they are read."""

@@ -103,7 +103,10 @@ def _wrong_number(found: int, wanted: int, per_cell: int, levels: int) -> str:
     give = f"say {known}{wanted} pairs of width and height in pixels, finest map first"
     need = f"{levels} raw maps of {per_cell} anchors a cell need {wanted} anchors"
     if not found:
-        return f"The outputs are {need.replace(' need', ', which need')}, and the file does not tell them: {give}."
+        return (
+            f"The outputs are {need.replace(' need', ', which need')}, and the file does not tell them: {give}. If the "
+            f"maps hold distances and have no anchors, say --family yolov8-maps or yolov6-maps."
+        )
     return f"The outputs are {need.replace(' need', ', which need')}, but {found} are given: {give}."
 
 

@@ -2,8 +2,9 @@
 
 - ``efficient-nms``: how many were found [1, 1], boxes [1, n, 4], scores [1, n], classes [1, n]. TensorRT's plug-in
   EfficientNMS has this form, and so have the exporters that write it: YOLOv7 (``--end2end``), YOLOv6, Gold-YOLO,
-  MMYOLO, PaddleYOLO. TensorFlow's detectors have it too (`ssd_postprocessed`), with boxes in parts of the input: the
-  names of the outputs or their values tell which it is.
+  MMYOLO, PaddleYOLO. Its elder, BatchedNMS, has it too, with outputs called nmsed_boxes and num_detections, and boxes
+  that may be in parts of the input. TensorFlow's detectors have it as well (`ssd_postprocessed`), with boxes in parts
+  of the input, their top first: the names of the outputs or their values tell which it is.
 - ``dets-labels``: boxes and scores [1, n, 5], classes [1, n], as MMDeploy writes RTMDet and all else of MMDetection.
 """
 
@@ -16,17 +17,17 @@ from detquant.families.end_to_end import MOST_ROWS, EndToEnd
 from detquant.families.input_form import WholeImage
 from detquant.families.nanodet import MEAN_BGR, STD_BGR
 from detquant.families.signature import Outputs, Shape, Signature
-from detquant.families.ssd_postprocessed import Roles, are_in_pixels, find_roles
+from detquant.families.ssd_postprocessed import Roles, are_of_tensorrt, find_roles
 from detquant.numerics.arrays import Floats
 
 _DETS, _LABELS = 5, 2
 
 
 class EfficientNMS(EndToEnd):
-    """RGB 0-1, centred letterbox; their number, boxes as x1 y1 x2 y2 in input pixels, scores and classes apart."""
+    """RGB 0-1, centred letterbox; their number, boxes as x1 y1 x2 y2, scores and classes apart."""
 
     name = "efficient-nms"
-    mark = "whose boxes are in pixels, or whose outputs are called num_dets and det_boxes"
+    mark = "whose boxes are in pixels, or whose outputs are called as TensorRT's plug-ins call theirs"
     output_count = 4
     roles: Roles
 
@@ -40,13 +41,13 @@ class EfficientNMS(EndToEnd):
     @classmethod
     def expected(cls, height: int, width: int) -> str:
         """The output shapes of the family for an input size, in words."""
-        return "num_dets [1, 1], boxes [1, n, 4] in pixels, scores [1, n] and classes [1, n]"
+        return "num_dets [1, 1], boxes [1, n, 4], scores [1, n] and classes [1, n]"
 
     @classmethod
     def count_classes(cls, signature: Signature) -> int | None:
         """The number of classes that the metadata names, else COCO's; None if the outputs are others."""
         said = signature.metadata.get("detquant.family") == cls.name
-        if find_roles(signature.outputs) is None or not (said or are_in_pixels(signature)):
+        if find_roles(signature.outputs) is None or not (said or are_of_tensorrt(signature)):
             return None
         return len(written_names(signature.metadata) or COCO_NAMES)
 

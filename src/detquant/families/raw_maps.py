@@ -1,12 +1,13 @@
 """Which kind of head raw maps are of, where shapes are those of several: with anchors, or YOLOv8's decoded in part.
 
-Maps [1, channels, rows, columns] of three strides may be of three anchors a cell, or hold distances, the best score and
-the scores of each cell (`yolov8_maps`). The first of these that tells anything decides:
+Maps [1, channels, rows, columns] of three strides may be of three anchors a cell, or hold distances and scores of each
+cell (`yolov8_maps`, `yolov6_maps`). The first of these that tells anything decides:
 
 1. the anchors a cell have an axis of their own;
 2. anchors are told;
 3. the number of class names in the metadata;
-4. the values: the fifth of YOLOv8's maps is the largest of those behind it, on any picture;
+4. the values: the fifth of OAK's maps is the largest of those behind it, on any picture, and only where there are no
+   anchors some channels are behind a sigmoid and others are not;
 5. COCO's 80 classes; without these, they are YOLOv8's.
 """
 
@@ -19,6 +20,7 @@ import numpy as np
 from detquant.families.anchor_maps import AnchorMap
 from detquant.families.anchors import told_anchors
 from detquant.families.class_names import COCO_NAMES, written_names
+from detquant.families.distance_layout import order_in_one_map
 from detquant.families.signature import Signature
 from detquant.families.yolo_heads import BOX_AND_OBJECT
 
@@ -41,7 +43,7 @@ def are_of_anchors(signature: Signature, maps: Sequence[AnchorMap]) -> bool:
         return _are_several(first.channels, len(names))
     values = signature.values()
     if values and len(maps) == len(values):  # case 4
-        return not fifth_is_the_best(signature)
+        return not fifth_is_the_best(signature) and order_in_one_map(signature) is None
     return _are_several(first.channels, len(COCO_NAMES))  # case 5
 
 

@@ -48,6 +48,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "unit": {
         "pixels": "of the network input",
         "parts": "of the input's sides, 0 to 1",
+        "cells": "of the map's cells, of distances in raw maps",
     },
     "scores": {
         "chances": "0 to 1 already",
@@ -71,6 +72,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
 
 INPUT_KINDS = ("channels", "range", "size")
 BACKGROUND = ("background-first", "background-last")
+IN_CELLS = "cells"
+"""The unit that only distances in raw maps have."""
 _KIND_OF = {word: kind for kind, words in WORDS.items() for word in words}
 
 

@@ -92,7 +92,7 @@ class SSDPostprocessed(Family):
     def count_classes(cls, signature: Signature) -> int | None:
         """The number of classes that the metadata names, else COCO's; None if the shapes are not this family's."""
         said = signature.metadata.get("detquant.family") == cls.name
-        if find_roles(signature.outputs) is None or (not said and are_in_pixels(signature)):
+        if find_roles(signature.outputs) is None or (not said and are_of_tensorrt(signature)):
             return None
         return len(written_names(signature.metadata) or COCO_NAMES)
 
@@ -132,12 +132,18 @@ def find_roles(shapes: Mapping[str, Shape]) -> Roles | None:
     return Roles(boxes[0], classes, scores, count[0])
 
 
-def are_in_pixels(signature: Signature) -> bool:
-    """Whether four outputs of what was found hold boxes in pixels: by how they are called, else by their values."""
+def are_of_tensorrt(signature: Signature) -> bool:
+    """Whether four outputs of what was found are as TensorRT's plug-ins give them, and not as TensorFlow does.
+
+    So they are called, or the boxes are in pixels. TensorFlow, whose boxes begin with their top, has them in parts of
+    the input; it calls its own ``nmsed_boxes`` too, and their number ``valid_detections``.
+    """
     roles = find_roles(signature.outputs)
     if roles is None:
         return False
     if "num_dets" in signature.outputs or roles.boxes == "det_boxes":
+        return True
+    if {roles.boxes, roles.count} == {"nmsed_boxes", "num_detections"}:
         return True
     values = signature.values()
     return bool(values) and float(np.nan_to_num(values[roles.boxes]).max(initial=0)) > LARGEST_PART

@@ -44,10 +44,26 @@ def _are_masks(shapes: Sequence[Shape]) -> bool:
     return len(shapes) == 2 and sorted(map(len, shapes)) == [3, 4]
 
 
+def _are_distances(shapes: Sequence[Shape]) -> bool:
+    """Two or three maps a stride, channels first or last, of which one may hold distances or their distributions."""
+    if not shapes or any(len(shape) != 4 for shape in shapes):
+        return False
+    for place, channel in ((slice(2, 4), 1), (slice(1, 3), 3)):
+        levels: dict[Shape, set[int | str | None]] = {}
+        for shape in shapes:
+            levels.setdefault(shape[place], set()).add(shape[channel])
+        many = len(shapes) // max(len(levels), 1)
+        if len(levels) > 2 and many in (2, 3) and all(one & _OF_DISTANCES for one in levels.values()):
+            return True
+    return False
+
+
 def _are_maps(shapes: Sequence[Shape]) -> bool:
     return len(shapes) > 1 and all(len(shape) in (4, 5) for shape in shapes)
 
 
+_OF_DISTANCES = {4, 32, 64, 68}
+"""Channels of distances, and of distributions of 8, 16 and 17 bins a side."""
 _STRANGERS = (
     (
         _is_vector,
@@ -64,6 +80,12 @@ _STRANGERS = (
         "If the boxes are codes, as an SSD's are, this file does not tell their anchors: give the file that has the "
         "detection operator in it, such as the .tflite or IR of the whole model. If they are decoded already, export "
         "the model with boxes and scores in one output.",
+    ),
+    (
+        _are_distances,
+        "These are raw maps of scores and distances, as several detectors give them, and this file does not tell of "
+        "which: say --family yolov6-maps (YOLOv6, Gold-YOLO), ppyoloe-maps, damo-yolo-maps, rtmdet-maps or "
+        "yolov8-maps.",
     ),
     (
         _are_maps,

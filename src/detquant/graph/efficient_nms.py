@@ -1,16 +1,19 @@
-"""TensorRT's plug-in EfficientNMS as ONNX's own operators, so that graphs which hold it run everywhere.
+"""TensorRT's plug-ins EfficientNMS and BatchedNMS as ONNX's own operators, so that graphs with them run everywhere.
 
-YOLOv7, YOLOv6 and others export with it (``--end2end``); no other runtime knows it. With boxes b [1, n, 4] and scores
-s [1, n, classes], and m = max_output_boxes, it becomes
+YOLOv7, YOLOv6 and others export with them (``--end2end``); no other runtime knows them. With boxes b [1, n, 4] and
+scores s [1, n, classes], and m boxes to keep, they become
 
     NonMaxSuppression(b, s^T) -> (class, box) of each survivor -> its score, m zeros behind -> TopK(m)
 
-and gives the same four outputs: how many were found [1, 1], boxes as corners [1, m, 4], scores [1, m], classes [1, m].
+and give the same four outputs: how many were found [1, 1], boxes as corners [1, m, 4], scores [1, m], classes [1, m].
 The cases:
 
 1. box_coding 1: boxes are centre and size, which become corners;
 2. score_activation: scores are logits;
-3. class_agnostic: a box counts for the best of its classes alone.
+3. class_agnostic: a box counts for the best of its classes alone;
+4. BatchedNMS (NVIDIA/TensorRT, ``plugin/batchedNMSPlugin``): boxes are [1, n, 1, 4] for all classes, classes come out
+   as floats, and boxes in parts of the image are cut off at its sides. Its topK, how many boxes of a class are looked
+   at, is not heeded: all are.
 
 TensorRT reads the result as well: it has an operator of ONNX's suppression. All operators are as ONNX has had them
 since opset 11, the oldest that has the suppression so.
@@ -19,6 +22,7 @@ since opset 11, the oldest that has the suppression so.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,37 +31,101 @@ import onnx_ir as ir
 from detquant.errors import UnsupportedOperator
 from detquant.graph.values import fresh_name, new_initializer, used_names
 
-PLUGIN = "EfficientNMS_TRT"
+EFFICIENT = "EfficientNMS_TRT"
+BATCHED = ("BatchedNMS_TRT", "BatchedNMSDynamic_TRT")
 _OUTPUTS = 4
 _TO_CORNERS = ((1, 0, 1, 0), (0, 1, 0, 1), (-0.5, 0, 0.5, 0), (0, -0.5, 0, 0.5))
 
 
-def plain_suppression(model: ir.Model) -> int:
-    """Replaces each EfficientNMS_TRT of the main graph, in place.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a plug-in is told.
+
+    Attributes:
+        plugin: its name, as people call it.
+        most: boxes that are kept.
+        iou: overlap above which the lesser box of a class goes.
+        score: what a box must score more than.
+        background: number of the class that is none; below 0 where there is none.
+        centred: whether boxes are centre and size.
+        logits: whether scores are logits.
+        agnostic: whether a box counts for its best class alone.
+        parts: whether boxes are in parts of the image; None where it is not told.
+        clipped: whether boxes are cut off at the image's sides.
+        labels: type of the classes.
+    """
+
+    plugin: str
+    most: int
+    iou: float
+    score: float
+    background: int
+    centred: bool = False
+    logits: bool = False
+    agnostic: bool = False
+    parts: bool | None = None
+    clipped: bool = False
+    labels: ir.DataType = ir.DataType.INT32
+
+
+def plain_suppression(model: ir.Model) -> list[Settings]:
+    """Replaces each of these plug-ins in the main graph, in place.
 
     Returns:
-        How many there were.
+        What each of them was told.
 
     Raises:
         UnsupportedOperator: one has a class for the background, or other inputs and outputs than the plug-in has.
     """
-    found = [node for node in model.graph if node.op_type == PLUGIN]
-    for node in found:
-        _replace(model.graph, node)
-    return len(found)
+    found = [node for node in model.graph if node.op_type in (EFFICIENT, *BATCHED)]
+    settings = [_settings(node) for node in found]
+    for node, one in zip(found, settings, strict=True):
+        _replace(model.graph, node, one)
+    return settings
 
 
-def _replace(graph: ir.Graph, node: ir.Node) -> None:
+def _settings(node: ir.Node) -> Settings:
+    of = node.attributes
+    if node.op_type == EFFICIENT:
+        return Settings(
+            plugin="EfficientNMS",
+            most=of.get_int("max_output_boxes", 100),
+            iou=of.get_float("iou_threshold", 0.5),
+            score=of.get_float("score_threshold", 0.25),
+            background=of.get_int("background_class", -1),
+            centred=of.get_int("box_coding", 0) == 1,
+            logits=of.get_int("score_activation", 0) == 1,
+            agnostic=of.get_int("class_agnostic", 0) == 1,
+        )
+    parts = of.get_int("isNormalized", 1) == 1
+    return Settings(
+        plugin="BatchedNMS",
+        most=of.get_int("keepTopK", 100),
+        iou=of.get_float("iouThreshold", 0.5),
+        score=of.get_float("scoreThreshold", 0.25),
+        background=of.get_int("backgroundLabelId", -1),
+        parts=parts,
+        clipped=parts and of.get_int("clipBoxes", 1) == 1,
+        labels=ir.DataType.FLOAT,
+    )
+
+
+def _replace(graph: ir.Graph, node: ir.Node, settings: Settings) -> None:
     if len(node.inputs) != 2 or None in node.inputs or len(node.outputs) != _OUTPUTS:
         raise UnsupportedOperator(
-            f"'{node.name}' ({PLUGIN}) has {len(node.inputs)} inputs and {len(node.outputs)} outputs; only boxes and "
-            "scores and their four outputs are taken: export the model without suppression."
+            f"'{node.name}' ({node.op_type}) has {len(node.inputs)} inputs and {len(node.outputs)} outputs; only boxes "
+            "and scores and their four outputs are taken: export the model without suppression."
         )
-    if node.attributes.get_int("background_class", -1) >= 0:
+    if settings.background >= 0:
         raise UnsupportedOperator(
-            f"'{node.name}' ({PLUGIN}) has a class for the background: export the model without suppression."
+            f"'{node.name}' ({node.op_type}) has a class for the background: export the model without suppression."
         )
-    made = _Written(graph, node).outputs()
+    if node.op_type in BATCHED and node.attributes.get_int("shareLocation", 1) != 1:
+        raise UnsupportedOperator(
+            f"'{node.name}' ({node.op_type}) has boxes for each class (shareLocation is 0), and one box for all "
+            "classes was expected: export the model without suppression."
+        )
+    made = _Written(graph, node, settings).outputs()
     for old, new in zip(node.outputs, made, strict=True):
         if old.is_graph_output():
             for place, value in enumerate(graph.outputs):
@@ -72,24 +140,27 @@ def _replace(graph: ir.Graph, node: ir.Node) -> None:
 class _Written:
     """The nodes that stand for a plug-in, written before it."""
 
-    def __init__(self, graph: ir.Graph, node: ir.Node) -> None:
-        self.graph, self.node = graph, node
+    def __init__(self, graph: ir.Graph, node: ir.Node, settings: Settings) -> None:
+        self.graph, self.node, self.settings = graph, node, settings
         self.names = used_names(graph)
-        self.most = node.attributes.get_int("max_output_boxes", 100)
+        self.most = settings.most
 
     def outputs(self) -> list[ir.Value]:
         """What the plug-in gives: number, boxes, scores, classes."""
-        of, node = self.node.attributes, self.node
-        boxes, scores = (value for value in node.inputs if value is not None)
-        if of.get_int("box_coding", 0) == 1:  # case 1
+        of = self.settings
+        boxes, scores = (value for value in self.node.inputs if value is not None)
+        if self.node.op_type in BATCHED:  # case 4
+            boxes = self.add("Reshape", boxes, self.ints(1, -1, 4))
+            scores = self.add("Reshape", scores, self.ints(0, 0, -1))
+        if of.centred:  # case 1
             boxes = self.add("MatMul", boxes, self.const(_TO_CORNERS, np.float32))
-        if of.get_int("score_activation", 0) == 1:  # case 2
+        if of.logits:  # case 2
             scores = self.add("Sigmoid", scores)
         best = None
-        if of.get_int("class_agnostic", 0) == 1:  # case 3
+        if of.agnostic:  # case 3
             scores, best = self.add("TopK", scores, self.ints(1), outputs=2, axis=2)
         by_class = self.add("Transpose", scores, perm=[0, 2, 1])
-        limits = [self.const([of.get_float(key, usual)], np.float32) for key, usual in _LIMITS]
+        limits = [self.const([of.iou], np.float32), self.const([of.score], np.float32)]
         chosen = self.add("NonMaxSuppression", boxes, by_class, self.ints(self.most), *limits)  # image, class, box
         place = self.add("Gather", chosen, self.ints(0, 2), axis=1)
         label = self.add("Gather", chosen, self.ints(1), axis=1) if best is None else self.add("GatherND", best, place)
@@ -106,17 +177,19 @@ class _Written:
         found = self.add("NonZero", self.add("Greater", top, self.const(0.0, np.float32)))
         number = self.add("Gather", self.add("Shape", found), self.ints(1), axis=0)
         number = self.add("Reshape", number, self.ints(1, 1))
-        whole, real = ir.DataType.INT32, ir.DataType.FLOAT
+        if self.settings.clipped:
+            boxes = self.add("Clip", boxes, self.const(0.0, np.float32), self.const(1.0, np.float32))
+        whole, real, kind = ir.DataType.INT32, ir.DataType.FLOAT, self.settings.labels
         return [
             self._typed(self.add("Cast", number, to=whole), whole, (1, 1)),
             self._typed(self.add("Reshape", boxes, self.ints(1, most, 4)), real, (1, most, 4)),
             self._typed(self.add("Reshape", top, self.ints(1, most)), real, (1, most)),
-            self._typed(self.add("Cast", self.add("Reshape", labels, self.ints(1, most)), to=whole), whole, (1, most)),
+            self._typed(self.add("Cast", self.add("Reshape", labels, self.ints(1, most)), to=kind), kind, (1, most)),
         ]
 
     def add(self, kind: str, *inputs: ir.Value, outputs: int = 1, **attributes: Any) -> Any:
         """A node before the plug-in; its value, or its values where there are several."""
-        name = fresh_name(f"{self.node.name or PLUGIN}/{kind}", self.names)
+        name = fresh_name(f"{self.node.name or self.node.op_type}/{kind}", self.names)
         node = ir.node(kind, inputs, attributes, num_outputs=outputs, name=name)
         for value in node.outputs:
             value.name = fresh_name(f"{name}_output", self.names)
@@ -126,7 +199,7 @@ class _Written:
     def const(self, values: Any, dtype: type) -> ir.Value:
         """An initializer."""
         return new_initializer(
-            self.graph, f"{self.node.name or PLUGIN}/constant", np.asarray(values, dtype), self.names
+            self.graph, f"{self.node.name or self.node.op_type}/constant", np.asarray(values, dtype), self.names
         )
 
     def ints(self, *values: int) -> ir.Value:
@@ -137,7 +210,3 @@ class _Written:
     def _typed(value: ir.Value, dtype: ir.DataType, shape: Sequence[int]) -> ir.Value:
         value.dtype, value.shape = dtype, ir.Shape(shape)
         return value
-
-
-_LIMITS = (("iou_threshold", 0.5), ("score_threshold", 0.25))
-"""In the order that ONNX's operator takes them, with the plug-in's own values."""

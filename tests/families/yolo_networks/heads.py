@@ -303,3 +303,64 @@ def efficient_nms(net: Net, maps: list[Map], most: int = 30) -> onnx.ModelProto:
     }
     kinds = [TensorProto.INT32, TensorProto.FLOAT, TensorProto.FLOAT, TensorProto.INT32]
     return net.model(outputs, [[1, 1], [1, most, 4], [1, most], [1, most]], NAMES, kinds)
+
+
+def distances(net: Net, one: Map, bins: int, kind: str = "box") -> Map:
+    """The last convolution of a branch: logits of distributions, or distances where there is one bin."""
+    return branches(net, one, 4 * bins, kind if bins > 1 else "side")
+
+
+def raw_maps(
+    net: Net, maps: list[Map], bins: int = 1, *, classes_first: bool = False, sigmoid: bool = True,
+    total: bool = False, whole: bool = False, pixels: bool = False, named: bool = True,
+) -> onnx.ModelProto:  # fmt: skip
+    """Distances and class scores of each stride, not decoded.
+
+    Args:
+        net: the graph.
+        maps: what the head reads.
+        bins: of a distribution; 1 for plain distances.
+        classes_first: whether the scores come first: DAMO-YOLO's and RTMDet's, and YOLOv6's own ``export``.
+        sigmoid: whether scores are behind theirs.
+        total: whether their sum up to 1 is a third map, as Rockchip's exporters write it.
+        whole: whether both are in one map.
+        pixels: whether distances are exponentials times the stride, as RTMDet's are.
+        named: whether the file names its classes.
+    """
+    parts: dict[str, tuple[str, int]] = {}
+    for number, (one, stride) in enumerate(zip(maps, STRIDES, strict=True)):
+        box, score = distances(net, one, bins), branches(net, one, CLASSES, "class")
+        if pixels:
+            box = net.op("Mul", net.op("Exp", net.op("Mul", box, net.const(0.5))), net.const(stride))
+        score = net.op("Sigmoid", score) if sigmoid else score
+        pair = [(f"box{number}", box, 4 * bins), (f"class{number}", score, CLASSES)]
+        pair = pair[::-1] if classes_first else pair
+        if whole:
+            pair = [(f"map{number}", net.concat(*(value for _, value, _ in pair)), 4 * bins + CLASSES)]
+        if total:
+            summed = net.op("Clip", net.op("ReduceSum", score, net.ints(1)), net.const(0.0), net.const(1.0))
+            pair.append((f"sum{number}", summed, 1))
+        parts |= {name: (value, channels) for name, value, channels in pair}
+    sizes = [net.side // STRIDES[int(name[-1])] for name in parts]
+    shapes = [[1, channels, size, size] for (_, channels), size in zip(parts.values(), sizes, strict=True)]
+    return net.model({name: value for name, (value, _) in parts.items()}, shapes, NAMES if named else {})
+
+
+def batched_nms(net: Net, maps: list[Map], most: int = 30) -> onnx.ModelProto:
+    """TensorRT's plug-in BatchedNMS at the end, with boxes in parts of the image."""
+    scale = net.const(1 / net.side)
+    box = net.op("Mul", net.transpose(free_boxes(net, maps, xyxy=True), 0, 2, 1), scale)
+    scores = net.transpose(chances(net, maps), 0, 2, 1)
+    ends = ["num_detections", "nmsed_boxes", "nmsed_scores", "nmsed_classes"]
+    kinds = [TensorProto.INT32, TensorProto.FLOAT, TensorProto.FLOAT, TensorProto.FLOAT]
+    model = net.model({"b": net.op("Unsqueeze", box, net.ints(2)), "s": scores}, [[1, "n", 1, 4], [1, "n", "c"]], NAMES)
+    settings = {"shareLocation": 1, "backgroundLabelId": -1, "numClasses": CLASSES, "topK": 100, "keepTopK": most}
+    limits = {"scoreThreshold": 0.1, "iouThreshold": 0.45, "isNormalized": 1}
+    model.graph.node.append(
+        onnx.helper.make_node("BatchedNMSDynamic_TRT", ["b", "s"], ends, "nms", **settings, **limits)
+    )
+    shapes = [[1, 1], [1, most, 4], [1, most], [1, most]]
+    del model.graph.output[:]
+    infos = [onnx.helper.make_tensor_value_info(*one) for one in zip(ends, kinds, shapes, strict=True)]
+    model.graph.output.extend(infos)
+    return model

@@ -46,6 +46,7 @@ V10 = Trunk(block=blocks.c2f, in_neck=blocks.cib, down=blocks.scdown, behind=blo
 V11 = Trunk(block=blocks.c3k2, behind=blocks.c2psa)
 V12 = Trunk(block=blocks.c3k2, in_neck=blocks.a2c2f, pyramid=None, behind=blocks.a2c2f)
 TOLD = {"anchors": heads.FLAT}
+V6_MAPS = {"family": "yolov6-maps"}
 
 NETWORKS = {
     "yolov5": Network(trunk=C3, head=heads.decoded_anchors, family="yolov5"),
@@ -84,6 +85,40 @@ NETWORKS = {
     "gold-yolo": Network(
         trunk=Trunk(block=blocks.rep, act="relu", fuse=necks.gather_and_distribute), head=heads.yolov6, family="yolov6"
     ),
+    "yolov6 raw": Network(trunk=V6, head=partial(heads.raw_maps, total=True), family="yolov6-maps", options=V6_MAPS),
+    "yolov6 export": Network(
+        trunk=V6, head=partial(heads.raw_maps, classes_first=True, whole=True, named=False), family="yolov6-maps"
+    ),
+    "gold-yolo raw": Network(
+        trunk=Trunk(block=blocks.rep, act="relu", fuse=necks.gather_and_distribute),
+        head=partial(heads.raw_maps, bins=17),
+        family="yolov6-maps",
+        options=V6_MAPS,
+    ),
+    "yolov8 raw": Network(
+        trunk=V8, head=partial(heads.raw_maps, bins=16, sigmoid=False, whole=True), family="yolov8-maps"
+    ),
+    "yolo11 for an NPU": Network(
+        trunk=V11, head=partial(heads.raw_maps, bins=16, total=True, named=False), family="yolov8-maps"
+    ),
+    "ppyoloe raw": Network(
+        trunk=Trunk(block=blocks.csp_res),
+        head=partial(heads.raw_maps, bins=17),
+        family="ppyoloe-maps",
+        options={"family": "ppyoloe-maps"},
+    ),
+    "damo-yolo raw": Network(
+        trunk=Trunk(block=blocks.tiny_nas, act="relu", fuse=necks.giraffe),
+        head=partial(heads.raw_maps, bins=17, classes_first=True),
+        family="damo-yolo-maps",
+        options={"family": "damo-yolo-maps"},
+    ),
+    "rtmdet raw": Network(
+        trunk=Trunk(block=blocks.csp_next),
+        head=partial(heads.raw_maps, classes_first=True, sigmoid=False, pixels=True),
+        family="rtmdet-maps",
+    ),
+    "yolov7 BatchedNMS": Network(trunk=V7, head=heads.batched_nms, family="efficient-nms"),
     "rtmdet": Network(trunk=Trunk(block=blocks.csp_next), head=heads.dets_labels, family="dets-labels"),
 }
 """By name."""

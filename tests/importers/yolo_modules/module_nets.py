@@ -433,6 +433,37 @@ def stem(first):
     return [first, Conv(8, 16, 3, 2), Conv(16, 16, 3, 2)]
 
 
+def leaky(c1, c2, k=1, s=1):
+    return Conv(c1, c2, k, s, act=nn.LeakyReLU(0.1))
+
+
+def tiny_elan(c1, half, c2):
+    """YOLOv7-tiny's stage: all of its results are joined."""
+    narrow = [(-1, leaky(c1, half)), (-2, leaky(c1, half)), (-1, leaky(half, half, 3)), (-1, leaky(half, half, 3))]
+    return [*narrow, ([-1, -2, -3, -4], Concat()), (-1, leaky(4 * half, c2))]
+
+
+def yolov7_tiny():
+    """``cfg/training/yolov7-tiny.yaml`` of WongKinYiu/yolov7, row by row, with an eighth of the channels."""
+    pools = [(-1, SP(5)), (-2, SP(9)), (-3, SP(13)), ([-1, -2, -3, -4], Concat())]
+    return Net(
+        [
+            *[(-1, leaky(3, 4, 3, 2)), (-1, leaky(4, 8, 3, 2)), *tiny_elan(8, 4, 8)],
+            *[(-1, MP()), *tiny_elan(8, 8, 16)],  # 14
+            *[(-1, MP()), *tiny_elan(16, 16, 32)],  # 21
+            *[(-1, MP()), *tiny_elan(32, 32, 64)],
+            *[(-1, leaky(64, 32)), (-2, leaky(64, 32)), *pools, (-1, leaky(128, 32))],
+            *[([-1, -7], Concat()), (-1, leaky(64, 32))],  # 37
+            *[(-1, leaky(32, 16)), (-1, up()), (21, leaky(32, 16)), ([-1, -2], Concat()), *tiny_elan(32, 8, 16)],  # 47
+            *[(-1, leaky(16, 8)), (-1, up()), (14, leaky(16, 8)), ([-1, -2], Concat()), *tiny_elan(16, 4, 8)],  # 57
+            *[(-1, leaky(8, 16, 3, 2)), ([-1, 47], Concat()), *tiny_elan(32, 8, 16)],  # 65
+            *[(-1, leaky(16, 32, 3, 2)), ([-1, 37], Concat()), *tiny_elan(64, 16, 32)],  # 73
+            *[(57, leaky(8, 16, 3)), (65, leaky(16, 32, 3)), (73, leaky(32, 64, 3))],
+            ([74, 75, 76], IDetect(4, (16, 32, 64), implicit=True)),
+        ]
+    )
+
+
 def nets():
     """The networks by what they are like."""
     return {
@@ -478,4 +509,5 @@ def nets():
             nn.Sequential(MP(), SPPCSPC(32, 32)),
             IDetect(4, (16, 32, 32), implicit=True),
         ),
+        "yolov7-tiny": yolov7_tiny,
     }

@@ -24,7 +24,7 @@ from module_nets import Anchored, Net, nets, seeded
 MORE = Path(__file__).resolve().parents[4] / "shared" / "assets" / "weights" / "more"
 NAMES = {0: "cat", 1: "dog", 2: "cow", 3: "hen"}
 SIDE = 64
-MODULES = {"yolov5": "models", "yolov7": "models"}
+MODULES = {"yolov5": "models", "yolov7": "models", "yolov7-tiny": "models"}
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 

@@ -235,6 +235,30 @@ def scrfd(height: int, width: int) -> Net:
     return net
 
 
+def retinaface(height: int, width: int) -> Net:
+    """RetinaFace: MobileNet-0.25, a pyramid that adds, SSH contexts, heads of two anchors a cell in three outputs."""
+    net = Net(height, width, image="input")
+    x, maps = net.conv(net.image, 8, 3, 2, act="relu"), []
+    for width_of, s in ((8, 2), (16, 2), (32, 2), (48, 2)):
+        x = net.separable(x, width_of, 3, s)
+        maps.append(x)
+    fine, middle, coarse = (net.conv(one, 16, act="relu") for one in maps[1:])
+    middle = net.conv(net.add(middle, net.up(coarse)), 16, 3, act="relu")
+    fine = net.conv(net.add(fine, net.up(middle)), 16, 3, act="relu")
+    levels = []
+    for one in (fine, middle, coarse):
+        five = net.conv(one, 4, 3, act="relu")
+        seven = net.conv(net.conv(five, 4, 3, act="relu"), 4, 3)
+        joined = net.concat(net.conv(one, 8, 3), net.conv(five, 4, 3), seven)
+        levels.append(Map(net.act(joined.name, "relu"), 16))
+    rows = 2 * sum((height // s) * (width // s) for s in (8, 16, 32))
+    for values, name in ((4, "output"), (2, "outputt"), (10, "outputtt")):
+        parts = [net.rows(net.conv(one, 2 * values), values) for one in levels]
+        whole = net.op("Concat", *parts, axis=1)
+        net.output(net.op("Softmax", whole, axis=-1) if values == 2 else whole, name, [1, rows, values])
+    return net
+
+
 def efficientdet(side: int, classes: int) -> Net:
     """EfficientDet-Lite: inverted bottlenecks, a BiFPN that weighs what it adds, two towers, 9 anchors a cell."""
     net = Net(side, side, image="images")

@@ -20,6 +20,7 @@ import onnx_ir as ir
 from google.protobuf.message import DecodeError
 
 from detquant.errors import ModelError
+from detquant.families.reading import reading_entry
 from detquant.graph.efficient_nms import plain_suppression
 from detquant.importers._base import LARGEST, ImportedModel, OwnFile
 from detquant.importers.infer_cfg import metadata_beside
@@ -33,7 +34,7 @@ logging.getLogger("onnx_ir").addHandler(logging.NullHandler())
 WRITTEN_FOR = "detquant.target"
 """Entry of the metadata under which detquant says for which place it wrote a file."""
 
-REPLACED = "; TensorRT's EfficientNMS became ONNX's NonMaxSuppression"
+REPLACED = "; TensorRT's {plugin} became ONNX's NonMaxSuppression"
 
 _KNOWN_HEADS = (
     (b"\xff\xd8\xff", "a JPEG image"),
@@ -80,14 +81,16 @@ def load(path: Path, imgsz: int | None = None) -> ImportedModel:
     except Exception as error:  # whatever a damaged graph trips over, the user gets a sentence
         raise ModelError(f"'{path}' is damaged: {_first_line(error)}.") from error
     replaced = plain_suppression(model)
-    metadata = {**metadata_beside(path), **{entry.key: entry.value for entry in proto.metadata_props}}
+    in_parts = reading_entry({"unit": "parts"}) if any(one.parts for one in replaced) else {}
+    metadata = {**in_parts, **metadata_beside(path), **{entry.key: entry.value for entry in proto.metadata_props}}
+    said = "".join(REPLACED.format(plugin=plugin) for plugin in dict.fromkeys(one.plugin for one in replaced))
     return ImportedModel(
         model=model,
         path=path,
         sha256=reader.digest.hexdigest(),
         size_bytes=reader.size_bytes,
         metadata=metadata,
-        reason=f"a graph of {len(proto.graph.node)} nodes, IR version {proto.ir_version}{REPLACED if replaced else ''}",
+        reason=f"a graph of {len(proto.graph.node)} nodes, IR version {proto.ir_version}{said}",
         own=OwnFile(target="opencv", runtime="OpenCV", path=path) if metadata.get(WRITTEN_FOR) == "opencv" else None,
     )
 
