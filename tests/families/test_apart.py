@@ -140,3 +140,59 @@ def test_raw_maps_of_anchors_are_asked_for_and_those_of_yolov8_are_not(
     shapes = {name: one.shape for name, one in plain.items()}
     family, _ = find_family(Signature(image, shapes, names_of(count), sample=lambda: plain))
     assert (family.name, family.num_classes) == ("yolov8-maps", count)
+
+
+Maps = dict[str, np.ndarray]
+
+
+def distance_maps(rng: np.random.Generator, size: tuple[int, int], count: int, sides: int, *, logits: bool) -> Maps:
+    """Of each stride distances (or distributions of them) and class scores, as a head gives them for noise."""
+    made = {}
+    for n in STRIDES:
+        place = size[0] // n, size[1] // n
+        box = rng.normal(0, 2, (1, sides, *place)) if sides > 4 else rng.gamma(2, 1.5, (1, sides, *place))
+        scores = rng.normal(-4, 1.2, (1, count, *place))
+        made |= {f"box{n}": box, f"class{n}": scores if logits else 1 / (1 + np.exp(-scores))}
+    return made
+
+
+def in_one(maps: Maps, first: str, second: str) -> Maps:
+    return {f"out{n}": np.concatenate([maps[f"{first}{n}"], maps[f"{second}{n}"]], axis=1) for n in STRIDES}
+
+
+def with_total(maps: Maps) -> Maps:
+    return maps | {f"sum{n}": np.clip(maps[f"class{n}"].sum(axis=1, keepdims=True), 0, 1) for n in STRIDES}
+
+
+def in_pixels(maps: Maps) -> Maps:
+    return {name: one * int(name[3:]) if name.startswith("box") else one for name, one in maps.items()}
+
+
+DISTANCES: dict[str, tuple[int, bool, Callable[[Maps], Maps], str | None]] = {
+    "yolov8": (64, True, lambda maps: maps, "yolov8-maps"),
+    "yolov8 for an NPU": (64, False, with_total, "yolov8-maps"),
+    "yolov8 joined": (64, True, lambda maps: in_one(maps, "box", "class"), "yolov8-maps"),
+    "yolov6 by its own export": (4, False, lambda maps: in_one(maps, "class", "box"), "yolov6-maps"),
+    "rtmdet": (4, True, in_pixels, "rtmdet-maps"),
+    "rtmdet behind a sigmoid": (4, False, in_pixels, None),
+    "yolov6 for an NPU": (4, False, with_total, None),
+    "ppyoloe": (68, False, lambda maps: maps, None),
+    "damo-yolo nano": (32, False, lambda maps: maps, None),
+}
+"""Channels of distances, whether scores are logits, the form, and the family; None where it is to be asked for."""
+
+
+@pytest.mark.parametrize("kind", DISTANCES)
+def test_raw_maps_of_distances_are_told_or_asked_for(kind: str) -> None:
+    sides, logits, form, expected = DISTANCES[kind]
+    for seed, count, size in itertools.product(SEEDS, COUNTS, SIZES[:3]):
+        maps = form(distance_maps(np.random.default_rng(seed), size, count, sides, logits=logits))
+        ends = {name: "Mul" if name.startswith("box") else "Conv" for name in maps} if "rtmdet" in kind else {}
+        shapes = {name: one.shape for name, one in maps.items()}
+        signature = Signature({"images": (1, 3, *size)}, shapes, names_of(count), ends, sample=lambda maps=maps: maps)
+        if expected is None:
+            with pytest.raises(ModelError, match="this file does not tell of which: say --family yolov6-maps"):
+                find_family(signature)
+        else:
+            family, _ = find_family(signature)
+            assert (family.name, family.num_classes) == (expected, count)

@@ -72,7 +72,8 @@ def _numbers(mean: tuple[float, ...], std: tuple[float, ...]) -> str:
 
 def _words(family: type[Family]) -> Iterator[tuple[str, str]]:
     for kind in family.takes:
-        yield kind, ", ".join(f"`{word}`: {meaning}" for word, meaning in WORDS[kind].items())
+        words = {word: meaning for word, meaning in WORDS[kind].items() if kind != "unit" or word in family.units}
+        yield kind, ", ".join(f"`{word}`: {meaning}" for word, meaning in words.items())
 
 
 def _as_told(docstring: str) -> list[str]:

@@ -21,7 +21,7 @@ from detquant.families.grey import as_grey, grey_form
 from detquant.families.input_form import Form
 from detquant.families.input_words import form_as, words_of_form
 from detquant.families.nms import class_aware_nms
-from detquant.families.reading import BACKGROUND, IN_CELLS, INPUT_KINDS, Reading, reading_entry, reading_text
+from detquant.families.reading import BACKGROUND, INPUT_KINDS, Reading, reading_entry, reading_text
 from detquant.families.signature import Inside, Outputs, Signature, shapes_text
 from detquant.numerics.arrays import Floats, Ints, Pixels
 
@@ -96,6 +96,7 @@ class Family(ABC):
         told: words of a reading that overrule what the family does by itself.
         untold: the form of the input without them; None where none were told.
         takes: kinds of words that it heeds, of `detquant.families.reading.WORDS`.
+        units: words for the unit of boxes that it knows.
         output_count: how many outputs its models have, as a rule.
         has_anchors: whether its boxes are of anchors that a user may have to tell.
         mark: what tells it from families whose outputs have the same shapes, as a clause.
@@ -108,6 +109,7 @@ class Family(ABC):
     task: ClassVar[str] = "detect"
     input_key: ClassVar[str | None] = None
     takes: ClassVar[tuple[str, ...]] = (*INPUT_KINDS, "classes")
+    units: ClassVar[tuple[str, ...]] = ("pixels", "parts")
     output_count: ClassVar[int] = 1
     ranked: ClassVar[bool] = False
     counts_names: ClassVar[bool] = False
@@ -221,7 +223,7 @@ class Family(ABC):
 
     def heeds(self, kind: str, word: str) -> bool:
         """Whether a word of that kind changes anything."""
-        return kind in self.takes and word not in (*BACKGROUND, IN_CELLS)
+        return kind in self.takes and word not in BACKGROUND and (kind != "unit" or word in self.units)
 
     def fits(self, outputs: Outputs) -> bool:
         """Whether these outputs can be meant as they are read."""

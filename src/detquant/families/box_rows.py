@@ -21,7 +21,7 @@ from detquant.families.besides import ROTATED
 from detquant.families.box_coding import OF_CELLS, PLAIN
 from detquant.families.grid import cells, count_cells
 from detquant.families.logits import sigmoid
-from detquant.families.reading import BACKGROUND, IN_CELLS, INPUT_KINDS, Reading, written_reading
+from detquant.families.reading import BACKGROUND, INPUT_KINDS, Reading, written_reading
 from detquant.families.shown_words import ReadByWords
 from detquant.families.signature import Outputs, Shape, Signature, is_dynamic
 from detquant.families.told_by_values import NO_SCORE, scores_by_values, told_by_values
@@ -95,7 +95,8 @@ class BoxRows(ReadByWords):
 
     def heeds(self, kind: str, word: str) -> bool:
         """Whether a word of that kind changes anything; boxes of cells need cells."""
-        return kind in self.takes and word != IN_CELLS and (word not in OF_CELLS or self._has_cells())
+        known = kind != "unit" or word in self.units
+        return kind in self.takes and known and (word not in OF_CELLS or self._has_cells())
 
     def scores(self, outputs: Outputs) -> Floats:
         """Scores [rows, classes], 0 to 1."""

@@ -40,6 +40,7 @@ class DistanceMaps(ReadByWords):
 
     output_count = 2 * len(STRIDES[0])
     takes = (*INPUT_KINDS, "unit", "scores", "classes")
+    units = ("pixels", IN_CELLS)
     usual: ClassVar[Reading] = {"unit": IN_CELLS, "scores": "chances"}
     bins: ClassVar[tuple[int, ...]] = (1,)
     joined: ClassVar[int] = 0
@@ -95,9 +96,7 @@ class DistanceMaps(ReadByWords):
 
     def heeds(self, kind: str, word: str) -> bool:
         """Whether a word of that kind changes anything; distributions are in cells always."""
-        if kind == "unit":
-            return self.layout.bins == 1 and word in (IN_CELLS, "pixels")
-        return super().heeds(kind, word)
+        return super().heeds(kind, word) and (kind != "unit" or self.layout.bins == 1)
 
     def fits(self, outputs: Outputs) -> bool:
         """Whether the scores lie where they are said to: chances within 0 and 1, logits beyond."""

@@ -26,9 +26,16 @@ _EFFICIENTDET = "https://ai.google.dev/edge/litert/libraries/modify/object_detec
 _LINZAER = "https://github.com/Linzaer/Ultra-Light-Fast-Generic-Face-Detector-1MB"
 _RESNET = "https://pytorch.org/vision/stable/models/resnet.html"
 
+_DFINE = "https://github.com/Peterande/D-FINE"
+_DFINE_FILES = "https://github.com/Peterande/storage/releases/download/dfinev1.0"
+_RFDETR = "https://github.com/roboflow/rf-detr"
+_RFDETR_FILES = "https://storage.googleapis.com/rfdetr"
+
 _VAL2017 = "mAP50-95, COCO val2017"
 _TOP1 = "top-1, ImageNet"
 
+_DFINE_EXPORT = "A checkpoint: for detquant, export it to ONNX by tools/deployment/export_onnx.py of its page."
+_RFDETR_EXPORT = "A checkpoint: for detquant, export it to ONNX by the package rfdetr of its page."
 _INTEGERS = "The file is quantised already: it can be measured and compared, and not be quantised again."
 
 MODELS: tuple[Entry, ...] = (
@@ -340,6 +347,87 @@ MODELS: tuple[Entry, ...] = (
             ),
         ),
         accuracy=Accuracy(40.2, "mAP50, COCO"),
+    ),
+    Entry(
+        name="d-fine-n",
+        kind="detector",
+        licence="Apache-2.0",
+        page=_DFINE,
+        sources=(Source(address=f"{_DFINE_FILES}/dfine_n_coco.pth"),),
+        accuracy=Accuracy(42.8, _VAL2017),
+        note=_DFINE_EXPORT,
+    ),
+    Entry(
+        name="d-fine-s",
+        kind="detector",
+        licence="Apache-2.0",
+        page=_DFINE,
+        sources=(Source(address=f"{_DFINE_FILES}/dfine_s_coco.pth"),),
+        accuracy=Accuracy(48.5, _VAL2017),
+        note=_DFINE_EXPORT,
+    ),
+    Entry(
+        name="d-fine-m",
+        kind="detector",
+        licence="Apache-2.0",
+        page=_DFINE,
+        sources=(Source(address=f"{_DFINE_FILES}/dfine_m_coco.pth"),),
+        accuracy=Accuracy(52.3, _VAL2017),
+        note=_DFINE_EXPORT,
+    ),
+    Entry(
+        name="d-fine-l",
+        kind="detector",
+        licence="Apache-2.0",
+        page=_DFINE,
+        sources=(Source(address=f"{_DFINE_FILES}/dfine_l_coco.pth"),),
+        accuracy=Accuracy(54.0, _VAL2017),
+        note=_DFINE_EXPORT,
+    ),
+    Entry(
+        name="d-fine-x",
+        kind="detector",
+        licence="Apache-2.0",
+        page=_DFINE,
+        sources=(Source(address=f"{_DFINE_FILES}/dfine_x_coco.pth"),),
+        accuracy=Accuracy(55.8, _VAL2017),
+        note=_DFINE_EXPORT,
+    ),
+    Entry(
+        name="rf-detr-nano",
+        kind="detector",
+        licence="Apache-2.0",
+        page=_RFDETR,
+        sources=(Source(address=f"{_RFDETR_FILES}/nano_coco/checkpoint_best_regular.pth"),),
+        accuracy=Accuracy(48.4, _VAL2017),
+        note=_RFDETR_EXPORT,
+    ),
+    Entry(
+        name="rf-detr-small",
+        kind="detector",
+        licence="Apache-2.0",
+        page=_RFDETR,
+        sources=(Source(address=f"{_RFDETR_FILES}/small_coco/checkpoint_best_regular.pth"),),
+        accuracy=Accuracy(53.0, _VAL2017),
+        note=_RFDETR_EXPORT,
+    ),
+    Entry(
+        name="rf-detr-medium",
+        kind="detector",
+        licence="Apache-2.0",
+        page=_RFDETR,
+        sources=(Source(address=f"{_RFDETR_FILES}/medium_coco/checkpoint_best_regular.pth"),),
+        accuracy=Accuracy(54.7, _VAL2017),
+        note=_RFDETR_EXPORT,
+    ),
+    Entry(
+        name="rf-detr-large",
+        kind="detector",
+        licence="Apache-2.0",
+        page=_RFDETR,
+        sources=(Source(address=f"{_RFDETR_FILES}/rf-detr-large-2026.pth"),),
+        accuracy=Accuracy(56.5, _VAL2017),
+        note=_RFDETR_EXPORT,
     ),
     Entry(
         name="resnet18",

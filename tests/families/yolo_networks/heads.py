@@ -305,6 +305,10 @@ def efficient_nms(net: Net, maps: list[Map], most: int = 30) -> onnx.ModelProto:
     return net.model(outputs, [[1, 1], [1, most, 4], [1, most], [1, most]], NAMES, kinds)
 
 
+NORMALISED = (-2.1, 2.6)
+"""Black and white less the means that RTMDet takes off, by the deviations."""
+
+
 def distances(net: Net, one: Map, bins: int, kind: str = "box") -> Map:
     """The last convolution of a branch: logits of distributions, or distances where there is one bin."""
     return branches(net, one, 4 * bins, kind if bins > 1 else "side")
@@ -328,6 +332,7 @@ def raw_maps(
         named: whether the file names its classes.
     """
     parts: dict[str, tuple[str, int]] = {}
+    net.levels = NORMALISED if pixels else net.levels
     for number, (one, stride) in enumerate(zip(maps, STRIDES, strict=True)):
         box, score = distances(net, one, bins), branches(net, one, CLASSES, "class")
         if pixels:

@@ -24,10 +24,11 @@ Size = tuple[int, int, int]
 
 @dataclass
 class Net:
-    """A graph of one image [1, 3, side, side]."""
+    """A graph of one image [1, 3, side, side], whose numbers lie between two levels."""
 
     side: int = 128
     seed: int = 0
+    levels: tuple[float, float] = (0.0, 1.0)
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     weights: dict[str, np.ndarray] = field(default_factory=dict)
     sizes: dict[Map, Size] = field(default_factory=dict)
@@ -172,7 +173,7 @@ class Net:
         """Scales and shifts what the last convolutions give on noise."""
         ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name, _, _ in self.heads]
         session = ort.InferenceSession(self._proto(ends).SerializeToString(), providers=["CPUExecutionProvider"])
-        coarse = np.random.default_rng(1).uniform(0, 1, (1, 3, 12, 12)).astype("f4")
+        coarse = np.random.default_rng(1).uniform(*self.levels, (1, 3, 12, 12)).astype("f4")
         image = coarse.repeat(-(-self.side // 12), 2).repeat(-(-self.side // 12), 3)[:, :, : self.side, : self.side]
         for (_, weight, kind), found in zip(self.heads, session.run(None, {"images": image}), strict=True):
             mean, deviation = SPREAD[kind]

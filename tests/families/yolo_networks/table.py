@@ -98,8 +98,8 @@ NETWORKS = {
     "yolov8 raw": Network(
         trunk=V8, head=partial(heads.raw_maps, bins=16, sigmoid=False, whole=True), family="yolov8-maps"
     ),
-    "yolo11 for an NPU": Network(
-        trunk=V11, head=partial(heads.raw_maps, bins=16, total=True, named=False), family="yolov8-maps"
+    "yolov8 for an NPU": Network(
+        trunk=V8, head=partial(heads.raw_maps, bins=16, total=True, named=False), family="yolov8-maps"
     ),
     "ppyoloe raw": Network(
         trunk=Trunk(block=blocks.csp_res),
