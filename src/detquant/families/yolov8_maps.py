@@ -79,6 +79,11 @@ class YOLOv8Maps(DistanceMaps):
             return not told_anchors(signature)
         return not _of_anchors(signature) and order_in_one_map(signature) is None
 
+    @property
+    def is_for_oak(self) -> bool:
+        """Whether the maps are decoded in part, as cameras go on from (case 1)."""
+        return self.layout.bins == 1
+
 
 def _is_joined(layout: DistanceLayout) -> bool:
     return layout.boxes[0].output == layout.classes[0].output

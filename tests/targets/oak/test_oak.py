@@ -4,6 +4,7 @@ import io
 import json
 import sys
 import tarfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,6 +17,9 @@ from detquant.errors import TargetError
 from detquant.pipeline.export import export
 from detquant.targets import Artefact, load_target
 from detquant.targets.oak.blob import command
+
+sys.path.append(str(Path(__file__).parents[2] / "families"))
+from yolo_networks.table import NETWORKS
 
 TARGET = load_target("oak")
 
@@ -86,6 +90,20 @@ def test_a_yolov8_with_another_head_keeps_its_outputs(square_model):
     head = head_of(artefact)
     assert head["outputs"] == ["output0"] and head["parser"] == "detquant-yolov8"
     assert any("no parser for yolov8" in note for note in exported.notes)
+
+
+def test_a_yolov8_cut_before_its_decoding_gets_the_cameras_maps_too(tmp_path):
+    onnx.save(NETWORKS["yolov8 raw"].make(64), tmp_path / "raw.onnx")
+    original = detquant.load(tmp_path / "raw.onnx")
+    artefact = export(original, "oak").artefact
+    assert head_of(artefact)["parser"] == "YOLO" and original.family.reading["scores"] == "logits"
+    (tmp_path / "model.onnx").write_bytes(artefact.files["model.onnx"])
+    found = detquant.load(tmp_path / "model.onnx")
+    assert found.family.is_for_oak and found.family.reading["scores"] == "chances"
+    feed, _ = original.family.preprocess(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
+    one, two = (each.open().run({each.family.input_name: feed}) for each in (original, found))
+    np.testing.assert_allclose(found.family.scores(two), original.family.scores(one), atol=0.02)
+    np.testing.assert_allclose(found.family.boxes(two), original.family.boxes(one), atol=0.5)
 
 
 def test_the_same_model_gives_the_same_bytes(square_model):

@@ -36,6 +36,7 @@ def output_readings(family: Family) -> list[Reading]:
     units = [word for word in WORDS["unit"] if family.heeds("unit", word)]
     pairs = [(box, unit) for box, unit in product(boxes, units) if box not in OF_CELLS or unit == "pixels"]
     forms: list[Reading] = [{"boxes": box, "unit": unit} for box, unit in pairs]
+    forms += [] if boxes else [{"unit": unit} for unit in units]
     return [*forms, *({kind: word} for kind in ALONE for word in WORDS[kind] if family.heeds(kind, word))]
 
 

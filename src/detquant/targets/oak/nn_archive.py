@@ -14,11 +14,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from detquant.families import CONFIDENCE, Family, Signature
+from detquant.families.yolov8_maps import YOLOv8Maps
 
 LAYOUTS = {2: "NC", 3: "NCD", 4: "NCHW"}
 RESIZES = {"stretch": "STRETCH", "stretch-from-corner": "STRETCH", "crop": "CROP"}  # all others keep the aspect
 PARSERS = {"yolov8-maps": "YOLO", "classifier": "ClassificationParser"}
 """Parsers by family: what decodes it on the camera's host, in DepthAI and its nodes."""
+
+
+def parser_of(family: Family) -> str | None:
+    """The parser that decodes the outputs of a model; None where there is none."""
+    raw = isinstance(family, YOLOv8Maps) and not family.is_for_oak
+    return None if raw else PARSERS.get(family.name)
 
 
 def nn_archive(model: str, content: bytes, family: Family, signature: Signature) -> bytes:
@@ -75,7 +82,7 @@ def _head(family: Family, signature: Signature) -> dict[str, Any]:
     """How the outputs are decoded; a family without a parser has a name that no parser has, for the host's own code."""
     return {
         "name": family.name,
-        "parser": PARSERS.get(family.name, f"detquant-{family.name}"),
+        "parser": parser_of(family) or f"detquant-{family.name}",
         "outputs": list(signature.outputs),
         "metadata": {
             "classes": list(family.classes),
@@ -91,5 +98,5 @@ def _of_classifier(signature: Signature) -> Mapping[str, Any]:
 
 def _of_detector(family: Family, signature: Signature) -> Mapping[str, Any]:
     thresholds = {"iou_threshold": family.nms_iou, "conf_threshold": CONFIDENCE, "max_det": family.max_detections}
-    yolo = {"subtype": "yolov8", "yolo_outputs": list(signature.outputs)} if family.name == "yolov8-maps" else {}
+    yolo = {"subtype": "yolov8", "yolo_outputs": list(signature.outputs)} if parser_of(family) == "YOLO" else {}
     return {**thresholds, **yolo}

@@ -15,6 +15,7 @@ import onnx
 import onnx_ir as ir
 
 from detquant.families import Family, find_family
+from detquant.families.yolov8_maps import YOLOv8Maps
 from detquant.graph.half_precision import to_half
 from detquant.graph.lower_opset import lower_opset
 from detquant.graph.running import OrtRunner, as_bytes
@@ -22,7 +23,7 @@ from detquant.importers.signature import signature_of
 from detquant.numerics import Capability
 from detquant.targets._base import Arrays, Artefact, Target
 from detquant.targets.oak.blob import compile_blob
-from detquant.targets.oak.nn_archive import PARSERS, nn_archive
+from detquant.targets.oak.nn_archive import nn_archive, parser_of
 from detquant.targets.oak.yolov8_maps import with_maps
 
 MODEL, ARCHIVE, BLOB = "model.onnx", "model.tar.xz", "model.blob"
@@ -49,7 +50,8 @@ class Oak(Target):
             UnsupportedOperator: one that opset 13 does not have.
         """
         family, _ = find_family(signature_of(qdq, qdq.metadata_props))
-        model = (with_maps(qdq, family.num_classes) if family.name == "yolov8" else None) or qdq
+        decodes = family.name == "yolov8" or (isinstance(family, YOLOv8Maps) and not family.is_for_oak)
+        model = (with_maps(qdq, family.num_classes) if decodes else None) or qdq
         signature = signature_of(model, model.metadata_props)
         family, _ = find_family(signature)
         content = as_bytes(lower_opset(to_half(model)))
@@ -69,7 +71,7 @@ class Oak(Target):
     def finish(self, artefact: Artefact, family: Family, image: Arrays) -> tuple[Artefact, tuple[str, ...]]:
         """The blob, where blobconverter is installed; else how to make it."""
         blob, told = compile_blob(MODEL, artefact.files[MODEL], family.form)
-        parser = PARSERS.get(self.decoded_by(artefact, family).name)
+        parser = parser_of(self.decoded_by(artefact, family))
         decoded = (
             f"DepthAI decodes it: parser {parser}."
             if parser

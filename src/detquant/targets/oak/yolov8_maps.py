@@ -14,18 +14,21 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
+from detquant.families.reading import KEY, reading_entry, written_reading
 from detquant.families.yolov8_maps import STRIDES
 from detquant.graph import find_decode_tail
 from detquant.graph.values import new_initializer, static_shape, used_names
 
 SIDES, BINS = 4, 16
+OF_OUTPUTS = ("boxes", "unit", "scores")
+"""Kinds of words that say how outputs are read."""
 
 
 def with_maps(model: ir.Model, classes: int) -> ir.Model | None:
     """The graph with a map for each stride.
 
     Args:
-        model: a prepared YOLOv8 of strides 8, 16 and 32, opset 18 or newer. Not changed.
+        model: a prepared YOLOv8 of strides 8, 16 and 32, decoded or not, opset 18 or newer. Not changed.
         classes: how many it tells apart.
 
     Returns:
@@ -44,6 +47,9 @@ def with_maps(model: ir.Model, classes: int) -> ir.Model | None:
     copy.graph.outputs.extend(maps)
     RemoveUnusedNodesPass()(copy)
     copy.metadata_props["detquant.family"] = "yolov8-maps"
+    told = written_reading(copy.metadata_props)
+    copy.metadata_props.pop(KEY, None)  # what it said of scores and boxes was of the outputs that are left behind
+    copy.metadata_props.update(reading_entry({kind: word for kind, word in told.items() if kind not in OF_OUTPUTS}))
     return copy
 
 
