@@ -11,6 +11,8 @@ from family_networks.net import Map, Net
 SCORE = -3.0
 """Bias of scores: most cells see nothing."""
 BINS = 8
+GREY_LEVELS = 64.0
+"""Standard deviation of photographs: first weights of a trained network are as much smaller where it is fed these."""
 
 
 def pan(net: Net, maps: list[Map], width: int, k: int = 5, act: str = "hswish") -> list[Map]:
@@ -238,9 +240,11 @@ def scrfd(height: int, width: int) -> Net:
 def retinaface(height: int, width: int) -> Net:
     """RetinaFace: MobileNet-0.25, a pyramid that adds, SSH contexts, heads of two anchors a cell in three outputs."""
     net = Net(height, width, image="input")
-    x, maps = net.conv(net.image, 8, 3, 2, act="relu"), []
-    for width_of, s in ((8, 2), (16, 2), (32, 2), (48, 2)):
-        x = net.separable(x, width_of, 3, s)
+    first = net.rng.normal(0, GREY_LEVELS**-1 / 27**0.5, (8, 3, 3, 3)).astype(np.float32)
+    halved = net.op("Conv", "input", net.const(first), kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4)
+    x, maps = Map(net.act(halved, "relu"), 8), []
+    for channels in (8, 16, 32, 48):
+        x = net.separable(x, channels, 3, 2)
         maps.append(x)
     fine, middle, coarse = (net.conv(one, 16, act="relu") for one in maps[1:])
     middle = net.conv(net.add(middle, net.up(coarse)), 16, 3, act="relu")
