@@ -147,7 +147,7 @@ def test_a_mean_of_each_channel_goes_to_the_form(tensorflow: Any, tmp_path: Path
     np.testing.assert_allclose(detector.family.form.std, 1, rtol=1e-4)
 
 
-@pytest.mark.parametrize("factor", [0.5, 1.0, None])
+@pytest.mark.parametrize("factor", [0.5, pytest.param(1.0, marks=pytest.mark.slow), None])
 def test_logits_that_are_scaled_stay_so(factor: float | None, tensorflow: Any, tmp_path: Path) -> None:
     """And others may read them too."""
 
