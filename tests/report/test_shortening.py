@@ -54,7 +54,9 @@ def test_what_nests_too_deeply_is_none(figures):
 
 def test_boxes_beyond_what_a_family_keeps_are_left_out_of_the_pictures_alone(figures):
     many = [0] * 5000
-    cut = shortened({**figures, "evidence": {"seen": [{"before": many, "after": many}], "thresholds": {"before": many}}})
+    cut = shortened(
+        {**figures, "evidence": {"seen": [{"before": many, "after": many}], "thresholds": {"before": many}}}
+    )
     [seen] = cut["evidence"]["seen"]
     assert len(seen["before"]) == len(seen["after"]) == 300 and cut["evidence"]["thresholds"]["before"] == many
     assert "300 of 5,000 in 'before'" in cut["warnings"][-1]
