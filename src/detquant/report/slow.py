@@ -117,8 +117,9 @@ def without_block(profile: Profile, title: str) -> str | None:
     has, whose, them = ("has", "its", "it") if lost == 1 else ("have", "their", "them")
     there = "the 1 layer" if len(layers) == 1 else f"{len(layers):,} layers"
     return (
-        f"{title}: {lost:,} of {there} {has} no block, for the runtime's name of {them} is none of the graph's, as where "
-        f"the operations of an OpenVINO IR have no tensor names; {whose} time and precision are not told of any block."
+        f"{title}: {lost:,} of {there} {has} no block, for the runtime's name of {them} is none of the graph's, as "
+        f"where the operations of an OpenVINO IR have no tensor names; {whose} time and precision are not told of any "
+        "block."
     )
 
 
