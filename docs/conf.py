@@ -46,6 +46,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "detquant"
 html_static_path = ["_static"]
 html_css_files = ["detquant.css"]
+html_js_files = ["print.js"]
 html_context = {"default_mode": "auto"}
 html_show_sourcelink = False
 html_sidebars = {name: [] for name in ("index", "start", "decide")}  # they have no sections of their own

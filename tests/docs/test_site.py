@@ -176,6 +176,41 @@ def test_fewer_bits_show_other_boxes(page, site):
     assert page.locator("#dq-boxes rect.dq-right").count() < 3
 
 
+CUT = """() => {
+    const wide = document.documentElement.clientWidth, main = document.querySelector("main"), found = [];
+    const scrolls = (one) => one !== main && one !== null && ((!one.querySelector("h1")
+        && ["auto", "scroll"].includes(getComputedStyle(one).overflowX)) || scrolls(one.parentElement));
+    for (const one of main.querySelectorAll("*")) {
+        const box = one.getBoundingClientRect();
+        if (box.width && box.right > wide + 1 && !scrolls(one.parentElement))
+            found.push(`${one.tagName}.${one.className}: ${one.textContent.trim().slice(0, 40)}`);
+    }
+    return [document.documentElement.scrollWidth > wide, ...found.slice(0, 3)];
+}"""
+NARROW = ("index", "decide", "concepts/bits", "concepts/decode-tail", "reference/commands", "reference/api", "results")
+
+
+def test_a_telephone_cuts_nothing_off(page, site):
+    page.set_viewport_size({"width": 360, "height": 800})
+    for name in NARROW:  # one of each kind; what is wider than the page scrolls by itself
+        page.goto((site / f"{name}.html").as_uri(), wait_until="domcontentloaded")
+        assert page.evaluate(CUT) == [False], name
+
+
+def test_paper_is_light(browser, site):
+    context = browser.new_context(offline=True, color_scheme="dark")
+    page = context.new_page()
+    page.goto((site / "concepts/qat.html").as_uri())
+    ground = "getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(ground)
+    page.emulate_media(media="print")
+    page.wait_for_function("document.documentElement.dataset.theme === 'light'")
+    assert page.evaluate(ground) == "rgb(255, 255, 255)" != dark
+    page.emulate_media(media="screen")
+    page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+    context.close()
+
+
 def test_the_search_works_from_disk(browser, site):
     context = browser.new_context(offline=True)
     page = context.new_page()

@@ -53,13 +53,31 @@ def test_a_table_has_all_of_the_codes(name):
     assert [one for one in OF_CODE[name] if f"`{one}`" not in text] == []
 
 
-@pytest.mark.parametrize("name", [name for name in app if not name.startswith("-")])
+COMMANDS = [name for name in app if not name.startswith("-")]
+PLAIN = {"path": "PATH", "whole number": "INT", "number": "FLOAT", "text": "STR", "": ""}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_is_told_with_all_its_options(name, capsys):
-    text = "\n".join(commands())
-    section = text.partition(f"## {name}\n")[2].partition("\n## ")[0]
+    section = "\n".join(commands()).partition(f"## {name}\n")[2].partition("\n## ")[0]
     app([name, "--help"], exit_on_error=False, result_action="return_value")
-    options = set(re.findall(r"^│ \*? *(--[a-z0-9-]+)", capsys.readouterr().out, re.MULTILINE))
-    assert options and options == set(re.findall(r"^\| `(--[a-z0-9-]+)`", section, re.MULTILINE))
+    helped = dict(re.findall(r"^│ \*? *(--[a-z0-9-]+)(?: ([A-Z]+)| )", capsys.readouterr().out, re.MULTILINE))
+    told = dict(re.findall(r"^\| `(--[a-z0-9-]+)` \| ([^|]*) \|", section, re.MULTILINE))
+    assert helped and {option: word_of(takes) for option, takes in told.items()} == helped
+
+
+def word_of(takes: str) -> str:
+    """The word that help has for what an option takes."""
+    said = takes.removesuffix(", several")
+    [word] = [PLAIN[said]] if said in PLAIN else re.findall(r"^\[?`([A-Z]+)`", said) or ["CHOICE"]
+    return word
+
+
+def test_an_option_says_what_help_says_of_its_values():
+    text = "\n".join(commands())
+    assert "| `--keeps` | `recall` or `f1` | `recall` |" in text and "| `--seed` | whole number | `0` |" in text
+    for kind in ("families", "recipes", "targets", "words-of-reads"):
+        assert f"](/reference/tables.md#{kind})" in text
 
 
 def test_each_table_is_shown():

@@ -12,7 +12,7 @@ from detquant.report.files import to_json
 from detquant.report.html import to_html
 from detquant.report.html.runs import LIMIT
 from detquant.report.saved import report_of
-from detquant.report.shortening import FEWER, STEPS, shortened, shorter
+from detquant.report.shortening import ENTRIES, FEWER, STEPS, shortened, shorter
 
 
 @pytest.fixture
@@ -50,6 +50,29 @@ def test_what_nests_too_deeply_is_none(figures):
     for _ in range(500):
         deep = [deep]
     assert shortened({**figures, "junk": deep})["junk"] is not None
+
+
+def test_boxes_beyond_what_a_family_keeps_are_left_out_of_the_pictures_alone(figures):
+    many = [0] * 5000
+    cut = shortened(
+        {**figures, "evidence": {"seen": [{"before": many, "after": many}], "thresholds": {"before": many}}}
+    )
+    [seen] = cut["evidence"]["seen"]
+    assert len(seen["before"]) == len(seen["after"]) == 300 and cut["evidence"]["thresholds"]["before"] == many
+    assert "300 of 5,000 in 'before'" in cut["warnings"][-1]
+
+
+def test_no_step_goes_through_more_than_a_page_holds(figures):
+    class Counted(list):
+        gone = 0
+
+        def __getitem__(self, at):
+            Counted.gone += 1
+            return super().__getitem__(at)
+
+    row = Counted([1.0] * 5000)
+    shortened({**figures, "junk": [row] * 5000})
+    assert Counted.gone < sum(ENTRIES // min(most, 5000) + 5 for most, _ in STEPS)
 
 
 def test_models_of_a_workflow_say_so_each(figures):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from detquant.report.evidence import Block, OperatorTime, Profile
-from detquant.report.slow import parts_of_time, why_slow
+from detquant.report.slow import parts_of_time, why_slow, without_block
 
 
 def block(name, *, tail=False):
@@ -90,3 +90,10 @@ def test_transposes_of_the_decoding_belong_to_it():
 def test_a_model_without_times():
     assert why_slow(None, profile(), BLOCKS) == ()
     assert why_slow(None, profile(("Conv", "float", 0.0, "a")), BLOCKS) == ()
+
+
+def test_layers_that_the_runtime_names_as_no_block_is_are_counted():
+    named = profile(("Convolution", "float", 1.0, "a"), ("Softmax", "float", 1.0, None))
+    assert without_block(named, "float") is None
+    some = profile(("Convolution", "float", 1.0, None), ("Convolution", "float", 1.0, "b"))
+    assert without_block(some, "float").startswith("float: 1 of 2 layers has no block, for the runtime's name of it is")

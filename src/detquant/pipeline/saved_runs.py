@@ -18,8 +18,8 @@ from detquant.report.saved import project_of, report_of
 from detquant.report.shortening import shortened
 from detquant.untrusted import is_file, parse_json, read_bytes, read_text
 
-MOST_FIGURES = 64 * 2**20
-"""Bytes of figures that are read."""
+MOST_FIGURES = 32 * 2**20
+"""Bytes of figures that are read; runs leave hundreds of thousands."""
 MOST_PICTURE = 4 * 2**20
 """Bytes of a picture that is read; one that is larger has no place on a page anyway."""
 MOST_PICTURES = 64
@@ -118,17 +118,18 @@ def figures_file(source: Path) -> Path:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """The figures in a file, none of its numbers too large to be one."""
+    """The figures in a file that a page can show, none of their numbers too large to be one."""
     try:
         figures = parse_json(read_text(file, MOST_FIGURES))
-        _require_believable(figures)
+        shown = shortened(figures) if isinstance(figures, dict) else {}
+        _require_believable(shown)
     except OSError as error:
         raise ReportError(f"'{file}' cannot be read: {error.strerror or error}. {_WHAT}") from error
     except ValueError as error:
         raise ReportError(f"'{file}' is not the report of a run: {error}. {_WHAT}") from error
     if not isinstance(figures, dict):
         raise ReportError(f"'{file}' is not the report of a run: it is no JSON object. {_WHAT}")
-    return shortened(figures)
+    return shown
 
 
 def _require_believable(value: Any) -> None:

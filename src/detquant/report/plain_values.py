@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -65,13 +66,20 @@ def _mapping(kind: Any, value: Mapping[str, object], where: str) -> dict[str, An
 
 
 def _dataclass(kind: Any, value: Mapping[str, object], where: str) -> Any:
-    hints, given = typing.get_type_hints(kind), {}
-    for field in fields(kind):
-        if field.name in value:
-            given[field.name] = _made(hints[field.name], value[field.name], f"{where}.{field.name}")
-        elif field.default is MISSING and field.default_factory is MISSING:
-            raise ValueError(f"{where} has no '{field.name}'")
+    given = {}
+    for name, hint, is_needed in _fields_of(kind):
+        if name in value:
+            given[name] = _made(hint, value[name], f"{where}.{name}")
+        elif is_needed:
+            raise ValueError(f"{where} has no '{name}'")
     return kind(**given)
+
+
+@cache
+def _fields_of(kind: Any) -> Sequence[tuple[str, Any, bool]]:
+    """Name and type of each field, and whether it has no default; a run has thousands of boxes of one kind."""
+    hints = typing.get_type_hints(kind)
+    return [(one.name, hints[one.name], one.default is MISSING is one.default_factory) for one in fields(kind)]
 
 
 SCALARS: Mapping[type, tuple[tuple[type, ...], str]] = {

@@ -17,8 +17,19 @@ from detquant.report.saved import report_of
 
 STEPS = ((5000, 1000), (1000, 300), (200, 120), (50, 60), (12, 40))
 """Entries of a list and characters of a text that are kept, from what any run needs down to what always fits."""
-FEWER: Mapping[str, int] = {"rows": 200, "tried": 400, "models": 24, "seen": 24, "predictions": 24}
-"""Lists that are shorter from the start: each entry of them takes much room, or is compared with all others."""
+FEWER: Mapping[str, int] = {
+    "rows": 200,
+    "tried": 400,
+    "models": 24,
+    "seen": 24,
+    "seen.before": 300,
+    "seen.after": 300,
+    "predictions": 24,
+}
+"""Lists that are shorter from the start: each entry of them takes much room, or is compared with all others.
+
+Of the boxes in an image there are as many as a family keeps at most.
+"""
 ENTRIES, CHARACTERS = 600_000, 2_000_000
 """What the figures of a run may hold in all."""
 FIELDS, DEEPEST = 200, 24
@@ -36,7 +47,7 @@ def shortened(figures: Mapping[str, Any], step: int = 0) -> dict[str, Any]:
     for most, longest in STEPS[step:]:
         cut = Cut(most, longest)
         made: dict[str, Any] = cut.of(_with_subject_first(figures))
-        if cut.entries <= ENTRIES and cut.characters <= CHARACTERS:
+        if not cut.is_over:
             break
     if (said := cut.said()) is not None:
         for one in made["models"] if isinstance(made.get("models"), list) else [made]:
@@ -56,7 +67,7 @@ def shorter(report: Report, step: int) -> Report:
 
 
 class Cut:
-    """A cut through plain values, which remembers what fell.
+    """A cut through plain values, which remembers what fell, and ends early where it has too much in all.
 
     Args:
         most: entries of a list or an object that are kept.
@@ -68,31 +79,37 @@ class Cut:
         self._kept, self._there, self._texts = Counter[str](), Counter[str](), 0
         self.entries = self.characters = 0
 
-    def of(self, value: Any, key: str = "", depth: int = 0) -> Any:
+    @property
+    def is_over(self) -> bool:
+        """Whether it holds more than a page can, so that what it gave is not whole."""
+        return self.entries > ENTRIES or self.characters > CHARACTERS
+
+    def of(self, value: Any, key: str = "", depth: int = 0, within: str = "") -> Any:
         """What is kept of a value.
 
         Args:
             value: a plain value.
             key: the key that it is under.
             depth: how far inside it is.
+            within: the key of the nearest list that it is in.
         """
         self.entries += 1
         if isinstance(value, str):
             return self._text(value)
         if not isinstance(value, (dict, list)):
             return value
-        if depth > DEEPEST:
+        if depth > DEEPEST or self.is_over:
             return None
-        most = min(self._most, FEWER.get(key, self._most))
+        most = min(self._most, FEWER.get(f"{within}.{key}", FEWER.get(key, self._most)))
         if isinstance(value, dict):  # the fields of a dataclass all stay
             most = max(most, FIELDS) if depth else len(value)
         if len(value) > most:
             self._kept[key] += most
             self._there[key] += len(value)
         if isinstance(value, list):
-            return [self.of(one, "", depth + 1) for one in value[:most]]
+            return [self.of(one, "", depth + 1, key or within) for one in value[:most]]
         pairs = list(value.items())[:most]
-        return {self._text(name): self.of(one, name, depth + 1) for name, one in pairs}
+        return {self._text(name): self.of(one, name, depth + 1, within) for name, one in pairs}
 
     def _text(self, text: str) -> str:
         """The text, or its beginning and its end, by which names of one network differ."""

@@ -3,6 +3,7 @@
 1. How much of the time goes where: layers on codes, layers in float, rounding between the two, layouts, decoding, the
    rest.
 2. What the layers take against those of the float model, and which blocks take longer than there.
+3. How many layers bear names that lead to no block, so that neither is known of them.
 
 A share below `LEAST` is not told: it explains nothing.
 """
@@ -100,6 +101,26 @@ def why_slow(reference: Profile | None, quantized: Profile, blocks: Sequence[Blo
     ]
     said = [f"Of the {whole:.2f} ms that its operators take, {_joined(told)}."] if told else []
     return (*said, *(_against(reference, quantized, blocks) if reference else ()))
+
+
+def without_block(profile: Profile, title: str) -> str | None:
+    """A sentence on the layers of a profile of which nothing tells the block; None where there are none.
+
+    Args:
+        profile: the time by operator.
+        title: what its model is called.
+    """
+    layers = [one for one in profile.operators if one.kind in KINDS[LAYERS]]
+    lost = sum(one.block is None for one in layers)
+    if not lost:
+        return None
+    has, whose, them = ("has", "its", "it") if lost == 1 else ("have", "their", "them")
+    there = "the 1 layer" if len(layers) == 1 else f"{len(layers):,} layers"
+    return (
+        f"{title}: {lost:,} of {there} {has} no block, for the runtime's name of {them} is none of the graph's, as "
+        f"where the operations of an OpenVINO IR have no tensor names; {whose} time and precision are not told of any "
+        "block."
+    )
 
 
 def _against(reference: Profile, quantized: Profile, blocks: Sequence[Block]) -> Iterable[str]:

@@ -166,8 +166,9 @@ def test_it_is_seen_and_fits(browser, file, size):
 
 
 def test_paper(browser, file):
-    one = Opened(browser, file, **DARK)
+    one = Opened(browser, file, viewport={"width": 718, "height": 1047}, **DARK)  # A4 within its margins
     one.page.emulate_media(media="print")
+    assert one.page.evaluate("document.documentElement.scrollWidth") <= 718
     assert one.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert not one.within("nav").is_visible() and one.within(".divide:visible").count() == 0
     assert one.page.pdf(format="A4").count(b"/Type /Page\n") > 5

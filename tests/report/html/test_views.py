@@ -9,7 +9,7 @@ from full_report import QUOTED, blocks, evidence, full, parts, pictures, tensors
 from page_reader import read
 
 from detquant.evaluation.changes import Fate
-from detquant.report.evidence import Block
+from detquant.report.evidence import Block, OperatorTime, Profile
 from detquant.report.html import Run, runs_to_html, to_html
 from detquant.report.html.block_picture import edges, lanes_of
 from detquant.report.html.shades import error_shade, precision_shade
@@ -163,6 +163,20 @@ def test_what_lies_outside_of_a_grid_is_drawn(report):
     assert not view(replace(report, evidence=replace(evidence(), tensors=(replace(one, seen_low=0.0),))), "layers").all(
         "rect", "clipped"
     )
+
+
+def test_layers_without_a_block_are_told_where_the_blocks_are(report):
+    layers = tuple(
+        OperatorTime(
+            name=f"Convolution_{at}", kind="Convolution", precision="float", ms=1.0, block="/c/Conv" if at else None
+        )
+        for at in range(3)
+    )
+    given = replace(evidence(), profiles=(Profile(row="float", operators=layers),))
+    said = view(replace(report, evidence=given), "graph").said()
+    assert "float: 1 of 3 layers has no block" in said and "OpenVINO IR have no tensor names" in said
+    given = replace(given, profiles=(Profile(row="float", operators=layers[1:]),))
+    assert "no block" not in view(replace(report, evidence=given), "graph").said()
 
 
 def test_the_graph_tells_what_was_executed(report):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from detquant.report.evidence import Block
 from detquant.report.html.block_picture import block_picture
@@ -14,6 +14,7 @@ from detquant.report.html.shades import UNTOLD, error_keys, error_said, error_sh
 from detquant.report.html.tables import Cell, Column, table
 from detquant.report.html.words import folded, lead, legend, missing, paragraph, plural
 from detquant.report.report import Report
+from detquant.report.slow import without_block
 
 MOST = 800
 """Blocks that are drawn."""
@@ -32,10 +33,19 @@ def graph(report: Report, scope: Scope) -> Markup:
             paragraph(f"The first {MOST:,} of {len(found):,} blocks are shown.", class_="muted")
             if len(found) > MOST
             else None,
+            *(paragraph(said, class_="muted") for said in _without_block(report)),
             element("div", _switch(scope), legend_of(shown), _scrolled(shown, scope), class_="graph-view"),
             folded(f"{plural(len(shown), 'block')} as a table", _table(shown)),
         )
     )
+
+
+def _without_block(report: Report) -> Iterator[str]:
+    """What is to be said of layers that the runtime names as no block is."""
+    titles = {row.name: row.title for row in report.rows}
+    for one in report.evidence.profiles if report.evidence else ():
+        if (said := without_block(one, titles.get(one.row, one.row))) is not None:
+            yield said
 
 
 def legend_of(shown: Sequence[Block]) -> Markup:
