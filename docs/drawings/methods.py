@@ -8,6 +8,7 @@ from detquant.graph.values import constant
 from detquant.numerics import QType, QuantSpec, dequantize, fake_quantize, grid_from_range, sqnr_db
 from drawings.detector import calibrated, layers
 from drawings.grids import INSIDE, weight_of
+from drawings.learning import kept
 from drawings.svg import Axis, Drawing, grid_ticks, histogram
 
 PRUNED = 0.3
@@ -15,12 +16,24 @@ SEARCH = (("images", 16),)
 
 
 def qat() -> Drawing:
-    """What rounding does to a number, and the slope that training is given in its place."""
+    """What rounding does to a number, the slope that training is given in its place, and what a training came to."""
+    drawing = Drawing(
+        740,
+        520,
+        "Rounding as a staircase, the slope that gradients are given, and a learning curve",
+        "Below, the loss on the images held back falls from its start to its best over the steps of a training.",
+    )
+    _slopes(drawing)
+    _learning_curve(drawing, top=340, base=472)
+    return drawing
+
+
+def _slopes(drawing: Drawing) -> None:
+    """Forward and backward, beside each other."""
     grid = grid_from_range(-1.0, 1.0, QuantSpec(qtype=QType(3)))
     inputs = np.linspace(-1.6, 1.6, 641).astype(np.float32)
     rounded = fake_quantize(inputs, grid)
     slope = ((inputs >= float(grid.low)) & (inputs <= float(grid.high))).astype(float)
-    drawing = Drawing(740, 300, "Rounding as a staircase, and the slope that gradients are given")
     for left, title, heights, colour in (
         (50, "forward: the number on its grid", rounded, "a"),
         (410, "backward: the slope that is taken", slope, "b"),
@@ -35,7 +48,27 @@ def qat() -> Drawing:
     drawing.words(
         50, 292, "int3, scale 1/3. The true slope is 0 between two codes and tells training nothing.", colour="muted"
     )
-    return drawing
+
+
+def _learning_curve(drawing: Drawing, top: float, base: float) -> None:
+    """The loss on images held back over the steps, from what `drawings.learning` has kept."""
+    told = kept()
+    points = [(step, loss) for step, loss in told["points"] if loss is not None]
+    (start, before), (best, least) = points[0], min(points, key=lambda point: point[1])
+    across, up = Axis(0, max(step for step, _ in points), 50, 700), Axis(0, max(loss for _, loss in points), base, top)
+    drawing.words(50, top - 16, "training: the loss on the images held back, as a share of that before", colour="c")
+    for share in (0, 0.5, 1):
+        drawing.line(50, up(share), 700, up(share), "faint")
+        drawing.words(44, up(share) + 4, f"{share:.0%}", anchor="end", colour="muted", size=12)
+    drawing.path([(across(step), up(loss)) for step, loss in points], "c", 2.5)
+    drawing.bar(across(start) - 4, up(before) - 4, 8, 8, "c")
+    drawing.words(across(start) + 8, up(before) + 20, "start", colour="c")
+    drawing.bar(across(best) - 4, up(least) - 4, 8, 8, "c")
+    drawing.words(across(best), up(least) - 12, f"best, after {best} steps: {least:.0%}", anchor="end", colour="c")
+    across.draw(drawing, base, [step for step, _ in points][::2])
+    drawing.words(
+        50, base + 40, f"yolov8-pico, {told['recipe']}, {told['images']} scenes; across: steps", colour="muted"
+    )
 
 
 def pruning() -> Drawing:

@@ -108,6 +108,20 @@ def test_each_picture_is_there_and_loads_nothing():
         assert not re.search(r"https?:|url\(|@import|\bfetch\(|XMLHttpRequest", text), path.name
 
 
+def test_the_learning_curve_is_the_one_that_was_kept():
+    methods, kept = (importlib.import_module(f"drawings.{name}") for name in ("methods", "learning"))
+    told = kept.kept()
+    losses = dict(told["points"])
+    best = min(losses, key=losses.get)
+    assert told["recipe"] == kept.RECIPE and told["steps"] == kept.STEPS == max(losses) and min(losses) == 0
+    drawn = methods.qat().text()
+    assert (
+        f"best, after {best} steps: {losses[best]:.0%}" in drawn
+        and f"{told['recipe']}, {told['images']} scenes" in drawn
+    )
+    assert drawn == (DOCS / "pictures/qat.svg").read_text(encoding="utf-8")
+
+
 def test_the_boxes_to_play_with_are_what_the_detector_finds():
     told = json.loads((DOCS / "play/boxes.json").read_text(encoding="utf-8"))
     assert [one["name"] for one in told["views"]] == [*(f"w{bits}a8" for bits in range(2, 9)), "float"]
