@@ -68,9 +68,9 @@ def test_anchors_are_no_queries() -> None:
 
 
 def test_labels_come_first_unless_a_name_tells() -> None:
-    assert find_roles({"a": (1, 9), "b": (1, 9, 4), "c": (1, 9)}).labels == "a"
-    assert find_roles({"scores": (1, 9), "b": (1, 9, 4), "labels": (1, 9)}).labels == "labels"
-    assert find_roles({"a": (1, 9), "b": (1, 9, 4), "c": (1, 8)}) is None
+    assert find_roles(Signature({}, {"a": (1, 9), "b": (1, 9, 4), "c": (1, 9)})).labels == "a"
+    assert find_roles(Signature({}, {"scores": (1, 9), "b": (1, 9, 4), "labels": (1, 9)})).labels == "labels"
+    assert find_roles(Signature({}, {"a": (1, 9), "b": (1, 9, 4), "c": (1, 8)})) is None
 
 
 def test_boxes_in_parts_without_the_input_that_tells_the_size() -> None:

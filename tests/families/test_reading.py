@@ -79,13 +79,14 @@ def test_outputs_are_read_as_the_words_say(boxes: str, unit: str, scores: str) -
         "cxcywh": [60, 110, 40, 40],
         "xyxy": box,
         "xywh": [40, 90, 40, 40],
+        "yxyx": box[[1, 0, 3, 2]],
         "grid": [60 / stride - 7, 110 / stride - 13, np.log(5), np.log(5)],
         "ltrb": [20 / stride, 18 / stride, 20 / stride, 22 / stride],
     }[boxes]
     raw = np.zeros((1, 7, CELLS), np.float32)
     raw[0, :4, cell] = coded
-    if unit == "parts" and boxes in ("cxcywh", "xyxy", "xywh"):
-        raw[0, :4, cell] /= [192, 160, 192, 160]
+    if unit == "parts" and boxes in ("cxcywh", "xyxy", "xywh", "yxyx"):
+        raw[0, :4, cell] /= [160, 192, 160, 192] if boxes == "yxyx" else [192, 160, 192, 160]
     raw[0, 5, cell] = 0.75 if scores == "chances" else np.log(3)
     told = family.read_as({"boxes": boxes, "unit": unit, "scores": scores})
     np.testing.assert_allclose(told.boxes({"out": raw})[cell], box, atol=1e-3)

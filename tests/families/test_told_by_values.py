@@ -40,6 +40,10 @@ def family_of(matrix: np.ndarray, *, turned: bool = False, metadata: dict | None
         (SIZED / SIDES, "cxcywh", "parts"),
         (CORNERS, "xyxy", "pixels"),
         (CORNERS / SIDES, "xyxy", "parts"),
+        (np.hstack([CORNERS[:, :2], SIZED[:, 2:]]), "xywh", "pixels"),
+        (np.hstack([CORNERS[:, :2], SIZED[:, 2:]]) / SIDES, "xywh", "parts"),
+        (CORNERS[:, [1, 0, 3, 2]], "yxyx", "pixels"),
+        ((CORNERS / SIDES)[:, [1, 0, 3, 2]], "yxyx", "parts"),
         (DISTANCES, "ltrb", "pixels"),
     ],
 )

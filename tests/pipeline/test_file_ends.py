@@ -221,7 +221,7 @@ def test_they_are_timed_and_inspected(files):
 
 @pytest.mark.parametrize(
     ("shape", "said"),
-    [([1, 2, 64, 64], "batch of 1"), ([4, 3, 64, 64], "takes 4 images at once"), ([1, 4, 64, 64], "four-channel")],
+    [([1, 2, 64, 64], "images of 2"), ([4, 3, 64, 64], "takes 4 images at once"), ([1, 4, 64, 64], "images of 4")],
 )
 def test_other_images_are_refused_in_words(build, tmp_path, shape, said):
     weight = {"w": np.ones((4, shape[1], 1, 1), np.float32)}

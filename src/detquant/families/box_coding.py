@@ -28,6 +28,7 @@ PLAIN: Mapping[str, Decoder] = {
     "cxcywh": from_centre,
     "xyxy": lambda box: box,
     "xywh": _from_corner_and_size,
+    "yxyx": lambda box: box[:, [1, 0, 3, 2]],
 }
 """Codings that need no cells, by their word."""
 

@@ -111,14 +111,20 @@ class DETR(ReadByWords):
 
 
 def _find_names(signature: Signature) -> tuple[str, str] | None:
-    """The names of boxes and classes; None where the outputs are others. Of two with 4 values, a name tells."""
+    """The names of boxes and classes; None where the outputs are others.
+
+    Of two with 4 values a name tells, else that boxes lie within 0 and 1 and logits do not.
+    """
     shapes = signature.outputs
     if len(shapes) != 2 or any(not _is_queries(shape) for shape in shapes.values()):
         return None
     if len({shape[1] for shape in shapes.values()}) != 1:
         return None
     boxes = [name for name, shape in shapes.items() if shape[2] == BOX]
-    boxes = sorted(boxes, key=lambda name: not ("box" in name.lower() or name == "dets"))
+    boxes.sort(key=lambda name: not ("box" in name.lower() or name == "dets"))
+    if len(boxes) > 1 and not any("box" in name.lower() or name == "dets" for name in boxes):
+        values = signature.values()
+        boxes.sort(key=lambda name: name in values and scores_by_values(values[name]) == "logits")
     if not boxes:
         return None
     [classes] = shapes.keys() - {boxes[0]}

@@ -8,7 +8,6 @@ are: as many as the metadata names, else COCO's 80.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -18,9 +17,10 @@ from detquant.families.box_coding import PLAIN
 from detquant.families.class_names import COCO_NAMES, written_names
 from detquant.families.found_labels import scores_of_labels
 from detquant.families.input_form import WholeImage
+from detquant.families.labels_apart import labels_and_scores, labels_entry
 from detquant.families.reading import INPUT_KINDS, Reading
 from detquant.families.shown_words import ReadByWords
-from detquant.families.signature import Outputs, Shape, Signature, is_dynamic
+from detquant.families.signature import Outputs, Signature, is_dynamic
 from detquant.families.told_by_values import told_by_values
 from detquant.numerics.arrays import Floats
 
@@ -64,19 +64,23 @@ class DETRTopK(ReadByWords):
     @classmethod
     def count_classes(cls, signature: Signature) -> int | None:
         """The number of classes that the metadata names, else COCO's; None if the shapes are not this family's."""
-        if find_roles(signature.outputs) is None:
+        if find_roles(signature) is None:
             return None
         return len(written_names(signature.metadata) or COCO_NAMES)
 
     def read_facts(self, signature: Signature) -> None:
         """Which output is which, and the unit of the boxes, as their values show."""
-        roles = find_roles(signature.outputs)
+        roles = find_roles(signature)
         assert roles is not None, "count_classes has found them"
         self.roles, self.shown = roles, {}
         if values := signature.values():
             box = np.asarray(values[roles.boxes], np.float32).reshape(-1, BOX)
             told = told_by_values(np.pad(box, ((0, 0), (0, 1))), None, self.usual, (self.width, self.height))
             self.shown = {kind: word for kind, word in told.items() if kind in self.takes}
+
+    def facts(self) -> dict[str, str]:
+        """Which output has the labels, for files that are made from this one, where names do not tell."""
+        return labels_entry(self.roles.labels, self.roles.scores)
 
     def scores(self, outputs: Outputs) -> Floats:
         """Scores [n, classes]: that of the row's class, 0 elsewhere."""
@@ -90,8 +94,9 @@ class DETRTopK(ReadByWords):
         return self.in_pixels(PLAIN[self.words["boxes"]](box))
 
 
-def find_roles(shapes: Mapping[str, Shape]) -> Roles | None:
-    """Finds out which output is which: by its name, else labels come first; None if the shapes are others."""
+def find_roles(signature: Signature) -> Roles | None:
+    """Finds out which output is which: labels come first, as a rule (`labels_apart`); None if the shapes are others."""
+    shapes = signature.outputs
     if len(shapes) != 3 or any(is_dynamic(shape) for shape in shapes.values()):
         return None
     boxes = [name for name, shape in shapes.items() if len(shape) == 3 and shape[::2] == (1, BOX)]
@@ -99,5 +104,5 @@ def find_roles(shapes: Mapping[str, Shape]) -> Roles | None:
     pair = [name for name, shape in shapes.items() if shape == (1, rows)]
     if len(boxes) != 1 or len(pair) != 2 or rows > MOST_ROWS:
         return None
-    labels, scores = sorted(pair, key=lambda name: "score" in name.lower())
+    labels, scores = labels_and_scores(signature, *pair)
     return Roles(labels, boxes[0], scores)

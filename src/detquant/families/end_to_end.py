@@ -2,9 +2,10 @@
 
 Rows are what was found: left, top, right, bottom, score, number of the class. There is nothing left to suppress. The
 shape does not tell how many classes there are: as many as the metadata names, else COCO's 80. There may be a fixed
-number of rows, or as many as there are objects; YOLOv7's exporter (``--end2end``) writes the image's number before the
-box and the score last, [n, 7]. Where Ultralytics' task is "obb", the box is centre and size and an angle stands behind
-the class: what is scored is its upright hull.
+number of rows, or as many as there are objects. Rows [n, 7] begin with the number of the image; YOLOv7's exporter
+(``--end2end``) writes the score last, YOLO-NAS' (flat predictions) the class: the name or the values tell. Where
+Ultralytics' task is "obb", the box is centre and size and an angle stands behind the class: what is scored is its
+upright hull.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from detquant.families.reading import INPUT_KINDS, Reading
 from detquant.families.rotated import hulls
 from detquant.families.shown_words import ReadByWords
 from detquant.families.signature import Outputs, Signature
-from detquant.families.told_by_values import told_by_values
+from detquant.families.told_by_values import scores_by_values, told_by_values
 from detquant.numerics.arrays import Floats
 
 VALUES = 6
@@ -32,7 +33,12 @@ MOST_ROWS = 1000
 SCORE, CLASS = 4, 5
 OF_BATCHES = 7
 """Values of a row that begins with the number of its image: x1 y1 x2 y2 follow, then class and score."""
-_IN_ORDER = (1, 2, 3, 4, 6, 5)
+SCORE_LAST, CLASS_LAST = (1, 2, 3, 4, 6, 5), (1, 2, 3, 4, 5, 6)
+"""Where box, score and class stand in such a row: YOLOv7's, and YOLO-NAS'."""
+FLAT = "flat_predictions"
+"""What YOLO-NAS' exporter calls its output, behind the number of a graph."""
+KEY = "detquant.class_last"
+"""Entry of the metadata of a file made from one whose rows have the class last, where that only their values told."""
 
 
 class EndToEnd(ReadByWords):
@@ -47,11 +53,15 @@ class EndToEnd(ReadByWords):
     usual: ClassVar[Reading] = {"boxes": "xyxy", "unit": "pixels", "labels": "from-0"}
     ranked = True
     counts_names = True
+    order: tuple[int, ...] = SCORE_LAST
 
     @classmethod
     def expected(cls, height: int, width: int) -> str:
         """The output shapes of the family, in words."""
-        return "one output [1, n, 6]: left, top, right, bottom, score, class; or [n, 7]: image, box, class, score"
+        return (
+            "one output [1, n, 6]: left, top, right, bottom, score, class; or [n, 7]: image, box, then class and score "
+            "or score and class"
+        )
 
     @classmethod
     def count_classes(cls, signature: Signature) -> int | None:
@@ -68,6 +78,7 @@ class EndToEnd(ReadByWords):
 
     def read_facts(self, signature: Signature) -> None:
         """The unit of the boxes, as their values show."""
+        self.order = order_of(signature)
         told = {"boxes": "cxcywh"} if signature.metadata.get("task") == ROTATED else {}
         outputs = signature.values()
         if outputs:
@@ -76,6 +87,10 @@ class EndToEnd(ReadByWords):
             shown = told_by_values(rows[:, : SCORE + 1], None, self.usual, size)
             told |= {kind: word for kind, word in shown.items() if kind in self.takes and kind != "boxes"}
         self.shown = told
+
+    def facts(self) -> dict[str, str]:
+        """That the class stands last in rows of seven values, where it does."""
+        return {KEY: "true"} if self.order == CLASS_LAST else {}
 
     def scores(self, outputs: Outputs) -> Floats:
         """Scores [n, classes]: that of the row's class, 0 elsewhere."""
@@ -90,7 +105,7 @@ class EndToEnd(ReadByWords):
 
     def _rows(self, outputs: Outputs) -> Floats:
         """What was found, [n, 6]: box, score, class."""
-        return rows_of(self.scored_output(outputs))
+        return rows_of(self.scored_output(outputs), self.order)
 
     def _angle(self, outputs: Outputs) -> Floats | None:
         """The angles [n] of rotated boxes; None where boxes are upright."""
@@ -112,18 +127,32 @@ def _few(rows: int | str | None) -> bool:
     return not isinstance(rows, (int, np.integer)) or rows <= MOST_ROWS
 
 
-def rows_of(output: npt.NDArray[Any]) -> Floats:
-    """An output as rows of box, score and class, [n, 6]."""
+def order_of(signature: Signature) -> tuple[int, ...]:
+    """Where box, score and class stand in rows of seven values: as the file or a name says, else as values show."""
+    if any(shape[-1:] != (OF_BATCHES,) for shape in signature.outputs.values()):
+        return SCORE_LAST
+    if any(FLAT in name for name in signature.outputs) or signature.metadata.get(KEY) == "true":
+        return CLASS_LAST
+    for output in signature.values().values():
+        last = np.asarray(output, np.float32)[..., -2:].reshape(-1, 2)
+        whole = (last == np.rint(last)).all(axis=0)
+        if len(last) and whole[1] and not whole[0] and scores_by_values(last[:, 0]) == "chances":
+            return CLASS_LAST
+    return SCORE_LAST
+
+
+def rows_of(output: npt.NDArray[Any], order: tuple[int, ...] = SCORE_LAST) -> Floats:
+    """An output as rows of box, score and class, [n, 6]; of seven values those of the order."""
     array = np.asarray(output, np.float32)
     if array.shape[-1] == OF_BATCHES:
-        return array.reshape(-1, OF_BATCHES)[:, _IN_ORDER]
+        return array.reshape(-1, OF_BATCHES)[:, order]
     return array.reshape(-1, VALUES)
 
 
 def holds_classes(signature: Signature) -> bool | None:
     """Whether the last values are numbers of classes, or None where no values are known, or nothing was found."""
     for output in signature.values().values():
-        labels = rows_of(output)[:, CLASS]
+        labels = rows_of(output, order_of(signature))[:, CLASS]
         if not len(labels):
             return None
         return bool((labels == np.rint(labels)).all() and labels.min() >= 0)

@@ -15,6 +15,7 @@ import numpy as np
 from detquant.families.class_names import COCO_NAMES, written_names
 from detquant.families.end_to_end import MOST_ROWS, EndToEnd
 from detquant.families.input_form import WholeImage
+from detquant.families.labels_apart import labels_entry
 from detquant.families.nanodet import MEAN_BGR, STD_BGR
 from detquant.families.signature import Outputs, Shape, Signature
 from detquant.families.ssd_postprocessed import Roles, are_of_tensorrt, find_roles
@@ -33,10 +34,14 @@ class EfficientNMS(EndToEnd):
 
     def read_facts(self, signature: Signature) -> None:
         """Which output is which, and the unit of the boxes."""
-        roles = find_roles(signature.outputs)
+        roles = find_roles(signature)
         assert roles is not None, "count_classes has found them"
         self.roles = roles
         super().read_facts(signature)
+
+    def facts(self) -> dict[str, str]:
+        """Which output has the classes, for files that are made from this one, where names do not tell."""
+        return labels_entry(self.roles.classes, self.roles.scores)
 
     @classmethod
     def expected(cls, height: int, width: int) -> str:
@@ -47,7 +52,7 @@ class EfficientNMS(EndToEnd):
     def count_classes(cls, signature: Signature) -> int | None:
         """The number of classes that the metadata names, else COCO's; None if the outputs are others."""
         said = signature.metadata.get("detquant.family") == cls.name
-        if find_roles(signature.outputs) is None or not (said or are_of_tensorrt(signature)):
+        if find_roles(signature) is None or not (said or are_of_tensorrt(signature)):
             return None
         return len(written_names(signature.metadata) or COCO_NAMES)
 

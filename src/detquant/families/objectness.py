@@ -2,10 +2,11 @@
 
 The first of these that tells anything decides:
 
-1. the number of class names in the metadata;
-2. how the output is joined: box and classes, or box, one value and classes;
-3. COCO's 80 classes;
-4. the family, where it is said.
+1. one value behind the box is the score of the one class;
+2. the number of class names in the metadata;
+3. how the output is joined: box and classes, or box, one value and classes;
+4. COCO's 80 classes;
+5. the family, where it is said.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ WITHOUT = ("yolov8", "rt-detr")
 
 def tells_objectness(signature: Signature, values: int) -> bool | None:
     """Whether rows of so many values hold an objectness; None where nothing tells."""
+    if values == BOX + 1:
+        return False
     named = written_names(signature.metadata)
     background = written_reading(signature.metadata).get("classes") in BACKGROUND
     if named and values - len(named) - background in (BOX, BOX + 1):

@@ -21,6 +21,7 @@ from detquant.families.input_form import WholeImage
 from detquant.families.paddle_input import IMAGENET, KEY, PLAIN, paddle_entry, told_form
 from detquant.families.reading import INPUT_KINDS
 from detquant.families.signature import Outputs, Shape, Signature
+from detquant.families.told_by_values import scores_by_values
 from detquant.numerics.arrays import Floats
 
 VALUES = 6
@@ -55,7 +56,9 @@ class Paddle(Family):
     @classmethod
     def count_classes(cls, signature: Signature) -> int | None:
         """The number of classes that the metadata names, else COCO's; None if the shapes are not this family's."""
-        if _find_rows(signature) is None:
+        said = signature.metadata.get("detquant.family") == cls.name
+        rows = _find_rows(signature)
+        if rows is None or not (said or _may_be_found(signature, rows)):
             return None
         return len(written_names(signature.metadata) or COCO_NAMES)
 
@@ -90,6 +93,17 @@ def _find_rows(signature: Signature) -> str | None:
     counts = sum(shape in ((1,), (), (None,)) or len(shape) == 1 for shape in others)
     fits = len(rows) == 1 and counts >= 1 and all(len(shape) <= 2 for shape in others)
     return rows[0] if fits else None
+
+
+def _may_be_found(signature: Signature, rows: str) -> bool:
+    """Whether the values, where they are known, begin with the number of a class and a score."""
+    values = signature.values()
+    if rows not in values:
+        return True
+    found = np.asarray(values[rows], np.float32).reshape(-1, VALUES)
+    label, score = found[:, CLASS], found[:, SCORE]
+    whole = np.isfinite(label).all() and (label == np.rint(label)).all()
+    return bool(whole) and scores_by_values(score) == "chances"
 
 
 def _is_rows(shape: Shape) -> bool:

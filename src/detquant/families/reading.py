@@ -42,6 +42,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "cxcywh": "centre and size",
         "xyxy": "left, top, right, bottom",
         "xywh": "left, top and size",
+        "yxyx": "top, left, bottom, right",
         "grid": "offset from the cell and logarithm of the size, in cells",
         "ltrb": "distances of the sides from the middle of the cell, in cells",
     },

@@ -120,7 +120,9 @@ class Signature:
         images = {name: shape for name, shape in self.inputs.items() if len(shape) == len(_IMAGE)} or self.inputs
         if len(images) != 1:
             found = shapes_text(self.inputs) or "none"
-            raise ModelError(f"A detector has one image input [1, 3, height, width]; found {found}.")
+            raise ModelError(
+                f"A detector has one image input [1, 3, height, width]; found {found}: export the model with one image."
+            )
         [(name, shape)] = images.items()
         if is_dynamic(shape):
             raise ModelError(
@@ -137,8 +139,8 @@ class Signature:
 
 def _what_else(shape: Shape) -> str:
     """A clause on what to do about an input of another shape."""
-    if len(shape) == 4 and shape[:2] == (1, 4):
-        return "four-channel images are not taken; export a model of colour images"
+    if len(shape) == 4 and shape[0] == 1 and 3 not in shape[1:]:
+        return f"images of {shape[1]} channels are not taken; export a model of colour images"
     if len(shape) == 4 and shape[::3] == (1, 3):
         return "export the model again with its channels first"
     if len(shape) == 4 and shape[1] == 3:

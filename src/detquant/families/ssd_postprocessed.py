@@ -2,9 +2,9 @@
 
 The boxes are ymin, xmin, ymax, xmax in parts of the image; the graph has done NMS. The shapes leave three things open:
 
-1. which of the two [1, n] outputs are the classes: the one that says so in its name ("class" or "categor", while the
-   other has "score"); else, as in TFLite_Detection_PostProcess, the first of the two, unless one of them stands
-   before the boxes: that one are the scores, as TensorFlow 2 sorts them;
+1. which of the two [1, n] outputs are the classes, see `labels_apart`; where neither names nor values tell, it is the
+   first of the two, as in TFLite_Detection_PostProcess, unless one of them stands before the boxes: that one are the
+   scores, as TensorFlow 2 sorts them;
 2. whether classes count from 1 (`detection_classes` of the Object Detection API) or from 0 (all else, as TFLite has
    it); `detquant.label_base` in the metadata, "0" or "1", overrules;
 3. how many classes there are: as many as the metadata names, else COCO's 80. Of 80 the labels are COCO's ids, which
@@ -13,7 +13,6 @@ The boxes are ymin, xmin, ymax, xmax in parts of the image; the graph has done N
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -22,8 +21,9 @@ import numpy as np
 from detquant.families._base import Family
 from detquant.families.class_names import COCO_NAMES, written_names
 from detquant.families.coco_ids import HIGHEST_ID, ids_of_classes
+from detquant.families.labels_apart import labels_and_scores, labels_entry
 from detquant.families.reading import INPUT_KINDS, Reading
-from detquant.families.signature import Outputs, Shape, Signature, is_dynamic
+from detquant.families.signature import Outputs, Signature, is_dynamic
 from detquant.families.tf_input import RANGE_KEY, input_range, tf_form
 from detquant.families.told_by_values import LARGEST_PART
 from detquant.numerics.arrays import Floats, Ints
@@ -60,7 +60,7 @@ class SSDPostprocessed(Family):
 
     def read_facts(self, signature: Signature) -> None:
         """Which output is which, how the input is scaled, and what number the first class has."""
-        roles = find_roles(signature.outputs)
+        roles = find_roles(signature)
         assert roles is not None, "count_classes has found them"
         self.form, self.roles = tf_form(signature), roles
         self.label_base = _label_base(signature, roles)
@@ -80,8 +80,9 @@ class SSDPostprocessed(Family):
         return changed
 
     def facts(self) -> dict[str, str]:
-        """Input range and number of the first class, for graphs made from this one that tell them no more."""
-        return {**input_range(self.form), BASE_KEY: str(self.label_base)}
+        """Input range, number of the first class, which output has the classes: for graphs that tell them no more."""
+        named = labels_entry(self.roles.classes, self.roles.scores)
+        return {**input_range(self.form), BASE_KEY: str(self.label_base), **named}
 
     @classmethod
     def expected(cls, height: int, width: int) -> str:
@@ -92,7 +93,7 @@ class SSDPostprocessed(Family):
     def count_classes(cls, signature: Signature) -> int | None:
         """The number of classes that the metadata names, else COCO's; None if the shapes are not this family's."""
         said = signature.metadata.get("detquant.family") == cls.name
-        if find_roles(signature.outputs) is None or (not said and are_of_tensorrt(signature)):
+        if find_roles(signature) is None or (not said and are_of_tensorrt(signature)):
             return None
         return len(written_names(signature.metadata) or COCO_NAMES)
 
@@ -115,8 +116,9 @@ class SSDPostprocessed(Family):
         return parts * np.array([self.width, self.height] * 2, np.float32)
 
 
-def find_roles(shapes: Mapping[str, Shape]) -> Roles | None:
+def find_roles(signature: Signature) -> Roles | None:
     """Finds out which output is which (case 1); None if the shapes are others."""
+    shapes = signature.outputs
     if len(shapes) != 4 or any(is_dynamic(shape) for shape in shapes.values()):
         return None
     boxes = [name for name, shape in shapes.items() if len(shape) == 3 and shape[::2] == (1, 4)]
@@ -126,9 +128,9 @@ def find_roles(shapes: Mapping[str, Shape]) -> Roles | None:
     if len(boxes) != 1 or not count or len(pair) != 2:
         return None
     order = list(shapes)
-    classes, scores = pair
-    if _says_class(scores) or (not _says_class(classes) and order.index(classes) < order.index(boxes[0])):
-        classes, scores = scores, classes
+    if order.index(pair[0]) < order.index(boxes[0]):
+        pair.reverse()
+    classes, scores = labels_and_scores(signature, *pair)
     return Roles(boxes[0], classes, scores, count[0])
 
 
@@ -138,7 +140,7 @@ def are_of_tensorrt(signature: Signature) -> bool:
     So they are called, or the boxes are in pixels. TensorFlow, whose boxes begin with their top, has them in parts of
     the input; it calls its own ``nmsed_boxes`` too, and their number ``valid_detections``.
     """
-    roles = find_roles(signature.outputs)
+    roles = find_roles(signature)
     if roles is None:
         return False
     if "num_dets" in signature.outputs or roles.boxes == "det_boxes":
@@ -147,10 +149,6 @@ def are_of_tensorrt(signature: Signature) -> bool:
         return True
     values = signature.values()
     return bool(values) and float(np.nan_to_num(values[roles.boxes]).max(initial=0)) > LARGEST_PART
-
-
-def _says_class(name: str) -> bool:
-    return "class" in name.lower() or "categor" in name.lower()
 
 
 def _label_base(signature: Signature, roles: Roles) -> int:

@@ -1,21 +1,27 @@
 """What the values of an output show of how it is meant, whatever the picture.
 
-A decoded box is near its cell, so over all cells the first two numbers of a box rise with the place of the cell, by 1
-where they are pixels and by 1 / side where they are parts of the input. The last two rise alike where they are a
-corner, and do not where they are a size. Numbers relative to the cell do not rise at all. So one picture of noise
-tells; a word is given only where that is plain, and a straight line explains most of what there is.
+The middle of a decoded box is near its cell, so over all cells it rises with the place of the cell, by 1 where boxes
+are in pixels and by 1 / side where they are in parts of the input. Read in another form, what is taken for the middle
+rises by something else, or strays further from its cell: a left edge by half of the width. Where the last two numbers
+rise as the first two do, they are a corner and no size. Numbers relative to the cell do not rise at all. So one picture
+of noise tells; a word is given only where that is plain, and a straight line explains most of what there is.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
+from detquant.families.box_coding import PLAIN
 from detquant.families.reading import Reading
 from detquant.numerics.arrays import Floats
 
 PLAIN_RISE, NO_RISE = 0.8, 0.3
 """Correlation with the place of the cell that shows that a number rises with it, and that shows that it does not."""
+MUCH = 1.4
+"""How many times as far, squared, middles stray in a form that is not meant; twice, where sides differ by chance."""
 OF_ONE = (0.5, 1.5)
 """Bounds of a slope, relative to the expected one, within which it counts as that one."""
 LARGEST_PART = 2.0
@@ -61,20 +67,34 @@ def _unit_by_size(box: npt.NDArray[np.float64]) -> Reading:
 
 
 def _coding(box: npt.NDArray[np.float64], place: Floats, usual: Reading, size: tuple[int, int]) -> Reading:
-    rises = [[_line(box[:, 2 * pair + axis], place[:, axis]) for axis in (0, 1)] for pair in (0, 1)]
-    first, second = rises
-    if all(correlation > PLAIN_RISE for correlation, _ in first):
-        unit = _unit([slope for _, slope in first], size)
-        if unit is None:
-            return {}
-        corner = all(correlation > PLAIN_RISE for correlation, _ in second)
-        corner = corner and _unit([slope for _, slope in second], size) == unit
-        sized = usual["boxes"] if usual["boxes"] in ("cxcywh", "xywh") else "cxcywh"
-        return {"boxes": "xyxy" if corner else sized, "unit": unit}
-    if any(abs(correlation) > NO_RISE for pair in rises for correlation, _ in pair) or usual["boxes"] == "grid":
+    numbers = box.astype(np.float32)
+    forms = {word: one for word in PLAIN if (one := _form(PLAIN[word](numbers), place, size)) is not None}
+    if forms:
+        own = usual["boxes"] if usual["boxes"] in PLAIN else "cxcywh"
+        word = _nearest(forms, own, corner=_form(numbers[:, [2, 3, 2, 3]], place, size))
+        return {"boxes": word, "unit": forms[word][0]}
+    rises = [_line(box[:, column], place[:, column % 2])[0] for column in range(BOX)]
+    if any(abs(correlation) > NO_RISE for correlation in rises) or usual["boxes"] == "grid":
         return {}
     distances = box.min() >= 0 and LARGEST_PART < box.max() <= LONGEST_DISTANCE
     return {"boxes": "ltrb"} if distances else {}
+
+
+def _form(corners: Floats, place: Floats, size: tuple[int, int]) -> tuple[str, float] | None:
+    """The unit of boxes, and how far their middles stray from their cells; None where they do not rise with these."""
+    middle = (corners[:, :2].astype(np.float64) + corners[:, 2:]) / 2
+    lines = [_line(middle[:, axis], place[:, axis]) for axis in (0, 1)]
+    unit = _unit([slope for _, slope in lines], size)
+    least = min(correlation for correlation, _ in lines)
+    return (unit, 1 / least**2 - 1) if unit is not None and least > PLAIN_RISE else None
+
+
+def _nearest(forms: Mapping[str, tuple[str, float]], own: str, corner: tuple[str, float] | None) -> str:
+    """The form whose middles stray least; the family's own, and corners where two pairs rise, unless that is plain."""
+    best = min(forms, key=lambda word: forms[word][1])
+    likely = "xyxy" if corner is not None and "xyxy" in forms else own if own in forms else "cxcywh"
+    plain = likely not in forms or forms[likely][1] > MUCH * forms[best][1]
+    return best if plain else likely
 
 
 def _unit(slopes: list[float], size: tuple[int, int]) -> str | None:

@@ -140,6 +140,10 @@ def written(small_net, tmp_path) -> Path:
         (" 5=1 ", " 5=0 ", "parameter 5=0, which is 1 here"),
         (" 31=7", " 17=1 31=7", "parameter 17, which detquant does not write"),
         ("Swish ", "Swish a b", "no ncnn model that detquant can read"),
+        (" 3=1 ", " 3=0 ", "parameter 3=0, which is at least 1"),
+        ("Convolution ", "Pooling ", "parameter 0=8, which detquant does not write"),
+        ("Convolution ", "Interp ", "parameter 0=8, which detquant does not write"),
+        ("1 1 x ", "1 1 nothing ", "reads 'nothing', which no layer before it makes"),
     ],
 )
 def test_what_is_damaged_is_a_sentence(written, before, after, said):

@@ -39,8 +39,13 @@ class Graph:
 
     def take(self, line: Line, place: int = 0) -> str:
         """The value that a layer reads."""
-        self.read.add(line.inputs[place])
-        return self.blobs[line.inputs[place]]
+        if place >= len(line.inputs):
+            raise ValueError(f"the layer '{line.name}' reads {len(line.inputs)} blobs, and {place + 1} were expected")
+        name = line.inputs[place]
+        if name not in self.blobs:
+            raise ValueError(f"the layer '{line.name}' reads '{name}', which no layer before it makes")
+        self.read.add(name)
+        return self.blobs[name]
 
     def give(self, line: Line, value: str, place: int = 0, axes: int | None = None) -> None:
         """Lets a blob of a layer be a value, of so many axes or of as many as the layer's first input."""

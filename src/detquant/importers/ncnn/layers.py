@@ -39,7 +39,9 @@ ORDERS = {
     "wdch dwch wcdh cwdh dcwh cdwh hdcw dhcw hcdw chdw dchw cdhw",
 }
 """Permute's numbers, in order: which axis becomes the innermost one, the next, ..., by the number of axes."""
-PADS = ("constant", "edge", "reflect")
+PADS = {0: "constant", 1: "edge", 2: "reflect"}
+POOLS = {0: "MaxPool", 1: "AveragePool"}
+NEAREST, LINEAR = 1, 2
 PLAIN = {"Erf": "Erf", "Mish": "Mish", "Sigmoid": "Sigmoid", "Softplus": "Softplus", "TanH": "Tanh"}
 
 
@@ -116,12 +118,13 @@ def _binary(graph: Graph, line: Line) -> None:
     number = line.number(0)
     other = graph.real(line, line.real(2)) if line.number(1) else graph.take(line, 1)
     inputs = [graph.take(line), other]
-    graph.give(line, graph.add(BINARY[number], inputs[::-1] if number in TURNED else inputs, line))
+    graph.give(line, graph.add(line.choice(0, BINARY), inputs[::-1] if number in TURNED else inputs, line))
 
 
 def _unary(graph: Graph, line: Line) -> None:
     x, number = graph.take(line), line.number(0)
-    graph.give(line, graph.add("Mul", [x, x], line) if number == SQUARE else graph.add(UNARY[number], [x], line))
+    made = graph.add("Mul", [x, x], line) if number == SQUARE else graph.add(line.choice(0, UNARY), [x], line)
+    graph.give(line, made)
 
 
 def _matmul(graph: Graph, line: Line) -> None:
@@ -136,7 +139,7 @@ def _reshape(graph: Graph, line: Line) -> None:
 
 def _permute(graph: Graph, line: Line) -> None:
     rank = graph.axes(line)
-    words = ORDERS[rank].split()[line.number(0)]
+    words = line.choice(0, dict(enumerate(ORDERS[rank].split())))
     perm = [0, *(1 + NAMES[rank].index(letter) for letter in reversed(words))]
     graph.give(line, graph.add("Transpose", [graph.take(line)], line, perm=perm))
 
@@ -165,11 +168,11 @@ def _padding(graph: Graph, line: Line) -> None:
     pads = graph.ints(line, [*(first for first, _ in kept.values()), *(last for _, last in kept.values())])
     number = graph.real(line, line.real(5))
     inputs = [graph.take(line), pads, number, graph.ints(line, list(kept))]
-    graph.give(line, graph.add("Pad", inputs, line, mode=PADS[line.number(4)]))
+    graph.give(line, graph.add("Pad", inputs, line, mode=line.choice(4, PADS)))
 
 
 def _pooling(graph: Graph, line: Line) -> None:
-    kind = ("MaxPool", "AveragePool")[line.number(0)]
+    kind = line.choice(0, POOLS)
     if line.number(4):
         whole = graph.add(f"Global{kind}", [graph.take(line)], line)
         graph.give(line, graph.add("Flatten", [whole], line, axis=1), axes=1)
@@ -177,8 +180,8 @@ def _pooling(graph: Graph, line: Line) -> None:
     if line.number(5) != 1:
         raise ValueError(f"'{line.name}' pads in a way that detquant does not write")
     words = {
-        "kernel_shape": [line.number(11), line.number(1)],
-        "strides": [line.number(12), line.number(2)],
+        "kernel_shape": [line.size(11), line.size(1)],
+        "strides": [line.size(12), line.size(2)],
         "pads": [line.number(13), line.number(3), line.number(15), line.number(14)],
         "count_include_pad": line.number(6),
     }
@@ -189,16 +192,17 @@ def _pooling(graph: Graph, line: Line) -> None:
 
 def _reduction(graph: Graph, line: Line) -> None:
     axes = graph.ints(line, [1 + int(axis) for axis in line.numbers(3)])
-    graph.give(line, graph.add(REDUCTIONS[line.number(0)], [graph.take(line), axes], line, keepdims=1))
+    graph.give(line, graph.add(line.choice(0, REDUCTIONS), [graph.take(line), axes], line, keepdims=1))
 
 
 def _interp(graph: Graph, line: Line) -> None:
     sizes, aligned = graph.ints(line, [line.number(3), line.number(4)]), line.number(6)
-    if line.number(0) == 1:
-        words = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-    else:
-        how = "align_corners" if aligned else "half_pixel"
-        words = {"mode": "linear", "coordinate_transformation_mode": how}
+    how = "align_corners" if aligned else "half_pixel"
+    forms = {
+        NEAREST: {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"},
+        LINEAR: {"mode": "linear", "coordinate_transformation_mode": how},
+    }
+    words = line.choice(0, forms)
     graph.give(line, graph.add("Resize", [graph.take(line), "", "", sizes], line, axes=[2, 3], **words))
 
 

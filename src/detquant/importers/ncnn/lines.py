@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from detquant.importers.ncnn.files import FEATMASK, FLOAT, HALF, INT8, LIST, MAG
 from detquant.numerics.arrays import Array, Floats
 
 MOST_LAYERS = 100_000
+Value = TypeVar("Value")
 _TAG = 4
 
 
@@ -30,6 +32,20 @@ class Line:
         """A parameter that is a whole number."""
         self._read.add(key)
         return int(self.parameters.get(key, default))
+
+    def choice(self, key: int, table: Mapping[int, Value]) -> Value:
+        """What a table has for a parameter that is one of its numbers."""
+        number = self.number(key)
+        if number not in table:
+            raise ValueError(f"'{self.name}' has the parameter {key}={number}, which detquant does not write")
+        return table[number]
+
+    def size(self, key: int, default: int = 1) -> int:
+        """A parameter that is a whole number of at least 1, such as a stride."""
+        found = self.number(key, default)
+        if found < 1:
+            raise ValueError(f"'{self.name}' has the parameter {key}={found}, which is at least 1")
+        return found
 
     def real(self, key: int, default: float = 0.0) -> float:
         """A parameter that is a real number."""

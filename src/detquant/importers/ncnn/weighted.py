@@ -16,7 +16,7 @@ TERM, WRITES = 8, 100
 
 def convolution(graph: Graph, line: Line) -> None:
     """A Convolution or ConvolutionDepthWise."""
-    channels, groups, kernel = line.number(0), line.number(7, 1), _pair(line, 11, 1)
+    channels, groups, kernel = line.number(0), line.size(7), _pair(line, 11, 1)
     inputs = _quotient(line, line.number(6), channels * math.prod(kernel))
     weight = graph.weights.tagged(channels, inputs, *kernel)
     bias = graph.weights.bare(channels) if line.number(5) else np.zeros(channels, np.float32)
@@ -33,7 +33,7 @@ def convolution(graph: Graph, line: Line) -> None:
 
 def deconvolution(graph: Graph, line: Line) -> None:
     """A Deconvolution or DeconvolutionDepthWise, whose weights ONNX has the other way round within each group."""
-    channels, groups, kernel = line.number(0), line.number(7, 1), _pair(line, 11, 1)
+    channels, groups, kernel = line.number(0), line.size(7), _pair(line, 11, 1)
     each = _quotient(line, channels, groups)
     inputs = _quotient(line, line.number(6), channels * math.prod(kernel))
     weight = graph.weights.tagged(groups, each, inputs, *kernel).swapaxes(1, 2).reshape(-1, each, *kernel)
@@ -43,7 +43,7 @@ def deconvolution(graph: Graph, line: Line) -> None:
         "strides": _pair(line, 13, 3),
         "dilations": _pair(line, 12, 2),
         "pads": [line.number(14), line.number(4), line.number(16), line.number(15)],
-        "output_padding": _pair(line, 19, 18),
+        "output_padding": [line.number(19, line.number(18)), line.number(18)],
     }
     constants = [graph.constant(line, one) for one in (np.ascontiguousarray(weight), bias)]
     _give(graph, line, graph.add("ConvTranspose", [graph.take(line), *constants], line, **words), None)
@@ -102,9 +102,9 @@ def _activated(graph: Graph, line: Line, x: str, number: int, words: list[float]
 
 
 def _pair(line: Line, first: int, second: int) -> list[int]:
-    """Two parameters for height and width, of which the former is like the latter where it is not told."""
-    other = line.number(second, 0 if second == 18 else 1)
-    return [line.number(first, other), other]
+    """Two sizes for height and width, of which the former is like the latter where it is not told."""
+    other = line.size(second)
+    return [line.size(first, other), other]
 
 
 def _quotient(line: Line, whole: int, part: int) -> int:
