@@ -54,3 +54,24 @@ def test_many_tensors_are_looked_at_in_several_runs(pair, feeds, monkeypatch):
 
 def test_no_tensors(pair, feeds):
     assert sqnr_by_tensor(*pair(), {}, feeds) == {}
+
+
+def test_what_kernels_of_this_processor_saturate_is_no_noise_of_the_model(build):
+    """The largest codes throughout: without VNNI two products of them overflow the 16 bits that kernels add them in."""
+    weight, zero = np.ones((4, 8, 3, 3), np.float32), np.array(0, np.uint8)
+    fine, coarse = np.array(1 / 255, np.float32), np.array(72 / 255, np.float32)
+    conv = {"pads": [0, 0, 0, 0]}
+    quantized = [
+        ("QuantizeLinear", ["x", "fine", "zero"], ["q"], {}),
+        ("DequantizeLinear", ["q", "fine", "zero"], ["dx"], {}),
+        ("DequantizeLinear", ["codes", "step"], ["w"], {}),
+        ("Conv", ["dx", "w"], ["c"], conv),
+        ("QuantizeLinear", ["c", "coarse", "zero"], ["qc"], {}),
+        ("DequantizeLinear", ["qc", "coarse", "zero"], ["y"], {}),
+    ]
+    codes = np.full(weight.shape, 127, np.int8)
+    known = {"fine": fine, "coarse": coarse, "zero": zero, "codes": codes, "step": np.array(1 / 127, np.float32)}
+    shapes, ends = {"x": [1, 8, 6, 6]}, {"y": [1, 4, 4, 4]}
+    clean = build([("Conv", ["x", "w"], ["y"], conv)], shapes, ends, {"w": weight})
+    feed = {"x": np.ones((1, 8, 6, 6), np.float32)}
+    assert sqnr_by_tensor(clean, build(quantized, shapes, ends, known), {"y": "y"}, [feed])["y"] > 60

@@ -22,7 +22,7 @@ from detquant.algorithms._base import Context
 from detquant.calibration import QuantModel
 from detquant.calibration.probes import channel_axis
 from detquant.graph.depth import depths
-from detquant.graph.running import OrtRunner
+from detquant.graph.running import OrtRunner, emulating
 from detquant.graph.saturation import with_saturation
 from detquant.graph.taps import with_taps_only
 from detquant.graph.traits import WEIGHTED, bias_of, weight_of
@@ -125,7 +125,8 @@ def _full(qm: QuantModel, context: Context) -> list[ir.Node]:
 
 
 def _channel_means(model: ir.Model, names: list[str], context: Context) -> dict[str, Floats]:
-    runner = OrtRunner(with_taps_only(model, names), context.threads)
+    level = emulating(limited=context.target.capability.pair_saturation)
+    runner = OrtRunner(with_taps_only(model, names), context.threads, optimisation=level)
     total: dict[str, Floats] = {}
     images = context.images.informative
     for feed in images:

@@ -32,6 +32,8 @@ _LEVELS = {
     "basic": ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
     "none": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
 }
+AS_WRITTEN: Optimisation = "basic"
+"""Q and DQ compute in float, as they are written; higher levels put integer kernels in their place."""
 _ONLY_FATAL = 4
 _ERRORS: tuple[type[Exception], ...] = (
     ort_state.EPFail,
@@ -44,6 +46,18 @@ _ERRORS: tuple[type[Exception], ...] = (
     RuntimeError,
     ValueError,
 )
+
+
+def emulating(*, limited: bool) -> Optimisation:
+    """How far the runtime may rewrite a QDQ graph that is made for a place, when it stands in for it.
+
+    Integer kernels of ONNX Runtime add products of 8 bits in pairs in 16 bits, saturating, on processors without VNNI:
+    they compute what the graph says only where weights are limited for that.
+
+    Args:
+        limited: whether no pair can overflow, as `Capability.pair_saturation` has it.
+    """
+    return "all" if limited else AS_WRITTEN
 
 
 def as_bytes(model: ir.Model) -> bytes:

@@ -14,7 +14,7 @@ from detquant.errors import TargetError
 from detquant.evaluation.agreement import agreed
 from detquant.evaluation.scorers import headline
 from detquant.families import Family
-from detquant.graph import OrtRunner
+from detquant.graph.running import AS_WRITTEN, OrtRunner
 from detquant.graph.saturation import with_saturation
 from detquant.pipeline.evaluate import Side, run_over
 from detquant.progress import Progress
@@ -67,7 +67,7 @@ def require_as_planned(
     found = _points(family.task, before, after)
     if _points(family.task, before, before) - found <= allowed:
         return
-    runner = OrtRunner(with_saturation(qdq), processors(), optimisation="basic")
+    runner = OrtRunner(with_saturation(qdq), processors(), optimisation=AS_WRITTEN)
     plan = run_over(family, {"plan": runner}, dataset, limit=limit, progress=progress).sides["plan"]
     planned = _points(family.task, before, plan)
     if planned - found > allowed:

@@ -20,7 +20,7 @@ import onnx_ir as ir
 
 from detquant.errors import TargetError
 from detquant.graph.qdq import drop_unused_initializers
-from detquant.graph.running import OrtRunner, as_bytes
+from detquant.graph.running import AS_WRITTEN, OrtRunner, as_bytes
 from detquant.graph.values import constant, is_op, new_initializer, used_names
 from detquant.numerics import USUAL_OPS, Capability, eight_bits
 from detquant.targets._base import Artefact, Runner, Target
@@ -66,8 +66,8 @@ class TensorRt(Target):
         return Artefact({FILE: with_entries(artefact.files[FILE], entries)})
 
     def open(self, artefact: Artefact, threads: int = 1) -> OrtRunner:
-        """The same graph, opened in ONNX Runtime."""
-        return OrtRunner(artefact.files[FILE], threads)
+        """The same graph, opened in ONNX Runtime, as it is written: a GPU adds products in 32 bits."""
+        return OrtRunner(artefact.files[FILE], threads, optimisation=AS_WRITTEN)
 
     def remarks(self, runner: Runner) -> tuple[str, ...]:
         """Sentences on another runtime having stood in, and on how to go on."""

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import onnx_ir as ir
 
+from detquant.algorithms._base import Context
 from detquant.algorithms.layerwise.spilled import Spilled
 from detquant.algorithms.layerwise.staged_run import StagedRun
 from detquant.calibration import Images, QuantModel
 from detquant.graph.qdq import insert_qdq, storage
-from detquant.graph.running import OrtRunner
+from detquant.graph.running import OrtRunner, emulating
 from detquant.graph.saturation import with_saturation
 from detquant.graph.values import values_by_name
 from detquant.numerics import QuantParams, fake_quantize
@@ -24,13 +25,13 @@ class QuantizedSide(StagedRun):
     Args:
         qm: who uses this changes its weights, and their grids, in place before they are run.
         images: see `StagedRun`, as the others.
-        threads: of the runtime.
+        context: threads of the runtime, and the target, for which it stands in.
         layers: names of the layers whose inputs will be asked for.
     """
 
-    def __init__(self, qm: QuantModel, images: Images, threads: int, layers: Iterable[str]) -> None:
-        super().__init__(qm.model, images, threads, layers)
-        self.qm = qm
+    def __init__(self, qm: QuantModel, images: Images, context: Context, layers: Iterable[str]) -> None:
+        super().__init__(qm.model, images, context.threads, layers)
+        self.qm, self.level = qm, emulating(limited=context.target.capability.pair_saturation)
         self.activations, self.integer = qm.activations, frozenset(qm.plan.integer)
 
     def as_read(self, layer: ir.Node, name: str, real: Array) -> Array:
@@ -57,7 +58,7 @@ class QuantizedSide(StagedRun):
                 assert dq is not None and dq.inputs[0] is not None
                 out.name, dq.inputs[0].name = f"{name}_real", name
                 qdq.graph.outputs[place] = dq.inputs[0]
-        return OrtRunner(with_saturation(qdq), self.threads)
+        return OrtRunner(with_saturation(qdq), self.threads, optimisation=self.level)
 
     def room(self, name: str) -> Spilled:
         """The file of a tensor: of codes where it has some."""

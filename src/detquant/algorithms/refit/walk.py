@@ -105,7 +105,7 @@ def _solve(
     """Gives each layer of ``qm``, which is changed, what is found for it."""
     missing = {name: form for name, form in forms.items() if name not in solved}
     floats = FloatSide(forms, missing, samples=step.samples, seed=step.seed)
-    quantized = QuantizedSide(qm, images, context.threads, layers=forms)
+    quantized = QuantizedSide(qm, images, context, layers=forms)
     solver = LayerSolver(qm, context.target.capability, step.ridge, rounded)
     with closing(floats), closing(quantized):
         floats.run(qm.reference, images, context)
