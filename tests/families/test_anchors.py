@@ -161,3 +161,14 @@ def test_anchors_among_the_weights(name: str, shape: tuple, factor: tuple | int 
     graph = ir.Graph([], [], nodes=[], initializers=[value])
     found = find_anchors(graph)
     assert found == (() if factor == 0 else tuple(map(tuple, pixels.reshape(-1, 2).tolist())))
+
+
+def test_maps_of_a_yolov8_are_not_taken_for_anchors_without_a_hint() -> None:
+    """64 numbers of distances and one for each class: the anchors that a sentence asks for are not all it says."""
+    for channels, hint in ((64 + 80, True), (3 * 85, False)):
+        outputs = {f"m{n}": (1, channels, 640 // n, 640 // n) for n in (8, 16, 32)}
+        values = {name: np.random.default_rng(0).normal(size=shape) for name, shape in outputs.items()}
+        signature = Signature({"i": (1, 3, 640, 640)}, outputs, sample=lambda values=values: values)
+        with pytest.raises(ModelError, match="need 9 anchors") as caught:
+            find_family(signature)
+        assert ("export that with its boxes decoded" in str(caught.value)) == hint

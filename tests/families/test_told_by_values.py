@@ -90,6 +90,9 @@ def test_values_that_show_nothing_change_nothing() -> None:
 def test_key_points_are_no_scores() -> None:
     family = family_of(np.hstack([SIZED, CHANCES, CORNERS]), metadata={})
     assert family.num_classes == CLASSES and family.besides is not None and family.besides.values == 4
+    parts = np.hstack([SIZED / SIDES, CHANCES, np.clip(CORNERS / SIDES, 0, 1)])
+    family = family_of(parts, metadata={})
+    assert family.num_classes == CLASSES and family.besides is not None and family.besides.values == 4
     with pytest.raises(ModelError, match="which no score does"):
         family_of(np.hstack([SIZED, CORNERS]), metadata={})
 

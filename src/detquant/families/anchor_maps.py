@@ -24,6 +24,11 @@ USUAL = 3
 FEWEST, MOST = 2, 5
 """Maps that a network has."""
 _LARGEST_STRIDE = 128
+DISTANCES = 64
+OF_YOLOV8 = (
+    f" But {DISTANCES} channels and one for each class are rather what a YOLOv8 tells its distances in, which has no "
+    "anchors: export that with its boxes decoded."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,9 @@ def heads_of(signature: Signature, maps: list[AnchorMap], classes: int, *, squar
     anchors, per_cell = told_anchors(signature), maps[0].channels // (BOX_AND_OBJECT + classes)
     wanted = per_cell * len(maps)
     if len(anchors) != wanted:
-        raise ModelError(_wrong_number(len(anchors), wanted, per_cell, len(maps)))
+        distances = maps[0].channels == DISTANCES + len(written_names(signature.metadata) or COCO_NAMES)
+        hint = OF_YOLOV8 if distances and not anchors else ""
+        raise ModelError(_wrong_number(len(anchors), wanted, per_cell, len(maps)) + hint)
     return tuple(
         YoloHead(
             output=one.output,

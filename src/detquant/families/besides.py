@@ -7,7 +7,7 @@ without it. The cases:
 1. segmentation: rows beside a map [1, n, h, w] (or [1, h, w, n]) of n prototypes; the last n values of a row are a
    mask's coefficients (YOLACT, Bolya et al. 2019; Ultralytics' "segment");
 2. poses: the last values of a row are key points, as many as the metadata's `kpt_shape` tells (Ultralytics' "pose");
-   where nothing tells, values beyond any score from some place on;
+   where nothing tells, values from some place on that are beyond any score, or rise with the place of their cell;
 3. an end-to-end head of rotated boxes has an angle behind the class, see `end_to_end`;
 4. raw maps beside the rows that are decoded from them, as YOLOv5 exported them up to its version 6;
 5. key points in outputs of their own, as detectors of faces have them: their families tell which.
@@ -26,9 +26,10 @@ import numpy.typing as npt
 
 from detquant.errors import ModelError
 from detquant.families.class_names import read_literal
-from detquant.families.grid import count_cells
+from detquant.families.grid import cells, count_cells
 from detquant.families.signature import Outputs, Shape, Signature, is_dynamic
-from detquant.families.told_by_values import NO_SCORE, OUTSIDE
+from detquant.families.told_by_values import NO_SCORE, OUTSIDE, PLAIN_RISE, line
+from detquant.numerics.arrays import Floats
 
 BOX = 4
 SEGMENT, POSE, ROTATED = "segment", "pose", "obb"
@@ -168,7 +169,7 @@ def _points(signature: Signature) -> tuple[int, int] | None:
 
 
 def _beyond_scores(signature: Signature, name: str, *, turned: bool) -> int:
-    """How many columns there are from the first one on that holds no chances, if one of them holds what no score is."""
+    """How many columns there are from the first one on that holds no scores: places, or numbers beyond any."""
     outputs = signature.values()
     if name not in outputs:
         return 0
@@ -176,11 +177,27 @@ def _beyond_scores(signature: Signature, name: str, *, turned: bool) -> int:
     matrix = array.reshape(array.shape[-2:])
     matrix = matrix if turned else matrix.T
     behind = matrix[:, BOX:]
-    if not behind.size or not np.isfinite(behind).all() or behind.max() <= NO_SCORE:
+    if not behind.size or not np.isfinite(behind).all():
         return 0
-    chances = ((behind >= -OUTSIDE) & (behind <= 1 + OUTSIDE)).all(axis=0)
-    first = int(np.flatnonzero(~chances)[0])
+    others = _are_places(signature, behind)
+    if behind.max() > NO_SCORE:
+        others |= ((behind < -OUTSIDE) | (behind > 1 + OUTSIDE)).any(axis=0)
+    first = int(np.flatnonzero(others)[0]) if others.any() else 0
     return behind.shape[1] - first if first else 0
+
+
+def _are_places(signature: Signature, columns: Floats) -> npt.NDArray[np.bool_]:
+    """Which columns rise with the place of their cell as the middle of a box does; none where rows are no cells."""
+    _, height, width = signature.image_input()
+    found = np.zeros(columns.shape[1], bool)
+    strides = next((one for one in STRIDES if count_cells(height, width, one) == len(columns)), None)
+    if strides is None:
+        return found
+    place, stride = cells(height, width, strides)
+    for middle in ((place + 0.5) * stride).T:
+        rises = [line(column, middle)[0] for column in columns.T.astype(np.float64)]
+        found |= np.array(rises) > PLAIN_RISE
+    return found
 
 
 def _are_rows(shape: Shape) -> bool:

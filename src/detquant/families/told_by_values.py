@@ -73,7 +73,7 @@ def _coding(box: npt.NDArray[np.float64], place: Floats, usual: Reading, size: t
         own = usual["boxes"] if usual["boxes"] in PLAIN else "cxcywh"
         word = _nearest(forms, own, corner=_form(numbers[:, [2, 3, 2, 3]], place, size))
         return {"boxes": word, "unit": forms[word][0]}
-    rises = [_line(box[:, column], place[:, column % 2])[0] for column in range(BOX)]
+    rises = [line(box[:, column], place[:, column % 2])[0] for column in range(BOX)]
     if any(abs(correlation) > NO_RISE for correlation in rises) or usual["boxes"] == "grid":
         return {}
     distances = box.min() >= 0 and LARGEST_PART < box.max() <= LONGEST_DISTANCE
@@ -83,7 +83,7 @@ def _coding(box: npt.NDArray[np.float64], place: Floats, usual: Reading, size: t
 def _form(corners: Floats, place: Floats, size: tuple[int, int]) -> tuple[str, float] | None:
     """The unit of boxes, and how far their middles stray from their cells; None where they do not rise with these."""
     middle = (corners[:, :2].astype(np.float64) + corners[:, 2:]) / 2
-    lines = [_line(middle[:, axis], place[:, axis]) for axis in (0, 1)]
+    lines = [line(middle[:, axis], place[:, axis]) for axis in (0, 1)]
     unit = _unit([slope for _, slope in lines], size)
     least = min(correlation for correlation, _ in lines)
     return (unit, 1 / least**2 - 1) if unit is not None and least > PLAIN_RISE else None
@@ -106,7 +106,7 @@ def _unit(slopes: list[float], size: tuple[int, int]) -> str | None:
     return None
 
 
-def _line(values: npt.NDArray[np.float64], place: Floats) -> tuple[float, float]:
+def line(values: npt.NDArray[np.float64], place: Floats) -> tuple[float, float]:
     """Correlation with the place, and slope; 0 for what does not change."""
     y, x = values - values.mean(), place - place.mean()
     spread = float(np.sqrt((y @ y) * (x @ x)))
