@@ -21,7 +21,7 @@ from detquant.targets import load_target
 
 def calibrated(model, target="ort") -> QuantModel:
     recipe = replace(load_recipe("w8a8"), steps=())
-    scenes = open_scenes(calibration=8, validation=1)
+    scenes = open_scenes(calibration=2, validation=1)
     return Job(detector=load(model), dataset=scenes, recipe=recipe, target=load_target(target)).run().model
 
 
