@@ -29,7 +29,7 @@ INSIDE = "/model.4/m.0/cv1/conv/Conv"
 
 def scale() -> Drawing:
     """-1..1 in three bits: with a zero point, and around zero."""
-    drawing, axis = Drawing(740, 190, "Eight codes on the line from -1 to 1, asymmetric and symmetric"), Axis(-1.4, 1.4)
+    drawing, axis = Drawing(740, 205, "Eight codes on the line from -1 to 1, asymmetric and symmetric"), Axis(-1.4, 1.4)
     bits3 = {"asymmetric, uint3": (QType(3, signed=False), False, "a"), "symmetric, int3": (QType(3), True, "b")}
     for number, (name, (qtype, around_zero, colour)) in enumerate(bits3.items()):
         grid = grid_from_range(-1.0, 1.0, QuantSpec(qtype=qtype, symmetric=around_zero))
@@ -41,7 +41,7 @@ def scale() -> Drawing:
         for code, value in _codes(grid):
             drawing.line(axis(value), base - 12, axis(value), base, colour, 3 if value == 0 else 1.6)
             drawing.words(axis(value), base + 17, str(code), anchor="middle", colour=colour, size=12)
-    axis.draw(drawing, 165, (-1, 0, 1))
+    axis.draw(drawing, 180, (-1, 0, 1))
     return drawing
 
 
@@ -50,19 +50,23 @@ def symmetric() -> Drawing:
     values = seen(ACTIVATION).ravel()
     low, high = float(values.min()), float(values.max())
     drawing = Drawing(740, 285, "A histogram of a SiLU's output with an asymmetric and a symmetric grid below it")
-    axis = Axis(-high * 1.02, high * 1.02)
+    kinds = {"asymmetric": (QType(4, signed=False), UINT8, "a"), "symmetric": (QType(4), QType(8), "b")}
+    coarse = {
+        name: _codes(grid_from_range(low, high, QuantSpec(qtype=narrow, symmetric=name == "symmetric")))
+        for name, (narrow, _, _) in kinds.items()
+    }
+    reach = 1.02 * max(abs(value) for codes in coarse.values() for _, value in codes)
+    axis = Axis(-reach, reach)
     counts, _ = np.histogram(values, 160, (low, high))
     histogram(drawing, axis, counts, low, high, 150, 120)
-    kinds = {"asymmetric": (QType(4, signed=False), UINT8, "a"), "symmetric": (QType(4), QType(8), "b")}
-    for number, (name, (narrow, wide, colour)) in enumerate(kinds.items()):
-        shown = grid_from_range(low, high, QuantSpec(qtype=narrow, symmetric=name == "symmetric"))
+    for number, (name, (_, wide, colour)) in enumerate(kinds.items()):
         real = grid_from_range(low, high, QuantSpec(qtype=wide, symmetric=name == "symmetric"))
         base = 172 + 46 * number
-        grid_ticks(drawing, axis, [value for _, value in _codes(shown)], base, colour, 16)
+        grid_ticks(drawing, axis, [value for _, value in coarse[name]], base, colour, 16)
         used = len(np.unique(fake_quantize(values, real)))
         decibels = sqnr_db(values, fake_quantize(values, real))
         drawing.words(40, base + 17, f"{name}: at 8 bits {used} of 256 codes occur, {decibels:.1f} dB", colour=colour)
-    axis.draw(drawing, 254, sorted({round(one) for one in np.linspace(-high, high, 7)}))
+    axis.draw(drawing, 254, range(-12, 13, 4))
     drawing.words(
         40, 22, f"{ACTIVATION}: from {low:.2f} to {high:.2f}; strokes are the codes at 4 bits", colour="muted"
     )

@@ -113,9 +113,10 @@ def decode_tail() -> Drawing:
     histogram(drawing, chances, counts.tolist(), 0, 1, 200, 50)
     chances.draw(drawing, 200, [0, 0.25, 0.5, 0.75, 1])
     grid_ticks(drawing, chances, [0, step, 2 * step], 200, "b", 60)
-    lost = int((scores.max(axis=0) > 0.25).sum() - (scores.max(axis=0) > step / 2).sum())
+    cells = int((scores.max(axis=0) > 0.25).sum())
+    lost = cells - int((scores.max(axis=0) > step / 2).sum())
     drawing.words(
         60, 134, f"scores: the nearest codes are 0 and {step:.2f}; half of that is the least that is not 0", colour="b"
     )
-    drawing.words(60, 240, f"of the cells that say an object above 0.25, {lost} round to nothing", colour="b")
+    drawing.words(60, 240, f"{lost} of the {cells} cells that see an object above 0.25 round to 0", colour="b")
     return drawing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ from detquant.numerics import QType, QuantSpec, dequantize, grid_from_range, qua
 
 NEEDED = ("sphinx", "myst_nb", "pydata_sphinx_theme")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+AXE = ROOT / "tests/report/html/axe/node_modules/axe-core/axe.min.js"
 LOADS = {
     "script": "src",
     "img": "src",
@@ -195,6 +197,39 @@ def test_a_telephone_cuts_nothing_off(page, site):
     for name in NARROW:  # one of each kind; what is wider than the page scrolls by itself
         page.goto((site / f"{name}.html").as_uri(), wait_until="domcontentloaded")
         assert page.evaluate(CUT) == [False], name
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_ours_keeps_nobody_out(browser, site, scheme):
+    if not AXE.is_file():
+        pytest.skip("axe-core is not there: run  make browser  where npm is")
+    context = browser.new_context(offline=True, color_scheme=scheme)
+    page = context.new_page()
+    for name in ("decide", "concepts/scale"):  # the menus around an article are the theme's
+        page.goto((site / f"{name}.html").as_uri(), wait_until="domcontentloaded")
+        assert page.evaluate("document.documentElement.dataset.theme") == scheme
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+        found = page.evaluate("axe.run('.bd-article', { preload: false })")
+        assert len(found["passes"]) > 10
+        serious = [one for one in found["violations"] if one["impact"] in ("serious", "critical")]
+        assert not serious, [(name, one["id"], one["nodes"][0]["html"][:200]) for one in serious]
+    context.close()
+
+
+def test_the_labels_of_the_number_line_can_be_read_on_a_telephone(page, site):
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.goto((site / "concepts/scale.html").as_uri(), wait_until="domcontentloaded")
+    for grid in ("-1..1 asymmetric", "SiLU up to 4"):
+        page.click(f"text={grid}")
+        boxes = page.evaluate(
+            """() => [...document.querySelectorAll("#dq-line svg text")].map((one) => {
+                const { left, right, top, bottom } = one.getBoundingClientRect();
+                return [left, right, top, bottom];
+            }).sort((a, b) => a[2] - b[2] || a[0] - b[0])"""
+        )
+        assert len(boxes) > 5 and all(bottom - top > 9 and right <= 360 for _, right, top, bottom in boxes)
+        rows = [(one, other) for one, other in itertools.pairwise(boxes) if one[2] == other[2]]
+        assert rows and all(one[1] < other[0] for one, other in rows), grid
 
 
 def test_paper_is_light(browser, site):

@@ -96,6 +96,9 @@ def test_one_command_does_all_of_it(project, tmp_path, capsys):
     page = (out / "report.html").read_text(encoding="utf-8")
     assert page.count("data:image/jpeg") == len(told["predictions"]) + len(told["evidence"]["seen"])
     assert report_page([out]) == page  # made again of what was saved, it is the same
+    said = [one for one in told["warnings"] if "times as long as fp32" in one]
+    assert [one.split()[0] for one in said] == [row["precision"] for row in told["rows"][1:] if row["ratio"] > 1]
+    assert all(page.count(one) == text.count(one) == 1 for one in said)
     names = [path.name for path in out.rglob("*")]
     assert not [name for name in names if name.endswith(".partial")]
 

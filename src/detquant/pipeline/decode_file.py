@@ -103,14 +103,17 @@ def threshold_of(detector: Detector) -> tuple[float, str | None]:
                 f"The metadata '{THRESHOLD}' of the model is '{own[:40]}', and a number from 0 to 1 was expected: give "
                 f"a threshold by --confidence."
             )
-        return float(value), SAID.format(value=value, where="the file says")
+        return float(value), SAID.format(value=value, where="the file")
     value = _beside(detector.imported.path)
     if value is None:
         return CONFIDENCE, None
-    return value, SAID.format(value=value, where=f"{DECODE} beside the file says")
+    return value, SAID.format(value=value, where=f"{DECODE} beside the file")
 
 
-SAID = "Objects score more than {value:g}: so {where}, where it sees what the float model sees at its threshold."
+SAID = (
+    "Objects score more than {value:g}: the threshold in {where}, at which this model finds what the float model "
+    "finds at its own."
+)
 
 
 def _beside(path: Path) -> float | None:

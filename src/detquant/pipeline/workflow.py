@@ -30,6 +30,7 @@ from detquant.report.files import require_place, staged, to_json
 from detquant.report.markdown import workflow_to_markdown
 from detquant.report.pictures import distinct, encode
 from detquant.report.project import Project
+from detquant.report.remarks import slower
 from detquant.report.report import Report
 from detquant.report.sheets.numbers import plural
 from detquant.report.side_by_side import Panel, side_by_side
@@ -183,7 +184,7 @@ def _one_model(
         recipe=only.precision if only else None,
         seed=settings.seed,
         calibration_images=workflow.calib,
-        warnings=(*warned, *report.warnings),
+        warnings=(*slower(report), *warned, *report.warnings),
         predictions=tuple(pictures),
         evidence=evidence,
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from detquant.report import sheets
 from detquant.report.project import Project
-from detquant.report.remarks import picture_remark, report_remarks, report_warnings, slower, workflow_remarks
+from detquant.report.remarks import picture_remark, report_remarks, report_warnings, workflow_remarks
 from detquant.report.report import Report
 from detquant.report.row import Row
 from detquant.report.sheets import Sheet
@@ -64,9 +64,7 @@ def workflow_to_markdown(project: Project) -> str:
     parts = [f"# {_escape(project.name)}", _escape(project.description)]
     for report in project.models:
         parts.append(_table(sheets.workflow(report)))
-        parts.append(
-            _bullets([*workflow_remarks(report), *why_untimed([report]), *slower(report), *report_warnings(report)])
-        )
+        parts.append(_bullets([*workflow_remarks(report), *why_untimed([report]), *report_warnings(report)]))
         written = [file.name for row in report.rows for file in row.files]
         parts.append(_bullets(["Written: " + ", ".join([*written, *report.predictions])]))
     return _joined(parts)

@@ -19,7 +19,6 @@ from detquant.report.remarks import (
     picture_remark,
     report_remarks,
     report_warnings,
-    slower,
     unchecked,
     warnings,
     workflow_remarks,
@@ -113,7 +112,7 @@ def show_workflow(project: Project) -> None:
     """Prints each model of a workflow in each precision."""
     for report in project.models:
         _show([sheets.workflow(report)])
-        _say([*workflow_remarks(report), *why_untimed([report])], [*slower(report), *report_warnings(report)])
+        _say([*workflow_remarks(report), *why_untimed([report])], report_warnings(report))
 
 
 def show_targets(figures: Mapping[str, Any]) -> None:

@@ -146,7 +146,7 @@ def scatters(found: Sequence[Candidate], measure: str, scope: Scope, key: str, t
         for name, unit, across, some in axes
         if some
     ]
-    yield element("div", *drawn, class_="charts")
+    yield element("div", *(element("div", one, class_="wide") for one in drawn), class_="charts")
 
 
 def candidates_table(found: Sequence[Candidate], measure: str, title: str) -> Markup:
@@ -198,6 +198,7 @@ def _scatter(
         svg.polyline(_steps(found, across, x, y), "curve frontier"),
         *points,
         *_names([(found[at].name, places[at]) for at in labelled]),
+        class_="midway",
     )
 
 
