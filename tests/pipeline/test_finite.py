@@ -45,5 +45,6 @@ def test_inspect_warns_of_it(broken_model, square_model):
 
 def test_whole_numbers_are_finite():
     require_finite({"labels": np.arange(3), "scores": np.ones(3, np.float16)}, "picture")
+    require_finite({"boxes": np.append(np.ones(999), np.inf)}, "picture")  # an exponential of nothing in particular
     with pytest.raises(ModelError, match="1 of the 3 values of the output 'scores'"):
         require_finite({"labels": np.arange(3), "scores": np.array([0, np.inf, 1])}, "picture")

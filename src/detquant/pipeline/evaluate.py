@@ -227,7 +227,7 @@ def run_over(
 
     Raises:
         DatasetError: no image can be read, none has a labelled object, or the classes are not the model's.
-        ModelError: outputs of one of these models are NaN or infinite.
+        ModelError: outputs of one of these models are NaN or infinite, or not what they are read as.
     """
     dataset = measurable(family, dataset, limit)
     paths = dataset.validation[:limit]
@@ -244,6 +244,7 @@ def run_over(
             tallies[name].show(image)
             if name in finite:
                 require_finite(tallies[name].outputs, image.path)
+                tallies[name].reader.require_meant(tallies[name].outputs)
         first, *_ = tallies.values()
         for name, loss in losses.items():
             if tallies[name].reader.besides:

@@ -106,13 +106,14 @@ def predictions(
 
     Raises:
         DatasetError: none can be read.
-        ModelError: the model's outputs are NaN or infinite.
+        ModelError: the model's outputs are NaN or infinite, or not what they are read as.
     """
     reader = read_by(runner, family)
     for path, image in iter_images(paths, skipped):
         tensor, geometry = family.preprocess(image)
         outputs = runner.run(family.feeds(tensor))
         require_finite(outputs, path)
+        reader.require_meant(outputs)
         found = reader.decode(outputs, geometry, confidence)
         yield Prediction(path=path, image=image, detections=found, classes=family.classes)
 
