@@ -229,6 +229,13 @@ class Family(ABC):
         """Whether these outputs can be meant as they are read."""
         return True
 
+    def require_meant(self, outputs: Outputs) -> None:  # noqa: B027 (of most families `read_facts` has seen all)
+        """Refuses outputs of an image that show that they are not meant as they are read.
+
+        Raises:
+            ModelError: they do; the sentence says what words would tell.
+        """
+
     def written(self) -> dict[str, str]:
         """All entries that a file made from this model must carry: `facts`, and the reading where one was told."""
         return {**self.facts(), **reading_entry(self.kept_reading())}

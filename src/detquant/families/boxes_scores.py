@@ -3,7 +3,8 @@
 Boxes are [1, cells, 4]; scores are [1, classes, cells], as PaddleDetection's exporter writes PP-YOLOE, or [1, cells,
 classes], as DAMO-YOLO's and YOLO-NAS' write theirs. As many rows as the strides have cells tell them from an SSD. How
 the boxes are meant, and whether scores have been through their sigmoid, is told by the values where the outputs are
-others than usual.
+others than usual. Boxes that are no corners are rather those of a YOLOv8 in two outputs, which is fed otherwise: then
+the family is asked for.
 """
 
 from __future__ import annotations
@@ -12,16 +13,25 @@ from abc import abstractmethod
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
+from detquant.errors import ModelError
 from detquant.families.box_rows import BOX, BoxRows, Way
 from detquant.families.class_names import written_names
-from detquant.families.decoded_boxes import holds_corners
+from detquant.families.decoded_boxes import NEARLY_ALL, holds_corners
 from detquant.families.grid import count_cells
 from detquant.families.input_form import WholeImage
-from detquant.families.reading import Reading
-from detquant.families.signature import Outputs, Signature, is_dynamic
+from detquant.families.reading import INPUT_KINDS, Reading, written_reading
+from detquant.families.signature import Outputs, Signature, is_dynamic, shapes_text
 from detquant.families.ssd_anchors import count_grid_anchors
+from detquant.families.told_by_values import NO_RISE, OF_ONE, line
 from detquant.numerics.arrays import Floats
+
+OTHERWISE = (
+    "The outputs {outputs} have the shapes of {name}, but their boxes are no corners, as {name} has them: so they are "
+    "rather of a YOLOv8 or its kin, exported in two outputs, which is fed otherwise. Say --family {name} --reads '0..1 "
+    "letterbox' for a YOLOv8, or --family {name} alone for what is fed as {name} is."
+)
 
 
 class BoxesScores(BoxRows):
@@ -71,6 +81,34 @@ class BoxesScores(BoxRows):
         assert found is not None, "count_classes has found them"
         self.names, self.turned_scores = found[:2], found[4]
         super().read_facts(signature)
+        told = written_reading(signature.metadata)
+        said = "detquant.family" in signature.metadata or not told.keys().isdisjoint(INPUT_KINDS)
+        if not said and not self._has_corners(signature, told):
+            raise ModelError(OTHERWISE.format(outputs=shapes_text(signature.outputs), name=self.name))
+
+    def _has_corners(self, signature: Signature, told: Reading) -> bool:
+        """Whether boxes are corners, by words or by values; also where no values are known."""
+        values, usual = signature.values(), self.usual["boxes"]
+        if "boxes" in told or not values:
+            return told.get("boxes", usual) == usual
+        box = np.nan_to_num(np.asarray(values[self.names[0]], np.float64).reshape(-1, BOX))
+        ordered = bool((box[:, 2:] >= box[:, :2]).all(axis=1).mean() > NEARLY_ALL)
+        first, last = (self._rise(box[:, one]) for one in (slice(2), slice(2, BOX)))
+        if first and last and ordered:
+            self.shown = {kind: word for kind, word in self.shown.items() if kind != "boxes"}
+        word = self.shown.get("boxes")
+        return word == usual or (word is None and ordered and first <= last)
+
+    def _rise(self, points: npt.NDArray[np.float64]) -> bool:
+        """Whether points [cells, 2] rise with the finest cells as their middles do: corners do, sizes do not."""
+        place, stride = self._cells()
+        finest = stride[:, 0] == stride.min()
+        lines = [line(points[finest, axis], place[finest, axis] * stride.min()) for axis in (0, 1)]
+        least, most = OF_ONE
+        slopes = [slope for _, slope in lines]
+        parts = [slope * side for slope, side in zip(slopes, (self.width, self.height), strict=True)]
+        near = any(all(least < slope < most for slope in one) for one in (slopes, parts))
+        return near and min(correlation for correlation, _ in lines) > NO_RISE
 
     def _matrix(self, outputs: Outputs) -> Floats:
         """Boxes and scores beside each other, [rows, 4 + classes]."""

@@ -18,23 +18,27 @@ from typing import ClassVar
 
 import numpy as np
 
+from detquant.errors import ModelError
 from detquant.families.box_coding import PLAIN
 from detquant.families.boxes_scores import DAMOYOLO
 from detquant.families.class_names import written_names
 from detquant.families.coco_ids import ids_of_classes
+from detquant.families.grid import count_cells
 from detquant.families.input_form import WholeImage
 from detquant.families.logits import sigmoid, softmax
-from detquant.families.reading import INPUT_KINDS, Reading
+from detquant.families.reading import INPUT_KINDS, Reading, written_reading
 from detquant.families.shown_words import ReadByWords
-from detquant.families.signature import Outputs, Shape, Signature, is_dynamic
+from detquant.families.signature import Outputs, Shape, Signature, is_dynamic, shapes_text
 from detquant.families.ssd_mobilenet import SSDMobileNet
 from detquant.families.ssd_raw import SSDRaw
-from detquant.families.told_by_values import scores_by_values
+from detquant.families.told_by_values import LARGEST_PART, scores_by_values
 from detquant.families.ultraface import UltraFace
 from detquant.numerics.arrays import Floats, Ints
 
 BOX = 4
 MOST_QUERIES = 1000
+ANCHORS = 3
+"""Anchors of a cell of a YOLOv5."""
 COCO_SLOTS, DETR_SLOTS, COCO_CLASSES = 91, 92, 80
 OF_ANCHORS = (SSDRaw, SSDMobileNet, UltraFace, DAMOYOLO)
 """Families of such outputs too, whose rows are as many as their anchors or cells."""
@@ -84,6 +88,7 @@ class DETR(ReadByWords):
         names = _find_names(signature)
         assert names is not None, "count_classes has found them"
         self.names = names
+        _refuse_others(signature, names[0])
         self.columns = _columns(int(signature.outputs[names[1]][2] or 0), written_names(signature.metadata))
         self.softmax = int(signature.outputs[names[1]][2] or 0) == DETR_SLOTS and len(self.columns) == COCO_CLASSES
         self.form = IMAGENET if set(names) == RF_DETR or self.softmax else type(self).form
@@ -129,6 +134,27 @@ def _find_names(signature: Signature) -> tuple[str, str] | None:
         return None
     [classes] = shapes.keys() - {boxes[0]}
     return boxes[0], classes
+
+
+def _refuse_others(signature: Signature, boxes: str) -> None:
+    """Refuses outputs of these shapes that are hardly a DETR's, unless it was said that they are."""
+    if "detquant.family" in signature.metadata:
+        return
+    _, height, width = signature.image_input()
+    found, rows = shapes_text(signature.outputs), signature.outputs[boxes][1]
+    if rows in [ANCHORS * count_cells(height, width, one) for one in DAMOYOLO.strides]:
+        raise ModelError(
+            f"The outputs {found} have the shapes of a DETR, but as many rows as a YOLOv5 or its kin has anchors for "
+            f"{height}x{width}. Say --family detr for a DETR; export a YOLOv5 with one output [1, {rows}, 5 + classes]."
+        )
+    values = signature.values()
+    largest = float(np.nan_to_num(np.abs(values[boxes])).max(initial=0)) if boxes in values else 0.0
+    if largest > LARGEST_PART and "unit" not in written_reading(signature.metadata):
+        raise ModelError(
+            f"The outputs {found} have the shapes of a DETR, whose boxes are parts of the input, but '{boxes}' goes up "
+            f"to {largest:.0f}. Say --reads pixels, and xyxy where they are corners, for a DETR in pixels, or --family "
+            f"detr for one in parts; export any other detector with boxes and scores in one output."
+        )
 
 
 def _is_queries(shape: Shape) -> bool:

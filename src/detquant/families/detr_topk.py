@@ -18,7 +18,8 @@ from detquant.families.class_names import COCO_NAMES, written_names
 from detquant.families.found_labels import scores_of_labels
 from detquant.families.input_form import WholeImage
 from detquant.families.labels_apart import labels_and_scores, labels_entry
-from detquant.families.reading import INPUT_KINDS, Reading
+from detquant.families.reading import INPUT_KINDS, Reading, written_reading
+from detquant.families.row_corners import require_corners
 from detquant.families.shown_words import ReadByWords
 from detquant.families.signature import Outputs, Signature, is_dynamic
 from detquant.families.told_by_values import told_by_values
@@ -77,6 +78,14 @@ class DETRTopK(ReadByWords):
             box = np.asarray(values[roles.boxes], np.float32).reshape(-1, BOX)
             told = told_by_values(np.pad(box, ((0, 0), (0, 1))), None, self.usual, (self.width, self.height))
             self.shown = {kind: word for kind, word in told.items() if kind in self.takes}
+            if "boxes" not in written_reading(signature.metadata):
+                self.require_meant(values)
+
+    def require_meant(self, outputs: Outputs) -> None:
+        """Refuses boxes that are no corners, where nobody has said what they are."""
+        if self.words["boxes"] == "xyxy" and "boxes" not in self.told:
+            box, score = (np.asarray(outputs[one], np.float32) for one in (self.roles.boxes, self.roles.scores))
+            require_corners(self.name, box.reshape(-1, BOX), score.reshape(-1))
 
     def facts(self) -> dict[str, str]:
         """Which output has the labels, for files that are made from this one, where names do not tell."""

@@ -21,8 +21,9 @@ from detquant.families.box_rows import BOX
 from detquant.families.class_names import COCO_NAMES, written_names
 from detquant.families.found_labels import scores_of_labels
 from detquant.families.input_form import WholeImage
-from detquant.families.reading import INPUT_KINDS, Reading
+from detquant.families.reading import INPUT_KINDS, Reading, written_reading
 from detquant.families.rotated import hulls
+from detquant.families.row_corners import require_corners
 from detquant.families.shown_words import ReadByWords
 from detquant.families.signature import Outputs, Signature
 from detquant.families.told_by_values import scores_by_values, told_by_values
@@ -77,7 +78,7 @@ class EndToEnd(ReadByWords):
         return len(named or COCO_NAMES)
 
     def read_facts(self, signature: Signature) -> None:
-        """The unit of the boxes, as their values show."""
+        """The unit of the boxes, as their values show, which must be corners unless words tell otherwise."""
         self.order = order_of(signature)
         told = {"boxes": "cxcywh"} if signature.metadata.get("task") == ROTATED else {}
         outputs = signature.values()
@@ -86,7 +87,15 @@ class EndToEnd(ReadByWords):
             size = self.width, self.height
             shown = told_by_values(rows[:, : SCORE + 1], None, self.usual, size)
             told |= {kind: word for kind, word in shown.items() if kind in self.takes and kind != "boxes"}
+            if not told.get("boxes") and "boxes" not in written_reading(signature.metadata):
+                require_corners(self.name, rows[:, :BOX], rows[:, SCORE])
         self.shown = told
+
+    def require_meant(self, outputs: Outputs) -> None:
+        """Refuses boxes that are no corners, where nobody has said what they are."""
+        if self.words["boxes"] == "xyxy" and "boxes" not in self.told:
+            rows = self._rows(outputs)
+            require_corners(self.name, rows[:, :BOX], rows[:, SCORE])
 
     def facts(self) -> dict[str, str]:
         """That the class stands last in rows of seven values, where it does."""

@@ -160,7 +160,7 @@ def compare(
         failures = "; ".join(f"{one.name}: {one.failure}" for one in entries)
         raise TargetError(f"There is no model to measure. {failures}".strip())
     dataset, reference = measurable(family, dataset, limit), next(iter(runners))
-    measured = run_over(family, runners, dataset, limit=limit, progress=progress)
+    measured = run_over(family, runners, dataset, limit=limit, progress=progress, finite=(reference,))
     judge = Judge.of(measured, dataset, reference, confidence, keeps) if family.task == "detect" else None
     refused: dict[str, str] = {}
     for entry in entries:

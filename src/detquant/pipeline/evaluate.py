@@ -7,7 +7,7 @@ two of them are compared on the same pixels, at the same temperature of the mach
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,6 +27,7 @@ from detquant.evaluation.scorers import Score, Scorer, figures, make_scorer
 from detquant.families import Detections, Family, Geometry
 from detquant.pipeline.detector import Detector, as_detector
 from detquant.pipeline.file_ends import said_of_feeding, said_of_running
+from detquant.pipeline.finite import require_finite
 from detquant.pipeline.keywords import Keywords
 from detquant.pipeline.opening import Opening
 from detquant.pipeline.options import EvaluateOptions
@@ -169,7 +170,8 @@ def evaluate(
     dataset = data if isinstance(data, Dataset) else open_dataset(data)
     opening = detector.opening(options.threads, options.target)
     runners = {"model": opening.runner}
-    measured = run_over(detector.family, runners, dataset, limit=options.val_limit, progress=options.progress)
+    limit, progress = options.val_limit, options.progress
+    measured = run_over(detector.family, runners, dataset, limit=limit, progress=progress, finite=runners)
     side = measured.sides["model"]
     stages = {
         "preprocess": measured.preprocess_ms,
@@ -211,6 +213,7 @@ def run_over(
     *,
     limit: int | None = None,
     progress: Progress | None = None,
+    finite: Collection[str] = (),
 ) -> Measured:
     """Shows the validation images to models of one family.
 
@@ -220,9 +223,11 @@ def run_over(
         dataset: the data set whose validation images are used.
         limit: the first so many only.
         progress: called with ("evaluating", done, total).
+        finite: names of the models whose outputs must be finite; others have found nothing where theirs are not.
 
     Raises:
         DatasetError: no image can be read, none has a labelled object, or the classes are not the model's.
+        ModelError: outputs of one of these models are NaN or infinite, or not what they are read as.
     """
     dataset = measurable(family, dataset, limit)
     paths = dataset.validation[:limit]
@@ -237,6 +242,9 @@ def run_over(
                 runner.run(fitted(runner, family.feeds(image.tensor)))
         for name in in_turn(list(tallies), done):
             tallies[name].show(image)
+            if name in finite:
+                require_finite(tallies[name].outputs, image.path)
+                tallies[name].reader.require_meant(tallies[name].outputs)
         first, *_ = tallies.values()
         for name, loss in losses.items():
             if tallies[name].reader.besides:

@@ -18,6 +18,7 @@ from detquant.graph.summary import node_macs
 from detquant.importers.signature import signature_of
 from detquant.numerics import Capability
 from detquant.pipeline.detector import Detector, Stranger, as_detector, look_at, reading_of
+from detquant.pipeline.finite import said_of_finite
 from detquant.pipeline.float_widths import float_by_width
 from detquant.pipeline.keywords import Keywords
 from detquant.pipeline.options import PlanOptions, name_of
@@ -40,9 +41,9 @@ def inspect(model: str | os.PathLike[str] | Detector | Stranger, options: PlanOp
     Returns:
         Plain values: "importer_reason", "inputs", "outputs", "operators", "parameters", "macs", "weight_bytes",
         "family", "family_reason", "other_families" (those that the shapes alone would fit too, and what would tell
-        them), "reading", "decode_tail", and "int8" and "kept_float" (operators by reason), which are None where the
-        model is quantised already. Of no known family are "family", "reading", "input", "classes", "int8" and
-        "kept_float" None.
+        them), "reading", "not_finite" (a sentence where its outputs or weights are NaN or infinite), "decode_tail", and
+        "int8" and "kept_float" (operators by reason), which are None where the model is quantised already. Of no known
+        family are "family", "reading", "input", "classes", "int8" and "kept_float" None.
 
     Raises:
         ModelError: the file cannot be read.
@@ -76,6 +77,7 @@ def inspect(model: str | os.PathLike[str] | Detector | Stranger, options: PlanOp
         "outputs": {name: _end(end) for name, end in detector.ends.outputs.items()},
         "fed": _fed(family) if family else None,
         "classes": list(family.classes) if family else None,
+        "not_finite": said_of_finite(imported.model, detector.model if family else None),
         "quantized": detector.is_quantized,
         "operators": dict(summary.operators),
         "parameters": summary.parameters,

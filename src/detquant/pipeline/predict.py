@@ -16,6 +16,7 @@ from detquant.errors import OutputError
 from detquant.families import CONFIDENCE, Detections, Family
 from detquant.pipeline.decode_file import threshold_of
 from detquant.pipeline.detector import Detector, as_detector
+from detquant.pipeline.finite import require_finite
 from detquant.pipeline.keywords import Keywords
 from detquant.pipeline.options import PredictOptions
 from detquant.targets import Runner, read_by
@@ -105,11 +106,15 @@ def predictions(
 
     Raises:
         DatasetError: none can be read.
+        ModelError: the model's outputs are NaN or infinite, or not what they are read as.
     """
     reader = read_by(runner, family)
     for path, image in iter_images(paths, skipped):
         tensor, geometry = family.preprocess(image)
-        found = reader.decode(runner.run(family.feeds(tensor)), geometry, confidence)
+        outputs = runner.run(family.feeds(tensor))
+        require_finite(outputs, path)
+        reader.require_meant(outputs)
+        found = reader.decode(outputs, geometry, confidence)
         yield Prediction(path=path, image=image, detections=found, classes=family.classes)
 
 

@@ -175,7 +175,10 @@ class _Meter:
         runners = {TRIED: job.target.open(product.artefact, threads)}
         if self.reference is None:
             runners[FLOAT] = job.detector.open(threads, job.target.name)
-        sides = run_over(job.detector.family, runners, self.dataset, limit=limit, progress=job.progress).sides
+        found = run_over(
+            job.detector.family, runners, self.dataset, limit=limit, progress=job.progress, finite=(FLOAT,)
+        )
+        sides = found.sides
         scores = {name: side.accuracy for name, side in sides.items()}
         points = {name: score.figures()[headline(job.detector.family.task)] for name, score in scores.items() if score}
         if self.reference is None:

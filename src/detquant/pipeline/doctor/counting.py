@@ -9,6 +9,7 @@ from detquant.families.reading import Reading
 from detquant.pipeline.doctor.hypotheses import changes, input_words, oddity
 from detquant.pipeline.doctor.pictures import Pictures
 from detquant.pipeline.doctor.search import Finding
+from detquant.pipeline.finite import require_finite
 from detquant.targets import Runner, fitted
 
 MANY = 50
@@ -18,9 +19,10 @@ MANY = 50
 def look(family: Family, runner: Runner, pictures: Pictures) -> list[Detections]:
     """The confident detections of each image."""
     found = []
-    for _, image in pictures:
+    for path, image in pictures:
         tensor, geometry = family.preprocess(image)
         outputs = runner.run(fitted(runner, family.feeds(tensor)))
+        require_finite(outputs, path)
         found.append(family.confident_detections(family.decode(outputs, geometry)))
     return found
 

@@ -24,6 +24,7 @@ from detquant.families.reading import Reading, reading_text
 from detquant.pipeline.doctor.hypotheses import changes, class_readings, combined, input_words, oddity, output_readings
 from detquant.pipeline.doctor.pictures import Pictures
 from detquant.pipeline.evaluate import measurable
+from detquant.pipeline.finite import require_finite
 from detquant.progress import Progress
 from detquant.targets import Runner, fitted
 
@@ -176,6 +177,7 @@ class Search:
         for path, image in self.pictures:
             tensor, geometry = together[0].family.preprocess(image)
             outputs = self.runner.run(fitted(self.runner, self.family.feeds(tensor)))
+            require_finite(outputs, path)
             for place, one in enumerate(together):
                 if place in unfit or (one.changed and not one.family.fits(outputs)):
                     unfit.add(place)

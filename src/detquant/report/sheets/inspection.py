@@ -24,6 +24,7 @@ def model(figures: Figures) -> Sheet:
         ("file", figures["importer_reason"]),
         ("family", figures["family_reason"] if known else f"unknown: {figures['family_reason']}"),
         *(of_family if known else ()),
+        *([("warning", figures["not_finite"])] if figures["not_finite"] else []),
         *(("input", f"{name} {end['words']}") for name, end in figures["inputs"].items()),
         *(("output", f"{name} {end['words']}") for name, end in figures["outputs"].items()),
         ("parameters", f"{figures['parameters']:,}"),
