@@ -33,7 +33,7 @@ if find_spec("hypothesis"):
     # In the suite every run draws the same examples; `make fuzz` asks for the other profile, and goes on.
     CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
     settings.register_profile(
-        "suite", max_examples=100, deadline=None, derandomize=True, database=None, suppress_health_check=CHECKS
+        "suite", max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=CHECKS
     )
     settings.register_profile("long", max_examples=2000, deadline=None, print_blob=True, suppress_health_check=CHECKS)
     settings.load_profile("suite")

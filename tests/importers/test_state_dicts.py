@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 # architecture, options, side, what the sentence says
 NETWORKS = [
-    ("yolov8", {"scale": "pico", "classes": 3}, 64, "a YOLOv8-pico of 3 classes"),
+    pytest.param("yolov8", {"scale": "pico", "classes": 3}, 64, "a YOLOv8-pico of 3 classes", marks=pytest.mark.slow),
     ("resnet-cifar", {"blocks": 1, "width": 8, "classes": 10}, 32, "a ResNet-8 for CIFAR of 10 classes"),
     (
         "resnet-torchvision",

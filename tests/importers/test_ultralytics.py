@@ -115,6 +115,7 @@ def test_outputs_are_those_of_the_network_and_ema_is_preferred(save):
 
 
 @needs_torch
+@pytest.mark.slow
 def test_a_detector_at_the_side_that_is_asked_for(save):
     from detquant.pipeline.detector import load
     from detquant.pipeline.inspection import inspect

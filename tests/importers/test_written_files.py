@@ -31,7 +31,7 @@ from yolo_networks.table import NETWORKS
         ("pytorch", "torch", "model.pt2"),
     ],
 )
-@pytest.mark.parametrize("model", ["yolov8-pico", "resnet-pico"])
+@pytest.mark.parametrize("model", [pytest.param("yolov8-pico", marks=pytest.mark.slow), "resnet-pico"])
 def test_there_and_back(target: str, package: str, name: str, model: str, tmp_path: Path) -> None:
     pytest.importorskip(package, reason=f"the extra {target} is not installed")
     detector = load(model)

@@ -61,7 +61,7 @@ def test_the_file_tells_its_threshold_and_predict_takes_it(folder, square_data):
     out, result = folder
     detector = load(out / "model.onnx")
     value, said = threshold_of(detector)
-    assert value == result.report.evidence.thresholds.proposed and "so the file says" in said
+    assert value == result.report.evidence.thresholds.proposed and "the threshold in the file, at which" in said
     assert threshold_for(detector, None) == (value, [said]) and threshold_for(detector, 0.1) == (0.1, [])
     high = retold(out / "model.onnx", "0.99999999")
     photo = square_data(images=1).parent / "images/val/v0.png"
@@ -87,7 +87,7 @@ def test_the_file_beside_is_taken_where_it_is_about_this_one(folder):
     told["confidence"]["quantized"] = 0.31
     (out / "decode.json").write_text(json.dumps(told))
     value, said = threshold_of(detector)
-    assert value == 0.31 and "decode.json beside the file says" in said
+    assert value == 0.31 and "the threshold in decode.json beside the file, at which" in said
     for broken in ("", "[]", "{", json.dumps({**told, "confidence": None}), json.dumps({**told, "files": 3})):
         (out / "decode.json").write_text(broken)
         assert threshold_of(detector) == (CONFIDENCE, None)
@@ -120,4 +120,5 @@ def test_the_command_says_which_threshold_it_took(folder, square_data, tmp_path,
     main(["predict", str(out / "model.onnx"), str(photo), "--out", str(tmp_path / "drawn"), "--json", str(figures)])
     told = json.loads(figures.read_text())
     assert told["confidence"] == result.report.evidence.thresholds.proposed
-    assert any("so the file says" in one for one in told["notes"]) and "so the file says" in capsys.readouterr().out
+    assert any("the threshold in the file, at which" in one for one in told["notes"])
+    assert "the threshold in the file, at which" in " ".join(capsys.readouterr().out.split())

@@ -1,6 +1,6 @@
 """The head behind the engine in Icarus, on networks made in memory, and what is said where it differs.
 
-All cases of `heads` run in Verilator, see `test_networks.py`.
+All cases of `heads` run in Verilator, see `test_whole_networks.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The embedded detector at every width, its head behind it, in both simulators: every map and every detection.
 
-It is the trained one, for pictures of 32x32, which Icarus runs in seconds; at its full size see `test_networks`.
+It is the trained one, for pictures of 32x32, which Icarus runs in seconds; at its full size see `test_whole_networks`.
 """
 
 from __future__ import annotations

@@ -26,6 +26,13 @@ def result():
 
 
 @pytest.fixture(scope="module")
+def classifier():
+    """The embedded classifier as hardware, of 3 bits."""
+    wish = {"recipe": "w8a8", "bits": 3, "target": "verilog", "calib": 4, "val_limit": 3}
+    return detquant.quantize("resnet-pico", "crops", **wish)
+
+
+@pytest.fixture(scope="module")
 def folder(result, tmp_path_factory):
     where = tmp_path_factory.mktemp("hw")
     result.save(where)
@@ -87,25 +94,21 @@ def test_the_file_beside_it_runs_as_the_engine_does(folder, result):
     assert exported.precision == "integers" and b"int ICP = 4;" in exported.artefact.files["rtl/dq_config.sv"]
 
 
-def test_a_classifier_is_decoded_by_the_host_and_has_one_width():
-    wish = {"recipe": "w8a8", "bits": 3, "target": "verilog", "calib": 4, "val_limit": 3}
-    result = detquant.quantize("resnet-pico", "crops", **wish)
-    assert [row.title for row in result.report.rows][-2:] == ["weights rounded", "w3a8-in-every-layer"]
-    said = result.report.figures()["runtime"]
+def test_a_classifier_is_decoded_by_the_host_and_has_one_width(classifier):
+    assert [row.title for row in classifier.report.rows][-2:] == ["weights rounded", "w3a8-in-every-layer"]
+    said = classifier.report.figures()["runtime"]
     assert any("left to the host" in one for one in said) and any("3-bit weights" in one for one in said)
     assert not any("fewer bits than the array's" in one or "take 4 in files" in one for one in said)
-    assert "mem/weights_b3.bin" in result.artefact.loaded
+    assert "mem/weights_b3.bin" in classifier.artefact.loaded
 
 
-def test_nothing_of_another_network_stays_in_the_folder(result, tmp_path):
-    wish = {"recipe": "w8a8", "bits": 4, "target": "verilog", "calib": 4, "val_limit": 1}
-    other = detquant.quantize("resnet-pico", "crops", **wish)
-    for one in (result, other):
+def test_nothing_of_another_network_stays_in_the_folder(result, classifier, tmp_path):
+    for one in (result, classifier):
         one.save(tmp_path)
         found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
         assert found - set(one.artefact.files) - set(one.beside) == {".detquant.json", *REPORTS}
     weights = {path for path in found if path.startswith("mem/weights")}
-    assert weights == {"mem/weights_b4.bin", "mem/weights_b4.mem"} and "mem/weights_b8.bin" in result.artefact.files
+    assert weights == {"mem/weights_b3.bin", "mem/weights_b3.mem"} and "mem/weights_b8.bin" in result.artefact.files
 
 
 @pytest.mark.parametrize(
