@@ -56,7 +56,7 @@ def test_there_and_back(target: str, package: str, name: str, model: str, tmp_pa
         ("openvino", "openvino", "model.xml"),
         ("tflite", "ai_edge_litert", "model.tflite"),
         ("ncnn", "ncnn", "model.param"),
-        ("pytorch", "torch", "model.pt2"),
+        pytest.param("pytorch", "torch", "model.pt2", marks=pytest.mark.slow),
     ],
 )
 def test_in_8_bits(target: str, package: str, name: str, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def opened(model, data, target, count=3):
     return quantised(place.rewrite(detector.model), feeds[:4], place.capability).qdq(), feeds[4:]
 
 
-@pytest.mark.parametrize("target", ["ort", "tflite-integer"])
+@pytest.mark.parametrize("target", ["ort", pytest.param("tflite-integer", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("model", "data"), DETECTORS)
 def test_every_code_of_a_detector_is_within_one_of_the_runtimes_layer(model, data, target):
     """Each operator on the codes that were given before it, as ONNX Runtime computes the same QDQ nodes in float."""

@@ -64,6 +64,7 @@ def test_resumed_equals_uninterrupted(tmp_path: Path, monkeypatch: pytest.Monkey
     assert [line.split(",")[0] for line in log[1:]] == ["0", "1", "2"]
 
 
+@pytest.mark.slow
 def test_files_are_written(tmp_path: Path) -> None:
     script.train(options(tmp_path, "--epochs", "1"), scene, CLASSES, SIDE)
     made = [(tmp_path / "detector.onnx").read_bytes(), (tmp_path / "detector.npz").read_bytes()]
