@@ -223,7 +223,11 @@ class Family(ABC):
 
     def heeds(self, kind: str, word: str) -> bool:
         """Whether a word of that kind changes anything."""
-        return kind in self.takes and word not in BACKGROUND and (kind != "unit" or word in self.units)
+        return self.knows(kind, word) and word not in BACKGROUND
+
+    def knows(self, kind: str, word: str) -> bool:
+        """Whether a word is of a kind that it takes and, of a unit, one of its own."""
+        return kind in self.takes and (kind != "unit" or word in self.units)
 
     def fits(self, outputs: Outputs) -> bool:
         """Whether these outputs can be meant as they are read."""

@@ -95,8 +95,7 @@ class BoxRows(ReadByWords):
 
     def heeds(self, kind: str, word: str) -> bool:
         """Whether a word of that kind changes anything; boxes of cells need cells."""
-        known = kind != "unit" or word in self.units
-        return kind in self.takes and known and (word not in OF_CELLS or self._has_cells())
+        return self.knows(kind, word) and (word not in OF_CELLS or self._has_cells())
 
     def scores(self, outputs: Outputs) -> Floats:
         """Scores [rows, classes], 0 to 1."""

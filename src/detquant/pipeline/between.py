@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import onnx_ir as ir
 
 from detquant.calibration import QuantModel
-from detquant.graph import OrtRunner
 from detquant.graph.decode_tail import find_decode_tail
 from detquant.graph.qdq import insert_qdq
+from detquant.graph.running import AS_WRITTEN, OrtRunner
 from detquant.pipeline.entries import Entry
 from detquant.pipeline.job import Job
 from detquant.pipeline.prepared import prepared
@@ -35,7 +35,7 @@ def steps_between(job: Job, whole: Entry, threads: int) -> Iterator[Entry]:
         return
     place = load_target("ort")
     for title, graph in _floats(job, whole.model):
-        runner = OrtRunner(graph, threads, optimisation="basic")
+        runner = OrtRunner(graph, threads, optimisation=AS_WRITTEN)
         yield Entry(name=title, title=title, place=place, precision=title, runner=runner)
     for title, opened in job.target.steps(whole.artefact, threads):
         yield Entry(name=title, title=title, place=job.target, precision=job.recipe.name, runner=opened)
